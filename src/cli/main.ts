@@ -1,0 +1,54 @@
+import { Command, CommanderError } from "commander";
+import { EXIT } from "../errors/exit-codes.ts";
+import { UserError } from "../errors/user-error.ts";
+import { COMMANDS, type CommandModule } from "./commands.ts";
+
+/** Builds the program with the one subcommand that was asked for, so that the others need not be loaded. */
+async function buildProgram(asked: string | undefined): Promise<Command> {
+  const program = new Command("tandem")
+    .description("Dual-stack service networking for Kubernetes: one configuration, both families.")
+    .configureHelp({ showGlobalOptions: true })
+    .exitOverride();
+  for (const entry of COMMANDS) {
+    if (entry.name === asked) {
+      const module: CommandModule = await entry.load();
+      const command = module.define();
+      inheritExitOverride(command);
+      program.addCommand(command);
+    } else program.command(entry.name, { hidden: entry.hidden ?? false }).description(entry.summary);
+  }
+  return program;
+}
+
+/** Commander's own exits become exceptions in every subcommand, so that the exit codes are ours. */
+function inheritExitOverride(command: Command): void {
+  command.exitOverride();
+  for (const child of command.commands) inheritExitOverride(child as Command);
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const asked = argv.find((argument) => !argument.startsWith("-"));
+  try {
+    const program = await buildProgram(asked);
+    if (argv.length === 0) {
+      program.outputHelp();
+      return EXIT.ok;
+    }
+    await program.parseAsync([...argv], { from: "user" });
+    return typeof process.exitCode === "number" ? process.exitCode : EXIT.ok;
+  } catch (error) {
+    return reportError(error);
+  }
+}
+
+function reportError(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  if (error instanceof UserError) {
+    console.error(`tandem: ${error.message}`);
+    return error.parts.exitCode ?? EXIT.failed;
+  }
+  console.error("tandem: unexpected failure:", error);
+  return EXIT.failed;
+}
+
+process.exitCode = await main(process.argv.slice(2));
