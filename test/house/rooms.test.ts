@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { test } from "node:test";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+const SRC = join(ROOT, "src");
+
+/**
+ * Which rooms each room may use (ARCHITECTURE.md, "The rooms"). `ip` and `errors` are leaves without I/O that every
+ * room may use; a room may always use itself.
+ */
+const LEAVES = ["ip", "errors"];
+const ARROWS: Record<string, readonly string[]> = {
+  ip: [],
+  errors: [],
+  objects: [],
+  store: [],
+  allocation: ["objects"],
+  apiserver: ["objects", "store", "allocation"],
+  client: ["objects"],
+  controllers: ["objects", "client", "allocation", "traffic"],
+  traffic: ["objects"],
+  kernel: ["traffic"],
+  envoy: ["traffic"],
+  dns: ["traffic"],
+  balancer: ["traffic"],
+  lab: ["objects", "client"],
+  diagnosis: ["objects", "allocation", "client", "traffic", "kernel", "envoy", "dns", "balancer", "lab"],
+  cli: ["*"],
+  dashboard: ["diagnosis", "client"],
+};
+
+function sourceFiles(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+function roomOf(file: string): string {
+  return relative(SRC, file).split("/")[0] ?? "";
+}
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(file, "utf8");
+  const specifiers = [...text.matchAll(/(?:\bfrom\s*|\bimport\s*\(\s*|\bimport\s+)"(\.[^"]+)"/g)];
+  return specifiers.map((match) => resolve(dirname(file), match[1] ?? ""));
+}
+
+test("every room is known, and every import follows the arrows", () => {
+  const violations: string[] = [];
+  for (const file of sourceFiles(SRC)) {
+    const room = roomOf(file);
+    const allowed = ARROWS[room];
+    if (allowed === undefined) {
+      violations.push(`${relative(ROOT, file)}: room ${room} is not in the table of arrows`);
+      continue;
+    }
+    for (const target of importsOf(file)) {
+      const other = roomOf(target);
+      const leaf = LEAVES.includes(other) && !LEAVES.includes(room);
+      if (!target.startsWith(SRC) || other === room || leaf || allowed.includes("*") || allowed.includes(other)) continue;
+      violations.push(`${relative(ROOT, file)} imports ${relative(ROOT, target)}: ${room} may not use ${other}`);
+    }
+  }
+  assert.deepEqual(violations, []);
+});
+
+test("ARCHITECTURE.md names every room that exists", () => {
+  const page = readFileSync(join(ROOT, "ARCHITECTURE.md"), "utf8");
+  const rooms = readdirSync(SRC).filter((room) => !room.endsWith(".ts"));
+  assert.deepEqual(
+    rooms.filter((room) => !page.includes(`\`${room}/\``)),
+    [],
+  );
+});
+
+test("the pure rooms do no I/O", () => {
+  const edges = /"node:(fs|net|http|https|child_process|dgram|dns|tls|process)(\/promises)?"/;
+  // node:net is used by ip/ for its address grammar (isIPv4, isIPv6) only; objects/ reads its schema documents
+  const exempt = new Set(["src/ip/address.ts"]);
+  const reading = /schema|documents|openapi/;
+  const violations = ["ip", "objects", "allocation", "traffic"]
+    .flatMap((room) => sourceFiles(join(SRC, room)))
+    .map((file) => relative(ROOT, file))
+    .filter((file) => !exempt.has(file) && !reading.test(file))
+    .filter((file) => edges.test(readFileSync(join(ROOT, file), "utf8")));
+  assert.deepEqual(violations, []);
+});
+
+test("no source file outgrows 500 lines", () => {
+  const long = sourceFiles(SRC)
+    .map((file) => [relative(ROOT, file), readFileSync(file, "utf8").split("\n").length] as const)
+    .filter(([, lines]) => lines > 500);
+  assert.deepEqual(long, []);
+});
+
+test("the repository names no registry, and no path of one machine", () => {
+  const lock = readFileSync(join(ROOT, "package-lock.json"), "utf8");
+  assert.ok(!lock.includes('"resolved"'), "package-lock.json: write it with --omit-lockfile-registry-resolved");
+  const suspicious = new RegExp(["/wor", "k/|/roo", "t/"].join(""));
+  const violations = [...sourceFiles(SRC), ...sourceFiles(join(ROOT, "test")), ...sourceFiles(join(ROOT, "bench"))]
+    .filter((file) => suspicious.test(readFileSync(file, "utf8")))
+    .map((file) => relative(ROOT, file));
+  assert.deepEqual(violations, []);
+});
