@@ -1,0 +1,33 @@
+import { stringify } from "yaml";
+import { EXIT } from "../errors/exit-codes.ts";
+import { UserError } from "../errors/user-error.ts";
+
+/** The formats of `-o`. */
+export const OUTPUTS = ["table", "wide", "json", "yaml"] as const;
+export type Output = (typeof OUTPUTS)[number];
+
+/** Reads the value of `-o`. @throws UserError for a format that is not known */
+export function parseOutput(text: string): Output {
+  const output = OUTPUTS.find((known) => known === text);
+  if (output !== undefined) return output;
+  throw new UserError({
+    what: "cannot print",
+    where: `flag -o, value ${JSON.stringify(text)}`,
+    why: `the formats are ${OUTPUTS.join(", ")}`,
+    exitCode: EXIT.usage,
+  });
+}
+
+/** Data as text: json and yaml as they are, tables by the given printer. */
+export function render<T>(data: T, output: Output, table: (data: T, wide: boolean) => string): string {
+  switch (output) {
+    case "json":
+      return JSON.stringify(data, null, 2);
+    case "yaml":
+      return stringify(data).trimEnd();
+    case "table":
+      return table(data, false);
+    case "wide":
+      return table(data, true);
+  }
+}

@@ -1,0 +1,101 @@
+/** From plans and results to the matrix: pure. */
+import { mapFamilies, type PerFamily } from "../../ip/family.ts";
+import type { Family } from "../../ip/family.ts";
+import type { ProbeRequest, ProbeResult } from "../probe/protocol.ts";
+import { type Cell, type ClientKind, type Failure, type Matrix, PATHS, type Path, type Row } from "./model.ts";
+import { type CellPlan, mayTry, type PlannedRequest, type RowPlan } from "./plan.ts";
+
+/** The requests that one kind of client is to try. Identities are the same for every client. */
+export function requestsFor(client: ClientKind, plans: readonly RowPlan[]): ProbeRequest[] {
+  return plans.flatMap((plan) =>
+    PATHS.flatMap((path) =>
+      eachFamily(plan.cells[path]).flatMap(([family, cell]) =>
+        cell.kind === "try" && mayTry(client, path, family)
+          ? cell.requests.map((request, index) => ({
+              ...request.probe,
+              id: identity(plan, path, family, index),
+            }))
+          : [],
+      ),
+    ),
+  );
+}
+
+/** Results of one client by the identity of the request. */
+export type ClientResults = ReadonlyMap<string, ProbeResult>;
+
+/** Judges every cell by what each kind of client found. A client without results counts as failing. */
+export function judgeMatrix(
+  families: readonly Family[],
+  clients: readonly ClientKind[],
+  plans: readonly RowPlan[],
+  results: ReadonlyMap<string, ClientResults>,
+): Matrix {
+  const rows = plans.map((plan) => judgeRow(plan, clients, results));
+  const ok = rows.every((row) => PATHS.every((path) => eachFamily(row.cells[path]).every(([, cell]) => cell.state !== "failed")));
+  return { families, clients: clients.map((client) => client.name), rows, ok };
+}
+
+function judgeRow(plan: RowPlan, clients: readonly ClientKind[], results: ReadonlyMap<string, ClientResults>): Row {
+  const judgePath = (path: Path) =>
+    mapFamilies(plan.cells[path], (cell, family) =>
+      judgeCell(cell, clients.filter((client) => mayTry(client, path, family)), (client, index) =>
+        results.get(client.name)?.get(identity(plan, path, family, index)),
+      ),
+    );
+  const { namespace, name, families } = plan.frontend;
+  const cells = { DNS: judgePath("DNS"), ClusterIP: judgePath("ClusterIP"), NodePort: judgePath("NodePort"), Pod: judgePath("Pod") };
+  return { namespace, name, families, cells };
+}
+
+function judgeCell(
+  plan: CellPlan,
+  clients: readonly ClientKind[],
+  resultOf: (client: ClientKind, index: number) => ProbeResult | undefined,
+): Cell {
+  if (plan.kind === "none") return { state: "none", reason: plan.reason };
+  if (plan.kind === "fails") return { state: "failed", reason: plan.reason, failures: [] };
+  if (emptyDns(plan.requests)) return judgeEmptyDns(plan.requests, clients, resultOf);
+  const failures = failuresOf(plan.requests, clients, resultOf);
+  const first = failures[0];
+  if (first !== undefined) return { state: "failed", reason: first.reason, failures };
+  return { state: "ok", checks: plan.requests.length * clients.length };
+}
+
+/** A family that the Service does not have is right when DNS has no data for it: nothing to show, unless it answers. */
+function judgeEmptyDns(
+  requests: readonly PlannedRequest[],
+  clients: readonly ClientKind[],
+  resultOf: (client: ClientKind, index: number) => ProbeResult | undefined,
+): Cell {
+  const failures = failuresOf(requests, clients, resultOf);
+  const first = failures[0];
+  if (first !== undefined) return { state: "failed", reason: first.reason, failures };
+  return { state: "none", reason: "no address of this family, and DNS says so (no data)" };
+}
+
+function emptyDns(requests: readonly PlannedRequest[]): boolean {
+  return requests.every(({ probe }) => probe.kind === "dns" && probe.expected.length === 0);
+}
+
+function failuresOf(
+  requests: readonly PlannedRequest[],
+  clients: readonly ClientKind[],
+  resultOf: (client: ClientKind, index: number) => ProbeResult | undefined,
+): Failure[] {
+  return clients.flatMap((client) =>
+    requests.flatMap((request, index) => {
+      const result = resultOf(client, index);
+      if (result?.ok === true) return [];
+      return [{ client: client.name, target: request.target, reason: result?.reason ?? "not probed" }];
+    }),
+  );
+}
+
+function identity(plan: RowPlan, path: Path, family: Family, index: number): string {
+  return `${plan.frontend.key}|${path}|${family}|${index}`;
+}
+
+function eachFamily<T>(value: PerFamily<T>): [Family, T][] {
+  return (Object.entries(value) as [Family, T | undefined][]).filter((pair): pair is [Family, T] => pair[1] !== undefined);
+}

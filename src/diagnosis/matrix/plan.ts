@@ -1,0 +1,144 @@
+/** From frontends to what must be tried: pure. */
+import { joinHostPort } from "../../ip/address.ts";
+import type { Family, PerFamily } from "../../ip/family.ts";
+import type { Backend, Frontend, FrontendPort } from "../../traffic/model.ts";
+import type { ProbeRequest } from "../probe/protocol.ts";
+import { type ClientKind, PATHS, type Path } from "./model.ts";
+
+/** What is planned for one cell: requests to try, or why there are none, or why it fails without trying. */
+export type CellPlan =
+  | { readonly kind: "try"; readonly requests: readonly PlannedRequest[] }
+  | { readonly kind: "none"; readonly reason: string }
+  | { readonly kind: "fails"; readonly reason: string };
+
+/** A request without its identity; `target` is how reports name it. */
+export interface PlannedRequest {
+  readonly probe: ProbeRequest extends infer R ? (R extends { id: string } ? Omit<R, "id"> : never) : never;
+  readonly target: string;
+}
+
+export interface RowPlan {
+  readonly frontend: Frontend;
+  readonly cells: Readonly<Record<Path, PerFamily<CellPlan>>>;
+}
+
+export interface PlanInput {
+  readonly frontends: readonly Frontend[];
+  /** The cluster's families, in its order. */
+  readonly families: readonly Family[];
+  /** Addresses of every node, per family. */
+  readonly nodes: PerFamily<readonly string[]>;
+  readonly clusterDomain: string;
+}
+
+/** Plans every row; what each kind of client can try follows from its families, see {@link mayTry}. */
+export function planMatrix(input: PlanInput): RowPlan[] {
+  return input.frontends.map((frontend) => ({ frontend, cells: planRow(frontend, input) }));
+}
+
+function planRow(frontend: Frontend, input: PlanInput): Record<Path, PerFamily<CellPlan>> {
+  const cells: Record<Path, { IPv4?: CellPlan; IPv6?: CellPlan }> = { DNS: {}, ClusterIP: {}, NodePort: {}, Pod: {} };
+  for (const path of PATHS) {
+    for (const family of input.families) cells[path][family] = planCell(path, frontend, family, input);
+  }
+  return cells;
+}
+
+function planCell(path: Path, frontend: Frontend, family: Family, input: PlanInput): CellPlan {
+  switch (path) {
+    case "DNS":
+      return planDns(frontend, family, input.clusterDomain);
+    case "ClusterIP":
+      return planClusterIP(frontend, family);
+    case "NodePort":
+      return planNodePort(frontend, family, input.nodes[family] ?? []);
+    case "Pod":
+      return planPod(frontend, family);
+  }
+}
+
+/** Whether a kind of client can try a cell: it asks DNS for both families, and connects over those it has. */
+export function mayTry(client: ClientKind, path: Path, family: Family): boolean {
+  return path === "DNS" || client.families.includes(family);
+}
+
+function planDns(frontend: Frontend, family: Family, domain: string): CellPlan {
+  const name = `${frontend.name}.${frontend.namespace}.svc.${domain}`;
+  const type = family === "IPv4" ? "A" : "AAAA";
+  if (frontend.kind === "alias") {
+    const expected = [(frontend.target ?? "").replace(/\.$/, "")];
+    return attempt([{ probe: { kind: "dns", name, type: "CNAME", expected }, target: `${name} CNAME` }]);
+  }
+  const expected = namesAddresses(frontend, family);
+  const absent = frontend.kind === "headless" && noneReady(frontend);
+  return attempt([{ probe: { kind: "dns", name, type, expected, absent }, target: `${name} ${type}` }]);
+}
+
+function namesAddresses(frontend: Frontend, family: Family): string[] {
+  if (frontend.kind === "headless") return readyAddresses(frontend.backends, family);
+  const address = frontend.addresses[family];
+  return address === undefined ? [] : [address];
+}
+
+function noneReady(frontend: Frontend): boolean {
+  return frontend.families.every((family) => readyAddresses(frontend.backends, family).length === 0);
+}
+
+function readyAddresses(backends: readonly Backend[], family: Family): string[] {
+  const ready = backends.filter((backend) => backend.conditions[family]?.ready === true);
+  return [...new Set(ready.map((backend) => backend.addresses[family] ?? ""))];
+}
+
+function planClusterIP(frontend: Frontend, family: Family): CellPlan {
+  const address = frontend.addresses[family];
+  if (frontend.kind !== "virtual") return none(`${frontend.kind} Services have no cluster IP`);
+  if (address === undefined) return none(`the Service has no ${family} address`);
+  return connectEach(frontend, family, [address], (port) => port.port);
+}
+
+function planNodePort(frontend: Frontend, family: Family, nodes: readonly string[]): CellPlan {
+  if (!frontend.ports.some((port) => port.nodePort !== undefined)) return none("the Service has no node ports");
+  if (!frontend.families.includes(family)) return none(`the Service has no ${family} address`);
+  if (nodes.length === 0) return { kind: "fails", reason: `no node has ${family}` };
+  return connectEach(frontend, family, nodes, (port) => port.nodePort);
+}
+
+function planPod(frontend: Frontend, family: Family): CellPlan {
+  if (frontend.kind === "alias") return none("an ExternalName has no pods");
+  if (!frontend.families.includes(family)) return none(`the Service does not use ${family}`);
+  const requests = frontend.ports.flatMap((port) =>
+    port.backends
+      .filter(({ backend }) => backend.conditions[family]?.ready === true)
+      .map(({ backend, port: number }) => connection(port, family, backend.addresses[family] ?? "", number)),
+  );
+  return requests.length === 0 ? { kind: "fails", reason: "no ready endpoints" } : attempt(requests);
+}
+
+function connectEach(
+  frontend: Frontend,
+  family: Family,
+  addresses: readonly string[],
+  portOf: (port: FrontendPort) => number | undefined,
+): CellPlan {
+  const ports = frontend.ports.filter((port) => port.protocol !== "SCTP" && portOf(port) !== undefined);
+  if (ports.length === 0) return none("no TCP or UDP ports");
+  const idle = ports.find((port) => !port.backends.some(({ backend }) => backend.conditions[family]?.ready));
+  if (idle !== undefined) return { kind: "fails", reason: "no ready endpoints" };
+  const requests = addresses.flatMap((address) =>
+    ports.map((port) => connection(port, family, address, portOf(port) ?? 0)),
+  );
+  return attempt(requests);
+}
+
+function connection(port: FrontendPort, family: Family, address: string, number: number): PlannedRequest {
+  const kind = port.protocol === "UDP" ? "udp" : "tcp";
+  return { probe: { kind, family, address, port: number }, target: `${joinHostPort(address, number)}/${port.protocol}` };
+}
+
+function attempt(requests: readonly PlannedRequest[]): CellPlan {
+  return { kind: "try", requests };
+}
+
+function none(reason: string): CellPlan {
+  return { kind: "none", reason };
+}

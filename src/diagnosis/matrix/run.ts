@@ -1,0 +1,165 @@
+/** Runs the matrix against a cluster: probe pods of every kind, one exec each. */
+import { PassThrough, Readable } from "node:stream";
+import { UserError } from "../../errors/user-error.ts";
+import { type Family, FAMILIES, groupByFamily, type PerFamily } from "../../ip/family.ts";
+import { familyOfText } from "../../ip/address.ts";
+import type { KubeClient } from "../../client/index.ts";
+import { KINDS } from "../../objects/kinds.ts";
+import { ApiError } from "../../objects/status.ts";
+import type { EndpointSlice, Node, Pod, Service } from "../../objects/types.ts";
+import { buildFrontend } from "../../traffic/index.ts";
+import type { ProbeRequest, ProbeResult } from "../probe/protocol.ts";
+import { type ClientResults, judgeMatrix, requestsFor } from "./judge.ts";
+import { type ClientKind, clientKindsOf, type Matrix } from "./model.ts";
+import { type PlanInput, planMatrix } from "./plan.ts";
+
+/** Where the probe pods live. */
+export const PROBE_NAMESPACE = "tandem-system";
+const PROBE_IMAGE = "tandem.dev/probe";
+const FAMILIES_ANNOTATION = "tandem.dev/ip-families";
+
+export interface MatrixOptions {
+  /** Only Services of this namespace; all without it. */
+  readonly namespace?: string;
+  readonly clusterDomain?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** Reads Services and endpoints, probes every one from pods of every kind, and judges. */
+export async function runMatrix(client: KubeClient, options: MatrixOptions = {}): Promise<Matrix> {
+  const input = await readPlanInput(client, options);
+  const plans = planMatrix(input);
+  const kinds = clientKindsOf(input.families);
+  await ensureProbePods(client, kinds, options.signal);
+  const results = await Promise.all(
+    kinds.map(async (kind): Promise<[string, ClientResults]> => {
+      return [kind.name, await probeFrom(client, kind, requestsFor(kind, plans), options.signal)];
+    }),
+  );
+  return judgeMatrix(input.families, kinds, plans, new Map(results));
+}
+
+async function readPlanInput(client: KubeClient, options: MatrixOptions): Promise<PlanInput> {
+  const scope = options.namespace === undefined ? {} : { namespace: options.namespace };
+  const [services, slices, nodes] = await Promise.all([
+    client.list<Service>(KINDS.Service, scope),
+    client.list<EndpointSlice>(KINDS.EndpointSlice, scope),
+    client.list<Node>(KINDS.Node),
+  ]);
+  const byService = Map.groupBy(slices.items, (slice) => {
+    return `${slice.metadata.namespace}/${slice.metadata.labels?.["kubernetes.io/service-name"]}`;
+  });
+  const frontends = services.items.map((service) =>
+    buildFrontend(service, byService.get(`${service.metadata.namespace}/${service.metadata.name}`) ?? []),
+  );
+  const addresses = nodeAddresses(nodes.items);
+  return {
+    frontends: frontends.sort((a, b) => (a.key < b.key ? -1 : 1)),
+    families: clusterFamilies(nodes.items, addresses),
+    nodes: addresses,
+    clusterDomain: options.clusterDomain ?? "cluster.local",
+  };
+}
+
+function nodeAddresses(nodes: readonly Node[]): PerFamily<string[]> {
+  const texts = nodes.flatMap((node) =>
+    (node.status?.addresses ?? []).filter((address) => address.type === "InternalIP").map((address) => address.address),
+  );
+  return groupByFamily(texts, (text) => familyOfText(text) ?? "IPv4");
+}
+
+/** The cluster's families in its order: as the first node lists its addresses. */
+function clusterFamilies(nodes: readonly Node[], addresses: PerFamily<unknown>): Family[] {
+  const first = nodes[0]?.status?.addresses ?? [];
+  const order = first.filter((address) => address.type === "InternalIP").map((address) => familyOfText(address.address));
+  const families = [...new Set([...order, ...FAMILIES.filter((family) => addresses[family] !== undefined)])];
+  return families.filter((family): family is Family => family !== undefined);
+}
+
+function probePodName(kind: ClientKind): string {
+  return `probe-${kind.name}`;
+}
+
+function probePod(kind: ClientKind): Pod {
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: {
+      name: probePodName(kind),
+      namespace: PROBE_NAMESPACE,
+      labels: { "app.kubernetes.io/name": "tandem-probe", "tandem.dev/client": kind.name },
+      annotations: { [FAMILIES_ANNOTATION]: kind.families.join(",") },
+    },
+    spec: { terminationGracePeriodSeconds: 0, containers: [{ name: "probe", image: PROBE_IMAGE }] },
+  };
+}
+
+/** Creates the probe pods where they are missing, without waiting for them. Call early to save time later. */
+export async function createProbePods(client: KubeClient, families: readonly Family[]): Promise<void> {
+  const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: PROBE_NAMESPACE } };
+  await orExists(client.create(KINDS.Namespace, namespace));
+  await Promise.all(clientKindsOf(families).map((kind) => orExists(client.create(KINDS.Pod, probePod(kind)))));
+}
+
+async function orExists(creation: Promise<unknown>): Promise<void> {
+  await creation.catch((error: unknown) => {
+    if (!(error instanceof ApiError && error.status.reason === "AlreadyExists")) throw error;
+  });
+}
+
+const READY_ATTEMPTS = 600;
+const READY_PAUSE_MS = 50;
+
+async function ensureProbePods(client: KubeClient, kinds: readonly ClientKind[], signal?: AbortSignal): Promise<void> {
+  await createProbePods(client, kinds.find((kind) => kind.families.length === 2)?.families ?? kinds[0]?.families ?? []);
+  let waiting: string[] = [];
+  for (let attempt = 0; attempt < READY_ATTEMPTS; attempt++) {
+    signal?.throwIfAborted();
+    const pods = await client.list<Pod>(KINDS.Pod, { namespace: PROBE_NAMESPACE });
+    waiting = kinds.map(probePodName).filter((name) => !isReady(pods.items.find((pod) => pod.metadata.name === name)));
+    if (waiting.length === 0) return;
+    await new Promise((resolve) => setTimeout(resolve, READY_PAUSE_MS));
+  }
+  throw new UserError({
+    what: "cannot probe the cluster",
+    where: `pods ${waiting.join(", ")} in namespace ${PROBE_NAMESPACE}`,
+    why: "the probe pods do not become ready",
+    next: `kubectl -n ${PROBE_NAMESPACE} describe pods`,
+  });
+}
+
+function isReady(pod: Pod | undefined): boolean {
+  return pod?.status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") ?? false;
+}
+
+async function probeFrom(
+  client: KubeClient,
+  kind: ClientKind,
+  requests: readonly ProbeRequest[],
+  signal?: AbortSignal,
+): Promise<ClientResults> {
+  const stdout = new PassThrough();
+  const stderr = new PassThrough();
+  const output = collect(stdout);
+  const errors = collect(stderr);
+  const code = await client.exec({
+    namespace: PROBE_NAMESPACE,
+    pod: probePodName(kind),
+    command: ["tandem-probe"],
+    stdin: Readable.from(requests.map((request) => `${JSON.stringify(request)}\n`)),
+    stdout,
+    stderr,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  stdout.end();
+  stderr.end();
+  if (code !== 0) throw new Error(`the probe in ${probePodName(kind)} ended with ${code}: ${await errors}`);
+  const lines = (await output).split("\n").filter((line) => line !== "");
+  return new Map(lines.map((line) => JSON.parse(line) as ProbeResult).map((result) => [result.id, result]));
+}
+
+async function collect(stream: Readable): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString("utf8");
+}
