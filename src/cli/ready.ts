@@ -1,0 +1,121 @@
+/** Waits until applied workloads are ready, and says what they wait for. */
+import type { KubeClient } from "../client/index.ts";
+import { UserError } from "../errors/user-error.ts";
+import { KINDS } from "../objects/kinds.ts";
+import type { DaemonSet, Deployment, KubeObject, Pod } from "../objects/types.ts";
+
+const PAUSE_MS = 40;
+
+/** Workloads of the applied objects, by the kinds whose readiness is known. */
+interface Workloads {
+  readonly deployments: ReadonlySet<string>;
+  readonly daemonSets: ReadonlySet<string>;
+  readonly pods: ReadonlySet<string>;
+}
+
+export interface WaitOptions {
+  readonly timeoutSeconds: number;
+  readonly onWaiting?: (what: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Waits for the Deployments, DaemonSets and Pods among the objects.
+ * @throws UserError when the time is up, naming what is not ready and the reason its pods give
+ */
+export async function waitForWorkloads(
+  client: KubeClient,
+  objects: readonly KubeObject[],
+  options: WaitOptions,
+): Promise<void> {
+  const workloads = workloadsOf(objects);
+  const deadline = Date.now() + options.timeoutSeconds * 1000;
+  for (;;) {
+    options.signal?.throwIfAborted();
+    const waiting = await notReady(client, workloads);
+    if (waiting.length === 0) return;
+    options.onWaiting?.(waiting.join(", "));
+    if (Date.now() > deadline) throw await notReadyError(client, waiting, options.timeoutSeconds);
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  }
+}
+
+function workloadsOf(objects: readonly KubeObject[]): Workloads {
+  const keys = (kind: string) =>
+    new Set(objects.filter((object) => object.kind === kind).map((object) => keyOf(object)));
+  return { deployments: keys("Deployment"), daemonSets: keys("DaemonSet"), pods: keys("Pod") };
+}
+
+function keyOf(object: KubeObject): string {
+  return `${object.metadata.namespace ?? "default"}/${object.metadata.name}`;
+}
+
+async function notReady(client: KubeClient, workloads: Workloads): Promise<string[]> {
+  const [deployments, daemonSets, pods] = await Promise.all([
+    pick<Deployment>(client, "Deployment", workloads.deployments),
+    pick<DaemonSet>(client, "DaemonSet", workloads.daemonSets),
+    pick<Pod>(client, "Pod", workloads.pods),
+  ]);
+  return [
+    ...deployments.filter((item) => !deploymentReady(item)).map((item) => `deployment ${keyOf(item)}`),
+    ...daemonSets.filter((item) => !daemonSetReady(item)).map((item) => `daemonset ${keyOf(item)}`),
+    ...pods.filter((item) => !podReady(item)).map((item) => `pod ${keyOf(item)}`),
+  ];
+}
+
+async function pick<T extends KubeObject>(
+  client: KubeClient,
+  kind: "Deployment" | "DaemonSet" | "Pod",
+  keys: ReadonlySet<string>,
+): Promise<T[]> {
+  if (keys.size === 0) return [];
+  const { items } = await client.list<T>(KINDS[kind]);
+  return items.filter((item) => keys.has(keyOf(item)));
+}
+
+function deploymentReady(deployment: Deployment): boolean {
+  const { spec, status, metadata } = deployment;
+  const replicas = spec.replicas ?? 1;
+  return (
+    (status?.observedGeneration ?? 0) >= (metadata.generation ?? 0) &&
+    (status?.updatedReplicas ?? 0) >= replicas &&
+    (status?.availableReplicas ?? 0) >= replicas &&
+    (status?.replicas ?? 0) === replicas
+  );
+}
+
+function daemonSetReady(daemonSet: DaemonSet): boolean {
+  const { status, metadata } = daemonSet;
+  return (
+    status !== undefined &&
+    (status.observedGeneration ?? 0) >= (metadata.generation ?? 0) &&
+    status.numberReady >= status.desiredNumberScheduled
+  );
+}
+
+function podReady(pod: Pod): boolean {
+  if (pod.status?.phase === "Succeeded") return true;
+  return pod.status?.conditions?.some((item) => item.type === "Ready" && item.status === "True") ?? false;
+}
+
+async function notReadyError(client: KubeClient, waiting: readonly string[], seconds: number): Promise<UserError> {
+  const { items } = await client.list<Pod>(KINDS.Pod);
+  const reasons = items.filter((pod) => !podReady(pod)).flatMap(podReasons);
+  return new UserError({
+    what: `not ready after ${seconds} s`,
+    where: waiting.join(", "),
+    why: reasons.length > 0 ? reasons.join("; ") : "no pod says why",
+    next: "kubectl get pods -A; kubectl describe the pod; or a longer --timeout",
+  });
+}
+
+function podReasons(pod: Pod): string[] {
+  const states = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
+  const reasons = states.flatMap(({ name, state }) => {
+    const why = state?.waiting ?? state?.terminated;
+    return why?.reason === undefined ? [] : [`container ${name} ${why.reason}${why.message ? ` (${why.message})` : ""}`];
+  });
+  const unscheduled = pod.status?.conditions?.find((item) => item.type === "PodScheduled" && item.status === "False");
+  if (unscheduled?.message !== undefined) reasons.push(unscheduled.message);
+  return reasons.map((reason) => `pod ${keyOf(pod)}: ${reason}`);
+}

@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { judgeMatrix, requestsFor } from "../../src/diagnosis/matrix/judge.ts";
+import { clientKindsOf, type Matrix } from "../../src/diagnosis/matrix/model.ts";
+import { planMatrix } from "../../src/diagnosis/matrix/plan.ts";
+import { ASCII, printMatrix } from "../../src/diagnosis/matrix/print.ts";
+import type { ProbeRequest, ProbeResult } from "../../src/diagnosis/probe/protocol.ts";
+import type { Family, PerFamily } from "../../src/ip/family.ts";
+import type { Backend, Frontend } from "../../src/traffic/model.ts";
+
+const BOTH: readonly Family[] = ["IPv4", "IPv6"];
+const READY = { ready: true, serving: true, terminating: false };
+
+function backend(addresses: PerFamily<string>): Backend {
+  const conditions = { ...(addresses.IPv4 ? { IPv4: READY } : {}), ...(addresses.IPv6 ? { IPv6: READY } : {}) };
+  return { id: JSON.stringify(addresses), addresses, conditions };
+}
+
+function frontend(name: string, addresses: PerFamily<string>, backends: Backend[], nodePort?: number): Frontend {
+  const families = BOTH.filter((family) => addresses[family] !== undefined);
+  return {
+    key: `default/${name}`,
+    namespace: "default",
+    name,
+    kind: "virtual",
+    families,
+    addresses,
+    externalAddresses: {},
+    balancerAddresses: {},
+    ports: [
+      {
+        name: "http",
+        protocol: "TCP",
+        port: 80,
+        ...(nodePort === undefined ? {} : { nodePort }),
+        backends: backends.map((item) => ({ backend: item, port: 8080 })),
+      },
+    ],
+    backends,
+    internalPolicy: "Cluster",
+    externalPolicy: "Cluster",
+    sourceRanges: {},
+  };
+}
+
+const WEB = frontend("web", { IPv4: "10.96.0.9", IPv6: "fd00:10:96::9" }, [backend({ IPv4: "10.244.1.2", IPv6: "fd00:10:244:1::2" })], 30080);
+const OLD = frontend("old", { IPv4: "10.96.0.8" }, [backend({ IPv4: "10.244.1.3" })]);
+const IDLE = frontend("idle", { IPv6: "fd00:10:96::7" }, []);
+
+type Answer = (request: ProbeRequest, client: string) => Omit<ProbeResult, "id" | "milliseconds">;
+
+function matrixOf(frontends: readonly Frontend[], answer: Answer): Matrix {
+  const nodes = { IPv4: ["172.18.0.2"], IPv6: ["fd00:172:18::2"] };
+  const plans = planMatrix({ frontends, families: BOTH, nodes, clusterDomain: "cluster.local" });
+  const clients = clientKindsOf(BOTH);
+  const results = clients.map((client) => {
+    const answers = requestsFor(client, plans).map((request) => {
+      return [request.id, { id: request.id, milliseconds: 1, ...answer(request, client.name) }] as const;
+    });
+    return [client.name, new Map(answers)] as const;
+  });
+  return judgeMatrix(BOTH, clients, plans, new Map(results));
+}
+
+test("all works: a tick wherever the Service has the family, a dash elsewhere", () => {
+  const matrix = matrixOf([OLD, WEB], () => ({ ok: true }));
+  assert.equal(matrix.ok, true);
+  assert.equal(
+    printMatrix(matrix),
+    [
+      "NAMESPACE   SERVICE   DNS/4   DNS/6   CLUSTERIP/4   CLUSTERIP/6   NODEPORT/4   NODEPORT/6   POD/4   POD/6",
+      "default     old       ✓       –       ✓             –             –            –            ✓       –",
+      "default     web       ✓       ✓       ✓             ✓             ✓            ✓            ✓       ✓",
+    ].join("\n"),
+  );
+});
+
+test("a failure over one family shows its reason there, and who saw it", () => {
+  const matrix = matrixOf([WEB], (request, client) =>
+    request.kind === "tcp" && request.address === "fd00:10:96::9" && client === "ipv6" ? { ok: false, reason: "refused" } : { ok: true },
+  );
+  assert.equal(matrix.ok, false);
+  const text = printMatrix(matrix, ASCII);
+  assert.match(text, /default +web +ok +ok +ok +FAIL refused +ok +ok +ok +ok/);
+  assert.match(text, /default\/web ClusterIP over IPv6: \[fd00:10:96::9\]:80\/TCP from a client with IPv6 only: refused/);
+});
+
+test("no ready endpoints fails without trying, in the Service's families only", () => {
+  const matrix = matrixOf([IDLE], () => ({ ok: true }));
+  const cells = matrix.rows[0]?.cells;
+  assert.deepEqual(cells?.ClusterIP.IPv6, { state: "failed", reason: "no ready endpoints", failures: [] });
+  assert.equal(cells?.ClusterIP.IPv4?.state, "none");
+  assert.equal(matrix.ok, false);
+});
+
+test("DNS that answers for a family the Service lacks is a failure", () => {
+  const matrix = matrixOf([OLD], (request) =>
+    request.kind === "dns" && request.type === "AAAA" ? { ok: false, reason: "answers fd00::1" } : { ok: true },
+  );
+  assert.equal(matrix.rows[0]?.cells.DNS.IPv6?.state, "failed");
+});
+
+test("a client that gives no results counts as failing", () => {
+  const clients = clientKindsOf(BOTH);
+  const plans = planMatrix({ frontends: [WEB], families: BOTH, nodes: {}, clusterDomain: "cluster.local" });
+  const matrix = judgeMatrix(BOTH, clients, plans, new Map());
+  assert.equal(matrix.rows[0]?.cells.DNS.IPv4?.state, "failed");
+  assert.deepEqual(matrix.rows[0]?.cells.NodePort.IPv4, { state: "failed", reason: "no node has IPv4", failures: [] });
+});
+
+test("clients connect over the families they have, and ask DNS for both", () => {
+  const plans = planMatrix({ frontends: [WEB], families: BOTH, nodes: {}, clusterDomain: "cluster.local" });
+  const requests = requestsFor({ name: "ipv4", families: ["IPv4"] }, plans);
+  const connections = requests.filter((request) => request.kind !== "dns");
+  assert.ok(connections.length > 0);
+  assert.ok(connections.every((request) => request.family === "IPv4"));
+  assert.deepEqual(
+    requests.filter((request) => request.kind === "dns").map((request) => request.type),
+    ["A", "AAAA"],
+  );
+});
+
+test("headless: DNS must hold exactly the ready addresses; an alias must hold its target", () => {
+  const headless: Frontend = { ...WEB, kind: "headless", addresses: {}, ports: [] };
+  const alias: Frontend = { ...WEB, kind: "alias", addresses: {}, families: [], target: "www.example.com.", ports: [], backends: [] };
+  const plans = planMatrix({ frontends: [headless, alias], families: ["IPv6"], nodes: {}, clusterDomain: "cluster.local" });
+  const requests = requestsFor({ name: "ipv6", families: ["IPv6"] }, plans);
+  const expected = requests.map((request) => (request.kind === "dns" ? request.expected : undefined));
+  assert.deepEqual(expected, [["fd00:10:244:1::2"], ["www.example.com"]]);
+});
+
+test("a cluster of one family has one kind of client", () => {
+  assert.deepEqual(clientKindsOf(["IPv6"]), [{ name: "ipv6", families: ["IPv6"] }]);
+});
