@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { KubeClient, loadKubeconfig } from "../client/index.ts";
 import { ASCII, type Matrix, printMatrix, runMatrix, UNICODE } from "../diagnosis/index.ts";
 import { EXIT } from "../errors/exit-codes.ts";
-import { clusterKubeconfig } from "./cluster.ts";
+import { clusterKubeconfig } from "../lab/index.ts";
 import { parseOutput, render } from "./output.ts";
 import { supportsUnicode } from "./steps.ts";
 

@@ -1,0 +1,137 @@
+import { Command, Option } from "commander";
+import { applyManifests, KubeClient, loadKubeconfig, readManifests } from "../client/index.ts";
+import { createProbePods, type Matrix, runMatrix } from "../diagnosis/index.ts";
+import { EXIT } from "../errors/exit-codes.ts";
+import { UserError } from "../errors/user-error.ts";
+import type { Family } from "../ip/family.ts";
+import { type ClusterShape, DEFAULT_NAME, parseShape, type ShapeFlags } from "./cluster.ts";
+import { bringUp, checkMachine, type RunningCluster } from "../lab/index.ts";
+import { matrixTable } from "./matrix.ts";
+import { parseOutput, render } from "./output.ts";
+import { waitForWorkloads } from "./ready.ts";
+import { createSteps, type Steps } from "./steps.ts";
+
+interface UpFlags extends ShapeFlags {
+  filename: string[];
+  once: boolean;
+  timeout: string;
+  output: string;
+  quiet: boolean;
+}
+
+/** `tandem up`: a cluster, its manifests, and the proof. */
+export function define(): Command {
+  return new Command("up")
+    .description("Bring up a dual-stack cluster on this machine, apply manifests, and prove every Service over every family.")
+    .option("-f, --filename <path>", "manifest file or folder (repeatable)", collect, [])
+    .option("--once", "take it all down again; exit with 0 only where everything works", false)
+    .option("--name <cluster>", "name of the cluster", DEFAULT_NAME)
+    .option("--nodes <count>", "number of nodes", "2")
+    .option("--ip-families <list>", "the cluster's families in order: IPv4,IPv6 | IPv6,IPv4 | IPv4 | IPv6", "IPv4,IPv6")
+    .option("--service-cluster-ip-range <cidrs>", "Service ranges in the order of the families")
+    .option("--cluster-cidr <cidrs>", "pod ranges in the order of the families")
+    .option("--port <port>", "port of the API on loopback; 0 picks a free one", "0")
+    .option("--timeout <seconds>", "how long workloads may take to become ready", "60")
+    .option("-o, --output <format>", "format of the matrix: table, wide, json or yaml", "table")
+    .addOption(new Option("-q, --quiet", "no progress").default(false))
+    .action(up);
+}
+
+function collect(value: string, previous: string[]): string[] {
+  return [...previous, value];
+}
+
+async function up(flags: UpFlags): Promise<void> {
+  const output = parseOutput(flags.output);
+  const timeoutSeconds = parseSeconds(flags.timeout);
+  const shape = parseShape(flags);
+  const steps = createSteps(process.stderr, flags.quiet);
+  const abort = abortOnSignals();
+  const objects = await steps.run("Checking this machine and the manifests", async () => {
+    await checkMachine(shape);
+    return flags.filename.length === 0 ? [] : await readManifests(flags.filename);
+  });
+  const cluster = await bringUp({ ...shape, once: flags.once, signal: abort, step: steps.run });
+  try {
+    const matrix = await populate(cluster, shape.families, objects, steps, timeoutSeconds, abort);
+    console.log(render(matrix, output, matrixTable));
+    process.exitCode = matrix.ok ? EXIT.ok : EXIT.findings;
+    if (!flags.once && !flags.quiet) printNext(cluster, shape);
+  } finally {
+    if (flags.once) await cluster.stop();
+  }
+}
+
+type Manifests = Awaited<ReturnType<typeof readManifests>>;
+
+async function populate(
+  cluster: RunningCluster,
+  families: readonly Family[],
+  objects: Manifests,
+  steps: Steps,
+  timeoutSeconds: number,
+  signal: AbortSignal,
+): Promise<Matrix> {
+  const client = new KubeClient(await loadKubeconfig(cluster.kubeconfig));
+  try {
+    const probes = createProbePods(client, families);
+    await steps.run(`Applying ${objects.length} objects`, () => applyManifests(client, objects));
+    await probes;
+    await steps.run("Waiting for pods", (onWaiting) =>
+      waitForWorkloads(client, objects.map((item) => item.object), { timeoutSeconds, onWaiting, signal }),
+    );
+    return await steps.run(`Probing every Service over ${families.join(" and ")}`, () => firstGreen(client, signal));
+  } finally {
+    client.close();
+  }
+}
+
+const SETTLE_ATTEMPTS = 5;
+const SETTLE_PAUSE_MS = 200;
+
+/** Rules follow endpoints by some milliseconds: a red matrix is tried again a few times before it counts. */
+async function firstGreen(client: KubeClient, signal: AbortSignal): Promise<Matrix> {
+  let matrix = await runMatrix(client, { signal });
+  for (let attempt = 1; attempt < SETTLE_ATTEMPTS && !matrix.ok; attempt++) {
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_PAUSE_MS));
+    matrix = await runMatrix(client, { signal });
+  }
+  return matrix;
+}
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (Number.isFinite(seconds) && seconds > 0) return seconds;
+  throw new UserError({
+    what: "cannot bring up the cluster",
+    where: `flag --timeout, value ${JSON.stringify(text)}`,
+    why: "it is not a number of seconds above 0",
+    next: "for example --timeout 60",
+    exitCode: EXIT.usage,
+  });
+}
+
+/** The first signal ends the run in order; a second one ends it at once. */
+function abortOnSignals(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      controller.abort(new UserError({ what: "stopped", why: `${signal} received` }));
+      process.once(signal, () => process.exit(EXIT.failed));
+    });
+  }
+  return controller.signal;
+}
+
+function printNext(cluster: RunningCluster, shape: ClusterShape): void {
+  const name = shape.name === DEFAULT_NAME ? "" : ` --name ${shape.name}`;
+  const tandem = process.env["npm_lifecycle_event"] === undefined ? "tandem" : "bin/tandem";
+  process.stderr.write(`
+The cluster is up. Next:
+  export KUBECONFIG=${cluster.kubeconfig}
+  kubectl get services,endpointslices -A
+  ${tandem} lab exec${name} -n dual-stack deploy/sleep -- sh -c 'echo dualstack | nc tcp-echo.dual-stack 9000'
+  ${tandem} matrix${name} -o wide
+  ${tandem} down${name}
+`);
+}

@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseShape, type ShapeFlags } from "../../src/cli/cluster.ts";
+import { UserError } from "../../src/errors/user-error.ts";
+import { formatCidr } from "../../src/ip/cidr.ts";
+
+const FLAGS: ShapeFlags = { name: "tandem", nodes: "2", ipFamilies: "IPv4,IPv6", port: "0" };
+
+test("ranges follow the order of the families", () => {
+  const shape = parseShape({ ...FLAGS, ipFamilies: "ipv6,IPv4" });
+  assert.deepEqual(shape.families, ["IPv6", "IPv4"]);
+  assert.deepEqual(shape.serviceRanges.map(formatCidr), ["fd00:10:96::/112", "10.96.0.0/16"]);
+});
+
+const BAD: readonly [Partial<ShapeFlags>, RegExp][] = [
+  [{ name: "No Name" }, /flag --name.*\n.*next: for example --name demo/],
+  [{ ipFamilies: "IPv4,IPv4" }, /flag --ip-families, value "IPv4,IPv4"/],
+  [{ ipFamilies: "IPv5" }, /flag --ip-families/],
+  [{ serviceClusterIpRange: "10.96.0.0/99,fd00::/112" }, /entry 1, "10\.96\.0\.0\/99", is not a CIDR/],
+  [{ serviceClusterIpRange: "10.96.0.0/16" }, /its families are not those of the cluster/],
+  [{ clusterCidr: "10.96.128.0/17,fd00:10:244::/56" }, /overlaps 10\.96\.128\.0\/17 of --cluster-cidr/],
+  [{ clusterCidr: "172.18.4.0/22,fd00:10:244::/56" }, /overlaps 172\.18\.0\.0\/16 of the links/],
+  [{ nodes: "0" }, /flag --nodes/],
+  [{ port: "70000" }, /flag --port/],
+];
+
+test("wrong flags name the flag, the value, why, and what would do", () => {
+  for (const [flags, expected] of BAD) {
+    assert.throws(
+      () => parseShape({ ...FLAGS, ...flags }),
+      (error) => error instanceof UserError && expected.test(error.message) && error.parts.next !== undefined,
+      JSON.stringify(flags),
+    );
+  }
+});

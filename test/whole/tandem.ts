@@ -1,0 +1,56 @@
+/** Runs the `tandem` command as a user does, as root or as a plain user, with a state directory of its own. */
+import { type SpawnSyncReturns, spawnSync } from "node:child_process";
+import { chmodSync, chownSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+export const ROOT = resolve(import.meta.dirname, "../..");
+export const TANDEM = join(ROOT, "bin/tandem");
+const NOBODY = 65534;
+
+/** A user to run as; undefined is whoever runs the tests. */
+export interface User {
+  readonly name: string;
+  readonly uid?: number;
+}
+
+/** Whoever runs the tests, and an unprivileged user besides where that is root and the checkout is readable to all. */
+export function users(): User[] {
+  if (process.getuid?.() !== 0) return [{ name: "a plain user" }];
+  const readable = spawnSync("setpriv", [...asNobody, "test", "-r", TANDEM]).status === 0;
+  return [{ name: "root" }, ...(readable ? [{ name: "a plain user", uid: NOBODY }] : [])];
+}
+
+const asNobody = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"];
+
+export interface Home {
+  readonly path: string;
+  readonly user: User;
+  /** Runs `tandem` with these arguments to its end. */
+  run(args: readonly string[], input?: string): SpawnSyncReturns<string>;
+  /** The command and arguments to spawn it with. */
+  command(args: readonly string[]): { file: string; args: string[]; env: NodeJS.ProcessEnv };
+  remove(): void;
+}
+
+/** A state directory for one test, owned by the user. */
+export function makeHome(user: User): Home {
+  const path = mkdtempSync(join(tmpdir(), "tandem-test-"));
+  chmodSync(path, 0o700);
+  if (user.uid !== undefined) chownSync(path, user.uid, user.uid);
+  const env = { ...process.env, TANDEM_HOME: path, HOME: path, KUBECONFIG: "" };
+  const command = (args: readonly string[]) =>
+    user.uid === undefined
+      ? { file: TANDEM, args: [...args], env }
+      : { file: "setpriv", args: [...asNobody, TANDEM, ...args], env };
+  return {
+    path,
+    user,
+    command,
+    run(args, input) {
+      const it = command(args);
+      return spawnSync(it.file, it.args, { env, encoding: "utf8", ...(input === undefined ? {} : { input }) });
+    },
+    remove: () => rmSync(path, { recursive: true, force: true }),
+  };
+}
