@@ -66,7 +66,13 @@ export interface Transaction<V> {
 }
 
 export type Change<V> =
-  | { readonly type: "put"; readonly key: string; readonly revision: number; readonly value: V; readonly previous?: V }
+  | {
+      readonly type: "put";
+      readonly key: string;
+      readonly revision: number;
+      readonly value: V;
+      readonly previous?: V;
+    }
   | { readonly type: "delete"; readonly key: string; readonly revision: number; readonly previous: V };
 
 export interface Watcher<V> {

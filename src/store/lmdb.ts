@@ -1,0 +1,139 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { crc32 } from "node:zlib";
+import { type Database, open } from "lmdb";
+import { UserError } from "../errors/user-error.ts";
+import type { Entry, Store } from "./contract.ts";
+import { Engine, type Journal } from "./engine.ts";
+import { checkDirectory, damaged, DATA_FILE, markFormat } from "./directory.ts";
+import { DEFAULT_HISTORY } from "./limits.ts";
+import { type DirectoryLock, lockDirectory } from "./lock.ts";
+import { OrderedMap } from "./ordered-map.ts";
+import type { Write } from "./overlay.ts";
+
+/** Holds the store's revision; no key of the store starts with U+0001. */
+const REVISION_KEY = "\u0001revision";
+/** Bytes before a value's text: its revision (double, 8) and the CRC-32 of key, revision and text (4). */
+const HEADER = 12;
+/** Address space reserved for the file, not memory: 8 GiB. */
+const MAP_SIZE = 8 * 1024 ** 3;
+
+/**
+ * Opens (or creates) a durable store in a directory of its own. Values are texts. A transaction is durable, flushed to
+ * the disk, before its promise resolves; transactions that come while a flush is under way share the next one.
+ * @throws UserError when the directory is damaged, of a newer format, in use or not writable; nothing in it is changed
+ */
+export async function openLmdbStore(
+  directory: string,
+  options: { readonly history?: number } = {},
+): Promise<Store<string>> {
+  createDirectory(directory);
+  const lock = await lockDirectory(directory);
+  try {
+    const isNew = checkDirectory(directory);
+    const database = openDatabase(directory);
+    if (isNew) markFormat(directory);
+    const { entries, revision } = await loadOrClose(database, directory);
+    const history = {
+      ...DEFAULT_HISTORY,
+      ...(options.history === undefined ? {} : { changes: options.history }),
+    };
+    return new Engine<string>({ entries, revision, journal: journalOf(database, lock), history });
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+function createDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new UserError({
+      what: "cannot open the store",
+      where: directory,
+      why: `the directory cannot be created: ${(cause as Error).message}`,
+      next: "choose another --data-dir, or make its parent writable",
+      cause,
+    });
+  }
+}
+
+function openDatabase(directory: string): Database<Buffer, string> {
+  try {
+    return open<Buffer, string>({
+      path: join(directory, DATA_FILE),
+      noSubdir: true,
+      encoding: "binary",
+      // resolve a write only when it is flushed
+      overlappingSync: false,
+      mapSize: MAP_SIZE,
+    });
+  } catch (cause) {
+    throw damaged(directory, `the database does not open: ${(cause as Error).message}`, cause);
+  }
+}
+
+interface Loaded {
+  readonly entries: OrderedMap<Entry<string>>;
+  readonly revision: number;
+}
+
+async function loadOrClose(database: Database<Buffer, string>, directory: string): Promise<Loaded> {
+  try {
+    return load(database, directory);
+  } catch (error) {
+    await database.close();
+    throw error instanceof UserError ? error : damaged(directory, (error as Error).message, error);
+  }
+}
+
+function load(database: Database<Buffer, string>, directory: string): Loaded {
+  const items: [string, Entry<string>][] = [];
+  let revision = 0;
+  for (const { key, value } of database.getRange({ snapshot: false })) {
+    const entry = decode(key, value);
+    if (entry === undefined) throw damaged(directory, `the checksum of ${JSON.stringify(key)} is wrong`);
+    if (key === REVISION_KEY) revision = entry.revision;
+    else items.push([key, entry]);
+  }
+  const newest = items.reduce((max, [, entry]) => Math.max(max, entry.revision), 0);
+  if (newest > revision) throw damaged(directory, `revision ${newest} is above the store's own, ${revision}`);
+  return { entries: OrderedMap.from(items), revision };
+}
+
+function journalOf(database: Database<Buffer, string>, lock: DirectoryLock): Journal<string> {
+  return {
+    async append(writes: ReadonlyMap<string, Write<string>>, revision: number): Promise<void> {
+      await database.batch(() => {
+        for (const [key, { entry }] of writes) {
+          if (entry === undefined) database.remove(key);
+          else database.put(key, encode(entry));
+        }
+        database.put(REVISION_KEY, encode({ key: REVISION_KEY, value: "", revision }));
+      });
+    },
+    async close(): Promise<void> {
+      await database.close();
+      lock.release();
+    },
+  };
+}
+
+function encode({ key, value, revision }: Entry<string>): Buffer {
+  const size = Buffer.byteLength(value);
+  const bytes = Buffer.allocUnsafe(HEADER + size);
+  bytes.writeDoubleBE(revision, 0);
+  bytes.write(value, HEADER, "utf8");
+  bytes.writeUInt32BE(checksum(key, bytes), 8);
+  return bytes;
+}
+
+function decode(key: string, bytes: Buffer): Entry<string> | undefined {
+  if (bytes.length < HEADER || bytes.readUInt32BE(8) !== checksum(key, bytes)) return undefined;
+  return { key, value: bytes.toString("utf8", HEADER), revision: bytes.readDoubleBE(0) };
+}
+
+function checksum(key: string, bytes: Buffer): number {
+  return crc32(bytes.subarray(HEADER), crc32(bytes.subarray(0, 8), crc32(key)));
+}
