@@ -1,0 +1,84 @@
+import { EXIT } from "../errors/exit-codes.ts";
+import { UserError } from "../errors/user-error.ts";
+import type { ClusterConfig } from "./config.ts";
+
+/** What is used of @kubernetes/client-node, which is no dependency of Tandem. */
+interface ClientNode {
+  readonly KubeConfig: new () => {
+    loadFromFile(path: string): void;
+    loadFromDefault(): void;
+    getCurrentCluster(): { server: string; skipTLSVerify?: boolean; tlsServerName?: string } | null;
+    applyToHTTPSOptions(options: HttpsOptions): Promise<void>;
+  };
+}
+
+interface HttpsOptions {
+  headers?: Record<string, string>;
+  ca?: string | Buffer;
+  cert?: string | Buffer;
+  key?: string | Buffer;
+}
+
+/**
+ * Signs in through the plugin of a kubeconfig's user, by way of @kubernetes/client-node. The credentials are as of now:
+ * a short-lived token is not renewed.
+ * @throws UserError when that package is not installed or the plugin fails
+ */
+export async function loadWithPlugins(paths: readonly string[], user: string): Promise<ClusterConfig> {
+  const { KubeConfig } = await importClientNode(paths, user);
+  const kubeconfig = new KubeConfig();
+  if (paths.length === 1 && paths[0] !== undefined) kubeconfig.loadFromFile(paths[0]);
+  else kubeconfig.loadFromDefault();
+  const cluster = kubeconfig.getCurrentCluster();
+  const options: HttpsOptions = {};
+  try {
+    await kubeconfig.applyToHTTPSOptions(options);
+  } catch (error) {
+    throw refused(paths, user, (error as Error).message, "run the plugin by hand to see why", error);
+  }
+  const token = options.headers?.Authorization?.replace(/^Bearer /, "");
+  return {
+    server: (cluster?.server ?? "").replace(/\/+$/, ""),
+    ...(token === undefined ? {} : { token }),
+    ...(options.ca === undefined ? {} : { ca: String(options.ca) }),
+    ...(options.cert === undefined ? {} : { cert: String(options.cert) }),
+    ...(options.key === undefined ? {} : { key: String(options.key) }),
+    ...(cluster?.skipTLSVerify ? { insecureSkipTlsVerify: true } : {}),
+    ...(cluster?.tlsServerName ? { tlsServerName: cluster.tlsServerName } : {}),
+  };
+}
+
+async function importClientNode(paths: readonly string[], user: string): Promise<ClientNode> {
+  // A variable keeps the type checker from resolving a package that need not be there.
+  const name = "@kubernetes/client-node";
+  try {
+    return (await import(name)) as ClientNode;
+  } catch (error) {
+    const why = `it signs in through a plugin, for which ${name} is needed, and that is not installed`;
+    throw refused(
+      paths,
+      user,
+      why,
+      `npm install ${name}, or give the user a token or a client certificate`,
+      error,
+    );
+  }
+}
+
+function refused(
+  paths: readonly string[],
+  user: string,
+  why: string,
+  next: string,
+  cause: unknown,
+): UserError {
+  const where = `user "${user}" in ${paths.join(":")}`;
+  return new UserError({
+    what: "cannot use the kubeconfig",
+    where,
+    why,
+    next,
+    exitCode: EXIT.badInput,
+    cause,
+  });
+}
