@@ -37,22 +37,70 @@ function kind(group: string, version: string, spec: KindSpec): Kind {
 
 /** The built-in kinds by name. */
 export const KINDS = {
-  Namespace: core({ kind: "Namespace", plural: "namespaces", shortNames: ["ns"], namespaced: false, subresources: ["finalize", "status"] }),
-  Node: core({ kind: "Node", plural: "nodes", shortNames: ["no"], namespaced: false, subresources: ["status"] }),
-  Pod: core({ kind: "Pod", plural: "pods", shortNames: ["po"], categories: ["all"], subresources: ["status", "binding", "eviction", "exec", "attach", "log", "portforward", "ephemeralcontainers"] }),
-  Service: core({ kind: "Service", plural: "services", shortNames: ["svc"], categories: ["all"], subresources: ["status"] }),
+  Namespace: core({
+    kind: "Namespace",
+    plural: "namespaces",
+    shortNames: ["ns"],
+    namespaced: false,
+    subresources: ["finalize", "status"],
+  }),
+  Node: core({
+    kind: "Node",
+    plural: "nodes",
+    shortNames: ["no"],
+    namespaced: false,
+    subresources: ["status"],
+  }),
+  Pod: core({
+    kind: "Pod",
+    plural: "pods",
+    shortNames: ["po"],
+    categories: ["all"],
+    subresources: [
+      "status",
+      "binding",
+      "eviction",
+      "exec",
+      "attach",
+      "log",
+      "portforward",
+      "ephemeralcontainers",
+    ],
+  }),
+  Service: core({
+    kind: "Service",
+    plural: "services",
+    shortNames: ["svc"],
+    categories: ["all"],
+    subresources: ["status"],
+  }),
   Endpoints: core({ kind: "Endpoints", plural: "endpoints", shortNames: ["ep"], singular: "endpoints" }),
   ConfigMap: core({ kind: "ConfigMap", plural: "configmaps", shortNames: ["cm"] }),
   Secret: core({ kind: "Secret", plural: "secrets" }),
-  ServiceAccount: core({ kind: "ServiceAccount", plural: "serviceaccounts", shortNames: ["sa"], subresources: ["token"] }),
+  ServiceAccount: core({
+    kind: "ServiceAccount",
+    plural: "serviceaccounts",
+    shortNames: ["sa"],
+    subresources: ["token"],
+  }),
   Event: core({ kind: "Event", plural: "events", shortNames: ["ev"] }),
   EndpointSlice: kind("discovery.k8s.io", "v1", { kind: "EndpointSlice", plural: "endpointslices" }),
   Lease: kind("coordination.k8s.io", "v1", { kind: "Lease", plural: "leases" }),
   Deployment: apps({ kind: "Deployment", plural: "deployments", shortNames: ["deploy"] }),
   ReplicaSet: apps({ kind: "ReplicaSet", plural: "replicasets", shortNames: ["rs"] }),
   DaemonSet: apps({ kind: "DaemonSet", plural: "daemonsets", shortNames: ["ds"], subresources: ["status"] }),
-  ServiceCIDR: kind("networking.k8s.io", "v1", { kind: "ServiceCIDR", plural: "servicecidrs", namespaced: false, subresources: ["status"] }),
-  IPAddress: kind("networking.k8s.io", "v1", { kind: "IPAddress", plural: "ipaddresses", shortNames: ["ip"], namespaced: false }),
+  ServiceCIDR: kind("networking.k8s.io", "v1", {
+    kind: "ServiceCIDR",
+    plural: "servicecidrs",
+    namespaced: false,
+    subresources: ["status"],
+  }),
+  IPAddress: kind("networking.k8s.io", "v1", {
+    kind: "IPAddress",
+    plural: "ipaddresses",
+    shortNames: ["ip"],
+    namespaced: false,
+  }),
 } as const satisfies Record<string, Kind>;
 
 /** `v1` or `apps/v1`: what objects of the kind carry as apiVersion. */
@@ -63,7 +111,8 @@ export function apiVersionOf(kind: Kind): string {
 /** The path of a collection, an object or a subresource of the API. Parts are percent-encoded. */
 export function resourcePath(kind: Kind, namespace?: string, name?: string, subresource?: string): string {
   const root = kind.group === "" ? `/api/${kind.version}` : `/apis/${kind.group}/${kind.version}`;
-  const scope = kind.namespaced && namespace !== undefined ? `/namespaces/${encodeURIComponent(namespace)}` : "";
+  const scope =
+    kind.namespaced && namespace !== undefined ? `/namespaces/${encodeURIComponent(namespace)}` : "";
   const object = name === undefined ? "" : `/${encodeURIComponent(name)}`;
   const sub = subresource === undefined ? "" : `/${subresource}`;
   return `${root}${scope}/${kind.plural}${object}${sub}`;

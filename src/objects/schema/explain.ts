@@ -50,21 +50,28 @@ class Walk {
     if (value === null || value === undefined) return;
     switch (type.tag) {
       case "struct":
-        return this.struct(type, value, place);
+        this.struct(type, value, place);
+        break;
       case "list":
-        return this.list(type, value, place);
+        this.list(type, value, place);
+        break;
       case "map":
-        return this.map(type, value, place);
+        this.map(type, value, place);
+        break;
       case "any":
-        return this.any(value, place.path);
+        this.any(value, place.path);
+        break;
       default:
-        return this.scalar(type, value, place);
+        this.scalar(type, value, place);
     }
   }
 
   private struct(type: StructType, value: unknown, place: Place): void {
     const entries = entriesOf(value);
-    if (entries === undefined) return this.wrongType(type, value, place);
+    if (entries === undefined) {
+      this.wrongType(type, value, place);
+      return;
+    }
     const seen = new Set<string>();
     for (const [key, item] of entries) {
       const path = place.path === "" ? key : `${place.path}.${key}`;
@@ -80,7 +87,10 @@ class Walk {
   }
 
   private list(type: WireType & { tag: "list" }, value: unknown, place: Place): void {
-    if (!Array.isArray(value)) return this.wrongType(type, value, place);
+    if (!Array.isArray(value)) {
+      this.wrongType(type, value, place);
+      return;
+    }
     value.forEach((item, index) => {
       this.visit(type.items, item, { ...place, path: `${place.path}[${index}]` });
     });
@@ -88,7 +98,10 @@ class Walk {
 
   private map(type: WireType & { tag: "map" }, value: unknown, place: Place): void {
     const entries = entriesOf(value);
-    if (entries === undefined) return this.wrongType(type, value, place);
+    if (entries === undefined) {
+      this.wrongType(type, value, place);
+      return;
+    }
     const seen = new Set<string>();
     for (const [key, item] of entries) {
       const path = `${place.path}.${key}`;
@@ -121,7 +134,10 @@ class Walk {
       return;
     }
     const kind = kindOf(value);
-    if (type.tag === "integer" && kind === "number") return this.integer(type, value, place);
+    if (type.tag === "integer" && kind === "number") {
+      this.integer(type, value, place);
+      return;
+    }
     const fits =
       (type.tag === "string" && kind === "string") ||
       (type.tag === "boolean" && kind === "bool") ||
@@ -137,7 +153,10 @@ class Walk {
   }
 
   private wrongType(type: WireType, value: unknown, place: Place, what = kindOf(value)): void {
-    if (this.flavour === "unstructured") return this.fail(unstructuredText(type, value));
+    if (this.flavour === "unstructured") {
+      this.fail(unstructuredText(type, value));
+      return;
+    }
     const target =
       place.struct === ""
         ? `Go value of type ${type.name}`

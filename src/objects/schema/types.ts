@@ -245,5 +245,5 @@ function mapType(document: SchemaDocument, schema: OpenApiSchema, owner: string,
 
 function integerType(format: string | undefined): WireType {
   if (format === "int32") return { tag: "integer", name: "int32", min: -2147483648, max: 2147483647 };
-  return { tag: "integer", name: "int64", min: -9223372036854775808, max: 9223372036854775807 };
+  return { tag: "integer", name: "int64", min: -(2 ** 63), max: 2 ** 63 };
 }
