@@ -8,7 +8,17 @@ import { checkInteger, checkPortRange, readCsv } from "./values.ts";
 import { goQuote } from "./verdict.ts";
 
 /** The types of values that matter here; all others are `string`. */
-export type FlagType = "string" | "bool" | "int" | "int32" | "duration" | "ip" | "ipVar" | "ipPort" | "list" | "portRange";
+export type FlagType =
+  | "string"
+  | "bool"
+  | "int"
+  | "int32"
+  | "duration"
+  | "ip"
+  | "ipVar"
+  | "ipPort"
+  | "list"
+  | "portRange";
 
 /** The flags of a component, by name. */
 export interface FlagSet {
@@ -113,7 +123,9 @@ function checkValue(type: FlagType, value: string): string | undefined {
         ? undefined
         : `failed to parse IP: ${goQuote(value)}`;
     case "ipVar":
-      return value === "" || parseIPSloppy(value) !== undefined ? undefined : `${goQuote(value)} is not a valid IP address`;
+      return value === "" || parseIPSloppy(value) !== undefined
+        ? undefined
+        : `${goQuote(value)} is not a valid IP address`;
     case "ipPort":
       return checkIPPort(value);
     case "portRange":
@@ -136,11 +148,13 @@ export function isTrue(value: string | undefined): boolean {
   return value !== undefined && /^(1|t|true)$/i.test(value);
 }
 
-const DURATION = /^[+-]?(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))*)$/;
+const DURATION =
+  /^[+-]?(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))*)$/;
 
 function checkDuration(value: string): string | undefined {
   if (DURATION.test(value)) return undefined;
-  if (/^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)$/.test(value)) return `time: missing unit in duration ${goQuote(value)}`;
+  if (/^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)$/.test(value))
+    return `time: missing unit in duration ${goQuote(value)}`;
   const unit = /^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)([^0-9.]+)/.exec(value)?.[1];
   if (unit !== undefined && !/^(ns|us|µs|μs|ms|s|m|h)$/.test(unit)) {
     return `time: unknown unit ${goQuote(unit)} in duration ${goQuote(value)}`;
@@ -152,9 +166,11 @@ function checkDuration(value: string): string | undefined {
 function checkIPPort(value: string): string | undefined {
   if (value === "" || parseIPSloppy(value) !== undefined) return undefined;
   const split = splitHostPort(value);
-  if (split.error !== undefined) return `${goQuote(value)} is not in a valid format (ip or ip:port): ${split.error}`;
+  if (split.error !== undefined)
+    return `${goQuote(value)} is not in a valid format (ip or ip:port): ${split.error}`;
   if (parseIPSloppy(split.host) === undefined) return `${goQuote(split.host)} is not a valid IP address`;
-  if (!/^[0-9]+$/.test(split.port) || Number(split.port) > 65535) return `${goQuote(split.port)} is not a valid number`;
+  if (!/^[0-9]+$/.test(split.port) || Number(split.port) > 65535)
+    return `${goQuote(split.port)} is not a valid number`;
   return undefined;
 }
 
@@ -168,7 +184,8 @@ export function splitHostPort(text: string): { host: string; port: string; error
     const end = text.indexOf("]");
     if (end < 0) return fail("missing ']' in address");
     if (end + 1 === text.length) return fail("missing port in address");
-    if (end + 1 !== colon) return fail(text[end + 1] === ":" ? "too many colons in address" : "missing port in address");
+    if (end + 1 !== colon)
+      return fail(text[end + 1] === ":" ? "too many colons in address" : "missing port in address");
     host = text.slice(1, end);
   } else if (host.includes(":")) return fail("too many colons in address");
   if (/[[\]]/.test(host)) return fail("unexpected '[' in address");

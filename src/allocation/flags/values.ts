@@ -23,7 +23,8 @@ export function checkInteger(parser: "ParseInt" | "Atoi", text: string, bits: nu
   const value = parser === "Atoi" ? parseDecimalInteger(text) : parseGoInteger(text);
   if (value === undefined) return `strconv.${parser}: parsing ${goQuote(text)}: invalid syntax`;
   const limit = 1n << BigInt(bits - 1);
-  if (value >= limit || value < -limit) return `strconv.${parser}: parsing ${goQuote(text)}: value out of range`;
+  if (value >= limit || value < -limit)
+    return `strconv.${parser}: parsing ${goQuote(text)}: value out of range`;
   return undefined;
 }
 

@@ -1,0 +1,23 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import { type Component, judge } from "../../src/allocation/flags/index.ts";
+
+interface Case {
+  component: Component;
+  args: string[];
+  accepted: boolean;
+  error: string;
+}
+
+const recorded = new URL("../oracle/flags.json", import.meta.url);
+const { cases } = JSON.parse(readFileSync(recorded, "utf8")) as { cases: Case[] };
+
+describe("component flags, as the real components judged them", () => {
+  for (const { component, args, accepted, error } of cases) {
+    it(`${component} ${args.join(" ")}`, () => {
+      const verdict = judge(component, args);
+      assert.deepEqual({ accepted: verdict.accepted, error: verdict.error }, { accepted, error });
+    });
+  }
+});
