@@ -22,7 +22,7 @@ const MAX_STRICT = 100;
  * Walks a value in the order of its text to say what the decoder had against it. Only called when something is wrong
  * (encoding/json decode.go, sigs.k8s.io/json, apimachinery runtime/converter.go).
  */
-export function explain(type: StructType, value: unknown, flavour: Flavour): Findings {
+export function explain(type: WireType, value: unknown, flavour: Flavour): Findings {
   const walk = new Walk(flavour);
   walk.visit(type, value, { path: "", struct: "", fields: [] });
   const strict = flavour === "unstructured" ? walk.strict.sort() : walk.strict;
