@@ -20,17 +20,16 @@
  */
 export type { Ledger, PortRange, Random, ServiceNetwork } from "./ledger.ts";
 export type { ServiceWrite, WriteOptions } from "./write-options.ts";
-export { createService, deleteService, readDefaults, updateService, updateServiceStatus } from "./services.ts";
+export {
+  createService,
+  deleteService,
+  readDefaults,
+  updateService,
+  updateServiceStatus,
+} from "./services.ts";
 export { DEFAULT_NODE_PORTS } from "./node-ports.ts";
 export {
   ADDRESS_LABEL_FAMILY,
   ADDRESS_LABEL_MANAGED_BY,
   ipAddressOf,
 } from "./addresses.ts";
-export {
-  defaultServiceCidr,
-  isAddressCovered,
-  reconcileServiceCidr,
-  SERVICE_CIDR_FINALIZER,
-} from "./service-cidrs.ts";
-export { NodeRanges } from "./node-ranges.ts";
