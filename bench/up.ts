@@ -45,19 +45,29 @@ function floorScript(): string {
   ]);
   const elements = Array.from({ length: ELEMENTS }, (_, index) => `10.96.0.${index + 1} . tcp . 80 : accept`);
   const rules = `table ip f { map m { type ipv4_addr . inet_proto . inet_service : verdict; elements = { ${elements.join(", ")} } } }`;
-  const rules6 = rules.replace("table ip f", "table ip6 f").replace("ipv4_addr", "ipv6_addr").replaceAll("10.96.0.", "fd00:10:96::");
+  const rules6 = rules
+    .replace("table ip f", "table ip6 f")
+    .replace("ipv4_addr", "ipv6_addr")
+    .replaceAll("10.96.0.", "fd00:10:96::");
   return [
     "set -e; mount -t tmpfs t /run; mkdir -p /run/netns",
     ...spaces.map((space) => `ip netns add ${space}`),
     `ip -batch - <<E\n${links.join("\n")}\nE`,
-    ...Array.from({ length: NODES }, (_, index) => `ip netns exec n${index} nft -f - <<E\n${rules}\n${rules6}\nE`),
+    ...Array.from(
+      { length: NODES },
+      (_, index) => `ip netns exec n${index} nft -f - <<E\n${rules}\n${rules6}\nE`,
+    ),
   ].join("\n");
 }
 
 function timeFloor(): number {
   const start = performance.now();
   const user = process.getuid?.() === 0 ? [] : ["--user", "--map-root-user"];
-  const result = spawnSync("unshare", [...user, "--net", "--mount", "--pid", "--fork", "sh", "-c", floorScript()], { encoding: "utf8" });
+  const result = spawnSync(
+    "unshare",
+    [...user, "--net", "--mount", "--pid", "--fork", "sh", "-c", floorScript()],
+    { encoding: "utf8" },
+  );
   if (result.status !== 0) throw new Error(`the floor failed: ${result.stderr}`);
   return performance.now() - start;
 }
@@ -70,6 +80,8 @@ for (let run = 0; run < RUNS; run++) {
   ups.push(await timeUp());
   floors.push(timeFloor());
 }
-console.log(`tandem up to the first green matrix: ${(median(ups) / 1000).toFixed(2)} s (median of ${RUNS}; aim: at most 5 s)`);
+console.log(
+  `tandem up to the first green matrix: ${(median(ups) / 1000).toFixed(2)} s (median of ${RUNS}; aim: at most 5 s)`,
+);
 console.log(`floor, namespaces and rules alone:   ${(median(floors) / 1000).toFixed(2)} s`);
 console.log(`ratio:                               ${(median(ups) / median(floors)).toFixed(1)}`);

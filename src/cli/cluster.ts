@@ -2,7 +2,8 @@
 import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
 import { type Cidr, cidrsOverlap, formatCidr, parseCidr } from "../ip/cidr.ts";
-import { type Family, FAMILIES } from "../ip/family.ts";
+import { FAMILIES, type Family } from "../ip/family.ts";
+import { findCluster } from "../lab/index.ts";
 
 /** The name of a cluster where none is given. */
 export const DEFAULT_NAME = "tandem";
@@ -35,7 +36,12 @@ export interface ClusterShape {
 /** Reads the flags. @throws UserError naming the flag, its value and what would do */
 export function parseShape(flags: ShapeFlags): ClusterShape {
   const families = parseFamilies(flags.ipFamilies);
-  const serviceRanges = parseRanges("--service-cluster-ip-range", flags.serviceClusterIpRange, families, SERVICE_RANGES);
+  const serviceRanges = parseRanges(
+    "--service-cluster-ip-range",
+    flags.serviceClusterIpRange,
+    families,
+    SERVICE_RANGES,
+  );
   const podRanges = parseRanges("--cluster-cidr", flags.clusterCidr, families, POD_RANGES);
   refuseOverlaps(serviceRanges, podRanges);
   return {
@@ -60,11 +66,18 @@ function bad(flag: string, value: string, why: string, next: string): UserError 
 
 function parseName(name: string): string {
   if (/^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$/.test(name)) return name;
-  throw bad("--name", name, "a name has lower-case letters, digits and dashes, at most 32", "for example --name demo");
+  throw bad(
+    "--name",
+    name,
+    "a name has lower-case letters, digits and dashes, at most 32",
+    "for example --name demo",
+  );
 }
 
 function parseFamilies(text: string): Family[] {
-  const families = text.split(",").map((part) => FAMILIES.find((family) => family.toLowerCase() === part.trim().toLowerCase()));
+  const families = text
+    .split(",")
+    .map((part) => FAMILIES.find((family) => family.toLowerCase() === part.trim().toLowerCase()));
   const known = families.filter((family): family is Family => family !== undefined);
   if (known.length === families.length && new Set(known).size === known.length) return known;
   const why = "it is not one family or both in an order";
@@ -106,5 +119,22 @@ function refuseOverlaps(serviceRanges: readonly Cidr[], podRanges: readonly Cidr
 function parseCount(flag: string, text: string, min: number, max: number): number {
   const count = Number(text);
   if (/^[0-9]+$/.test(text) && count >= min && count <= max) return count;
-  throw bad(flag, text, `it is not a number from ${min} to ${max}`, `for example ${flag} ${Math.max(min, 2)}`);
+  throw bad(
+    flag,
+    text,
+    `it is not a number from ${min} to ${max}`,
+    `for example ${flag} ${Math.max(min, 2)}`,
+  );
+}
+
+/** The kubeconfig of a running cluster. @throws UserError when none of that name runs */
+export function kubeconfigOf(name: string): string {
+  const cluster = findCluster(name);
+  if (cluster !== undefined) return cluster.kubeconfig;
+  throw new UserError({
+    what: "no cluster to work with",
+    where: `cluster ${name}`,
+    why: "it is not running",
+    next: name === DEFAULT_NAME ? "tandem up" : `tandem up --name ${name}`,
+  });
 }

@@ -15,13 +15,29 @@ interface CommandEntry {
 
 /** Every command of `tandem`, one file each, in the order of the help. */
 export const COMMANDS: readonly CommandEntry[] = [
-  { name: "up", summary: "Bring up a dual-stack cluster, apply manifests and prove every Service", load: () => import("./up.ts") },
+  {
+    name: "up",
+    summary: "Bring up a dual-stack cluster, apply manifests and prove every Service",
+    load: () => import("./up.ts"),
+  },
   { name: "down", summary: "Take the cluster down, leaving nothing behind", load: () => import("./down.ts") },
-  { name: "matrix", summary: "Probe every Service over every family and print the table", load: () => import("./matrix.ts") },
+  {
+    name: "matrix",
+    summary: "Probe every Service over every family and print the table",
+    load: () => import("./matrix.ts"),
+  },
   { name: "lab", summary: "Work inside the running cluster: exec", load: () => import("./lab.ts") },
-  { name: "check", summary: "Judge component flags as the real components do", load: () => import("./check.ts") },
+  {
+    name: "check",
+    summary: "Judge component flags as the real components do",
+    load: () => import("./check.ts"),
+  },
   { name: "apiserver", summary: "Run the API server alone", load: () => import("./apiserver.ts") },
-  { name: "controllers", summary: "Run the controllers alone against any API server", load: () => import("./controllers.ts") },
+  {
+    name: "controllers",
+    summary: "Run the controllers alone against any API server",
+    load: () => import("./controllers.ts"),
+  },
   { name: "dns", summary: "Run the DNS server alone", load: () => import("./dns.ts") },
   { name: "internal", summary: "Tandem's own processes", hidden: true, load: () => import("./internal.ts") },
 ];

@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { KubeClient, loadKubeconfig } from "../client/index.ts";
 import { ASCII, type Matrix, printMatrix, runMatrix, UNICODE } from "../diagnosis/index.ts";
 import { EXIT } from "../errors/exit-codes.ts";
-import { clusterKubeconfig } from "../lab/index.ts";
+import { kubeconfigOf } from "./cluster.ts";
 import { parseOutput, render } from "./output.ts";
 import { supportsUnicode } from "./steps.ts";
 
@@ -23,9 +23,12 @@ export function define(): Command {
     .option("-o, --output <format>", "table, wide, json or yaml", "table")
     .action(async (flags: MatrixFlags) => {
       const output = parseOutput(flags.output);
-      const client = new KubeClient(await loadKubeconfig(flags.kubeconfig ?? clusterKubeconfig(flags.name)));
+      const client = new KubeClient(await loadKubeconfig(flags.kubeconfig ?? kubeconfigOf(flags.name)));
       try {
-        const matrix = await runMatrix(client, flags.namespace === undefined ? {} : { namespace: flags.namespace });
+        const matrix = await runMatrix(
+          client,
+          flags.namespace === undefined ? {} : { namespace: flags.namespace },
+        );
         console.log(render(matrix, output, matrixTable));
         process.exitCode = matrix.ok ? EXIT.ok : EXIT.findings;
       } finally {

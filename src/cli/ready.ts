@@ -98,7 +98,11 @@ function podReady(pod: Pod): boolean {
   return pod.status?.conditions?.some((item) => item.type === "Ready" && item.status === "True") ?? false;
 }
 
-async function notReadyError(client: KubeClient, waiting: readonly string[], seconds: number): Promise<UserError> {
+async function notReadyError(
+  client: KubeClient,
+  waiting: readonly string[],
+  seconds: number,
+): Promise<UserError> {
   const { items } = await client.list<Pod>(KINDS.Pod);
   const reasons = items.filter((pod) => !podReady(pod)).flatMap(podReasons);
   return new UserError({
@@ -113,9 +117,13 @@ function podReasons(pod: Pod): string[] {
   const states = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
   const reasons = states.flatMap(({ name, state }) => {
     const why = state?.waiting ?? state?.terminated;
-    return why?.reason === undefined ? [] : [`container ${name} ${why.reason}${why.message ? ` (${why.message})` : ""}`];
+    return why?.reason === undefined
+      ? []
+      : [`container ${name} ${why.reason}${why.message ? ` (${why.message})` : ""}`];
   });
-  const unscheduled = pod.status?.conditions?.find((item) => item.type === "PodScheduled" && item.status === "False");
+  const unscheduled = pod.status?.conditions?.find(
+    (item) => item.type === "PodScheduled" && item.status === "False",
+  );
   if (unscheduled?.message !== undefined) reasons.push(unscheduled.message);
   return reasons.map((reason) => `pod ${keyOf(pod)}: ${reason}`);
 }

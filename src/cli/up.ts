@@ -22,12 +22,18 @@ interface UpFlags extends ShapeFlags {
 /** `tandem up`: a cluster, its manifests, and the proof. */
 export function define(): Command {
   return new Command("up")
-    .description("Bring up a dual-stack cluster on this machine, apply manifests, and prove every Service over every family.")
+    .description(
+      "Bring up a dual-stack cluster on this machine, apply manifests, and prove every Service over every family.",
+    )
     .option("-f, --filename <path>", "manifest file or folder (repeatable)", collect, [])
     .option("--once", "take it all down again; exit with 0 only where everything works", false)
     .option("--name <cluster>", "name of the cluster", DEFAULT_NAME)
     .option("--nodes <count>", "number of nodes", "2")
-    .option("--ip-families <list>", "the cluster's families in order: IPv4,IPv6 | IPv6,IPv4 | IPv4 | IPv6", "IPv4,IPv6")
+    .option(
+      "--ip-families <list>",
+      "the cluster's families in order: IPv4,IPv6 | IPv6,IPv4 | IPv4 | IPv6",
+      "IPv4,IPv6",
+    )
     .option("--service-cluster-ip-range <cidrs>", "Service ranges in the order of the families")
     .option("--cluster-cidr <cidrs>", "pod ranges in the order of the families")
     .option("--port <port>", "port of the API on loopback; 0 picks a free one", "0")
@@ -78,9 +84,15 @@ async function populate(
     await steps.run(`Applying ${objects.length} objects`, () => applyManifests(client, objects));
     await probes;
     await steps.run("Waiting for pods", (onWaiting) =>
-      waitForWorkloads(client, objects.map((item) => item.object), { timeoutSeconds, onWaiting, signal }),
+      waitForWorkloads(
+        client,
+        objects.map((item) => item.object),
+        { timeoutSeconds, onWaiting, signal },
+      ),
     );
-    return await steps.run(`Probing every Service over ${families.join(" and ")}`, () => firstGreen(client, signal));
+    return await steps.run(`Probing every Service over ${families.join(" and ")}`, () =>
+      firstGreen(client, signal),
+    );
   } finally {
     client.close();
   }

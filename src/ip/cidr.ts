@@ -44,9 +44,7 @@ export function addressAt(cidr: Cidr, index: bigint): Address {
 /** Whether an address lies inside a network. */
 export function cidrContains(cidr: Cidr, address: Address): boolean {
   return (
-    cidr.family === address.family &&
-    address.value >= cidr.base &&
-    address.value < cidr.base + cidrSize(cidr)
+    cidr.family === address.family && address.value >= cidr.base && address.value < cidr.base + cidrSize(cidr)
   );
 }
 

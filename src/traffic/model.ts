@@ -6,7 +6,10 @@ import type { Family, PerFamily } from "../ip/family.ts";
 
 export type Protocol = "TCP" | "UDP" | "SCTP";
 
-/** Everything that outputs need, as of one moment. Keys of `frontends` are `namespace/name`. */
+/**
+ * Everything that outputs need. Keys of `frontends` are `namespace/name`. The traffic model hands out a live view: read
+ * it at once, and keep single frontends (they never change) rather than the maps.
+ */
 export interface Snapshot {
   readonly frontends: ReadonlyMap<string, Frontend>;
   /** Namespaces that exist (DNS tells a missing namespace from a missing name). */
@@ -62,7 +65,7 @@ export interface PortBackend {
 
 /** One thing that serves, usually a pod: once, with an address per family. */
 export interface Backend {
-  /** Stable identity: the pod's uid where known, else its addresses. */
+  /** Stable identity: the pod's uid, else its namespace and name, else node and hostname, else its address. */
   readonly id: string;
   readonly addresses: PerFamily<string>;
   /** The pod, where the backend is one. */

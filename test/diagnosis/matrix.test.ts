@@ -12,11 +12,19 @@ const BOTH: readonly Family[] = ["IPv4", "IPv6"];
 const READY = { ready: true, serving: true, terminating: false };
 
 function backend(addresses: PerFamily<string>): Backend {
-  const conditions = { ...(addresses.IPv4 ? { IPv4: READY } : {}), ...(addresses.IPv6 ? { IPv6: READY } : {}) };
+  const conditions = {
+    ...(addresses.IPv4 ? { IPv4: READY } : {}),
+    ...(addresses.IPv6 ? { IPv6: READY } : {}),
+  };
   return { id: JSON.stringify(addresses), addresses, conditions };
 }
 
-function frontend(name: string, addresses: PerFamily<string>, backends: Backend[], nodePort?: number): Frontend {
+function frontend(
+  name: string,
+  addresses: PerFamily<string>,
+  backends: Backend[],
+  nodePort?: number,
+): Frontend {
   const families = BOTH.filter((family) => addresses[family] !== undefined);
   return {
     key: `default/${name}`,
@@ -43,7 +51,12 @@ function frontend(name: string, addresses: PerFamily<string>, backends: Backend[
   };
 }
 
-const WEB = frontend("web", { IPv4: "10.96.0.9", IPv6: "fd00:10:96::9" }, [backend({ IPv4: "10.244.1.2", IPv6: "fd00:10:244:1::2" })], 30080);
+const WEB = frontend(
+  "web",
+  { IPv4: "10.96.0.9", IPv6: "fd00:10:96::9" },
+  [backend({ IPv4: "10.244.1.2", IPv6: "fd00:10:244:1::2" })],
+  30080,
+);
 const OLD = frontend("old", { IPv4: "10.96.0.8" }, [backend({ IPv4: "10.244.1.3" })]);
 const IDLE = frontend("idle", { IPv6: "fd00:10:96::7" }, []);
 
@@ -77,12 +90,17 @@ test("all works: a tick wherever the Service has the family, a dash elsewhere", 
 
 test("a failure over one family shows its reason there, and who saw it", () => {
   const matrix = matrixOf([WEB], (request, client) =>
-    request.kind === "tcp" && request.address === "fd00:10:96::9" && client === "ipv6" ? { ok: false, reason: "refused" } : { ok: true },
+    request.kind === "tcp" && request.address === "fd00:10:96::9" && client === "ipv6"
+      ? { ok: false, reason: "refused" }
+      : { ok: true },
   );
   assert.equal(matrix.ok, false);
   const text = printMatrix(matrix, ASCII);
   assert.match(text, /default +web +ok +ok +ok +FAIL refused +ok +ok +ok +ok/);
-  assert.match(text, /default\/web ClusterIP over IPv6: \[fd00:10:96::9\]:80\/TCP from a client with IPv6 only: refused/);
+  assert.match(
+    text,
+    /default\/web ClusterIP over IPv6: \[fd00:10:96::9\]:80\/TCP from a client with IPv6 only: refused/,
+  );
 });
 
 test("no ready endpoints fails without trying, in the Service's families only", () => {
@@ -95,7 +113,9 @@ test("no ready endpoints fails without trying, in the Service's families only", 
 
 test("DNS that answers for a family the Service lacks is a failure", () => {
   const matrix = matrixOf([OLD], (request) =>
-    request.kind === "dns" && request.type === "AAAA" ? { ok: false, reason: "answers fd00::1" } : { ok: true },
+    request.kind === "dns" && request.type === "AAAA"
+      ? { ok: false, reason: "answers fd00::1" }
+      : { ok: true },
   );
   assert.equal(matrix.rows[0]?.cells.DNS.IPv6?.state, "failed");
 });
@@ -105,7 +125,11 @@ test("a client that gives no results counts as failing", () => {
   const plans = planMatrix({ frontends: [WEB], families: BOTH, nodes: {}, clusterDomain: "cluster.local" });
   const matrix = judgeMatrix(BOTH, clients, plans, new Map());
   assert.equal(matrix.rows[0]?.cells.DNS.IPv4?.state, "failed");
-  assert.deepEqual(matrix.rows[0]?.cells.NodePort.IPv4, { state: "failed", reason: "no node has IPv4", failures: [] });
+  assert.deepEqual(matrix.rows[0]?.cells.NodePort.IPv4, {
+    state: "failed",
+    reason: "no node has IPv4",
+    failures: [],
+  });
 });
 
 test("clients connect over the families they have, and ask DNS for both", () => {
@@ -122,8 +146,21 @@ test("clients connect over the families they have, and ask DNS for both", () => 
 
 test("headless: DNS must hold exactly the ready addresses; an alias must hold its target", () => {
   const headless: Frontend = { ...WEB, kind: "headless", addresses: {}, ports: [] };
-  const alias: Frontend = { ...WEB, kind: "alias", addresses: {}, families: [], target: "www.example.com.", ports: [], backends: [] };
-  const plans = planMatrix({ frontends: [headless, alias], families: ["IPv6"], nodes: {}, clusterDomain: "cluster.local" });
+  const alias: Frontend = {
+    ...WEB,
+    kind: "alias",
+    addresses: {},
+    families: [],
+    target: "www.example.com.",
+    ports: [],
+    backends: [],
+  };
+  const plans = planMatrix({
+    frontends: [headless, alias],
+    families: ["IPv6"],
+    nodes: {},
+    clusterDomain: "cluster.local",
+  });
   const requests = requestsFor({ name: "ipv6", families: ["IPv6"] }, plans);
   const expected = requests.map((request) => (request.kind === "dns" ? request.expected : undefined));
   assert.deepEqual(expected, [["fd00:10:244:1::2"], ["www.example.com"]]);

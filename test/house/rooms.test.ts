@@ -59,8 +59,17 @@ test("every room is known, and every import follows the arrows", () => {
     for (const target of importsOf(file)) {
       const other = roomOf(target);
       const leaf = LEAVES.includes(other) && !LEAVES.includes(room);
-      if (!target.startsWith(SRC) || other === room || leaf || allowed.includes("*") || allowed.includes(other)) continue;
-      violations.push(`${relative(ROOT, file)} imports ${relative(ROOT, target)}: ${room} may not use ${other}`);
+      if (
+        !target.startsWith(SRC) ||
+        other === room ||
+        leaf ||
+        allowed.includes("*") ||
+        allowed.includes(other)
+      )
+        continue;
+      violations.push(
+        `${relative(ROOT, file)} imports ${relative(ROOT, target)}: ${room} may not use ${other}`,
+      );
     }
   }
   assert.deepEqual(violations, []);
@@ -97,9 +106,16 @@ test("no source file outgrows 500 lines", () => {
 
 test("the repository names no registry, and no path of one machine", () => {
   const lock = readFileSync(join(ROOT, "package-lock.json"), "utf8");
-  assert.ok(!lock.includes('"resolved"'), "package-lock.json: write it with --omit-lockfile-registry-resolved");
+  assert.ok(
+    !lock.includes('"resolved"'),
+    "package-lock.json: write it with --omit-lockfile-registry-resolved",
+  );
   const suspicious = new RegExp(["/wor", "k/|/roo", "t/"].join(""));
-  const violations = [...sourceFiles(SRC), ...sourceFiles(join(ROOT, "test")), ...sourceFiles(join(ROOT, "bench"))]
+  const violations = [
+    ...sourceFiles(SRC),
+    ...sourceFiles(join(ROOT, "test")),
+    ...sourceFiles(join(ROOT, "bench")),
+  ]
     .filter((file) => suspicious.test(readFileSync(file, "utf8")))
     .map((file) => relative(ROOT, file));
   assert.deepEqual(violations, []);

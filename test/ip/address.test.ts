@@ -52,13 +52,22 @@ const bits = (n: number) => fc.bigInt({ min: 0n, max: (1n << BigInt(n)) - 1n });
 
 test("property: text and value are inverse, and ipaddr.js reads the same", () => {
   fc.assert(
-    fc.property(fc.oneof(bits(32).map((v) => ["IPv4", v] as const), bits(128).map((v) => ["IPv6", v] as const)), ([family, value]) => {
-      const text = formatAddress({ family, value });
-      assert.deepEqual(parseAddress(text), { family, value });
-      assert.equal(familyOfText(text), family);
-      const bytes = ipaddr.parse(text).toByteArray();
-      assert.equal(bytes.reduce((sum, byte) => sum * 256n + BigInt(byte), 0n), value);
-    }),
+    fc.property(
+      fc.oneof(
+        bits(32).map((v) => ["IPv4", v] as const),
+        bits(128).map((v) => ["IPv6", v] as const),
+      ),
+      ([family, value]) => {
+        const text = formatAddress({ family, value });
+        assert.deepEqual(parseAddress(text), { family, value });
+        assert.equal(familyOfText(text), family);
+        const bytes = ipaddr.parse(text).toByteArray();
+        assert.equal(
+          bytes.reduce((sum, byte) => sum * 256n + BigInt(byte), 0n),
+          value,
+        );
+      },
+    ),
   );
 });
 

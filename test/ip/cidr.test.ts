@@ -2,7 +2,17 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { formatAddress, parseAddress } from "../../src/ip/address.ts";
-import { addressAt, type Cidr, cidrContains, cidrOf, cidrSize, cidrsOverlap, formatCidr, parseCidr, subnetAt } from "../../src/ip/cidr.ts";
+import {
+  addressAt,
+  type Cidr,
+  cidrContains,
+  cidrOf,
+  cidrSize,
+  cidrsOverlap,
+  formatCidr,
+  parseCidr,
+  subnetAt,
+} from "../../src/ip/cidr.ts";
 import { bitsOf } from "../../src/ip/family.ts";
 
 function cidr(text: string): Cidr {
@@ -14,7 +24,16 @@ function cidr(text: string): Cidr {
 test("reading networks", () => {
   assert.equal(formatCidr(cidr("10.96.5.9/16")), "10.96.0.0/16");
   assert.equal(formatCidr(cidr("fd00:10:96::7/112")), "fd00:10:96::/112");
-  for (const bad of ["10.96.0.0", "10.96.0.0/33", "fd00::/129", "10.0.0.0/08", "10.0.0.0/-1", "/8", "x/8", "10.0.0.0/"])
+  for (const bad of [
+    "10.96.0.0",
+    "10.96.0.0/33",
+    "fd00::/129",
+    "10.0.0.0/08",
+    "10.0.0.0/-1",
+    "/8",
+    "x/8",
+    "10.0.0.0/",
+  ])
     assert.equal(parseCidr(bad), undefined, bad);
 });
 
@@ -31,7 +50,11 @@ test("subnets follow each other", () => {
 });
 
 const anyCidr = fc
-  .record({ v6: fc.boolean(), raw: fc.bigInt({ min: 0n, max: (1n << 128n) - 1n }), prefix: fc.integer({ min: 0, max: 128 }) })
+  .record({
+    v6: fc.boolean(),
+    raw: fc.bigInt({ min: 0n, max: (1n << 128n) - 1n }),
+    prefix: fc.integer({ min: 0, max: 128 }),
+  })
   .map(({ v6, raw, prefix }) => {
     const family = v6 ? "IPv6" : "IPv4";
     const bits = bitsOf(family);

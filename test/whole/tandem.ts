@@ -49,7 +49,11 @@ export function makeHome(user: User): Home {
     command,
     run(args, input) {
       const it = command(args);
-      return spawnSync(it.file, it.args, { env, encoding: "utf8", ...(input === undefined ? {} : { input }) });
+      return spawnSync(it.file, it.args, {
+        env,
+        encoding: "utf8",
+        ...(input === undefined ? {} : { input }),
+      });
     },
     remove: () => rmSync(path, { recursive: true, force: true }),
   };

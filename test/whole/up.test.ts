@@ -8,8 +8,15 @@ const EXAMPLE = join(ROOT, "examples/tcp-echo");
 
 /** What of the host a lab could leave behind: namespaces, links, rules, mounts. */
 function hostState(): string {
-  const commands = [["ip", "netns"], ["ip", "-o", "link"], ["sh", "-c", "nft list ruleset 2>/dev/null"], ["sh", "-c", "sort /proc/self/mounts"]];
-  return commands.map(([file = "", ...args]) => spawnSync(file, args, { encoding: "utf8" }).stdout).join("\n--\n");
+  const commands = [
+    ["ip", "netns"],
+    ["ip", "-o", "link"],
+    ["sh", "-c", "nft list ruleset 2>/dev/null"],
+    ["sh", "-c", "sort /proc/self/mounts"],
+  ];
+  return commands
+    .map(([file = "", ...args]) => spawnSync(file, args, { encoding: "utf8" }).stdout)
+    .join("\n--\n");
 }
 
 for (const user of users()) {
@@ -48,12 +55,25 @@ for (const user of users()) {
     }
 
     test("exec hands through input, exit code and standard error", () => {
-      const result = home.run(["lab", "exec", "-n", "ipv4", "deploy/sleep", "--", "sh", "-c", "cat; echo oops >&2; exit 7"], "in\n");
+      const result = home.run(
+        ["lab", "exec", "-n", "ipv4", "deploy/sleep", "--", "sh", "-c", "cat; echo oops >&2; exit 7"],
+        "in\n",
+      );
       assert.deepEqual([result.stdout, result.stderr, result.status], ["in\n", "oops\n", 7]);
     });
 
     test("a family that the Service lacks does not resolve", () => {
-      const result = home.run(["lab", "exec", "-n", "ipv4", "deploy/sleep", "--", "sh", "-c", "echo x | nc -6 tcp-echo.ipv4 9000"]);
+      const result = home.run([
+        "lab",
+        "exec",
+        "-n",
+        "ipv4",
+        "deploy/sleep",
+        "--",
+        "sh",
+        "-c",
+        "echo x | nc -6 tcp-echo.ipv4 9000",
+      ]);
       assert.notEqual(result.status, 0);
     });
 
@@ -79,7 +99,14 @@ describe("one family first, one family only", () => {
     test(`--ip-families ${families}`, () => {
       const home = makeHome({ name: "whoever runs this" });
       try {
-        const up = home.run(["up", "--once", "--ip-families", families, "-f", join(ROOT, "examples/any-family")]);
+        const up = home.run([
+          "up",
+          "--once",
+          "--ip-families",
+          families,
+          "-f",
+          join(ROOT, "examples/any-family"),
+        ]);
         assert.equal(up.status, 0, up.stderr + up.stdout);
         const columns = families.split(",").map((family) => `DNS/${family.slice(-1)}`);
         assert.match(up.stdout, new RegExp(`NAMESPACE +SERVICE +${columns.join(" +")} +CLUSTERIP`));

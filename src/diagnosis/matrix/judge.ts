@@ -2,7 +2,15 @@
 import { mapFamilies, type PerFamily } from "../../ip/family.ts";
 import type { Family } from "../../ip/family.ts";
 import type { ProbeRequest, ProbeResult } from "../probe/protocol.ts";
-import { type Cell, type ClientKind, type Failure, type Matrix, PATHS, type Path, type Row } from "./model.ts";
+import {
+  type Cell,
+  type ClientKind,
+  type Failure,
+  type Matrix,
+  PATHS,
+  type Path,
+  type Row,
+} from "./model.ts";
 import { type CellPlan, mayTry, type PlannedRequest, type RowPlan } from "./plan.ts";
 
 /** The requests that one kind of client is to try. Identities are the same for every client. */
@@ -32,19 +40,32 @@ export function judgeMatrix(
   results: ReadonlyMap<string, ClientResults>,
 ): Matrix {
   const rows = plans.map((plan) => judgeRow(plan, clients, results));
-  const ok = rows.every((row) => PATHS.every((path) => eachFamily(row.cells[path]).every(([, cell]) => cell.state !== "failed")));
+  const ok = rows.every((row) =>
+    PATHS.every((path) => eachFamily(row.cells[path]).every(([, cell]) => cell.state !== "failed")),
+  );
   return { families, clients: clients.map((client) => client.name), rows, ok };
 }
 
-function judgeRow(plan: RowPlan, clients: readonly ClientKind[], results: ReadonlyMap<string, ClientResults>): Row {
+function judgeRow(
+  plan: RowPlan,
+  clients: readonly ClientKind[],
+  results: ReadonlyMap<string, ClientResults>,
+): Row {
   const judgePath = (path: Path) =>
     mapFamilies(plan.cells[path], (cell, family) =>
-      judgeCell(cell, clients.filter((client) => mayTry(client, path, family)), (client, index) =>
-        results.get(client.name)?.get(identity(plan, path, family, index)),
+      judgeCell(
+        cell,
+        clients.filter((client) => mayTry(client, path, family)),
+        (client, index) => results.get(client.name)?.get(identity(plan, path, family, index)),
       ),
     );
   const { namespace, name, families } = plan.frontend;
-  const cells = { DNS: judgePath("DNS"), ClusterIP: judgePath("ClusterIP"), NodePort: judgePath("NodePort"), Pod: judgePath("Pod") };
+  const cells = {
+    DNS: judgePath("DNS"),
+    ClusterIP: judgePath("ClusterIP"),
+    NodePort: judgePath("NodePort"),
+    Pod: judgePath("Pod"),
+  };
   return { namespace, name, families, cells };
 }
 
@@ -97,5 +118,7 @@ function identity(plan: RowPlan, path: Path, family: Family, index: number): str
 }
 
 function eachFamily<T>(value: PerFamily<T>): [Family, T][] {
-  return (Object.entries(value) as [Family, T | undefined][]).filter((pair): pair is [Family, T] => pair[1] !== undefined);
+  return (Object.entries(value) as [Family, T | undefined][]).filter(
+    (pair): pair is [Family, T] => pair[1] !== undefined,
+  );
 }

@@ -37,7 +37,12 @@ export function planMatrix(input: PlanInput): RowPlan[] {
 }
 
 function planRow(frontend: Frontend, input: PlanInput): Record<Path, PerFamily<CellPlan>> {
-  const cells: Record<Path, { IPv4?: CellPlan; IPv6?: CellPlan }> = { DNS: {}, ClusterIP: {}, NodePort: {}, Pod: {} };
+  const cells: Record<Path, { IPv4?: CellPlan; IPv6?: CellPlan }> = {
+    DNS: {},
+    ClusterIP: {},
+    NodePort: {},
+    Pod: {},
+  };
   for (const path of PATHS) {
     for (const family of input.families) cells[path][family] = planCell(path, frontend, family, input);
   }
@@ -97,7 +102,8 @@ function planClusterIP(frontend: Frontend, family: Family): CellPlan {
 }
 
 function planNodePort(frontend: Frontend, family: Family, nodes: readonly string[]): CellPlan {
-  if (!frontend.ports.some((port) => port.nodePort !== undefined)) return none("the Service has no node ports");
+  if (!frontend.ports.some((port) => port.nodePort !== undefined))
+    return none("the Service has no node ports");
   if (!frontend.families.includes(family)) return none(`the Service has no ${family} address`);
   if (nodes.length === 0) return { kind: "fails", reason: `no node has ${family}` };
   return connectEach(frontend, family, nodes, (port) => port.nodePort);
@@ -132,7 +138,10 @@ function connectEach(
 
 function connection(port: FrontendPort, family: Family, address: string, number: number): PlannedRequest {
   const kind = port.protocol === "UDP" ? "udp" : "tcp";
-  return { probe: { kind, family, address, port: number }, target: `${joinHostPort(address, number)}/${port.protocol}` };
+  return {
+    probe: { kind, family, address, port: number },
+    target: `${joinHostPort(address, number)}/${port.protocol}`,
+  };
 }
 
 function attempt(requests: readonly PlannedRequest[]): CellPlan {

@@ -20,7 +20,11 @@ export const ASCII: Symbols = { ok: "ok", failed: "FAIL", none: "-" };
  */
 export function printMatrix(matrix: Matrix, symbols: Symbols = UNICODE, wide = false): string {
   const columns = PATHS.flatMap((path) => matrix.families.map((family) => ({ path, family })));
-  const header = ["NAMESPACE", "SERVICE", ...columns.map(({ path, family }) => `${path.toUpperCase()}/${SHORT[family]}`)];
+  const header = [
+    "NAMESPACE",
+    "SERVICE",
+    ...columns.map(({ path, family }) => `${path.toUpperCase()}/${SHORT[family]}`),
+  ];
   const lines = matrix.rows.map((row) => [
     row.namespace,
     row.name,
@@ -50,7 +54,10 @@ function cellDetails(row: Row, path: Path, family: Family, wide: boolean): strin
   const shown = wide ? cell.failures : cell.failures.slice(0, MAX_FAILURES_PER_CELL);
   const rest = cell.failures.length - shown.length;
   return [
-    ...shown.map((failure) => `${where}: ${failure.target} from a client with ${clientText(failure.client)}: ${failure.reason}`),
+    ...shown.map(
+      (failure) =>
+        `${where}: ${failure.target} from a client with ${clientText(failure.client)}: ${failure.reason}`,
+    ),
     ...(rest > 0 ? [`${where}: and ${rest} more (tandem matrix -o wide shows all)`] : []),
   ];
 }
@@ -61,8 +68,15 @@ function clientText(client: string): string {
 
 /** Left-aligned columns, three spaces apart, as kubectl prints them. */
 export function formatColumns(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length)));
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => (row[column] ?? "").length)),
+  );
   return rows
-    .map((row) => row.map((text, column) => text.padEnd(widths[column] ?? 0)).join("   ").trimEnd())
+    .map((row) =>
+      row
+        .map((text, column) => text.padEnd(widths[column] ?? 0))
+        .join("   ")
+        .trimEnd(),
+    )
     .join("\n");
 }

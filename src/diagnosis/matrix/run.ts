@@ -63,7 +63,9 @@ async function readPlanInput(client: KubeClient, options: MatrixOptions): Promis
 
 function nodeAddresses(nodes: readonly Node[]): PerFamily<string[]> {
   const texts = nodes.flatMap((node) =>
-    (node.status?.addresses ?? []).filter((address) => address.type === "InternalIP").map((address) => address.address),
+    (node.status?.addresses ?? [])
+      .filter((address) => address.type === "InternalIP")
+      .map((address) => address.address),
   );
   return groupByFamily(texts, (text) => familyOfText(text) ?? "IPv4");
 }
@@ -71,7 +73,9 @@ function nodeAddresses(nodes: readonly Node[]): PerFamily<string[]> {
 /** The cluster's families in its order: as the first node lists its addresses. */
 function clusterFamilies(nodes: readonly Node[], addresses: PerFamily<unknown>): Family[] {
   const first = nodes[0]?.status?.addresses ?? [];
-  const order = first.filter((address) => address.type === "InternalIP").map((address) => familyOfText(address.address));
+  const order = first
+    .filter((address) => address.type === "InternalIP")
+    .map((address) => familyOfText(address.address));
   const families = [...new Set([...order, ...FAMILIES.filter((family) => addresses[family] !== undefined)])];
   return families.filter((family): family is Family => family !== undefined);
 }
@@ -98,7 +102,9 @@ function probePod(kind: ClientKind): Pod {
 export async function createProbePods(client: KubeClient, families: readonly Family[]): Promise<void> {
   const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: PROBE_NAMESPACE } };
   await orExists(client.create(KINDS.Namespace, namespace));
-  await Promise.all(clientKindsOf(families).map((kind) => orExists(client.create(KINDS.Pod, probePod(kind)))));
+  await Promise.all(
+    clientKindsOf(families).map((kind) => orExists(client.create(KINDS.Pod, probePod(kind)))),
+  );
 }
 
 async function orExists(creation: Promise<unknown>): Promise<void> {
@@ -110,13 +116,22 @@ async function orExists(creation: Promise<unknown>): Promise<void> {
 const READY_ATTEMPTS = 600;
 const READY_PAUSE_MS = 50;
 
-async function ensureProbePods(client: KubeClient, kinds: readonly ClientKind[], signal?: AbortSignal): Promise<void> {
-  await createProbePods(client, kinds.find((kind) => kind.families.length === 2)?.families ?? kinds[0]?.families ?? []);
+async function ensureProbePods(
+  client: KubeClient,
+  kinds: readonly ClientKind[],
+  signal?: AbortSignal,
+): Promise<void> {
+  await createProbePods(
+    client,
+    kinds.find((kind) => kind.families.length === 2)?.families ?? kinds[0]?.families ?? [],
+  );
   let waiting: string[] = [];
   for (let attempt = 0; attempt < READY_ATTEMPTS; attempt++) {
     signal?.throwIfAborted();
     const pods = await client.list<Pod>(KINDS.Pod, { namespace: PROBE_NAMESPACE });
-    waiting = kinds.map(probePodName).filter((name) => !isReady(pods.items.find((pod) => pod.metadata.name === name)));
+    waiting = kinds
+      .map(probePodName)
+      .filter((name) => !isReady(pods.items.find((pod) => pod.metadata.name === name)));
     if (waiting.length === 0) return;
     await new Promise((resolve) => setTimeout(resolve, READY_PAUSE_MS));
   }
@@ -129,7 +144,10 @@ async function ensureProbePods(client: KubeClient, kinds: readonly ClientKind[],
 }
 
 function isReady(pod: Pod | undefined): boolean {
-  return pod?.status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") ?? false;
+  return (
+    pod?.status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") ??
+    false
+  );
 }
 
 async function probeFrom(

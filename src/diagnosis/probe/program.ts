@@ -125,7 +125,8 @@ async function main(): Promise<void> {
   }
   let next = 0;
   const worker = async () => {
-    for (let request = requests[next++]; request !== undefined; request = requests[next++]) await answer(request);
+    for (let request = requests[next++]; request !== undefined; request = requests[next++])
+      await answer(request);
   };
   await Promise.all(Array.from({ length: Math.min(PROBE_CONCURRENCY, requests.length) }, worker));
 }
