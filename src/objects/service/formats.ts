@@ -23,8 +23,9 @@ const VALUE_TEXT =
   "end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is " +
   "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 
-function tooLong(value: string, max: number): string[] {
-  return value.length > max ? [`must be no more than ${max} characters`] : [];
+/** Names are counted in characters, the parts of labels in bytes, as their texts say. */
+function tooLong(value: string, max: number, unit = "characters"): string[] {
+  return value.length > max ? [`must be no more than ${max} ${unit}`] : [];
 }
 
 /** What is wrong with a DNS label (RFC 1123); empty when nothing is. */
@@ -63,7 +64,7 @@ export function qualifiedNameProblems(value: string): string[] {
   const parts = value.split("/");
   if (parts.length > 2) {
     const suffix = "with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')";
-    return [`a qualified name ${QUALIFIED_TEXT} ${suffix}`];
+    return [`a valid label key ${QUALIFIED_TEXT} ${suffix}`];
   }
   const problems: string[] = [];
   const name = parts.at(-1) ?? "";
@@ -73,14 +74,14 @@ export function qualifiedNameProblems(value: string): string[] {
     problems.push(...found.map((problem) => `prefix part ${problem}`));
   }
   if (name === "") problems.push("name part must be non-empty");
-  for (const problem of tooLong(name, 63)) problems.push(`name part ${problem}`);
+  for (const problem of tooLong(name, 63, "bytes")) problems.push(`name part ${problem}`);
   if (!QUALIFIED.test(name)) problems.push(`name part ${QUALIFIED_TEXT}`);
   return problems;
 }
 
 /** What is wrong with the value of a label. */
 export function labelValueProblems(value: string): string[] {
-  const problems = tooLong(value, 63);
+  const problems = tooLong(value, 63, "bytes");
   if (value !== "" && !QUALIFIED.test(value)) problems.push(VALUE_TEXT);
   return problems;
 }
