@@ -1,0 +1,127 @@
+import type { EndpointSlice, KubeObject, Service } from "../objects/types.ts";
+import { buildFrontend } from "./frontend.ts";
+import type { Frontend, Snapshot } from "./model.ts";
+
+/** The label by which a slice names its Service. */
+export const SERVICE_NAME_LABEL = "kubernetes.io/service-name";
+
+/** A change of one object, as informers report it. */
+export interface ObjectChange<T> {
+  readonly type: "added" | "updated" | "deleted";
+  readonly object: T;
+}
+
+/** The traffic model of a cluster, kept up to date by single changes. */
+export interface TrafficModel {
+  /** Each takes one change in and returns the keys of the frontends that it may have changed. */
+  onService(change: ObjectChange<Service>): readonly string[];
+  onSlice(change: ObjectChange<EndpointSlice>): readonly string[];
+  onNamespace(change: ObjectChange<KubeObject>): readonly string[];
+  /** One frontend as of now, or undefined when there is no such Service. */
+  get(key: string): Frontend | undefined;
+  /** A live view of everything (see {@link Snapshot}). */
+  snapshot(): Snapshot;
+  /** Calls the listener with the keys of each change; the result ends that. */
+  onChange(listener: (keys: readonly string[]) => void): () => void;
+}
+
+/**
+ * Creates an empty model. A change costs work in proportion to the Service it is about: frontends are rebuilt one by
+ * one, and only when somebody reads after a change, so a burst about one Service costs one rebuild.
+ */
+export function createTrafficModel(): TrafficModel {
+  const state = new ModelState();
+  return {
+    onService: (change) => state.onService(change),
+    onSlice: (change) => state.onSlice(change),
+    onNamespace: (change) => state.onNamespace(change),
+    get: (key) => state.get(key),
+    snapshot: () => state.snapshot(),
+    onChange: (listener) => state.onChange(listener),
+  };
+}
+
+class ModelState {
+  readonly #services = new Map<string, Service>();
+  /** Slices by Service, then by their own key. */
+  readonly #slices = new Map<string, Map<string, EndpointSlice>>();
+  /** Which Service a slice was filed under, since its label may change. */
+  readonly #serviceOfSlice = new Map<string, string>();
+  readonly #frontends = new Map<string, Frontend>();
+  readonly #dirty = new Set<string>();
+  readonly #namespaces = new Set<string>();
+  readonly #listeners = new Set<(keys: readonly string[]) => void>();
+
+  onService({ type, object }: ObjectChange<Service>): readonly string[] {
+    const key = keyOf(object);
+    if (type === "deleted") this.#services.delete(key);
+    else this.#services.set(key, object);
+    return this.#changed([key]);
+  }
+
+  onSlice({ type, object }: ObjectChange<EndpointSlice>): readonly string[] {
+    const key = keyOf(object);
+    const before = this.#serviceOfSlice.get(key);
+    const service = type === "deleted" ? undefined : serviceOf(object);
+    if (before !== undefined && before !== service) this.#unfile(key, before);
+    if (service !== undefined) this.#file(key, service, object);
+    return this.#changed([...new Set([before, service])].filter((name) => name !== undefined));
+  }
+
+  onNamespace({ type, object }: ObjectChange<KubeObject>): readonly string[] {
+    if (type === "deleted") this.#namespaces.delete(object.metadata.name);
+    else this.#namespaces.add(object.metadata.name);
+    return [];
+  }
+
+  get(key: string): Frontend | undefined {
+    if (this.#dirty.delete(key)) this.#rebuild(key);
+    return this.#frontends.get(key);
+  }
+
+  snapshot(): Snapshot {
+    for (const key of this.#dirty) this.#rebuild(key);
+    this.#dirty.clear();
+    return { frontends: this.#frontends, namespaces: this.#namespaces };
+  }
+
+  onChange(listener: (keys: readonly string[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #file(key: string, service: string, slice: EndpointSlice): void {
+    this.#serviceOfSlice.set(key, service);
+    const slices = this.#slices.get(service);
+    if (slices === undefined) this.#slices.set(service, new Map([[key, slice]]));
+    else slices.set(key, slice);
+  }
+
+  #unfile(key: string, service: string): void {
+    this.#serviceOfSlice.delete(key);
+    const slices = this.#slices.get(service);
+    slices?.delete(key);
+    if (slices?.size === 0) this.#slices.delete(service);
+  }
+
+  #rebuild(key: string): void {
+    const service = this.#services.get(key);
+    if (service === undefined) this.#frontends.delete(key);
+    else this.#frontends.set(key, buildFrontend(service, [...(this.#slices.get(key)?.values() ?? [])]));
+  }
+
+  #changed(keys: readonly string[]): readonly string[] {
+    for (const key of keys) this.#dirty.add(key);
+    if (keys.length > 0) for (const listener of this.#listeners) listener(keys);
+    return keys;
+  }
+}
+
+function keyOf({ metadata }: KubeObject): string {
+  return `${metadata.namespace ?? ""}/${metadata.name}`;
+}
+
+function serviceOf({ metadata }: EndpointSlice): string | undefined {
+  const name = metadata.labels?.[SERVICE_NAME_LABEL];
+  return name ? `${metadata.namespace ?? ""}/${name}` : undefined;
+}
