@@ -1,0 +1,46 @@
+import type { Endpoint, EndpointSlice, Service } from "../../objects/types.ts";
+import { sameValue } from "../runtime/equal.ts";
+
+const CLOSE = new Set(["PreferClose", "PreferSameZone", "PreferSameNode"]);
+
+/**
+ * The hints that a Service's `trafficDistribution` asks for on an endpoint (k8s.io/endpointslice trafficdist.go): none
+ * without it; with it a ready endpoint's own zone, and for PreferSameNode its own node. An endpoint that is not ready
+ * keeps what it has.
+ */
+function hintsFor(endpoint: Endpoint, distribution: string | undefined): Endpoint["hints"] {
+  if (distribution === undefined || !CLOSE.has(distribution)) return undefined;
+  if (endpoint.conditions?.ready !== true) return endpoint.hints;
+  const { zone, nodeName } = endpoint;
+  const hints = {
+    ...(zone === undefined ? {} : { forZones: [{ name: zone }] }),
+    ...(distribution === "PreferSameNode" && nodeName !== undefined
+      ? { forNodes: [{ name: nodeName }] }
+      : {}),
+  };
+  return Object.keys(hints).length === 0 ? undefined : hints;
+}
+
+/** Sets the hints of all endpoints of a slice. The given slice stays as it is; it is returned when nothing changes. */
+export function withHints(slice: EndpointSlice, service: Service): EndpointSlice {
+  const distribution = asksForTopology(service) ? undefined : service.spec.trafficDistribution;
+  let changed = false;
+  const endpoints = (slice.endpoints ?? []).map((endpoint) => {
+    const hints = hintsFor(endpoint, distribution);
+    if (sameValue(hints, endpoint.hints)) return endpoint;
+    changed = true;
+    const { hints: _, ...bare } = endpoint;
+    return hints === undefined ? bare : { ...bare, hints };
+  });
+  return changed ? { ...slice, endpoints } : slice;
+}
+
+/**
+ * The annotation takes precedence over `trafficDistribution`. What it asks for (zones by the share of their CPUs) is not
+ * computed: no hints, and traffic goes everywhere.
+ */
+function asksForTopology(service: Service): boolean {
+  const annotations = service.metadata.annotations ?? {};
+  const mode = annotations["service.kubernetes.io/topology-aware-hints"] ?? annotations["service.kubernetes.io/topology-mode"];
+  return mode === "Auto" || mode === "auto";
+}
