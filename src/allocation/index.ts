@@ -33,3 +33,19 @@ export {
   ADDRESS_LABEL_MANAGED_BY,
   ipAddressOf,
 } from "./addresses.ts";
+export {
+  type CidrEvent,
+  DEFAULT_SERVICE_CIDR,
+  type DefaultCidrOutcome,
+  defaultServiceCidr,
+  isAddressCovered,
+  reconcileServiceCidr,
+  SERVICE_CIDR_FINALIZER,
+} from "./service-cidrs.ts";
+export { type Repair, repairAddresses } from "./repair.ts";
+export {
+  DEFAULT_NODE_PREFIX,
+  type NodeRangeOptions,
+  NodeRanges,
+  type NodeWithRanges,
+} from "./node-ranges.ts";

@@ -53,11 +53,9 @@ function allocatesNodePorts({ spec }: Service): boolean {
 
 /** Takes and gives back ports as an update demands (txnUpdateNodePorts in alloc.go). */
 export function updatePorts(plan: Plan, service: Service, stored: Service): void {
-  const before = nodePortsOf(stored);
+  const before = heldPortsOf(stored);
   if (hasNodePortType(service)) updateNodePorts(plan, service, before);
-  else if (service.spec.type === "ClusterIP" || service.spec.type === "ExternalName") {
-    if (hasNodePortType(stored)) for (const port of before) plan.freePort(port);
-  }
+  else for (const port of before) plan.freePort(port);
   const needed = needsHealthCheckPort(stored);
   const needs = needsHealthCheckPort(service);
   if (!needed && needs) allocateHealthCheckPort(plan, service);
@@ -76,19 +74,24 @@ function updateNodePorts(plan: Plan, service: Service, before: readonly number[]
     if (seen.has(key)) throw new ApiError({ message: `duplicate nodePort: ${key}`, code: 500 });
     seen.add(key);
   }
-  const after = nodePortsOf(service);
+  const after = heldPortsOf(service);
   for (const port of before) if (!after.includes(port)) plan.freePort(port);
 }
 
 /** Gives back all ports of a Service that is gone. */
 export function releasePorts(plan: Plan, service: Service): void {
-  for (const port of nodePortsOf(service)) plan.freePort(port);
+  for (const port of heldPortsOf(service)) plan.freePort(port);
   if (needsHealthCheckPort(service) && service.spec.healthCheckNodePort) {
     plan.freePort(service.spec.healthCheckNodePort);
   }
 }
 
-function nodePortsOf(service: Service): number[] {
+/**
+ * The node ports that a Service holds. One of type ExternalName may show some, but holds none; the real server takes
+ * them for held, and so gives away or hands out twice what is another's.
+ */
+function heldPortsOf(service: Service): number[] {
+  if (!hasNodePortType(service)) return [];
   return portsOf(service).flatMap(({ nodePort = 0 }) => (nodePort === 0 ? [] : nodePort));
 }
 
