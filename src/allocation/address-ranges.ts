@@ -72,8 +72,8 @@ export function isUsableIn(range: AddressRange, address: Address): boolean {
 }
 
 /**
- * A free address of a range: from a random place on through its dynamic band, then likewise through its static band.
- * Undefined when all are taken.
+ * A free address of a range: from a random place on through its dynamic band, then likewise through its
+ * static band. Undefined when all are taken.
  */
 export function findFreeAddress(
   range: AddressRange,

@@ -51,8 +51,8 @@ export function allocateAddresses(plan: Plan, service: Service): void {
 }
 
 /**
- * Takes and gives back addresses as an update demands: all when it turns from or to ExternalName, the second one when
- * it gains or loses a family (updateClusterIPs in alloc.go).
+ * Takes and gives back addresses as an update demands: all when it turns from or to ExternalName, the second
+ * one when it gains or loses a family (updateClusterIPs in alloc.go).
  */
 export function updateAddresses(plan: Plan, service: Service, stored: Service): void {
   if (isUntouchedPreferDual(service, stored)) return;
@@ -102,7 +102,8 @@ function releaseAddress(plan: Plan, family: Family | undefined, ip: string | und
 /** Takes one address; returns it as the Service is to show it: a user's choice in the user's spelling. */
 function allocate(plan: Plan, service: Service, family: Family, wanted: string): string {
   if (!plan.network.families.some((known) => known === family)) {
-    // kube-apiserver 1.35 crashes here: a Service that becomes headless may gain a family that the cluster lacks.
+    // kube-apiserver 1.35 crashes here: a Service that becomes headless may gain a family that the cluster
+    // lacks.
     reject(service, `failed to allocate IP: ${family} is not configured on this cluster`);
   }
   const ranges = rangesOf(plan.ledger.serviceCidrs(), family);

@@ -6,8 +6,8 @@ import { bitsOf } from "../ip/family.ts";
 const MAX_IPV6_DIFFERENCE = 16;
 
 /**
- * The node ranges inside one cluster range (pkg/controller/nodeipam/ipam/cidrset). Free ones are given out in turn, from
- * the last one given on, so that a range that was given back rests for as long as possible.
+ * The node ranges inside one cluster range (pkg/controller/nodeipam/ipam/cidrset). Free ones are given out in
+ * turn, from the last one given on, so that a range that was given back rests for as long as possible.
  */
 export class CidrSet {
   readonly cluster: Cidr;
@@ -45,13 +45,17 @@ export class CidrSet {
     return subnetAt(this.cluster, this.nodePrefix, BigInt(index));
   }
 
-  /** Marks all node ranges that share an address with a network as used. @throws Error when it lies outside */
+  /**
+   * Marks all node ranges that share an address with a network as used. @throws Error when it lies outside
+   */
   occupy(cidr: Cidr): void {
     const [begin, end] = this.#indexes(cidr);
     for (let index = begin; index <= end; index++) this.#used.add(index);
   }
 
-  /** The opposite of {@link occupy}; ranges that are not in use stay so. @throws Error when it lies outside */
+  /**
+   * The opposite of {@link occupy}; ranges that are not in use stay so. @throws Error when it lies outside
+   */
   release(cidr: Cidr): void {
     const [begin, end] = this.#indexes(cidr);
     for (let index = begin; index <= end; index++) this.#used.delete(index);

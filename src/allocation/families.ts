@@ -17,8 +17,8 @@ const POLICY = "spec.ipFamilyPolicy";
 const ADDRESS_TYPES = new Set(["ClusterIP", "NodePort", "LoadBalancer"]);
 
 /**
- * Decides families and policy of a Service in place: what it says itself, what its addresses say, else what the
- * cluster has (initIPFamilyFields in pkg/registry/core/service/storage/alloc.go).
+ * Decides families and policy of a Service in place: what it says itself, what its addresses say, else what
+ * the cluster has (initIPFamilyFields in pkg/registry/core/service/storage/alloc.go).
  * @throws ApiError 422 when these contradict each other or the cluster
  */
 export function decideFamilies(network: ServiceNetwork, service: Service, stored?: Service): void {
@@ -38,8 +38,8 @@ export function decideFamilies(network: ServiceNetwork, service: Service, stored
 }
 
 /**
- * Whether an update leaves alone all that concerns families of a Service that prefers both: such a one is not to gain
- * or lose a family merely because the cluster did.
+ * Whether an update leaves alone all that concerns families of a Service that prefers both: such a one is not
+ * to gain or lose a family merely because the cluster did.
  */
 export function isUntouchedPreferDual(service: Service, stored?: Service): boolean {
   if (stored === undefined || service.spec.ipFamilyPolicy !== "PreferDualStack") return false;
@@ -58,7 +58,10 @@ export function rejectIf(service: Service, errors: readonly FieldError[]): void 
   if (errors.length > 0) throw invalidObject({ group: "", kind: "Service" }, service.metadata.name, errors);
 }
 
-/** Without a word of the user's, the stored policy stays; a new Service gets one family, or both if it is free to. */
+/**
+ * Without a word of the user's, the stored policy stays; a new Service gets one family, or both if it is free
+ * to.
+ */
 function decidePolicy(service: Service, stored?: Service): void {
   const fallback = isFree(service) ? "RequireDualStack" : "SingleStack";
   service.spec.ipFamilyPolicy ??= stored?.spec.ipFamilyPolicy ?? fallback;
@@ -69,7 +72,10 @@ function isFree(service: Service): boolean {
   return service.spec.clusterIP === HEADLESS && isSelectorless(service);
 }
 
-/** Giving up the second family takes the word SingleStack; with it, lists left as they were lose their second item. */
+/**
+ * Giving up the second family takes the word SingleStack; with it, lists left as they were lose their second
+ * item.
+ */
 function reduce(service: Service, stored: Service): FieldError[] {
   const { spec } = service;
   const ips = clusterIPsOf(service);
@@ -136,7 +142,9 @@ function checkAgainstCluster(network: ServiceNetwork, service: Service): FieldEr
   return errors;
 }
 
-/** Adds the cluster's primary family where there is none, and the other one where two are wanted and `dual`. */
+/**
+ * Adds the cluster's primary family where there is none, and the other one where two are wanted and `dual`.
+ */
 function fillFamilies(service: Service, network: ServiceNetwork, dual: boolean): void {
   const given = ipFamiliesOf(service);
   const first = given[0] ?? network.families[0];

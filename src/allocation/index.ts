@@ -1,7 +1,7 @@
 /**
  * Allocation: which families, addresses and ports a Service gets, exactly as kube-apiserver decides it
- * (pkg/registry/core/service/storage of Kubernetes 1.35). Everything here is pure but for the {@link Ledger} handed
- * in. For the API server:
+ * (pkg/registry/core/service/storage of Kubernetes 1.35). Everything here is pure but for the {@link Ledger}
+ * handed in. For the API server:
  *
  * - POST:   `createService` inside the transaction, then write its `service`;
  * - PUT or PATCH: `updateService` with the stored object, then write its `service`;
@@ -9,14 +9,14 @@
  * - when the object is truly gone (no finalizer left): `deleteService`;
  * - on every read (get, list, watch): `readDefaults`.
  *
- *     createService(ledger, network, service, options?): ServiceWrite        service: fresh, defaulted in place
- *     updateService(ledger, network, next, stored, options?): ServiceWrite   next: fresh; stored: left as it is
+ *     createService(ledger, network, service, options?): ServiceWrite         service: fresh, changed in place
+ *     updateService(ledger, network, next, stored, options?): ServiceWrite    next: likewise; stored: left alone
  *     updateServiceStatus(next, stored, options?): ServiceWrite
  *     deleteService(ledger, network, service): void
- *     readDefaults(network, service): Service                               the same object when nothing is missing
+ *     readDefaults(network, service): Service                                 the same one if it is complete
  *
- * The write functions throw ApiError (422, or 500 for an exhausted range) before they touch the ledger. Dry-run
- * never touches it.
+ * The write functions throw ApiError (422, or 500 for an exhausted range) before they touch the ledger.
+ * Dry-run never touches it.
  */
 export type { Ledger, PortRange, Random, ServiceNetwork } from "./ledger.ts";
 export type { ServiceWrite, WriteOptions } from "./write-options.ts";

@@ -1,6 +1,7 @@
 /**
- * What the allocator reads and writes besides the Service itself. The API server implements it over the same store
- * transaction that writes the Service, so that an address or port is never held without its Service, nor twice.
+ * What the allocator reads and writes besides the Service itself. The API server implements it over the same
+ * store transaction that writes the Service, so that an address or port is never held without its Service,
+ * nor twice.
  */
 import type { Family } from "../ip/family.ts";
 import type { IPAddress, ServiceCIDR } from "../objects/types.ts";
@@ -23,15 +24,17 @@ export interface Ledger {
   /** Gives a node port back; does nothing when it is not in use. */
   removeNodePort(port: number): void;
   /**
-   * All ServiceCIDR objects. The same unchanged object should come back each time: what is read from it is cached by
-   * identity.
+   * All ServiceCIDR objects. The same unchanged object should come back each time: what is read from it is
+   * cached by identity.
    */
   serviceCidrs(): readonly ServiceCIDR[];
 }
 
 /** What the API server's flags say about Services. */
 export interface ServiceNetwork {
-  /** The families of --service-cluster-ip-range in its order; the first one is the cluster's primary family. */
+  /**
+   * The families of --service-cluster-ip-range in its order; the first one is the cluster's primary family.
+   */
   readonly families: readonly [Family] | readonly [Family, Family];
   /** --service-node-port-range, both ends included; 30000 to 32767 by default. */
   readonly nodePorts: PortRange;

@@ -15,10 +15,10 @@ const FULL = "range is full";
 const DRY_RUN_BASE = 32_768;
 
 /**
- * Gives a new Service its node ports and its health-check port (txnAllocNodePorts in alloc.go). Ports of one number
- * share a node port across protocols (53/TCP and 53/UDP).
- * @throws ApiError 422 for a number that is taken or out of range; 500 when none is left, and for all that concerns
- *   the health-check port
+ * Gives a new Service its node ports and its health-check port (txnAllocNodePorts in alloc.go). Ports of one
+ * number share a node port across protocols (53/TCP and 53/UDP).
+ * @throws ApiError 422 for a number that is taken or out of range; 500 when none is left, and for all that
+ *   concerns the health-check port
  */
 export function allocatePorts(plan: Plan, service: Service): void {
   if (hasNodePortType(service)) allocateNodePorts(plan, service);
@@ -87,8 +87,8 @@ export function releasePorts(plan: Plan, service: Service): void {
 }
 
 /**
- * The node ports that a Service holds. One of type ExternalName may show some, but holds none; the real server takes
- * them for held, and so gives away or hands out twice what is another's.
+ * The node ports that a Service holds. One of type ExternalName may show some, but holds none; the real
+ * server takes them for held, and so gives away or hands out twice what is another's.
  */
 function heldPortsOf(service: Service): number[] {
   if (!hasNodePortType(service)) return [];

@@ -22,8 +22,8 @@ export const DEFAULT_NODE_PREFIX = { IPv4: 24, IPv6: 64 } as const;
 
 /**
  * The pod ranges of all nodes, one per family of the cluster
- * (pkg/controller/nodeipam/ipam/range_allocator.go). A node that has ranges never gets more: one that joined a cluster
- * of one family must be registered anew to gain the second.
+ * (pkg/controller/nodeipam/ipam/range_allocator.go). A node that has ranges never gets more: one that joined
+ * a cluster of one family must be registered anew to gain the second.
  */
 export class NodeRanges {
   readonly #sets: readonly CidrSet[];
@@ -39,9 +39,10 @@ export class NodeRanges {
   }
 
   /**
-   * A range of each family for one node, as text for `spec.podCIDRs`. When one family has none left, what was taken of
-   * the other is given back; the real controller loses it until it restarts.
-   * @throws Error `failed to allocate cidr from cluster cidr at idx:1: …`; to be reported as event CIDRNotAvailable
+   * A range of each family for one node, as text for `spec.podCIDRs`. When one family has none left, what was
+   * taken of the other is given back; the real controller loses it until it restarts.
+   * @throws Error `failed to allocate cidr from cluster cidr at idx:1: …`; the event for it is
+   *   CIDRNotAvailable
    */
   allocate(): string[] {
     const taken: Cidr[] = [];
@@ -71,8 +72,8 @@ export class NodeRanges {
       try {
         set.occupy(cidr);
       } catch (error) {
-        const what = `failed to mark cidr[${formatCidr(cidr)}] at idx [${index}] as occupied for node: ${node.name}`;
-        throw new Error(`${what}: ${(error as Error).message}`, { cause: error });
+        const what = `failed to mark cidr[${formatCidr(cidr)}] at idx [${index}] as occupied`;
+        throw new Error(`${what} for node: ${node.name}: ${(error as Error).message}`, { cause: error });
       }
     }
   }

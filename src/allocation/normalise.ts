@@ -14,8 +14,8 @@ export function normaliseNew(service: Service): void {
 }
 
 /**
- * On updates, guesses what was meant where only one of `clusterIP` and `clusterIPs` was changed, as clients do that know
- * only the singular (normalizeClusterIPs in pkg/registry/core/service/storage/storage.go).
+ * On updates, guesses what was meant where only one of `clusterIP` and `clusterIPs` was changed, as clients
+ * do that know only the singular (normalizeClusterIPs in pkg/registry/core/service/storage/storage.go).
  */
 export function normaliseUpdate(service: Service, stored: Service): void {
   const { spec } = service;
@@ -32,8 +32,8 @@ export function normaliseUpdate(service: Service, stored: Service): void {
 }
 
 /**
- * Takes over what was allocated and is not named in the new object, so that the manifest of a creation can be sent
- * again (patchAllocatedValues in storage.go).
+ * Takes over what was allocated and is not named in the new object, so that the manifest of a creation can be
+ * sent again (patchAllocatedValues in storage.go).
  */
 export function carryOver(service: Service, stored: Service): void {
   const { spec } = service;

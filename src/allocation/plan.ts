@@ -2,8 +2,8 @@ import type { IPAddress } from "../objects/types.ts";
 import type { Ledger, Random, ServiceNetwork } from "./ledger.ts";
 
 /**
- * What one write takes from the ledger and gives back to it. It is carried out only when nothing can fail any more, so
- * that a refused write leaks nothing; until then what is to be given back counts as taken.
+ * What one write takes from the ledger and gives back to it. It is carried out only when nothing can fail any
+ * more, so that a refused write leaks nothing; until then what is to be given back counts as taken.
  */
 export class Plan {
   readonly ledger: Ledger;

@@ -15,8 +15,8 @@ export interface Repair {
 }
 
 /**
- * Compares Services with the addresses held for them. Writes through this server keep them in line; objects that
- * users delete or create by hand do not (pkg/registry/core/service/ipallocator/controller/repairip.go).
+ * Compares Services with the addresses held for them. Writes through this server keep them in line; objects
+ * that users delete or create by hand do not (pkg/registry/core/service/ipallocator/controller/repairip.go).
  * @param now milliseconds since 1970
  */
 export function repairAddresses(

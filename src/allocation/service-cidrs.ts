@@ -27,8 +27,8 @@ export interface DefaultCidrOutcome {
 }
 
 /**
- * The default ServiceCIDR as the flags want it. A missing one is made and marked ready; one of a single range gains the
- * flags' second range if the first is the same; any other difference is only reported
+ * The default ServiceCIDR as the flags want it. A missing one is made and marked ready; one of a single range
+ * gains the flags' second range if the first is the same; any other difference is only reported
  * (pkg/controlplane/controller/defaultservicecidr).
  * @param cidrs the values of --service-cluster-ip-range in canonical form, in their order
  * @param now RFC 3339 time for conditions
@@ -46,7 +46,8 @@ export function defaultServiceCidr(
   }
   if (existing.metadata.deletionTimestamp !== undefined) return {};
   if (JSON.stringify(present) !== JSON.stringify(cidrs)) {
-    const message = `The default ServiceCIDR [${present.join(" ")}] does not match the controller flag configurations`;
+    const what = `The default ServiceCIDR [${present.join(" ")}]`;
+    const message = `${what} does not match the controller flag configurations`;
     const reason = "KubernetesDefaultServiceCIDRInconsistent";
     return { event: { reason, message: `${message} [${cidrs.join(" ")}]` } };
   }
@@ -64,10 +65,10 @@ function newServiceCidr(cidrs: readonly string[], ready: Condition): ServiceCIDR
 }
 
 /**
- * What a ServiceCIDR is to become, or undefined when it is right: with finalizer and Ready while it lives; not ready
- * while it is being deleted and an address depends on it; without finalizer when none does
- * (pkg/controller/servicecidrs). Allocation reads ServiceCIDRs in its own transaction, so that no grace period is
- * needed between the deletion and the release.
+ * What a ServiceCIDR is to become, or undefined when it is right: with finalizer and Ready while it lives;
+ * not ready while it is being deleted and an address depends on it; without finalizer when none does
+ * (pkg/controller/servicecidrs). Allocation reads ServiceCIDRs in its own transaction, so that no grace
+ * period is needed between the deletion and the release.
  * @param all all ServiceCIDRs, this one included
  */
 export function reconcileServiceCidr(

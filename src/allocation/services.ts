@@ -23,8 +23,9 @@ import { Plan } from "./plan.ts";
 import type { ServiceWrite, WriteOptions } from "./write-options.ts";
 
 /**
- * Completes and checks a new Service, then takes its addresses and ports from the ledger. Order of work as in the real
- * registry, for it decides which error a client sees: families, addresses, ports; then all validation together.
+ * Completes and checks a new Service, then takes its addresses and ports from the ledger. Order of work as in
+ * the real registry, for it decides which error a client sees: families, addresses, ports; then all
+ * validation together.
  * @param service decoded from the request, its name generated already; changed in place
  * @throws ApiError 422 or 500; the ledger is unchanged then
  */
@@ -72,7 +73,9 @@ export function updateService(
   return finish(plan, next);
 }
 
-/** Checks an update of `/status`: everything but metadata and status stays as stored. Nothing is allocated. */
+/**
+ * Checks an update of `/status`: everything but metadata and status stays as stored. Nothing is allocated.
+ */
 export function updateServiceStatus(
   next: Service,
   stored: Service,
@@ -88,7 +91,9 @@ export function updateServiceStatus(
   return { service: next, warnings: [] };
 }
 
-/** Gives back the addresses and ports of a Service that is truly gone. Deletes on dry run must not call it. */
+/**
+ * Gives back the addresses and ports of a Service that is truly gone. Deletes on dry run must not call it.
+ */
 export function deleteService(ledger: Ledger, network: ServiceNetwork, service: Service): void {
   const plan = planOf(ledger, network, {});
   const gone = readDefaults(network, service);
@@ -113,8 +118,8 @@ function finish(plan: Plan, service: Service): ServiceWrite {
 }
 
 /**
- * A Service as clients see it: what was stored before clusterIPs and ipFamilies existed gets them filled in. The same
- * object when nothing is missing, else a changed copy (defaultOnReadService in storage.go).
+ * A Service as clients see it: what was stored before clusterIPs and ipFamilies existed gets them filled in.
+ * The same object when nothing is missing, else a changed copy (defaultOnReadService in storage.go).
  */
 export function readDefaults(network: ServiceNetwork, service: Service): Service {
   const { spec } = service;

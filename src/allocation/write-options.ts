@@ -9,8 +9,9 @@ export interface WriteOptions {
   /** Where automatic addresses and ports start to be searched; Math.random unless a test wants to know. */
   readonly random?: Random;
   /**
-   * The checks of metadata that all kinds share; `stored` is the old object on updates. Their errors stand first among
-   * the causes of a 422, and like all ordinary validation they are hidden by an error of allocation.
+   * The checks of metadata that all kinds share; `stored` is the old object on updates. Their errors stand
+   * first among the causes of a 422, and like all ordinary validation they are hidden by an error of
+   * allocation.
    */
   readonly validateMetadata?: (service: Service, stored?: Service) => readonly FieldError[];
 }

@@ -12,8 +12,8 @@ export function ipAddressNameProblems(name: string): string[] {
 }
 
 /**
- * Checks a new IPAddress: it must say whose it is (ValidateIPAddress in pkg/apis/networking/validation). Its name is
- * checked with its metadata, by {@link ipAddressNameProblems}.
+ * Checks a new IPAddress: it must say whose it is (ValidateIPAddress in pkg/apis/networking/validation). Its
+ * name is checked with its metadata, by {@link ipAddressNameProblems}.
  */
 export function validateIPAddress(object: IPAddress): FieldError[] {
   const parent: Partial<IPAddress["spec"]["parentRef"]> | undefined = object.spec?.parentRef;

@@ -1,4 +1,3 @@
-import { isIPv4, isIPv6 } from "node:net";
 import { type Address, formatAddress, parseAddress, parseAddressAsGo } from "../ip/address.ts";
 import { type Cidr, cidrOf, formatCidr } from "../ip/cidr.ts";
 import { bitsOf, type Family } from "../ip/family.ts";
@@ -16,13 +15,10 @@ const INVALID_ADDRESS = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8:
 const INVALID_CIDR = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
 
 /**
- * The family of an address as Go's net.IP sees it: leading zeros are decimal and IPv4-mapped IPv6 is IPv4. Undefined
- * for text that is no address (`netutils.ParseIPSloppy`).
+ * The family of an address as Go's net.IP sees it: leading zeros are decimal and IPv4-mapped IPv6 is IPv4.
+ * Undefined for text that is no address (`netutils.ParseIPSloppy`).
  */
 export function familyAsGo(text: string): Family | undefined {
-  if (isIPv4(text)) return "IPv4";
-  // Only a text with a dot or with ffff in it can be IPv4 in disguise; all others are spared the arithmetic.
-  if (isIPv6(text) && !/[.%]|ffff/i.test(text)) return "IPv6";
   return parseAddressAsGo(text)?.family;
 }
 
@@ -46,8 +42,9 @@ export function parseCidrAsGo(text: string): CidrText | undefined {
 }
 
 /**
- * Whether an address is fit for a field older than strict validation; values that the stored object has already are
- * taken as they are (apimachinery validation.IsValidIPForLegacyField, StrictIPCIDRValidation off).
+ * Whether an address is fit for a field older than strict validation; values that the stored object has
+ * already are taken as they are (apimachinery validation.IsValidIPForLegacyField, StrictIPCIDRValidation
+ * off).
  */
 export function checkLegacyAddress(
   field: string,
@@ -64,7 +61,9 @@ export function checkLegacyCidr(field: string, value: string, stored: readonly s
   return [invalid(field, value, INVALID_CIDR)];
 }
 
-/** Why an address is not in the one form that new fields take (validation.IsValidIP); undefined when it is. */
+/**
+ * Why an address is not in the one form that new fields take (validation.IsValidIP); undefined when it is.
+ */
 export function strictAddressProblem(value: string): string | undefined {
   const canonical = canonicalAsGo(value);
   if (canonical === undefined) return INVALID_ADDRESS;
@@ -121,14 +120,15 @@ export function cidrWarnings(field: string, value: string): string[] {
   if (address.value !== cidr.base) {
     const single = `${formatAddress(address)}/${bitsOf(address.family)}`;
     warnings.push(
-      `${field}: CIDR value ${quoted} is ambiguous in this context (should be "${canonical}" or "${single}"?)`,
+      `${field}: CIDR value ${quoted} is ambiguous in this context ` +
+        `(should be "${canonical}" or "${single}"?)`,
     );
   }
   const strict = parseAddress(value.slice(0, value.indexOf("/")));
   if (!STRICT_CIDR.test(value) || strict === undefined || isMapped(strict, value)) {
     warnings.push(
-      `${field}: non-standard CIDR value ${quoted} will be considered invalid in a future Kubernetes release: ` +
-        `use "${canonical}"`,
+      `${field}: non-standard CIDR value ${quoted} will be considered invalid in a future Kubernetes ` +
+        `release: use "${canonical}"`,
     );
   } else if (warnings.length === 0 && value !== canonical) {
     warnings.push(

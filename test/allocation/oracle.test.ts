@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { type Answer, Registry } from "./registry.ts";
 
-// Recorded answers of kube-apiserver 1.35.4 to random Services and their updates, replayed without a server. The
-// masks are those of test/oracle/service-vectors.mjs, which replays the same files over HTTP.
+// Recorded answers of kube-apiserver 1.35.4 to random Services and their updates, replayed without a server.
+// The masks are those of test/oracle/service-vectors.mjs, which replays the same files over HTTP.
 
 const RANGES: Record<string, string[]> = {
   v4v6: ["10.96.0.0/16", "fd00:10:96::/112"],

@@ -4,8 +4,9 @@ import { isExternallyAccessible } from "./predicates.ts";
 const AFFINITY_SECONDS = 10_800;
 
 /**
- * Fills in the static defaults of a Service, in place; doing it twice changes nothing more. Families and their policy
- * are not among them, for they depend on the cluster (SetDefaults_Service in pkg/apis/core/v1/defaults.go).
+ * Fills in the static defaults of a Service, in place; doing it twice changes nothing more. Families and
+ * their policy are not among them, for they depend on the cluster (SetDefaults_Service in
+ * pkg/apis/core/v1/defaults.go).
  */
 export function defaultService(service: Service): void {
   service.spec ??= {};

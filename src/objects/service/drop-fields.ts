@@ -11,8 +11,9 @@ import {
 } from "./predicates.ts";
 
 /**
- * Drops, in place, what the new type of a Service has no use for, provided that the user left it as it was: a changed
- * value stays, and fails validation. Updates only (dropTypeDependentFields in pkg/registry/core/service/strategy.go).
+ * Drops, in place, what the new type of a Service has no use for, provided that the user left it as it was: a
+ * changed value stays, and fails validation. Updates only (dropTypeDependentFields in
+ * pkg/registry/core/service/strategy.go).
  */
 export function dropTypeDependentFields(service: Service, stored: Service): void {
   const { spec } = service;

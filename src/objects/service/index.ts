@@ -1,6 +1,6 @@
 /**
- * What the API knows of Services besides their schema: defaults, validation, warnings. What depends on the cluster's
- * families and on free addresses is in the room `allocation`.
+ * What the API knows of Services besides their schema: defaults, validation, warnings. What depends on the
+ * cluster's families and on free addresses is in the room `allocation`.
  */
 export { defaultService } from "./defaults.ts";
 export { dropTypeDependentFields } from "./drop-fields.ts";

@@ -57,7 +57,10 @@ export function isExternallyAccessible(service: Service): boolean {
   return hasNodePortType(service) || (service.spec.type === "ClusterIP" && externalIPsOf(service).length > 0);
 }
 
-/** Whether it has a port at which load balancers ask each node for local endpoints (apiservice.NeedsHealthCheck). */
+/**
+ * Whether it has a port at which load balancers ask each node for local endpoints
+ * (apiservice.NeedsHealthCheck).
+ */
 export function needsHealthCheckPort(service: Service): boolean {
   return service.spec.type === "LoadBalancer" && service.spec.externalTrafficPolicy === "Local";
 }

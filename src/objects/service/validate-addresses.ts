@@ -8,8 +8,8 @@ const POLICIES: readonly string[] = ["PreferDualStack", "RequireDualStack", "Sin
 const CLUSTER_IPS = "spec.clusterIPs";
 
 /**
- * Checks clusterIP, clusterIPs, ipFamilies and ipFamilyPolicy against each other; addresses that the stored object has
- * already are taken as they are. Nothing is checked for ExternalName
+ * Checks clusterIP, clusterIPs, ipFamilies and ipFamilyPolicy against each other; addresses that the stored
+ * object has already are taken as they are. Nothing is checked for ExternalName
  * (ValidateServiceClusterIPsRelatedFields in pkg/apis/core/validation/validation.go).
  */
 export function validateClusterIPs(service: Service, stored?: Service): FieldError[] {
@@ -75,7 +75,8 @@ function checkOnePerFamily(ips: readonly string[], errors: FieldError[]): void {
   const unread = families.indexOf(undefined);
   if (unread >= 0) {
     // Reached only by a value that the stored object has, such as the None of a headless Service.
-    const message = `Internal error: failed to check for dual stack with error:invalid IP[${unread}]: ${ips[unread]}`;
+    const why = `invalid IP[${unread}]: ${ips[unread]}`;
+    const message = `Internal error: failed to check for dual stack with error:${why}`;
     errors.push({ field: CLUSTER_IPS, reason: "InternalError", message });
   }
   if (unread >= 0 || new Set(families).size < 2) {

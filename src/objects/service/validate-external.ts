@@ -30,7 +30,10 @@ const SPECIAL: readonly { readonly ranges: readonly Cidr[]; readonly detail: str
   },
 ];
 
-/** What bars an address from being reached from outside: unspecified, loopback, link-local (ValidateNonSpecialIP). */
+/**
+ * What bars an address from being reached from outside: unspecified, loopback, link-local
+ * (ValidateNonSpecialIP).
+ */
 export function specialAddressErrors(field: string, text: string): FieldError[] {
   const address = parseAddressAsGo(text);
   if (address === undefined) return [invalid(field, text, "must be a valid IP address")];

@@ -90,7 +90,10 @@ export function validatePortUse(service: Service): FieldError[] {
   return errors;
 }
 
-/** The bad value of a duplicate port as the real server prints it: its internal type, with only the key filled in. */
+/**
+ * The bad value of a duplicate port as the real server prints it: its internal type, with only the key filled
+ * in.
+ */
 function internalPort(protocol: string, port: number): object {
   return { Name: "", Protocol: protocol, AppProtocol: null, Port: port, TargetPort: 0, NodePort: 0 };
 }

@@ -18,8 +18,9 @@ const TOPOLOGY_HINTS = "service.kubernetes.io/topology-aware-hints";
 const TOPOLOGY_MODE = "service.kubernetes.io/topology-mode";
 
 /**
- * Checks a Service whose defaults are filled in; `stored` is the old object on updates, whose odd addresses are taken
- * on. The metadata that all kinds share is checked elsewhere (ValidateService in pkg/apis/core/validation).
+ * Checks a Service whose defaults are filled in; `stored` is the old object on updates, whose odd addresses
+ * are taken on. The metadata that all kinds share is checked elsewhere (ValidateService in
+ * pkg/apis/core/validation).
  */
 export function validateService(service: Service, stored?: Service): FieldError[] {
   return [
