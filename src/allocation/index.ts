@@ -9,11 +9,11 @@
  * - when the object is truly gone (no finalizer left): `deleteService`;
  * - on every read (get, list, watch): `readDefaults`.
  *
- *     createService(ledger, network, service, options?): ServiceWrite         service: fresh, changed in place
- *     updateService(ledger, network, next, stored, options?): ServiceWrite    next: likewise; stored: left alone
+ *     createService(ledger, network, service, options?): ServiceWrite        service: changed in place
+ *     updateService(ledger, network, next, stored, options?): ServiceWrite   next: likewise; stored: as it was
  *     updateServiceStatus(next, stored, options?): ServiceWrite
  *     deleteService(ledger, network, service): void
- *     readDefaults(network, service): Service                                 the same one if it is complete
+ *     readDefaults(network, service): Service                                the same one if it is complete
  *
  * The write functions throw ApiError (422, or 500 for an exhausted range) before they touch the ledger.
  * Dry-run never touches it.
