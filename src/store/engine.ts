@@ -10,7 +10,7 @@ import {
   type Watcher,
 } from "./contract.ts";
 import { type HistoricChange, History, type HistoryLimits } from "./history.ts";
-import { OrderedMap } from "./ordered-map.ts";
+import type { OrderedMap } from "./ordered-map.ts";
 import { OpenTransaction, type Write } from "./overlay.ts";
 import { pageOf, stateBefore } from "./range.ts";
 

@@ -1,0 +1,16 @@
+import type { ServiceNetwork } from "../allocation/ledger.ts";
+import type { Store } from "../store/contract.ts";
+import type { Resources } from "./registry/resources.ts";
+
+/** What request handlers work with. */
+export interface ApiContext {
+  readonly store: Store<string>;
+  readonly resources: Resources;
+  readonly network: ServiceNetwork;
+  /** The certificate that kubelets know this server by. */
+  readonly kubeletClient: { readonly ca: string; readonly cert: string; readonly key: string };
+  readonly now: () => Date;
+  readonly log: (text: string) => void;
+  /** Aborted when the server closes: ends watches and streams. */
+  readonly closing: AbortSignal;
+}

@@ -1,0 +1,55 @@
+import type { Kind } from "../../objects/kinds.ts";
+
+export type ResourceVerb =
+  | "create"
+  | "delete"
+  | "deletecollection"
+  | "get"
+  | "list"
+  | "patch"
+  | "update"
+  | "watch";
+
+const ALL: readonly ResourceVerb[] = [
+  "create",
+  "delete",
+  "deletecollection",
+  "get",
+  "list",
+  "patch",
+  "update",
+  "watch",
+];
+
+/** What can be done with objects of a kind. */
+export function verbsOf(kind: Kind): readonly ResourceVerb[] {
+  return kind.kind === "Namespace" && kind.group === ""
+    ? ALL.filter((verb) => verb !== "deletecollection")
+    : ALL;
+}
+
+interface SubresourceFacts {
+  /** The kind of its body, where that is not the resource's own. */
+  readonly kind?: string;
+  readonly group?: string;
+  readonly version?: string;
+  readonly verbs: readonly ResourceVerb[];
+}
+
+const CHANGED: readonly ResourceVerb[] = ["get", "patch", "update"];
+const CONNECTED: readonly ResourceVerb[] = ["create", "get"];
+
+/** The subresources that are served, by name. */
+export const SUBRESOURCES: Readonly<Record<string, SubresourceFacts>> = {
+  status: { verbs: CHANGED },
+  scale: { group: "autoscaling", version: "v1", kind: "Scale", verbs: CHANGED },
+  finalize: { verbs: ["update"] },
+  ephemeralcontainers: { verbs: CHANGED },
+  binding: { kind: "Binding", verbs: ["create"] },
+  eviction: { group: "policy", version: "v1", kind: "Eviction", verbs: ["create"] },
+  log: { verbs: ["get"] },
+  exec: { kind: "PodExecOptions", verbs: CONNECTED },
+  attach: { kind: "PodAttachOptions", verbs: CONNECTED },
+  portforward: { kind: "PodPortForwardOptions", verbs: CONNECTED },
+  token: { group: "authentication.k8s.io", version: "v1", kind: "TokenRequest", verbs: ["create"] },
+};

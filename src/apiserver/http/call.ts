@@ -1,0 +1,61 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { ApiError, badRequest } from "../../objects/status.ts";
+import type { User } from "../auth/user.ts";
+
+/** Bodies above this size are refused with 413, as the real server's limit (3 MiB, apiserver's MaxRequestBodyBytes). */
+export const MAX_BODY_BYTES = 3 * 1024 * 1024;
+
+/** One request under way. */
+export interface Call {
+  readonly method: string;
+  /** The path as it was sent: percent-encoded, without the query. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly user: User;
+}
+
+/** An answer that is complete at once. */
+export interface Reply {
+  readonly status: number;
+  readonly body: string | Buffer;
+  readonly contentType: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Texts for Warning headers (RFC 7234, code 299). */
+  readonly warnings?: readonly string[];
+}
+
+/** Stands for an answer that the handler writes itself, such as a watch. */
+export const STREAMED = Symbol("streamed");
+
+/** What handlers give back. */
+export type Answer = Reply | typeof STREAMED;
+
+/** A header's value as one text; "" when it is missing. */
+export function headerOf(call: Call, name: string): string {
+  const value = call.request.headers[name];
+  return Array.isArray(value) ? value.join(", ") : (value ?? "");
+}
+
+/** Reads the body. @throws ApiError 413 when it is too long, 400 when it breaks off or is not UTF-8 */
+export async function readBody(call: Call): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of call.request as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > MAX_BODY_BYTES) throw bodyTooLarge();
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    if (error instanceof ApiError) throw error;
+    throw badRequest(`the body of the request broke off: ${(error as Error).message}`);
+  }
+  return chunks.length === 1 ? chunks[0]!.toString("utf8") : Buffer.concat(chunks).toString("utf8");
+}
+
+function bodyTooLarge(): ApiError {
+  const message = `Request entity too large: limit is ${MAX_BODY_BYTES}`;
+  return new ApiError({ message, reason: "RequestEntityTooLarge", code: 413 });
+}

@@ -1,0 +1,27 @@
+import { apiVersionOf, type Kind } from "../../objects/kinds.ts";
+import type { AnyObject } from "../../objects/types.ts";
+
+/**
+ * The text of an object as it is stored and sent: kind and apiVersion first, so that lists, which leave them out of
+ * their items, can cut them off; and with the revision of its write.
+ */
+export function encodeObject(kind: Kind, object: AnyObject, revision: number): string {
+  const { kind: _kind, apiVersion: _apiVersion, metadata, ...rest } = object;
+  const meta = { ...metadata, resourceVersion: String(revision) };
+  return JSON.stringify({ kind: kind.kind, apiVersion: apiVersionOf(kind), metadata: meta, ...rest });
+}
+
+/** Reads the text of a stored object; the result is the caller's own. */
+export function decodeObject(text: string): AnyObject {
+  return JSON.parse(text) as AnyObject;
+}
+
+/** Cuts kind and apiVersion off the text of an object, as items of lists are written. */
+export function itemText(kind: Kind, text: string): string {
+  return `{${text.slice(headLength(kind))}`;
+}
+
+function headLength(kind: Kind): number {
+  // {"kind":"…","apiVersion":"…",
+  return 27 + kind.kind.length + apiVersionOf(kind).length;
+}

@@ -1,0 +1,31 @@
+import { ApiError } from "../../objects/status.ts";
+import { type Call, headerOf, readBody } from "../http/call.ts";
+
+/** A body's text and form. */
+export interface TextBody {
+  readonly text: string;
+  readonly yaml: boolean;
+}
+
+/**
+ * Reads a body in one of the forms that objects are sent in. Protobuf is refused with 415, upon which clients fall back.
+ * @throws ApiError 413, 415
+ */
+export async function readObjectBody(call: Call): Promise<TextBody> {
+  const type = mediaType(call);
+  const yaml = type === "application/yaml";
+  if (!yaml && type !== "" && type !== "application/json") throw unknownFormat();
+  return { text: await readBody(call), yaml };
+}
+
+/** The content type of a request without its parameters, in lower case. */
+export function mediaType(call: Call): string {
+  return (headerOf(call, "content-type").split(";")[0] ?? "").trim().toLowerCase();
+}
+
+/** 415 for a body in a form that is not served. */
+export function unknownFormat(): ApiError {
+  const types = "application/json, application/yaml";
+  const message = `the body of the request was in an unknown format - accepted media types include: ${types}`;
+  return new ApiError({ message, reason: "UnsupportedMediaType", code: 415 });
+}

@@ -1,0 +1,48 @@
+import { ApiError } from "../../objects/status.ts";
+import type { Answer, Call } from "../http/call.ts";
+import { jsonReply } from "../http/replies.ts";
+import { deleteObject } from "../registry/delete.ts";
+import { decodeObject } from "../registry/encoding.ts";
+import { isReturnedWhenDeleted } from "../registry/facts.ts";
+import { prefixOf } from "../registry/keys.ts";
+import { readDeleteOptions } from "./delete-options.ts";
+import { listReply, objectReply } from "./negotiate.ts";
+import { selectionOf } from "./selection.ts";
+import type { Target } from "./target.ts";
+
+/** DELETE of one object. */
+export async function remove(call: Call, { kind, namespace, name, context }: Target): Promise<Answer> {
+  const options = await readDeleteOptions(call);
+  const deleted = await deleteObject(context, { kind, namespace, name: name! }, options);
+  if (!deleted.gone || isReturnedWhenDeleted(kind)) return objectReply(call, kind, deleted.text);
+  const details = {
+    name: name!,
+    ...(kind.group === "" ? {} : { group: kind.group }),
+    kind: kind.plural,
+    uid: deleted.uid,
+  };
+  return jsonReply({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details });
+}
+
+/** DELETE of a collection: each selected object as if it were deleted alone. */
+export async function removeCollection(call: Call, { kind, namespace, context }: Target): Promise<Answer> {
+  const options = await readDeleteOptions(call);
+  const selection = selectionOf(call, kind);
+  const range = context.store.range(prefixOf(kind, namespace));
+  const chosen = range.entries
+    .map(({ value }) => ({ value, object: decodeObject(value) }))
+    .filter(({ object }) => selection === undefined || selection(object));
+  const deletions = chosen.map(({ object: { metadata } }) =>
+    deleteObject(context, { kind, namespace: metadata.namespace, name: metadata.name }, options).catch(
+      ignoreGone,
+    ),
+  );
+  await Promise.all(deletions);
+  const texts = chosen.map(({ value }) => value);
+  return listReply(call, kind, texts, { resourceVersion: String(context.store.revision) });
+}
+
+/** Somebody else was faster. */
+function ignoreGone(error: unknown): void {
+  if (!(error instanceof ApiError) || error.code !== 404) throw error;
+}

@@ -1,0 +1,22 @@
+import { badRequest } from "../../objects/status.ts";
+import type { Answer, Call } from "../http/call.ts";
+import { jsonReply } from "../http/replies.ts";
+import { deleteObject } from "../registry/delete.ts";
+import { readObjectBody } from "./body.ts";
+import { optionsOf } from "./delete-options.ts";
+import type { Target } from "./target.ts";
+
+/** POST pods/<name>/eviction: a deletion; there are no disruption budgets that could refuse it. */
+export async function evict(call: Call, { kind, namespace, name, context }: Target): Promise<Answer> {
+  const { text } = await readObjectBody(call);
+  let eviction: { deleteOptions?: Record<string, unknown> } | null;
+  try {
+    eviction = JSON.parse(text);
+  } catch (error) {
+    throw badRequest(`couldn't get version/kind; json parse error: ${(error as Error).message}`);
+  }
+  const asked = eviction?.deleteOptions ?? {};
+  if (asked === null || typeof asked !== "object") throw badRequest("deleteOptions must be an object");
+  await deleteObject(context, { kind, namespace, name: name! }, optionsOf(asked));
+  return jsonReply({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 }, 201);
+}

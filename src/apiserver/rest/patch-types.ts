@@ -1,0 +1,18 @@
+import { ApiError } from "../../objects/status.ts";
+
+const PATCH_TYPES: Readonly<Record<string, "json" | "merge" | "strategic">> = {
+  "application/json-patch+json": "json",
+  "application/merge-patch+json": "merge",
+  "application/strategic-merge-patch+json": "strategic",
+};
+
+/** The form of patch that a media type stands for; undefined when it is none. */
+export function patchTypeOf(type: string): "json" | "merge" | "strategic" | undefined {
+  return PATCH_TYPES[type];
+}
+
+/** 415 for a patch of a form that is not served. */
+export function unknownPatch(): ApiError {
+  const message = "415: Unsupported Media Type";
+  return new ApiError({ message, reason: "UnsupportedMediaType", details: {} as never, code: 415 });
+}

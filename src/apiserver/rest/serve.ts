@@ -1,0 +1,70 @@
+import type { ApiContext } from "../context.ts";
+import { verbsOf } from "../discovery/verbs.ts";
+import type { Answer, Call } from "../http/call.ts";
+import { isTrue, type ResourceRequest, verbOf } from "../http/paths.ts";
+import { methodNotAllowed, pageNotFound, resourceNotServed } from "../http/replies.ts";
+import { remove, removeCollection } from "./delete.ts";
+import { get } from "./get.ts";
+import { list } from "./list.ts";
+import { serveSubresource } from "./subresources.ts";
+import type { Target } from "./target.ts";
+import { watch } from "./watch.ts";
+import { create, patch, update } from "./write.ts";
+
+/** Answers a request for a resource. @throws ApiError */
+export function serveResource(
+  call: Call,
+  context: ApiContext,
+  request: ResourceRequest,
+): Answer | Promise<Answer> {
+  const { group, version, plural, namespace, name, subresource } = request;
+  const kind = context.resources.find(group, version, plural);
+  if (kind === undefined) return notServed(context, request);
+  const target: Target = { context, kind, namespace, name, subresource };
+  if (!kind.namespaced && namespace !== undefined) throw resourceNotServed();
+  if (kind.namespaced && namespace === undefined && name !== undefined) throw resourceNotServed();
+  if (subresource !== undefined) return serveSubresource(call, target);
+  return name === undefined ? serveCollection(call, target, request) : serveObject(call, target, request);
+}
+
+/** A group that is not known at all is answered by the server's mux, not by the API. */
+function notServed({ resources }: ApiContext, { group }: ResourceRequest): Answer {
+  const isKnown = group === "" || resources.groupVersions().some((served) => served.group === group);
+  if (!isKnown) return pageNotFound();
+  throw resourceNotServed();
+}
+
+function serveCollection(
+  call: Call,
+  target: Target,
+  { watch: watched }: ResourceRequest,
+): Answer | Promise<Answer> {
+  const verb = verbOf(call, undefined);
+  if (verb === "watch" || (verb === "list" && watched === true)) return watch(call, target);
+  if (verb === "list") return list(call, target);
+  if (verb === "create" && (target.namespace !== undefined || !target.kind.namespaced))
+    return create(call, target);
+  const deletes = verb === "deletecollection" && verbsOf(target.kind).includes(verb);
+  if (deletes && (target.namespace !== undefined || !target.kind.namespaced))
+    return removeCollection(call, target);
+  throw methodNotAllowed();
+}
+
+function serveObject(
+  call: Call,
+  target: Target,
+  { watch: watched }: ResourceRequest,
+): Answer | Promise<Answer> {
+  switch (verbOf(call, target.name)) {
+    case "get":
+      return watched === true || isTrue(call.query.get("watch")) ? watch(call, target) : get(call, target);
+    case "update":
+      return update(call, target);
+    case "patch":
+      return patch(call, target);
+    case "delete":
+      return remove(call, target);
+    default:
+      throw methodNotAllowed();
+  }
+}

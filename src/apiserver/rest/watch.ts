@@ -1,0 +1,232 @@
+import { apiVersionOf } from "../../objects/kinds.ts";
+import { expired, invalidObject } from "../../objects/status.ts";
+import { forbidden, notSupported, type FieldError } from "../../objects/field-errors.ts";
+import { type Change, RevisionCompacted, type Stop } from "../../store/contract.ts";
+import { type Call, STREAMED } from "../http/call.ts";
+import { isTrue } from "../http/paths.ts";
+import { decodeObject } from "../registry/encoding.ts";
+import { keyOf, prefixOf } from "../registry/keys.ts";
+import { tableOf } from "../scheme.ts";
+import { readNumber } from "./list.ts";
+import { type Form, formOf, partialOf, tableOptions } from "./negotiate.ts";
+import { type Selection, selectionOf } from "./selection.ts";
+import type { Target } from "./target.ts";
+import { eventOf, lineOf, type WatchEvent } from "./watch-events.ts";
+
+/** A watcher that lets so many bytes wait, beyond the state that it started with, does not read: it is closed. */
+const MAX_BACKLOG = 8 * 1024 * 1024;
+const BOOKMARK_INTERVAL_MS = 60_000;
+/** Without timeoutSeconds a watch ends after 30 to 60 minutes, so that clients spread anew (--min-request-timeout). */
+const DEFAULT_TIMEOUT_S = 1800;
+
+interface WatchQuery {
+  readonly selection: Selection;
+  readonly form: Form;
+  readonly since: number | undefined;
+  readonly bookmarks: boolean;
+  /** Whether the state comes first, as ADDED events. */
+  readonly withState: boolean;
+  /** Whether a bookmark says where the state ends (WatchList). */
+  readonly markState: boolean;
+  readonly timeoutMs: number;
+}
+
+/** GET with watch=true: events, one JSON text a line, until the client goes or the time is over. */
+export function watch(call: Call, target: Target): typeof STREAMED {
+  const query = readQuery(call, target);
+  const { response } = call;
+  response.writeHead(200, { "content-type": "application/json", "cache-control": "no-cache, private" });
+  response.flushHeaders();
+  new Watch(call, target, query).start();
+  return STREAMED;
+}
+
+function readQuery(call: Call, { kind, context }: Target): WatchQuery {
+  const version = readNumber(call, "resourceVersion");
+  const sendInitial = call.query.get("sendInitialEvents");
+  const bookmarks = isTrue(call.query.get("allowWatchBookmarks"));
+  checkInitialEvents(call, sendInitial, bookmarks);
+  const fromNow = version === undefined || version === 0;
+  const withState = sendInitial === null ? fromNow : isTrue(sendInitial);
+  const timeout = readNumber(call, "timeoutSeconds") ?? 0;
+  return {
+    selection: selectionOf(call, kind),
+    form: formOf(call),
+    since: fromNow || withState ? context.store.revision : version,
+    bookmarks,
+    withState,
+    markState: withState && sendInitial !== null,
+    timeoutMs: 1000 * (timeout > 0 ? Math.min(timeout, 86_400) : DEFAULT_TIMEOUT_S * (1 + Math.random())),
+  };
+}
+
+/** What may go with sendInitialEvents (apimachinery's ValidateListOptions). */
+function checkInitialEvents(call: Call, sendInitial: string | null, bookmarks: boolean): void {
+  const match = call.query.get("resourceVersionMatch") ?? "";
+  const errors: FieldError[] = [];
+  if (sendInitial === null) {
+    if (match !== "")
+      errors.push(
+        forbidden(
+          "resourceVersionMatch",
+          "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
+        ),
+      );
+  } else if (match !== "NotOlderThan") {
+    if (match === "")
+      errors.push(
+        forbidden(
+          "resourceVersionMatch",
+          "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+        ),
+      );
+    else errors.push(notSupported("resourceVersionMatch", match, ["NotOlderThan"]));
+  } else if (isTrue(sendInitial) && !bookmarks) {
+    errors.push(
+      forbidden("allowWatchBookmarks", "sendInitialEvents requires setting allowWatchBookmarks to true"),
+    );
+  }
+  if (errors.length > 0) throw invalidObject({ group: "meta.k8s.io", kind: "ListOptions" }, "", errors);
+}
+
+/** One watch under way. */
+class Watch {
+  readonly #call: Call;
+  readonly #target: Target;
+  readonly #query: WatchQuery;
+  readonly #timers: NodeJS.Timeout[] = [];
+  readonly #onClosing = (): void => this.#end();
+  #stop: Stop | undefined;
+  #ended = false;
+  #seen = 0;
+  #allowance = MAX_BACKLOG;
+  #sentColumns = false;
+
+  constructor(call: Call, target: Target, query: WatchQuery) {
+    this.#call = call;
+    this.#target = target;
+    this.#query = query;
+  }
+
+  start(): void {
+    const { response } = this.#call;
+    const { closing } = this.#target.context;
+    response.once("close", () => this.#release());
+    if (response.destroyed || closing.aborted) {
+      this.#end();
+      return;
+    }
+    closing.addEventListener("abort", this.#onClosing, { once: true });
+    const { withState, bookmarks, timeoutMs } = this.#query;
+    this.#seen = this.#query.since!;
+    if (withState) this.#sendState();
+    this.#subscribe();
+    if (bookmarks) this.#timers.push(setInterval(() => this.#bookmark(), BOOKMARK_INTERVAL_MS).unref());
+    this.#timers.push(setTimeout(() => this.#end(), timeoutMs).unref());
+  }
+
+  #sendState(): void {
+    const { context, kind, namespace } = this.#target;
+    const { selection } = this.#query;
+    const range = context.store.range(this.#prefix(namespace));
+    let bytes = 0;
+    for (const { value } of range.entries) {
+      if (!this.#isWanted(value, selection)) continue;
+      const line = this.#line({ type: "ADDED", text: value });
+      bytes += line.length;
+      this.#call.response.write(line);
+    }
+    this.#allowance += bytes;
+    this.#seen = range.revision;
+    if (this.#query.markState) this.#write(bookmarkLine(kind, range.revision, true));
+  }
+
+  #isWanted(text: string, selection: Selection): boolean {
+    const { name } = this.#target;
+    if (name === undefined && selection === undefined) return true;
+    const object = decodeObject(text);
+    if (name !== undefined && object.metadata.name !== name) return false;
+    return selection === undefined || selection(object);
+  }
+
+  #prefix(namespace: string | undefined): string {
+    const { kind, name } = this.#target;
+    return name === undefined ? prefixOf(kind, namespace) : keyOf(kind, namespace, name);
+  }
+
+  #subscribe(): void {
+    const { context, namespace } = this.#target;
+    try {
+      this.#stop = context.store.watch(this.#prefix(namespace), this.#seen, {
+        onChanges: (changes) => this.#sendChanges(changes),
+        onProgress: (revision) => {
+          this.#seen = revision;
+        },
+      });
+    } catch (error) {
+      if (!(error instanceof RevisionCompacted)) throw error;
+      // clients look for this in the stream, not in the head (cacher.go's newErrWatcher)
+      const text = `too old resource version: ${this.#seen} (${error.oldest})`;
+      this.#write(lineOf({ type: "ERROR", text: JSON.stringify(expired(text).status) }));
+      this.#end();
+    }
+    if (this.#ended) this.#release();
+  }
+
+  #sendChanges(changes: readonly Change<string>[]): void {
+    const { kind, name, namespace } = this.#target;
+    for (const change of changes) {
+      if (name !== undefined && change.key !== keyOf(kind, namespace, name)) continue;
+      const event = eventOf(kind, change, this.#query.selection);
+      if (event === undefined) continue;
+      this.#write(this.#query.form.as === "Object" ? lineOf(event, change) : this.#line(event));
+    }
+  }
+
+  #line(event: WatchEvent): Buffer {
+    const { form } = this.#query;
+    if (form.as === "Object") return lineOf(event);
+    const object = decodeObject(event.text);
+    if (form.as === "PartialObjectMetadata")
+      return lineOf({ ...event, text: JSON.stringify(partialOf(object)) });
+    const table = tableOf(this.#target.kind, [object], tableOptions(this.#call));
+    table.metadata = { resourceVersion: object.metadata.resourceVersion } as never;
+    // only the first event of a watch names the columns (handlers/response.go, doTransformObject)
+    if (this.#sentColumns) table["columnDefinitions"] = null;
+    this.#sentColumns = true;
+    return lineOf({ ...event, text: JSON.stringify(table) });
+  }
+
+  #bookmark(): void {
+    this.#write(bookmarkLine(this.#target.kind, this.#seen, false));
+  }
+
+  #write(line: Buffer): void {
+    const { response } = this.#call;
+    if (this.#ended || response.destroyed) return;
+    response.write(line);
+    if (response.writableLength > this.#allowance) response.destroy();
+  }
+
+  #end(): void {
+    if (this.#ended) return;
+    if (this.#query.bookmarks) this.#bookmark();
+    this.#ended = true;
+    this.#call.response.end();
+    this.#release();
+  }
+
+  #release(): void {
+    this.#ended = true;
+    this.#stop?.();
+    for (const timer of this.#timers.splice(0)) clearTimeout(timer);
+    this.#target.context.closing.removeEventListener("abort", this.#onClosing);
+  }
+}
+
+function bookmarkLine(kind: Target["kind"], revision: number, endsState: boolean): Buffer {
+  const annotations = endsState ? { annotations: { "k8s.io/initial-events-end": "true" } } : {};
+  const metadata = { resourceVersion: String(revision), creationTimestamp: null, ...annotations };
+  const object = { kind: kind.kind, apiVersion: apiVersionOf(kind), metadata };
+  return lineOf({ type: "BOOKMARK", text: JSON.stringify(object) });
+}

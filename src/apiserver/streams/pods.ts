@@ -1,0 +1,64 @@
+import { request as httpsRequest } from "node:https";
+import { ApiError, badRequest } from "../../objects/status.ts";
+import { type Answer, type Call, STREAMED } from "../http/call.ts";
+import { textReply } from "../http/replies.ts";
+import type { Target } from "../rest/target.ts";
+import { type KubeletTarget, kubeletTarget } from "./kubelet.ts";
+
+/**
+ * A pod's log, passed on from its kubelet. Exec, attach and port-forward come as upgrades (see upgrade.ts); one that
+ * arrives here asked for none.
+ */
+export function serveStream(call: Call, target: Target): Answer | Promise<Answer> {
+  const { namespace, name, subresource, context } = target;
+  const place = { namespace: namespace!, name: name!, subresource: subresource! };
+  const kubelet = kubeletTarget(context.store, place, call.query);
+  if (subresource !== "log") throw badRequest("Upgrade request required");
+  if (kubelet === undefined) return textReply("");
+  return passLog(call, target, kubelet);
+}
+
+/** Requests the log and pipes it; a slow reader slows the kubelet down. */
+function passLog(call: Call, { context }: Target, kubelet: KubeletTarget): Promise<Answer> {
+  const { response } = call;
+  return new Promise((resolve, reject) => {
+    const upstream = httpsRequest({
+      ...kubelet,
+      method: "GET",
+      ...kubeletTls(context.kubeletClient),
+      signal: context.closing,
+    });
+    upstream.once("error", (error) => {
+      if (response.headersSent) response.destroy();
+      else reject(kubeletUnreachable(kubelet, error));
+    });
+    upstream.once("response", (answer) => {
+      const type = answer.headers["content-type"] ?? "text/plain";
+      response.writeHead(answer.statusCode ?? 502, {
+        "content-type": type,
+        "cache-control": "no-cache, private",
+      });
+      response.flushHeaders();
+      answer.once("error", () => response.destroy());
+      answer.pipe(response);
+      resolve(STREAMED);
+    });
+    response.once("close", () => upstream.destroy());
+    upstream.end();
+  });
+}
+
+/**
+ * How this server shows itself to kubelets. Their own certificates are not checked, as by the real server without
+ * --kubelet-certificate-authority: a kubelet may have signed its own.
+ */
+export function kubeletTls({ cert, key }: { cert: string; key: string }): object {
+  return { cert, key, rejectUnauthorized: false, agent: false };
+}
+
+/** 500: the kubelet did not answer (the real server's text when it cannot dial one). */
+export function kubeletUnreachable({ host, port, path }: KubeletTarget, error: Error): ApiError {
+  const authority = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  const message = `Get "https://${authority}${path}": ${error.message}`;
+  return new ApiError({ message, code: 502, reason: "BadGateway" });
+}

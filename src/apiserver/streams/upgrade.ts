@@ -1,0 +1,129 @@
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { connect } from "node:tls";
+import { ApiError, badRequest } from "../../objects/status.ts";
+import { authenticate, type TokenUsers } from "../auth/authenticate.ts";
+import { isAuthenticated } from "../auth/user.ts";
+import type { ApiContext } from "../context.ts";
+import { parseResourcePath, type ResourceRequest } from "../http/paths.ts";
+import { statusOf } from "../http/replies.ts";
+import { kubeletTarget, type KubeletTarget } from "./kubelet.ts";
+import { kubeletTls, kubeletUnreachable } from "./pods.ts";
+
+const UPGRADED = new Set(["exec", "attach", "portforward"]);
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** Whether a request that asks for an upgrade is one for a pod's stream; all others ignore the wish. */
+export function isStreamRequest(request: IncomingMessage): boolean {
+  return streamOf(request) !== undefined;
+}
+
+function streamOf(request: IncomingMessage): ResourceRequest | undefined {
+  try {
+    const found = parseResourcePath((request.url ?? "").split("?", 1)[0]!);
+    const isStream = found?.group === "" && found.plural === "pods" && UPGRADED.has(found.subresource ?? "");
+    return isStream && found.name !== undefined && found.namespace !== undefined ? found : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Joins a client that asks for an upgrade with the pod's kubelet: the request goes on under the kubelet's path, and
+ * from then on bytes pass both ways unread, the kubelet's answer included.
+ */
+export async function passUpgrade(
+  context: ApiContext,
+  tokens: TokenUsers,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): Promise<void> {
+  socket.on("error", () => socket.destroy());
+  try {
+    const stream = streamOf(request);
+    if (stream === undefined) throw badRequest("Upgrade request required");
+    if (!isAuthenticated(authenticate(request, tokens))) throw forbidden(stream);
+    const kubelet = targetOf(context, stream, request);
+    await join(context, kubelet, request, socket, head);
+  } catch (error) {
+    refuse(socket, error, context.log);
+  }
+}
+
+function targetOf(context: ApiContext, stream: ResourceRequest, request: IncomingMessage): KubeletTarget {
+  const query = new URLSearchParams((request.url ?? "").split("?").slice(1).join("?"));
+  const place = { namespace: stream.namespace!, name: stream.name!, subresource: stream.subresource! };
+  return kubeletTarget(context.store, place, query)!;
+}
+
+function forbidden({ subresource, name, namespace }: ResourceRequest): ApiError {
+  const why =
+    `User "system:anonymous" cannot get resource "pods/${subresource}" in API group "" ` +
+    `in the namespace "${namespace}"`;
+  const message = `pods "${name}" is forbidden: ${why}`;
+  return new ApiError({ message, reason: "Forbidden", details: { name: name!, kind: "pods" }, code: 403 });
+}
+
+function join(
+  { kubeletClient, closing }: ApiContext,
+  kubelet: KubeletTarget,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const upstream = connect({ host: kubelet.host, port: kubelet.port, ...kubeletTls(kubeletClient) });
+    const end = (): void => {
+      socket.destroy();
+      upstream.destroy();
+    };
+    const timer = setTimeout(() => upstream.destroy(new Error("i/o timeout")), CONNECT_TIMEOUT_MS);
+    let joined = false;
+    upstream.once("secureConnect", () => {
+      joined = true;
+      clearTimeout(timer);
+      upstream.write(requestHead(kubelet, request));
+      if (head.length > 0) upstream.write(head);
+      socket.pipe(upstream).pipe(socket);
+      resolve();
+    });
+    upstream.on("error", (error) => {
+      if (joined) end();
+      else reject(kubeletUnreachable(kubelet, error));
+    });
+    upstream.once("close", () => {
+      clearTimeout(timer);
+      closing.removeEventListener("abort", end);
+      if (joined) socket.end();
+    });
+    socket.once("close", () => upstream.destroy());
+    closing.addEventListener("abort", end, { once: true });
+  });
+}
+
+/** The request as the kubelet gets it: its own path and host, and none of the client's credentials. */
+function requestHead({ host, port, path }: KubeletTarget, request: IncomingMessage): string {
+  const lines = [
+    `${request.method} ${path} HTTP/1.1`,
+    `Host: ${host.includes(":") ? `[${host}]` : host}:${port}`,
+  ];
+  for (let at = 0; at < request.rawHeaders.length; at += 2) {
+    const name = request.rawHeaders[at]!;
+    if (/^(host|authorization|cookie)$/i.test(name)) continue;
+    lines.push(`${name}: ${request.rawHeaders[at + 1]}`);
+  }
+  return `${lines.join("\r\n")}\r\n\r\n`;
+}
+
+function refuse(socket: Duplex, error: unknown, log: (text: string) => void): void {
+  const status = statusOf(error, log);
+  const body = JSON.stringify(status);
+  const head = [
+    `HTTP/1.1 ${status.code} ${status.reason ?? "Error"}`,
+    "Content-Type: application/json",
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    "Connection: close",
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+}
