@@ -1,0 +1,6 @@
+/** Custom resources: structural schemas, pruning, defaults, validation, CEL rules. Pure. */
+export { evaluateRules, hasRules, ruleSyntaxError } from "./cel.ts";
+export { admitCustomResource, validateCustomResource } from "./custom-resource.ts";
+export { applyDefaults, prune } from "./prune.ts";
+export type { CelRule, JsonObject, Schema } from "./schema.ts";
+export { validateSchema } from "./validate.ts";
