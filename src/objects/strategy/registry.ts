@@ -1,0 +1,42 @@
+import type { Kind } from "../kinds.ts";
+import type { AnyObject } from "../types.ts";
+import {
+  COMMON,
+  CONFIG_MAP,
+  ENDPOINT_SLICE,
+  ENDPOINTS,
+  EVENT,
+  LEASE,
+  NAMESPACE,
+  NODE,
+  POD,
+  SECRET,
+} from "./core.ts";
+import { IP_ADDRESS, SERVICE, SERVICE_CIDR } from "./network.ts";
+import type { KindRules } from "./rules.ts";
+import { DAEMON_SET, DEPLOYMENT, REPLICA_SET } from "./workloads.ts";
+
+// biome-ignore lint/suspicious/noExplicitAny: a table of rules for objects of different kinds
+const RULES: Readonly<Record<string, KindRules<any>>> = {
+  Namespace: NAMESPACE,
+  Node: NODE,
+  Pod: POD,
+  Endpoints: ENDPOINTS,
+  ConfigMap: CONFIG_MAP,
+  Secret: SECRET,
+  Event: EVENT,
+  Service: SERVICE,
+  "EndpointSlice.discovery.k8s.io": ENDPOINT_SLICE,
+  "Lease.coordination.k8s.io": LEASE,
+  "Deployment.apps": DEPLOYMENT,
+  "ReplicaSet.apps": REPLICA_SET,
+  "DaemonSet.apps": DAEMON_SET,
+  "ServiceCIDR.networking.k8s.io": SERVICE_CIDR,
+  "IPAddress.networking.k8s.io": IP_ADDRESS,
+};
+
+/** The rules of a kind; those that all kinds share where it has none of its own. */
+export function rulesOf(kind: Kind): KindRules<AnyObject> {
+  const name = kind.group === "" ? kind.kind : `${kind.kind}.${kind.group}`;
+  return (RULES[name] ?? COMMON) as KindRules<AnyObject>;
+}
