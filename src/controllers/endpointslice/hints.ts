@@ -41,6 +41,8 @@ export function withHints(slice: EndpointSlice, service: Service): EndpointSlice
  */
 function asksForTopology(service: Service): boolean {
   const annotations = service.metadata.annotations ?? {};
-  const mode = annotations["service.kubernetes.io/topology-aware-hints"] ?? annotations["service.kubernetes.io/topology-mode"];
+  const mode =
+    annotations["service.kubernetes.io/topology-aware-hints"] ??
+    annotations["service.kubernetes.io/topology-mode"];
   return mode === "Auto" || mode === "auto";
 }

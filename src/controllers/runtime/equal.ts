@@ -22,3 +22,8 @@ function canonical(value: unknown): unknown {
   }
   return Object.keys(fields).length === 0 ? undefined : fields;
 }
+
+/** A status without its counts of 0, which some are stored and some are not. */
+export function withoutZeros(status: object = {}): object {
+  return Object.fromEntries(Object.entries(status).filter(([, value]) => value !== 0));
+}
