@@ -1,7 +1,7 @@
 import { defaultServiceCidr } from "../allocation/index.ts";
 import { formatAddress, parseAddress } from "../ip/address.ts";
 import { addressAt, type Cidr, formatCidr } from "../ip/cidr.ts";
-import { type Kind, KINDS } from "../objects/kinds.ts";
+import { KINDS, type Kind } from "../objects/kinds.ts";
 import type { AnyObject, EndpointSlice, ServiceCIDR } from "../objects/types.ts";
 import type { Transaction } from "../store/contract.ts";
 import type { ApiContext } from "./context.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Kind } from "../../objects/kinds.ts";
 import { type Call, headerOf, type Reply } from "../http/call.ts";
-import { jsonReply, JSON_TYPE } from "../http/replies.ts";
+import { JSON_TYPE, jsonReply } from "../http/replies.ts";
 import type { Resources } from "../registry/resources.ts";
 import { apiResourcesOf, discoveredResource } from "./resources.ts";
 

@@ -1,7 +1,7 @@
+import { X509Certificate } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { join } from "node:path";
-import { X509Certificate } from "node:crypto";
 import { runOpensslScript } from "./openssl.ts";
 
 /** The PEM texts that the server works with. */

@@ -1,5 +1,5 @@
-import { addressAt, type Cidr } from "../../ip/cidr.ts";
 import { formatAddress } from "../../ip/address.ts";
+import { addressAt, type Cidr } from "../../ip/cidr.ts";
 
 /** The names and addresses that the server is reached by: loopback, the Service default/kubernetes, and extra ones. */
 export function serverSans(ranges: readonly Cidr[], extra: readonly string[]): string[] {

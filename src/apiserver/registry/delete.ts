@@ -1,5 +1,5 @@
-import { conflict, notFound } from "../../objects/status.ts";
 import type { Kind } from "../../objects/kinds.ts";
+import { conflict, notFound } from "../../objects/status.ts";
 import type { AnyObject } from "../../objects/types.ts";
 import type { Transaction } from "../../store/contract.ts";
 import type { ApiContext } from "../context.ts";

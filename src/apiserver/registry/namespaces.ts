@@ -1,4 +1,4 @@
-import { type Kind, KINDS } from "../../objects/kinds.ts";
+import { KINDS, type Kind } from "../../objects/kinds.ts";
 import { ApiError, forbiddenRequest, notFound } from "../../objects/status.ts";
 import type { Namespace } from "../../objects/types.ts";
 import type { Transaction } from "../../store/contract.ts";

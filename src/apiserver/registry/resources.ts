@@ -1,4 +1,4 @@
-import { type Kind, KINDS } from "../../objects/kinds.ts";
+import { KINDS, type Kind } from "../../objects/kinds.ts";
 
 /** The kinds that are served, found by their place in paths. */
 export class Resources {

@@ -1,4 +1,4 @@
-import { notSupported, type FieldError, invalid } from "../../objects/field-errors.ts";
+import { type FieldError, invalid, notSupported } from "../../objects/field-errors.ts";
 import { badRequest, invalidObject } from "../../objects/status.ts";
 import type { Call } from "../http/call.ts";
 import { isTrue } from "../http/paths.ts";

@@ -1,6 +1,6 @@
 import { stringify } from "yaml";
-import { ApiError } from "../../objects/status.ts";
 import { apiVersionOf, type Kind } from "../../objects/kinds.ts";
+import { ApiError } from "../../objects/status.ts";
 import type { AnyObject } from "../../objects/types.ts";
 import { type Call, headerOf, type Reply } from "../http/call.ts";
 import { JSON_TYPE } from "../http/replies.ts";

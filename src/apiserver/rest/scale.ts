@@ -1,5 +1,5 @@
 import { invalid } from "../../objects/field-errors.ts";
-import { type Kind, KINDS } from "../../objects/kinds.ts";
+import { KINDS, type Kind } from "../../objects/kinds.ts";
 import { badRequest, invalidObject, notFound } from "../../objects/status.ts";
 import type { AnyObject, LabelSelector } from "../../objects/types.ts";
 import { type Answer, type Call, readBody } from "../http/call.ts";

@@ -1,13 +1,13 @@
 import type { Answer, Call } from "../http/call.ts";
 import { verbOf } from "../http/paths.ts";
 import { methodNotAllowed, resourceNotServed } from "../http/replies.ts";
+import { serveStream } from "../streams/pods.ts";
 import { bind } from "./binding.ts";
 import { evict } from "./eviction.ts";
 import { get } from "./get.ts";
 import { serveScale } from "./scale.ts";
 import type { Target } from "./target.ts";
 import { patch, update } from "./write.ts";
-import { serveStream } from "../streams/pods.ts";
 
 type Serve = (call: Call, target: Target, verb: string) => Answer | Promise<Answer>;
 

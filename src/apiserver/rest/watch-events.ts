@@ -47,9 +47,10 @@ function plainType(change: Change<string>): EventType {
 /** An object that leaves the selection is deleted for the watcher, one that enters it is added. */
 function selectedType(change: Change<string>, selection: NonNullable<Selection>): EventType | undefined {
   const common = sharedOf(change);
-  const wasIn =
-    change.previous !== undefined && selection((common.previous ??= decodeObject(change.previous)));
-  const isIn = change.type === "put" && selection((common.object ??= decodeObject(change.value)));
+  if (change.previous !== undefined) common.previous ??= decodeObject(change.previous);
+  if (change.type === "put") common.object ??= decodeObject(change.value);
+  const wasIn = common.previous !== undefined && selection(common.previous);
+  const isIn = common.object !== undefined && selection(common.object);
   if (isIn) return wasIn ? "MODIFIED" : "ADDED";
   return wasIn ? "DELETED" : undefined;
 }

@@ -1,6 +1,6 @@
+import { type FieldError, forbidden, notSupported } from "../../objects/field-errors.ts";
 import { apiVersionOf } from "../../objects/kinds.ts";
 import { expired, invalidObject } from "../../objects/status.ts";
-import { forbidden, notSupported, type FieldError } from "../../objects/field-errors.ts";
 import { type Change, RevisionCompacted, type Stop } from "../../store/contract.ts";
 import { type Call, STREAMED } from "../http/call.ts";
 import { isTrue } from "../http/paths.ts";

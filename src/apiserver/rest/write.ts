@@ -1,9 +1,9 @@
 import { ApiError } from "../../objects/status.ts";
 import type { AnyObject } from "../../objects/types.ts";
 import type { Answer, Call } from "../http/call.ts";
+import { readBody } from "../http/call.ts";
 import { createObject, type Place, updateObject, type Written } from "../registry/write.ts";
 import { admitNames, applyPatch, decodeBody, defaultObject } from "../scheme.ts";
-import { readBody } from "../http/call.ts";
 import { mediaType, readObjectBody } from "./body.ts";
 import { objectReply } from "./negotiate.ts";
 import { writeQuery } from "./options.ts";

@@ -1,4 +1,4 @@
-import { type Kind, KINDS } from "../../objects/kinds.ts";
+import { KINDS, type Kind } from "../../objects/kinds.ts";
 import { ApiError, badRequest, notFound } from "../../objects/status.ts";
 import type { Node, Pod } from "../../objects/types.ts";
 import type { Store } from "../../store/contract.ts";

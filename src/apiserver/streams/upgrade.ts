@@ -7,7 +7,7 @@ import { isAuthenticated } from "../auth/user.ts";
 import type { ApiContext } from "../context.ts";
 import { parseResourcePath, type ResourceRequest } from "../http/paths.ts";
 import { statusOf } from "../http/replies.ts";
-import { kubeletTarget, type KubeletTarget } from "./kubelet.ts";
+import { type KubeletTarget, kubeletTarget } from "./kubelet.ts";
 import { kubeletTls, kubeletUnreachable } from "./pods.ts";
 
 const UPGRADED = new Set(["exec", "attach", "portforward"]);
