@@ -39,3 +39,5 @@ export {
   validateUpdate,
 } from "./strategy/write.ts";
 export { formatMicroTime, formatTime, humanDuration } from "./time.ts";
+export { type TableOptions, tableOf } from "./tables/index.ts";
+export type { Cell, Column, Layout, Table } from "./tables/table.ts";
