@@ -93,17 +93,16 @@ function isInitialized({ status }: Pod): boolean {
   return status?.conditions?.some((one) => one.type === "Initialized" && one.status === "True") ?? false;
 }
 
-function noteRestart(summary: Summary, status: ContainerStatus): void {
+function countRestarts(summary: Summary, status: ContainerStatus): void {
+  summary.restarts += status.restartCount ?? 0;
   const finished = status.lastState?.terminated?.finishedAt ?? "";
   if (finished > summary.lastRestart) summary.lastRestart = finished;
 }
 
 /** Looks at init containers until one has work left; says whether one has. */
 function readInitContainers({ spec, status }: Pod, summary: Summary): boolean {
-  const statuses = status?.initContainerStatuses ?? [];
-  for (const [index, container] of statuses.entries()) {
-    summary.restarts += container.restartCount ?? 0;
-    noteRestart(summary, container);
+  for (const [index, container] of (status?.initContainerStatuses ?? []).entries()) {
+    countRestarts(summary, container);
     const definition = spec.initContainers?.find((one) => one.name === container.name);
     const { terminated, waiting } = container.state ?? {};
     if (terminated?.exitCode === 0) continue;
@@ -133,14 +132,17 @@ function endReason({
   return signal ? `Signal:${signal}` : `ExitCode:${exitCode}`;
 }
 
-function readContainers({ status }: Pod, summary: Summary): void {
-  const sidecarRestarts = summary.lastRestart;
+function readContainers({ spec, status }: Pod, summary: Summary): void {
+  // Restarts of init containers that are over no longer count; those of sidecars do.
+  summary.restarts = 0;
+  summary.lastRestart = "";
+  for (const container of status?.initContainerStatuses ?? []) {
+    if (isSidecar(spec.initContainers?.find((one) => one.name === container.name)))
+      countRestarts(summary, container);
+  }
   let running = false;
-  summary.restarts = sidecarRestartCount(status?.initContainerStatuses ?? [], summary.restarts);
-  summary.lastRestart = sidecarRestarts;
   for (const container of [...(status?.containerStatuses ?? [])].reverse()) {
-    summary.restarts += container.restartCount ?? 0;
-    noteRestart(summary, container);
+    countRestarts(summary, container);
     const { waiting, terminated, running: runs } = container.state ?? {};
     if (waiting?.reason) summary.reason = waiting.reason;
     else if (terminated !== undefined) summary.reason = endReason(terminated);
@@ -150,11 +152,6 @@ function readContainers({ status }: Pod, summary: Summary): void {
     }
   }
   if (summary.reason === "Completed" && running) summary.reason = isReady(status) ? "Running" : "NotReady";
-}
-
-/** Restarts of init containers that are over no longer count; those of sidecars do. */
-function sidecarRestartCount(statuses: readonly ContainerStatus[], counted: number): number {
-  return statuses.length === 0 ? 0 : statuses.some((one) => one.started === true) ? counted : 0;
 }
 
 function isReady(status: Pod["status"]): boolean {
