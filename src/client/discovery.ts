@@ -2,6 +2,11 @@ import type { Kind } from "../objects/kinds.ts";
 import { errorOf } from "./transport.ts";
 import type { KubeClient } from "./kube-client.ts";
 
+/** A kind as a server's discovery names it, with what can be done with it. */
+export interface ServedKind extends Kind {
+  readonly verbs: readonly string[];
+}
+
 interface ResourceList {
   readonly resources: readonly {
     readonly name: string;
@@ -10,25 +15,26 @@ interface ResourceList {
     readonly namespaced: boolean;
     readonly shortNames?: readonly string[];
     readonly categories?: readonly string[];
+    readonly verbs?: readonly string[];
   }[];
 }
 
 /** Finds out what kinds a server has, asking once per group and version. */
 export class Discovery {
   readonly #client: KubeClient;
-  readonly #groups = new Map<string, Promise<readonly Kind[]>>();
+  readonly #groups = new Map<string, Promise<readonly ServedKind[]>>();
 
   constructor(client: KubeClient) {
     this.#client = client;
   }
 
   /** The kind of an object's apiVersion and kind; undefined when the server has none such. */
-  async find(apiVersion: string, kind: string): Promise<Kind | undefined> {
+  async find(apiVersion: string, kind: string): Promise<ServedKind | undefined> {
     return (await this.kindsOf(apiVersion)).find((candidate) => candidate.kind === kind);
   }
 
   /** All kinds of `v1` or `apps/v1`; none when the server does not know the version. */
-  kindsOf(apiVersion: string): Promise<readonly Kind[]> {
+  kindsOf(apiVersion: string): Promise<readonly ServedKind[]> {
     let kinds = this.#groups.get(apiVersion);
     if (kinds === undefined) {
       kinds = this.#fetch(apiVersion);
@@ -37,7 +43,33 @@ export class Discovery {
     return kinds;
   }
 
-  async #fetch(apiVersion: string): Promise<readonly Kind[]> {
+  /** All kinds that live in namespaces and know these verbs, each in the version that its group prefers. */
+  async namespacedKinds(verbs: readonly string[]): Promise<readonly ServedKind[]> {
+    const versions = [...(await this.#coreVersions()), ...(await this.#groupVersions())];
+    const kinds = (await Promise.all(versions.map((version) => this.kindsOf(version)))).flat();
+    return kinds.filter((kind) => kind.namespaced && verbs.every((verb) => kind.verbs.includes(verb)));
+  }
+
+  async #coreVersions(): Promise<readonly string[]> {
+    return ((await this.#get("/api")) as { versions: string[] }).versions;
+  }
+
+  async #groupVersions(): Promise<readonly string[]> {
+    interface Groups {
+      readonly groups: readonly { readonly preferredVersion: { readonly groupVersion: string } }[];
+    }
+    return ((await this.#get("/apis")) as Groups).groups.map(
+      ({ preferredVersion }) => preferredVersion.groupVersion,
+    );
+  }
+
+  async #get(path: string): Promise<unknown> {
+    const { status, body } = await this.#client.request("GET", path);
+    if (status !== 200) throw errorOf(status, body);
+    return body;
+  }
+
+  async #fetch(apiVersion: string): Promise<readonly ServedKind[]> {
     const slash = apiVersion.indexOf("/");
     const root = slash < 0 ? "/api" : "/apis";
     const path = `${root}/${apiVersion.split("/").map(encodeURIComponent).join("/")}`;
@@ -52,8 +84,8 @@ export class Discovery {
   }
 }
 
-function kindsIn(group: string, version: string, list: ResourceList): Kind[] {
-  const kinds: Kind[] = [];
+function kindsIn(group: string, version: string, list: ResourceList): ServedKind[] {
+  const kinds: ServedKind[] = [];
   for (const resource of list.resources) {
     if (resource.name.includes("/")) continue;
     const prefix = `${resource.name}/`;
@@ -67,6 +99,7 @@ function kindsIn(group: string, version: string, list: ResourceList): Kind[] {
       shortNames: resource.shortNames ?? [],
       categories: resource.categories ?? [],
       namespaced: resource.namespaced,
+      verbs: resource.verbs ?? [],
       subresources: subresources.map(({ name }) => name.slice(prefix.length)),
     });
   }

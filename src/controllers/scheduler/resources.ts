@@ -33,6 +33,7 @@ function nanos(text: string | number | undefined): bigint {
 function requestOf(pod: Pod, resource: string): bigint {
   const of = ({ resources }: Container): bigint =>
     nanos(resources?.requests?.[resource] ?? resources?.limits?.[resource]);
-  const sum = pod.spec.containers.reduce((total, container) => total + of(container), 0n);
-  return (pod.spec.initContainers ?? []).map(of).reduce((most, one) => (most < one ? one : most), sum);
+  let most = pod.spec.containers.reduce((total, container) => total + of(container), 0n);
+  for (const container of pod.spec.initContainers ?? []) if (of(container) > most) most = of(container);
+  return most;
 }

@@ -1,0 +1,110 @@
+import { KINDS, objectKey } from "../../objects/kinds.ts";
+import type { Lease, Node, Pod } from "../../objects/types.ts";
+import type { ControllerContext } from "../runtime/context.ts";
+import { sameValue } from "../runtime/equal.ts";
+import { conditionOf } from "../runtime/pods.ts";
+import { timestamp } from "../runtime/time.ts";
+import {
+  evictionTime,
+  type SignOfLife,
+  signOfLife,
+  taintsFor,
+  unknownConditions,
+  unreadyPodConditions,
+} from "./health.ts";
+
+const SOURCE = "node-controller";
+const LEASE_NAMESPACE = "kube-node-lease";
+const MONITOR_PERIOD = 5000;
+const DEFAULT_GRACE = 50_000;
+
+/**
+ * Watches over the nodes' health: one that gives no sign of life becomes NotReady, is tainted, and its pods count as not
+ * ready at once and go when their tolerations end.
+ */
+export function runNodeLifecycle(context: ControllerContext): void {
+  const { informers, writer, events } = context;
+  const nodes = informers.of<Node>(KINDS.Node);
+  const leases = informers.of<Lease>(KINDS.Lease);
+  const pods = informers.of<Pod>(KINDS.Pod);
+  const grace = context.options.nodeMonitorGracePeriod ?? DEFAULT_GRACE;
+  const signs = new Map<string, SignOfLife>();
+
+  const queue = context.queue({ name: "node-lifecycle" }, async (key) => {
+    let node = nodes.get(key);
+    if (node === undefined) return;
+    const now = Date.now();
+    const sign = signOfLife(node, leases.get(`${LEASE_NAMESPACE}/${key}`), signs.get(key), now);
+    signs.set(key, sign);
+    if (now - sign.seen > grace) node = await markSilent(node, now);
+    await taint(node, now);
+    if (isReady(node)) return;
+    await markPods(node, now);
+  });
+
+  async function markSilent(node: Node, now: number): Promise<Node> {
+    const conditions = unknownConditions(node, timestamp(now));
+    if (conditions === undefined) return node;
+    const text = `Node ${node.metadata.name} status is now: NodeNotReady`;
+    events.record(SOURCE, node, "Normal", "NodeNotReady", text);
+    const status = { ...node.status, conditions };
+    return writer.update(KINDS.Node, { ...node, status }, { subresource: "status" });
+  }
+
+  async function taint(node: Node, now: number): Promise<void> {
+    const taints = taintsFor(node, timestamp(now));
+    if (taints === undefined) return;
+    await writer.patch(KINDS.Node, node, { spec: { taints: taints.length > 0 ? taints : null } });
+  }
+
+  function podsOn(node: Node): Pod[] {
+    return pods.list().filter(({ spec }) => spec.nodeName === node.metadata.name);
+  }
+
+  async function markPods(node: Node, now: number): Promise<void> {
+    for (const pod of podsOn(node)) {
+      const conditions = unreadyPodConditions(pod, timestamp(now));
+      if (conditions === undefined) continue;
+      await writer.update(
+        KINDS.Pod,
+        { ...pod, status: { ...pod.status, conditions } },
+        { subresource: "status" },
+      );
+    }
+  }
+
+  const evictions = context.queue({ name: "taint-eviction" }, async (key) => {
+    const pod = pods.get(key);
+    const node = pod && nodes.get(pod.spec.nodeName ?? "");
+    if (pod === undefined || node === undefined || pod.metadata.deletionTimestamp) return;
+    const due = evictionTime(pod, node, Date.now());
+    if (due === undefined) return;
+    if (due > Date.now()) return evictions.addAfter(key, Math.min(due - Date.now(), 3_600_000));
+    const text = `Marking for deletion Pod ${key}`;
+    events.record("taint-eviction-controller", pod, "Normal", "TaintManagerEviction", text);
+    await writer.delete(KINDS.Pod, pod);
+  });
+
+  nodes.onChange(({ type, object, previous }) => {
+    const key = objectKey(object);
+    if (type === "deleted") return void signs.delete(key);
+    const concerns = (node: Node): unknown => [
+      node.spec,
+      conditionOf(node.status?.conditions, "Ready")?.status,
+    ];
+    if (previous === undefined || !sameValue(concerns(object), concerns(previous))) queue.add(key);
+    if (!sameValue(object.spec.taints, previous?.spec.taints))
+      for (const pod of podsOn(object)) evictions.add(objectKey(pod));
+  });
+  pods.onChange(({ type, object, previous }) => {
+    if (type !== "deleted" && object.spec.nodeName && !previous?.spec.nodeName)
+      evictions.add(objectKey(object));
+  });
+  context.every(MONITOR_PERIOD, () => {
+    for (const node of nodes.list()) queue.add(objectKey(node));
+  });
+}
+
+function isReady(node: Node): boolean {
+  return conditionOf(node.status?.conditions, "Ready")?.status === "True";
+}
