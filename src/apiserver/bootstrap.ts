@@ -1,6 +1,7 @@
 import { defaultServiceCidr } from "../allocation/index.ts";
 import { formatAddress, parseAddress } from "../ip/address.ts";
 import { addressAt, type Cidr, formatCidr } from "../ip/cidr.ts";
+import { defaultObject, fillSystemMetadata } from "../objects/index.ts";
 import { KINDS, type Kind } from "../objects/kinds.ts";
 import type { AnyObject, EndpointSlice, ServiceCIDR } from "../objects/types.ts";
 import type { Transaction } from "../store/contract.ts";
@@ -10,7 +11,6 @@ import { keyOf } from "./registry/keys.ts";
 import { SYSTEM_NAMESPACES } from "./registry/namespaces.ts";
 import { timestamp } from "./registry/time.ts";
 import { createIn } from "./registry/write.ts";
-import { defaultObject, fillSystemMetadata } from "./scheme.ts";
 
 /** What the cluster's own objects are made from. */
 export interface BootstrapOptions {

@@ -1,8 +1,8 @@
+import { admitCreate, beforeCreate, beforeUpdate } from "../../objects/index.ts";
 import type { Kind } from "../../objects/kinds.ts";
 import type { AnyObject } from "../../objects/types.ts";
 import type { Transaction } from "../../store/contract.ts";
 import type { ApiContext } from "../context.ts";
-import { beforeCreate, beforeUpdate } from "../scheme.ts";
 import { serviceStrategy } from "./services.ts";
 
 /** One write of an object, inside its transaction. */
@@ -22,7 +22,10 @@ export interface Strategy {
 }
 
 const generic: Strategy = {
-  create: ({ kind }, object) => beforeCreate(kind, object),
+  create: ({ kind }, object) => {
+    admitCreate(kind, object);
+    return beforeCreate(kind, object);
+  },
   update: ({ kind }, next, stored, subresource) => beforeUpdate(kind, next, stored, subresource),
 };
 

@@ -1,11 +1,15 @@
+import {
+  createsOnUpdate,
+  fillSystemMetadata,
+  sameObject,
+  takesUnconditionalUpdates,
+} from "../../objects/index.ts";
 import type { Kind } from "../../objects/kinds.ts";
 import { alreadyExists, conflict, invalidObject, notFound, OBJECT_MODIFIED } from "../../objects/status.ts";
 import type { AnyObject } from "../../objects/types.ts";
 import type { Entry, Transaction } from "../../store/contract.ts";
 import type { ApiContext } from "../context.ts";
-import { fillSystemMetadata, sameObject } from "../scheme.ts";
 import { decodeObject, encodeObject } from "./encoding.ts";
-import { allowsUnconditionalUpdate, isCreatedByUpdate } from "./facts.ts";
 import { keyOf } from "./keys.ts";
 import { requireLiveNamespace } from "./namespaces.ts";
 import { strategyOf, type WriteScope } from "./strategy.ts";
@@ -78,7 +82,6 @@ export function updateObject(
     const stored = decodeObject(entry.value);
     const { object: next, warnings } = produce(decodeObject(entry.value));
     requireCurrent(kind, next, stored);
-    carryOver(next, stored);
     const scope: WriteScope = { context, tx, kind, dryRun: place.dryRun };
     const more = strategyOf(kind).update(scope, next, stored, place.subresource);
     return { ...store(scope, entry, next, stored), warnings: [...warnings, ...more] };
@@ -93,7 +96,7 @@ function createMissing(
 ): Written {
   const { kind, name } = place;
   const missing = notFound({ group: kind.group, kind: kind.plural }, name);
-  if (place.mayCreate !== true || place.subresource !== undefined || !isCreatedByUpdate(kind)) throw missing;
+  if (place.mayCreate !== true || place.subresource !== undefined || !createsOnUpdate(kind)) throw missing;
   const { object, warnings } = produce(undefined);
   const version = object.metadata.resourceVersion ?? "";
   if (version !== "" && version !== "0") throw missing;
@@ -145,26 +148,10 @@ function requireCurrent(kind: Kind, next: AnyObject, stored: AnyObject): void {
   }
   const asked = resourceVersion ?? "";
   if (asked === "" || asked === "0") {
-    if (allowsUnconditionalUpdate(kind)) return;
+    if (takesUnconditionalUpdates(kind)) return;
     const message = "Invalid value: 0: must be specified for an update";
     const error = { field: "metadata.resourceVersion", reason: "FieldValueInvalid", message } as const;
     throw invalidObject({ group: kind.group, kind: kind.kind }, name, [error]);
   }
   if (asked !== stored.metadata.resourceVersion) throw conflict(subject, name, OBJECT_MODIFIED);
-}
-
-/** What the server alone sets stays as it is, whatever the client sent (rest.BeforeUpdate). */
-function carryOver({ metadata }: AnyObject, stored: AnyObject): void {
-  const old = stored.metadata;
-  for (const field of [
-    "uid",
-    "creationTimestamp",
-    "deletionTimestamp",
-    "deletionGracePeriodSeconds",
-  ] as const) {
-    if (old[field] === undefined) delete metadata[field];
-    else Object.assign(metadata, { [field]: old[field] });
-  }
-  if (old.generation === undefined) delete metadata.generation;
-  else metadata.generation = old.generation;
 }

@@ -1,8 +1,8 @@
 import { type FieldError, invalid, notSupported } from "../../objects/field-errors.ts";
+import { parseKubernetesYaml } from "../../objects/index.ts";
 import { badRequest, invalidObject } from "../../objects/status.ts";
 import type { Call } from "../http/call.ts";
 import { isTrue } from "../http/paths.ts";
-import { parseKubernetesYaml } from "../scheme.ts";
 import { readObjectBody } from "./body.ts";
 import { dryRunErrors } from "./options.ts";
 

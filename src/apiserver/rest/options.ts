@@ -1,8 +1,8 @@
 import type { FieldError } from "../../objects/field-errors.ts";
 import { notSupported } from "../../objects/field-errors.ts";
+import type { FieldValidation } from "../../objects/index.ts";
 import { invalidObject } from "../../objects/status.ts";
 import type { Call } from "../http/call.ts";
-import type { FieldValidation } from "../scheme.ts";
 
 /** What a write's query says. */
 export interface WriteQuery {

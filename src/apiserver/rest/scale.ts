@@ -1,13 +1,18 @@
 import { invalid } from "../../objects/field-errors.ts";
+import {
+  applyJsonPatch,
+  applyMergePatch,
+  formatLabelSelector,
+  type JsonPatchOperation,
+} from "../../objects/index.ts";
 import { KINDS, type Kind } from "../../objects/kinds.ts";
-import { badRequest, invalidObject, notFound } from "../../objects/status.ts";
+import { ApiError, badRequest, invalidObject, notFound } from "../../objects/status.ts";
 import type { AnyObject, LabelSelector } from "../../objects/types.ts";
 import { type Answer, type Call, readBody } from "../http/call.ts";
 import { methodNotAllowed } from "../http/replies.ts";
 import { decodeObject } from "../registry/encoding.ts";
 import { keyOf } from "../registry/keys.ts";
 import { updateObject } from "../registry/write.ts";
-import { applyPatch } from "../scheme.ts";
 import { mediaType, readObjectBody } from "./body.ts";
 import { objectReply } from "./negotiate.ts";
 import { type WriteQuery, writeQuery } from "./options.ts";
@@ -37,11 +42,20 @@ export async function serveScale(call: Call, target: Target, verb: string): Prom
   if (type === undefined) throw unknownPatch();
   const query = writeQuery(call, "PatchOptions");
   const text = await readBody(call);
-  return write(call, target, query, (present) => {
-    // a Scale has no lists, so that a strategic merge patch is a merge patch
-    const plain = type === "strategic" ? "merge" : type;
-    return applyPatch(SCALE, present, { type: plain, text, mode: query.fieldValidation }).object;
-  });
+  return write(call, target, query, (present) => patched(present, type, text));
+}
+
+/** A Scale has no lists, so that a strategic merge patch is a merge patch. */
+function patched(present: AnyObject, type: "json" | "merge" | "strategic", text: string): AnyObject {
+  const patch = parse(text) as unknown;
+  if (type !== "json") return applyMergePatch(present, patch) as AnyObject;
+  if (!Array.isArray(patch)) throw badRequest("a JSON patch is a list of operations");
+  try {
+    return applyJsonPatch(present, patch as JsonPatchOperation[]) as AnyObject;
+  } catch {
+    const message = "the server rejected our request due to an error in our request";
+    throw new ApiError({ message, reason: "Invalid", details: {} as never, code: 422 });
+  }
 }
 
 function read({ kind, namespace, name, context }: Target): AnyObject {
@@ -91,7 +105,8 @@ function replicasOf(scale: AnyObject, name: string): number {
 
 function scaleOf({ metadata, spec, status }: AnyObject): AnyObject {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata;
-  const selector = selectorText(spec?.selector ?? {});
+  // an empty selector prints as <none> in tables, and as nothing here
+  const selector = isEmpty(spec?.selector) ? "" : formatLabelSelector(spec?.selector);
   return {
     kind: "Scale",
     apiVersion: "autoscaling/v1",
@@ -101,22 +116,7 @@ function scaleOf({ metadata, spec, status }: AnyObject): AnyObject {
   };
 }
 
-/** A selector as labels.Selector prints it: requirements in order of their keys. */
-function selectorText({ matchLabels = {}, matchExpressions = [] }: LabelSelector): string {
-  const parts: [string, string][] = Object.entries(matchLabels).map(([key, value]) => [
-    key,
-    `${key}=${value}`,
-  ]);
-  for (const { key, operator, values = [] } of matchExpressions) {
-    const list = `(${values.toSorted().join(",")})`;
-    const texts: Record<string, string> = {
-      In: `${key} in ${list}`,
-      NotIn: `${key} notin ${list}`,
-      Exists: key,
-      DoesNotExist: `!${key}`,
-    };
-    parts.push([key, texts[operator] ?? key]);
-  }
-  parts.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-  return parts.map(([, text]) => text).join(",");
+function isEmpty(selector: LabelSelector | undefined): boolean {
+  const { matchLabels = {}, matchExpressions = [] } = selector ?? {};
+  return Object.keys(matchLabels).length === 0 && matchExpressions.length === 0;
 }

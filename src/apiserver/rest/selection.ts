@@ -1,7 +1,7 @@
+import { parseFieldSelector, parseLabelSelector } from "../../objects/index.ts";
 import type { Kind } from "../../objects/kinds.ts";
 import type { AnyObject } from "../../objects/types.ts";
 import type { Call } from "../http/call.ts";
-import { parseFieldSelector, parseLabelSelector } from "../scheme.ts";
 
 /** Tells which objects a request is about; undefined when it is about all. */
 export type Selection = ((object: AnyObject) => boolean) | undefined;

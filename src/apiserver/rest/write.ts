@@ -1,9 +1,9 @@
+import { admitNames, applyPatch, decodeBody, defaultObject } from "../../objects/index.ts";
 import { ApiError } from "../../objects/status.ts";
 import type { AnyObject } from "../../objects/types.ts";
 import type { Answer, Call } from "../http/call.ts";
 import { readBody } from "../http/call.ts";
-import { createObject, type Place, updateObject, type Written } from "../registry/write.ts";
-import { admitNames, applyPatch, decodeBody, defaultObject } from "../scheme.ts";
+import { createObject, type Place, type Produce, updateObject, type Written } from "../registry/write.ts";
 import { mediaType, readObjectBody } from "./body.ts";
 import { objectReply } from "./negotiate.ts";
 import { writeQuery } from "./options.ts";
@@ -33,11 +33,14 @@ export async function update(call: Call, target: Target): Promise<Answer> {
   defaultObject(kind, object);
   const place: Place = { kind, namespace, name: name!, dryRun };
   const sub = subresource === undefined ? {} : { subresource };
-  const written = await updateObject(context, { ...place, ...sub, mayCreate: true }, () => ({
-    object,
-    warnings: [],
-  }));
+  const produce = subresource === "finalize" ? finalized(object) : () => ({ object, warnings: [] });
+  const written = await updateObject(context, { ...place, ...sub, mayCreate: true }, produce);
   return replyTo(call, target, written, warnings);
+}
+
+/** A namespace's `finalize` changes its spec.finalizers and nothing else of what is not metadata. */
+function finalized({ metadata, spec }: AnyObject): Produce {
+  return (stored) => ({ object: { ...stored!, metadata, spec: spec ?? {} }, warnings: [] });
 }
 
 /** PATCH of an object or of its status. */
