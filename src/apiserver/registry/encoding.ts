@@ -6,8 +6,18 @@ import type { AnyObject } from "../../objects/types.ts";
  * their items, can cut them off; and with the revision of its write.
  */
 export function encodeObject(kind: Kind, object: AnyObject, revision: number): string {
+  return textOf(kind, object, String(revision));
+}
+
+/** The text of an object that a dry run shows: with the version that it has, if it has one. */
+export function encodeUnstored(kind: Kind, object: AnyObject): string {
+  return textOf(kind, object, object.metadata.resourceVersion);
+}
+
+function textOf(kind: Kind, object: AnyObject, resourceVersion: string | undefined): string {
   const { kind: _kind, apiVersion: _apiVersion, metadata, ...rest } = object;
-  const meta = { ...metadata, resourceVersion: String(revision) };
+  const { resourceVersion: _version, ...others } = metadata;
+  const meta = resourceVersion === undefined ? others : { ...others, resourceVersion };
   return JSON.stringify({ kind: kind.kind, apiVersion: apiVersionOf(kind), metadata: meta, ...rest });
 }
 

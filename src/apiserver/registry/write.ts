@@ -9,7 +9,7 @@ import { alreadyExists, conflict, invalidObject, notFound, OBJECT_MODIFIED } fro
 import type { AnyObject } from "../../objects/types.ts";
 import type { Entry, Transaction } from "../../store/contract.ts";
 import type { ApiContext } from "../context.ts";
-import { decodeObject, encodeObject } from "./encoding.ts";
+import { decodeObject, encodeObject, encodeUnstored } from "./encoding.ts";
 import { keyOf } from "./keys.ts";
 import { requireLiveNamespace } from "./namespaces.ts";
 import { strategyOf, type WriteScope } from "./strategy.ts";
@@ -58,7 +58,8 @@ export function createIn(
   // as in the real registry, allocation comes first: a taken address is told before a taken name; throwing undoes it
   const warnings = strategyOf(kind).create(scope, object);
   if (tx.get(key) !== undefined) throw alreadyExists(subject, object.metadata.name);
-  const text = encodeObject(kind, object, tx.revision);
+  delete object.metadata.resourceVersion;
+  const text = dryRun ? encodeUnstored(kind, object) : encodeObject(kind, object, tx.revision);
   if (!dryRun) tx.put(key, text);
   return { text, warnings, created: true };
 }
@@ -116,8 +117,9 @@ function store(
     return { text: encodeObject(kind, next, tx.revision), warnings: [], created: false, deleted: true };
   }
   if (sameObject(next, stored)) return { text: entry.value, warnings: [], created: false };
+  if (dryRun) return { text: encodeUnstored(kind, next), warnings: [], created: false };
   const text = encodeObject(kind, next, tx.revision);
-  if (!dryRun) tx.put(entry.key, text);
+  tx.put(entry.key, text);
   return { text, warnings: [], created: false };
 }
 

@@ -101,8 +101,11 @@ export function partialOf({ metadata }: AnyObject): object {
 
 function bodyOf(form: Form, json: string): { body: string; contentType: string } {
   if (!form.yaml) return { body: json, contentType: JSON_TYPE };
-  return { body: stringify(JSON.parse(json)), contentType: "application/yaml" };
+  return { body: stringify(JSON.parse(json), YAML_STYLE), contentType: "application/yaml" };
 }
+
+/** As the real server writes YAML: keys in order, lists not indented, long texts not folded. */
+const YAML_STYLE = { sortMapEntries: true, indentSeq: false, lineWidth: 0 } as const;
 
 /** A list's own metadata. */
 export interface ListMeta {

@@ -1,6 +1,7 @@
+import { deprecationOf } from "../../objects/index.ts";
 import type { ApiContext } from "../context.ts";
 import { verbsOf } from "../discovery/verbs.ts";
-import type { Answer, Call } from "../http/call.ts";
+import { type Answer, type Call, STREAMED } from "../http/call.ts";
 import { isTrue, type ResourceRequest, verbOf } from "../http/paths.ts";
 import { methodNotAllowed, pageNotFound, resourceNotServed } from "../http/replies.ts";
 import { remove, removeCollection } from "./delete.ts";
@@ -24,7 +25,14 @@ export function serveResource(
   if (!kind.namespaced && namespace !== undefined) throw resourceNotServed();
   if (kind.namespaced && namespace === undefined && name !== undefined) throw resourceNotServed();
   if (subresource !== undefined) return serveSubresource(call, target);
-  return name === undefined ? serveCollection(call, target, request) : serveObject(call, target, request);
+  const answer = name === undefined ? serveCollection(call, target, request) : serveObject(call, target, request);
+  const deprecation = deprecationOf(kind);
+  return deprecation === undefined ? answer : withWarning(answer, deprecation);
+}
+
+async function withWarning(answer: Answer | Promise<Answer>, text: string): Promise<Answer> {
+  const reply = await answer;
+  return reply === STREAMED ? reply : { ...reply, warnings: [text, ...(reply.warnings ?? [])] };
 }
 
 /** A group that is not known at all is answered by the server's mux, not by the API. */
