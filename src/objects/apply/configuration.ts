@@ -1,0 +1,79 @@
+import { isMap, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+import { jsonSyntaxError, parseKubernetesYaml } from "../schema/body.ts";
+import type { FieldValidation } from "../schema/decode.ts";
+import { badRequest } from "../status.ts";
+
+/** A configuration as read, and warnings for the client. */
+export interface ConfigurationText {
+  readonly configuration: unknown;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Reads the body of an apply request: YAML, of which JSON is a part. Keys that stand twice are an error or a warning,
+ * by `mode`; they are told only once the configuration was applied without an error.
+ * @throws ApiError 400
+ */
+export function readConfiguration(text: string, mode: FieldValidation): ConfigurationText {
+  const configuration = parse(text);
+  if (typeof configuration !== "object" || Array.isArray(configuration)) {
+    const found = Array.isArray(configuration) ? "array" : goKind(configuration);
+    throw undecodable(
+      `error unmarshaling JSON: while decoding JSON: json: cannot unmarshal ${found} into Go value of type map[string]interface {}`,
+    );
+  }
+  const twice = mode === "Ignore" ? [] : keysThatStandTwice(text);
+  if (twice.length === 0) return { configuration: configuration ?? {}, warnings: [] };
+  const why = `error converting YAML to JSON: yaml: unmarshal errors:\n${twice.map((line) => `  ${line}`).join("\n")}`;
+  if (mode === "Strict") throw badRequest(`error strict decoding patch: ${why}`);
+  return { configuration, warnings: [why] };
+}
+
+function parse(text: string): unknown {
+  if (/^\s*\{/.test(text)) {
+    try {
+      return JSON.parse(text);
+    } catch {
+      // YAML has flow maps that look like JSON
+    }
+  }
+  try {
+    return parseKubernetesYaml(text);
+  } catch (error) {
+    const line = error instanceof Error ? (error.message.split("\n")[0] ?? "") : jsonSyntaxError(text);
+    throw undecodable(`error converting YAML to JSON: yaml: ${line}`);
+  }
+}
+
+function undecodable(why: string): Error {
+  return badRequest(`error decoding patch: ${why}`);
+}
+
+function goKind(value: unknown): string {
+  return typeof value === "boolean" ? "bool" : typeof value;
+}
+
+/** `line 3: key "a" already set in map`, for each key that stands twice in its map. */
+function keysThatStandTwice(text: string): string[] {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { uniqueKeys: false, version: "1.1", lineCounter: lines });
+  const result: string[] = [];
+  visit(document.contents, (key, offset) => {
+    result.push(`line ${lines.linePos(offset).line}: key ${JSON.stringify(key)} already set in map`);
+  });
+  return result;
+}
+
+function visit(node: Node | null, report: (key: string, offset: number) => void): void {
+  if (isSeq(node)) {
+    for (const item of node.items) visit(item as Node, report);
+  }
+  if (!isMap(node)) return;
+  const seen = new Set<string>();
+  for (const { key, value } of node.items) {
+    const name = String(key);
+    if (seen.has(name)) report(name, (key as Node).range?.[0] ?? 0);
+    seen.add(name);
+    visit(value as Node | null, report);
+  }
+}
