@@ -38,6 +38,7 @@ export {
   validateCreate,
   validateUpdate,
 } from "./strategy/write.ts";
+export type { AnyObject, KubeObject, LabelSelector, ObjectMeta, Status } from "./types.ts";
 export { formatMicroTime, formatTime, humanDuration } from "./time.ts";
 export { type TableOptions, tableOf } from "./tables/index.ts";
 export type { Cell, Column, Layout, Table } from "./tables/table.ts";

@@ -10,6 +10,8 @@ export interface Kind {
   readonly namespaced: boolean;
   /** Subresources with an object of this kind as their body: `status`, and others that are named in discovery. */
   readonly subresources: readonly string[];
+  /** What can be done with its objects, where that is not everything: a review can only be created. */
+  readonly verbs?: readonly string[];
 }
 
 type KindSpec = Partial<Kind> & Pick<Kind, "kind" | "plural">;
@@ -20,6 +22,15 @@ function core(spec: KindSpec): Kind {
 
 function apps(spec: KindSpec): Kind {
   return kind("apps", "v1", { categories: ["all"], subresources: ["status", "scale"], ...spec });
+}
+
+function rbac(spec: KindSpec): Kind {
+  return kind("rbac.authorization.k8s.io", "v1", spec);
+}
+
+/** A question that is answered at once and never stored. */
+function review(group: string, spec: KindSpec): Kind {
+  return kind(group, "v1", { namespaced: false, verbs: ["create"], ...spec });
 }
 
 function kind(group: string, version: string, spec: KindSpec): Kind {
@@ -100,6 +111,32 @@ export const KINDS = {
     plural: "ipaddresses",
     shortNames: ["ip"],
     namespaced: false,
+  }),
+  Role: rbac({ kind: "Role", plural: "roles" }),
+  RoleBinding: rbac({ kind: "RoleBinding", plural: "rolebindings" }),
+  ClusterRole: rbac({ kind: "ClusterRole", plural: "clusterroles", namespaced: false }),
+  ClusterRoleBinding: rbac({ kind: "ClusterRoleBinding", plural: "clusterrolebindings", namespaced: false }),
+  TokenReview: review("authentication.k8s.io", { kind: "TokenReview", plural: "tokenreviews" }),
+  SelfSubjectReview: review("authentication.k8s.io", {
+    kind: "SelfSubjectReview",
+    plural: "selfsubjectreviews",
+  }),
+  SubjectAccessReview: review("authorization.k8s.io", {
+    kind: "SubjectAccessReview",
+    plural: "subjectaccessreviews",
+  }),
+  SelfSubjectAccessReview: review("authorization.k8s.io", {
+    kind: "SelfSubjectAccessReview",
+    plural: "selfsubjectaccessreviews",
+  }),
+  SelfSubjectRulesReview: review("authorization.k8s.io", {
+    kind: "SelfSubjectRulesReview",
+    plural: "selfsubjectrulesreviews",
+  }),
+  LocalSubjectAccessReview: review("authorization.k8s.io", {
+    kind: "LocalSubjectAccessReview",
+    plural: "localsubjectaccessreviews",
+    namespaced: true,
   }),
 } as const satisfies Record<string, Kind>;
 

@@ -28,11 +28,11 @@ export function qualified(subject: Subject): string {
   return subject.group === "" ? subject.kind : `${subject.kind}.${subject.group}`;
 }
 
-function detailsOf(subject: Subject, name: string): { name?: string; group?: string; kind: string } {
+function detailsOf(subject: Subject, name: string): { name?: string; group?: string; kind?: string } {
   return {
     ...(name === "" ? {} : { name }),
     ...(subject.group === "" ? {} : { group: subject.group }),
-    kind: subject.kind,
+    ...(subject.kind === "" ? {} : { kind: subject.kind }),
   };
 }
 

@@ -13,7 +13,8 @@ export interface Place {
 }
 
 /**
- * Body and URL must agree on namespace and name; what the body leaves out is taken from the URL.
+ * Body and URL must agree on namespace and name. A namespace that the body leaves out is taken from the URL; one of an
+ * object that has no place in namespaces is dropped.
  * @throws ApiError 400
  */
 export function admitNames(kind: Kind, object: AnyObject, place: Place): void {
@@ -27,13 +28,15 @@ export function admitNames(kind: Kind, object: AnyObject, place: Place): void {
         "the namespace of the provided object does not match the namespace sent on the request",
       );
     }
-  } else if (namespace !== "") {
-    throw badRequest("namespace may not be set for cluster-scoped resources");
-  }
+  } else delete metadata.namespace;
   const { name } = place;
   if (name === undefined) return;
-  if (!metadata.name) metadata.name = name;
-  else if (metadata.name !== name) {
+  if (!metadata.name) {
+    throw badRequest(
+      `the name of the object (${name} based on URL) was undeterminable: name must be provided`,
+    );
+  }
+  if (metadata.name !== name) {
     throw badRequest(
       `the name of the object (${metadata.name}) does not match the name on the URL (${name})`,
     );

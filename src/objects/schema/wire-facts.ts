@@ -76,6 +76,7 @@ apps.DaemonSetStatus collisionCount
 networking.IngressSpec ingressClassName
 networking.HTTPIngressPath pathType
 networking.NetworkPolicyPort endPort
+authentication.TokenRequestSpec expirationSeconds
 `;
 
 /** Fields that are written even when empty although the documents call them optional, or the other way round. */
@@ -87,6 +88,8 @@ const ALWAYS_WRITTEN = new Set([
   "core.Event.reportingComponent",
   "core.Event.reportingInstance",
   "discovery.EndpointSlice.ports",
+  "rbac.Role.rules",
+  "rbac.ClusterRole.rules",
 ]);
 
 const NEVER_WRITTEN_EMPTY = new Set([

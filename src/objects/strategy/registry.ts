@@ -1,4 +1,5 @@
 import type { Kind } from "../kinds.ts";
+import { CLUSTER_ROLE, CLUSTER_ROLE_BINDING, ROLE, ROLE_BINDING } from "../rbac/strategy.ts";
 import type { AnyObject } from "../types.ts";
 import {
   COMMON,
@@ -33,6 +34,10 @@ const RULES: Readonly<Record<string, KindRules<any>>> = {
   "DaemonSet.apps": DAEMON_SET,
   "ServiceCIDR.networking.k8s.io": SERVICE_CIDR,
   "IPAddress.networking.k8s.io": IP_ADDRESS,
+  "Role.rbac.authorization.k8s.io": ROLE,
+  "ClusterRole.rbac.authorization.k8s.io": CLUSTER_ROLE,
+  "RoleBinding.rbac.authorization.k8s.io": ROLE_BINDING,
+  "ClusterRoleBinding.rbac.authorization.k8s.io": CLUSTER_ROLE_BINDING,
 };
 
 /** The rules of a kind; those that all kinds share where it has none of its own. */

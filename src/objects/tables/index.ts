@@ -11,6 +11,7 @@ import {
   SECRETS,
 } from "./core.ts";
 import { PODS } from "./pods.ts";
+import { BINDINGS, ROLES } from "./rbac.ts";
 import { ENDPOINT_SLICES, ENDPOINTS, IP_ADDRESSES, SERVICE_CIDRS, SERVICES } from "./services.ts";
 import type { Layout, Row, Table } from "./table.ts";
 import { DAEMON_SETS, DEPLOYMENTS, REPLICA_SETS } from "./workloads.ts";
@@ -33,6 +34,10 @@ const LAYOUTS: Readonly<Record<string, Layout<any>>> = {
   "DaemonSet.apps": DAEMON_SETS,
   "ServiceCIDR.networking.k8s.io": SERVICE_CIDRS,
   "IPAddress.networking.k8s.io": IP_ADDRESSES,
+  "Role.rbac.authorization.k8s.io": ROLES,
+  "ClusterRole.rbac.authorization.k8s.io": ROLES,
+  "RoleBinding.rbac.authorization.k8s.io": BINDINGS,
+  "ClusterRoleBinding.rbac.authorization.k8s.io": BINDINGS,
 };
 
 /** How a table is to be made. */
@@ -55,8 +60,10 @@ export function tableOf(kind: Kind, objects: readonly AnyObject[], options: Tabl
   const extended = extra !== undefined && objects.some((object) => extra.wanted(object));
   const rows = objects.map((object): Row => {
     const cells = layout.cells(object, options.now);
+    const conditions = layout.conditions?.(object);
     return {
       cells: extended ? [...cells, extra.cell(object)] : cells,
+      ...(conditions === undefined ? {} : { conditions }),
       object: shownObject(object, options.includeObject ?? "Metadata"),
     };
   });

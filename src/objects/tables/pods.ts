@@ -34,6 +34,16 @@ export const PODS: Layout<Pod> = {
       readinessGates(pod),
     ];
   },
+  conditions({ status }) {
+    const message = COMPLETED[status?.phase ?? ""];
+    if (message === undefined) return undefined;
+    return [{ type: "Completed", status: "True", reason: status?.phase ?? "", message }];
+  },
+};
+
+const COMPLETED: Readonly<Record<string, string>> = {
+  Succeeded: "The pod has completed successfully.",
+  Failed: "The pod failed.",
 };
 
 interface Summary {

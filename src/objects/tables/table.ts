@@ -17,7 +17,16 @@ export type Cell = string | number | boolean | null;
 /** A table's row: the cells, and what goes with them of the object. */
 export interface Row {
   readonly cells: readonly Cell[];
+  readonly conditions?: readonly RowCondition[];
   readonly object: unknown;
+}
+
+/** `metav1.TableRowCondition`: why clients may leave out a row. */
+export interface RowCondition {
+  readonly type: "Completed";
+  readonly status: "True";
+  readonly reason: string;
+  readonly message: string;
 }
 
 /** `metav1.Table` */
@@ -33,6 +42,7 @@ export interface Table {
 export interface Layout<T = AnyObject> {
   readonly columns: readonly Column[];
   cells(object: T, now: Date): Cell[];
+  conditions?(object: T): readonly RowCondition[] | undefined;
   /** A column more where some of the objects ask for it, as those of Services with an address per family do. */
   readonly extra?: { readonly column: Column; wanted(object: T): boolean; cell(object: T): Cell };
 }
