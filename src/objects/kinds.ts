@@ -140,6 +140,13 @@ export const KINDS = {
   }),
 } as const satisfies Record<string, Kind>;
 
+/** The body of `serviceaccounts/token`; no resource of its own. */
+export const TOKEN_REQUEST: Kind = kind("authentication.k8s.io", "v1", {
+  kind: "TokenRequest",
+  plural: "tokenrequests",
+  verbs: ["create"],
+});
+
 /** `v1` or `apps/v1`: what objects of the kind carry as apiVersion. */
 export function apiVersionOf(kind: Kind): string {
   return kind.group === "" ? kind.version : `${kind.group}/${kind.version}`;

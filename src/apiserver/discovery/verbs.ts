@@ -23,6 +23,7 @@ const ALL: readonly ResourceVerb[] = [
 
 /** What can be done with objects of a kind. */
 export function verbsOf(kind: Kind): readonly ResourceVerb[] {
+  if (kind.verbs !== undefined) return kind.verbs as readonly ResourceVerb[];
   return kind.kind === "Namespace" && kind.group === ""
     ? ALL.filter((verb) => verb !== "deletecollection")
     : ALL;

@@ -28,6 +28,15 @@ export interface SchemaDocument {
 
 const documents = new Map<string, SchemaDocument>();
 
+/** Kinds that are only bodies of subresources; their schemas are in the document of the resource. */
+const BODIES = new Set(["authentication.k8s.io/v1/TokenRequest"]);
+
+/** The document that describes a kind. */
+export function documentOfKind(kind: Pick<Kind, "group" | "version" | "kind">): SchemaDocument {
+  const isBody = BODIES.has(`${kind.group}/${kind.version}/${kind.kind}`);
+  return documentOf(isBody ? "" : kind.group, kind.version);
+}
+
 /** The document of a group and version as the server publishes it; read once, when first asked for. */
 export function documentOf(group: string, version: string): SchemaDocument {
   const name = group === "" ? `api__${version}` : `apis__${group}__${version}`;

@@ -1,5 +1,5 @@
 import type { Kind } from "../kinds.ts";
-import { documentOf, type OpenApiSchema, type SchemaDocument, schemaNameOf } from "./documents.ts";
+import { documentOfKind, type OpenApiSchema, type SchemaDocument, schemaNameOf } from "./documents.ts";
 import { keepsZero, nameOfStringType, shortTypeName, timeIsWritten, writtenWhenUnset } from "./wire-facts.ts";
 
 /** A type of the wire form, compiled from its OpenAPI schema. */
@@ -64,7 +64,7 @@ export function typeOfKind(kind: Pick<Kind, "group" | "version" | "kind">): Stru
 }
 
 function compileKind(kind: Pick<Kind, "group" | "version" | "kind">): StructType {
-  const document = documentOf(kind.group, kind.version);
+  const document = documentOfKind(kind);
   const type = namedType(document, schemaNameOf(document, kind));
   if (type.tag !== "struct") throw new Error(`${kind.kind} is no object`);
   return type;

@@ -143,9 +143,5 @@ export const ABOUT = {
     "available (ready for at least spec.minReadySeconds)",
   nodeSelector: "NodeSelector is a selector which must be true for the pod to fit on a node.",
   daemonSelector: "A label query over pods that are managed by the daemon set.",
-  roleRef:
-    "RoleRef can reference a Role in the current namespace or a ClusterRole in the global namespace. If the RoleRef " +
-    "cannot be resolved, the Authorizer must return an error. This field is immutable.",
-  bindingSubjects: "Subjects holds references to the objects the role applies to.",
   clusterIPs: "The addresses of the service, one per IP family, the primary one first.",
 } as const;

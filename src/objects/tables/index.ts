@@ -11,7 +11,7 @@ import {
   SECRETS,
 } from "./core.ts";
 import { PODS } from "./pods.ts";
-import { BINDINGS, ROLES } from "./rbac.ts";
+import { CLUSTER_ROLE_BINDINGS, ROLE_BINDINGS } from "./rbac.ts";
 import { ENDPOINT_SLICES, ENDPOINTS, IP_ADDRESSES, SERVICE_CIDRS, SERVICES } from "./services.ts";
 import type { Layout, Row, Table } from "./table.ts";
 import { DAEMON_SETS, DEPLOYMENTS, REPLICA_SETS } from "./workloads.ts";
@@ -34,10 +34,8 @@ const LAYOUTS: Readonly<Record<string, Layout<any>>> = {
   "DaemonSet.apps": DAEMON_SETS,
   "ServiceCIDR.networking.k8s.io": SERVICE_CIDRS,
   "IPAddress.networking.k8s.io": IP_ADDRESSES,
-  "Role.rbac.authorization.k8s.io": ROLES,
-  "ClusterRole.rbac.authorization.k8s.io": ROLES,
-  "RoleBinding.rbac.authorization.k8s.io": BINDINGS,
-  "ClusterRoleBinding.rbac.authorization.k8s.io": BINDINGS,
+  "RoleBinding.rbac.authorization.k8s.io": ROLE_BINDINGS,
+  "ClusterRoleBinding.rbac.authorization.k8s.io": CLUSTER_ROLE_BINDINGS,
 };
 
 /** How a table is to be made. */
