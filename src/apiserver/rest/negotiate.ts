@@ -1,11 +1,11 @@
 import { stringify } from "yaml";
+import { tableOf } from "../../objects/index.ts";
 import { apiVersionOf, type Kind } from "../../objects/kinds.ts";
 import { ApiError } from "../../objects/status.ts";
 import type { AnyObject } from "../../objects/types.ts";
 import { type Call, headerOf, type Reply } from "../http/call.ts";
 import { JSON_TYPE } from "../http/replies.ts";
 import { decodeObject, itemText } from "../registry/encoding.ts";
-import { tableOf } from "../scheme.ts";
 
 /** The form in which a client wants objects. */
 export interface Form {
@@ -83,8 +83,7 @@ function formed(call: Call, kind: Kind, form: Form, text: string): string {
   const object = decodeObject(text);
   if (form.as === "PartialObjectMetadata") return JSON.stringify(partialOf(object));
   const table = tableOf(kind, [object], tableOptions(call));
-  table.metadata = { resourceVersion: object.metadata.resourceVersion } as AnyObject["metadata"];
-  return JSON.stringify(table);
+  return JSON.stringify({ ...table, metadata: { resourceVersion: object.metadata.resourceVersion } });
 }
 
 /** What `includeObject` says, and the time for ages. */

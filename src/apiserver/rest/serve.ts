@@ -25,7 +25,8 @@ export function serveResource(
   if (!kind.namespaced && namespace !== undefined) throw resourceNotServed();
   if (kind.namespaced && namespace === undefined && name !== undefined) throw resourceNotServed();
   if (subresource !== undefined) return serveSubresource(call, target);
-  const answer = name === undefined ? serveCollection(call, target, request) : serveObject(call, target, request);
+  const answer =
+    name === undefined ? serveCollection(call, target, request) : serveObject(call, target, request);
   const deprecation = deprecationOf(kind);
   return deprecation === undefined ? answer : withWarning(answer, deprecation);
 }

@@ -1,12 +1,13 @@
 import { type FieldError, forbidden, notSupported } from "../../objects/field-errors.ts";
+import { tableOf } from "../../objects/index.ts";
 import { apiVersionOf } from "../../objects/kinds.ts";
 import { expired, invalidObject } from "../../objects/status.ts";
+import type { AnyObject } from "../../objects/types.ts";
 import { type Change, RevisionCompacted, type Stop } from "../../store/contract.ts";
 import { type Call, STREAMED } from "../http/call.ts";
 import { isTrue } from "../http/paths.ts";
 import { decodeObject } from "../registry/encoding.ts";
 import { keyOf, prefixOf } from "../registry/keys.ts";
-import { tableOf } from "../scheme.ts";
 import { readNumber } from "./list.ts";
 import { type Form, formOf, partialOf, tableOptions } from "./negotiate.ts";
 import { type Selection, selectionOf } from "./selection.ts";
@@ -100,7 +101,7 @@ class Watch {
   #ended = false;
   #seen = 0;
   #allowance = MAX_BACKLOG;
-  #sentColumns = false;
+  #sentColumns = 0;
 
   constructor(call: Call, target: Target, query: WatchQuery) {
     this.#call = call;
@@ -189,12 +190,16 @@ class Watch {
     const object = decodeObject(event.text);
     if (form.as === "PartialObjectMetadata")
       return lineOf({ ...event, text: JSON.stringify(partialOf(object)) });
+    return lineOf({ ...event, text: JSON.stringify(this.#table(object)) });
+  }
+
+  /** Only the first event of a watch names the columns, and one that has others (handlers/response.go). */
+  #table(object: AnyObject): object {
     const table = tableOf(this.#target.kind, [object], tableOptions(this.#call));
-    table.metadata = { resourceVersion: object.metadata.resourceVersion } as never;
-    // only the first event of a watch names the columns (handlers/response.go, doTransformObject)
-    if (this.#sentColumns) table["columnDefinitions"] = null;
-    this.#sentColumns = true;
-    return lineOf({ ...event, text: JSON.stringify(table) });
+    const { length } = table.columnDefinitions;
+    const columnDefinitions = length === this.#sentColumns ? null : table.columnDefinitions;
+    this.#sentColumns = length;
+    return { ...table, metadata: { resourceVersion: object.metadata.resourceVersion }, columnDefinitions };
   }
 
   #bookmark(): void {
