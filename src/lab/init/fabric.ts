@@ -1,0 +1,68 @@
+import { writeFileSync } from "node:fs";
+import { FAMILIES, type Family } from "../../ip/family.ts";
+import { type ClusterPlan, FABRIC } from "../plan.ts";
+
+/** The bridge that joins the nodes. */
+const BRIDGE = "fabric";
+
+/**
+ * The `ip` commands that make the fabric and the nodes' namespaces, with one veth pair each; run in the lab's own
+ * network namespace. The nodes' ends get their addresses from the nodes themselves.
+ */
+export function fabricCommands(plan: ClusterPlan): string[] {
+  return [
+    "link set lo up",
+    `link add ${BRIDGE} type bridge`,
+    ...plan.families.map((family) => addressCommand(family, plan.fabric[family] as string, BRIDGE)),
+    `link set ${BRIDGE} up`,
+    ...plan.nodePlans.flatMap((node, index) => [
+      `netns add ${node.netns}`,
+      `link add node${index + 1} type veth peer name eth0 netns ${node.netns}`,
+      `link set node${index + 1} master ${BRIDGE} up`,
+    ]),
+  ];
+}
+
+/** The commands that a node runs in its own namespace: addresses, and the way to the other nodes and the lab. */
+export function nodeLinkCommands(plan: ClusterPlan, nodeName: string): string[] {
+  const node = plan.nodePlans.find(({ name }) => name === nodeName);
+  if (node === undefined) throw new Error(`no node ${nodeName} in the plan`);
+  return [
+    "link set lo up",
+    ...plan.families.map((family) => addressCommand(family, node.addresses[family] as string, "eth0")),
+    "link set eth0 up",
+    ...plan.families.map((family) => `route add default via ${plan.fabric[family]}`),
+  ];
+}
+
+/** `nodad`: an address counts at once, as duplicate detection would take a second and nobody else is on the link. */
+function addressCommand(family: Family, address: string, link: string): string {
+  const { prefix } = FABRIC[family];
+  return `address add ${address}/${prefix} dev ${link}${family === "IPv6" ? " nodad" : ""}`;
+}
+
+const FORWARDING: Record<Family, readonly (readonly [string, string])[]> = {
+  IPv4: [
+    ["ipv4/ip_forward", "1"],
+    // replies may take another way than requests (NodePort, hairpin)
+    ["ipv4/conf/all/rp_filter", "0"],
+    ["ipv4/conf/default/rp_filter", "0"],
+  ],
+  IPv6: [
+    ["ipv6/conf/all/forwarding", "1"],
+    ["ipv6/conf/default/accept_dad", "0"],
+    ["ipv6/conf/all/accept_dad", "0"],
+    ["ipv6/conf/default/accept_ra", "0"],
+  ],
+};
+
+/** Lets this process's network namespace forward packets of both families, where the kernel has them. */
+export function enableForwarding(): void {
+  for (const [name, value] of FAMILIES.flatMap((family) => FORWARDING[family])) {
+    try {
+      writeFileSync(`/proc/sys/net/${name}`, value);
+    } catch {
+      // a kernel without this family has no such file
+    }
+  }
+}

@@ -1,0 +1,20 @@
+import type { KubeClient } from "../../client/index.ts";
+import type { ClusterPlan, NodePlan } from "../plan.ts";
+import type { PodAddressPool } from "./addresses.ts";
+import type { ConfigReader } from "./env.ts";
+import type { EventRecorder } from "./events.ts";
+
+/** What all pods of a node share. */
+export interface KubeletContext {
+  readonly client: KubeClient;
+  readonly plan: ClusterPlan;
+  readonly node: NodePlan;
+  readonly pool: PodAddressPool;
+  readonly events: EventRecorder;
+  readonly reader: ConfigReader;
+  /** Folder of the logs of all pods. */
+  readonly podLogs: string;
+  isHostProgram(name: string): boolean;
+  /** Tries a write again until the server is there; what the server refuses is dropped. */
+  retry(write: () => Promise<unknown>): Promise<void>;
+}

@@ -1,0 +1,137 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Informer, type KubeClient } from "../../client/index.ts";
+import type { Cidr } from "../../ip/cidr.ts";
+import { type Kind, KINDS, objectKey } from "../../objects/kinds.ts";
+import { ApiError } from "../../objects/status.ts";
+import type { ConfigMap, Pod, Secret } from "../../objects/types.ts";
+import { findProgram, SYSTEM_PATH } from "../host/preconditions.ts";
+import type { ClusterPlan, NodePlan } from "../plan.ts";
+import { PodAddressPool } from "./addresses.ts";
+import type { KubeletContext } from "./context.ts";
+import { EventRecorder } from "./events.ts";
+import { PodWorker } from "./pod-worker.ts";
+
+export interface KubeletOptions {
+  readonly client: KubeClient;
+  readonly plan: ClusterPlan;
+  readonly node: NodePlan;
+  /** The node's pod ranges. */
+  readonly podRanges: readonly Cidr[];
+  readonly podLogs: string;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs the pods that are bound to a node. Pods do not outlive the agent: one that starts again finds its pods bound and
+ * makes them anew, with new addresses and counts.
+ */
+export class Kubelet {
+  readonly #workers = new Map<string, PodWorker>();
+  readonly #context: KubeletContext;
+  readonly #options: KubeletOptions;
+
+  constructor(options: KubeletOptions) {
+    const { client, plan, node, podLogs } = options;
+    this.#options = options;
+    this.#context = {
+      client,
+      plan,
+      node,
+      podLogs,
+      pool: new PodAddressPool(options.podRanges),
+      events: new EventRecorder(client, node.name),
+      reader: {
+        configMap: (namespace, name) => getOrUndefined<ConfigMap>(client, KINDS.ConfigMap, name, namespace),
+        secret: (namespace, name) => getOrUndefined<Secret>(client, KINDS.Secret, name, namespace),
+      },
+      isHostProgram: (name) => findProgram(name, SYSTEM_PATH) !== undefined,
+      retry: (write) => retry(write, options.signal),
+    };
+  }
+
+  /** Watches the node's pods; resolves once those that are there already have begun. */
+  async start(): Promise<void> {
+    const { client, node, signal } = this.#options;
+    const pods = new Informer<Pod>(client, KINDS.Pod, { fieldSelector: `spec.nodeName=${node.name}` });
+    pods.onChange(({ type, object }) => (type === "deleted" ? this.#gone(object) : this.#seen(object)));
+    await pods.start(signal);
+  }
+
+  /** The worker of a pod; undefined when it does not run here. */
+  worker(namespace: string, name: string): PodWorker | undefined {
+    return this.#workers.get(`${namespace}/${name}`);
+  }
+
+  /** Ends all pods at once: the node goes. */
+  async stop(): Promise<void> {
+    await Promise.all([...this.#workers.values()].map((worker) => worker.kill()));
+  }
+
+  #seen(pod: Pod): void {
+    const key = objectKey(pod);
+    const worker = this.#workers.get(key);
+    if (worker !== undefined && worker.pod.metadata.uid !== pod.metadata.uid) {
+      this.#gone(worker.pod); // another pod of the same name
+    } else if (worker !== undefined) {
+      worker.update(pod);
+      this.#endIfAsked(pod, worker);
+      return;
+    }
+    if (isFinished(pod)) {
+      if (pod.metadata.deletionTimestamp) void this.#removeFinished(pod);
+      return;
+    }
+    const created = new PodWorker(this.#context, pod);
+    this.#workers.set(key, created);
+    if (!pod.metadata.deletionTimestamp) created.start();
+    this.#endIfAsked(pod, created);
+  }
+
+  #endIfAsked(pod: Pod, worker: PodWorker): void {
+    if (!pod.metadata.deletionTimestamp) return;
+    const grace = pod.metadata.deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30;
+    void worker.terminate(grace);
+  }
+
+  #gone(pod: Pod): void {
+    const key = objectKey(pod);
+    const worker = this.#workers.get(key);
+    if (worker === undefined || worker.pod.metadata.uid !== pod.metadata.uid) return;
+    this.#workers.delete(key);
+    void worker.kill();
+  }
+
+  /** A pod that had finished before this agent started: nothing runs, so its object can go. */
+  async #removeFinished(pod: Pod): Promise<void> {
+    const { name, namespace, uid } = pod.metadata;
+    const options = { gracePeriodSeconds: 0, ...(uid ? { uid } : {}) };
+    await this.#context.retry(() => this.#context.client.delete(KINDS.Pod, name, namespace, options));
+  }
+}
+
+function isFinished(pod: Pod): boolean {
+  return pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
+}
+
+async function getOrUndefined<T>(client: KubeClient, kind: Kind, name: string, namespace: string) {
+  try {
+    return await client.get<T>(kind, name, namespace);
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 404) return undefined;
+    throw error;
+  }
+}
+
+const RETRY_MS = 200;
+
+async function retry(write: () => Promise<unknown>, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await write();
+      return;
+    } catch (error) {
+      if (error instanceof ApiError && error.code < 500) return;
+    }
+    await sleep(RETRY_MS);
+  }
+}

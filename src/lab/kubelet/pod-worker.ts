@@ -1,0 +1,276 @@
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { KINDS } from "../../objects/kinds.ts";
+import type { Container, Pod, PodStatus } from "../../objects/types.ts";
+import type { PodAddresses } from "./addresses.ts";
+import { type ContainerHost, ContainerRunner, restartRuleOf, timestamp } from "./container.ts";
+import type { KubeletContext } from "./context.ts";
+import { environmentOf } from "./environment.ts";
+import { execToEnd } from "./exec.ts";
+import { familiesOfPod } from "./pod-families.ts";
+import { GATEWAY_V6, type PodLink } from "./pod-links.ts";
+import { pause } from "./prober.ts";
+import { hostNames, hostsFile, resolvConf } from "./resolver.ts";
+import { createSandbox, type Sandbox } from "./sandbox.ts";
+import { isSidecar, type PodFacts, podStatusOf } from "./status.ts";
+import { StatusWriter } from "./status-writer.ts";
+import { mountsOf, prepareVolumes } from "./volumes.ts";
+
+const SANDBOX_RETRY_MS = 1_000;
+
+/**
+ * One pod on this node, from its binding to its removal: sandbox, init containers, containers, status, end. Every step
+ * that fails is tried again and told in the status and in events; nothing of it throws.
+ */
+export class PodWorker {
+  readonly #context: KubeletContext;
+  readonly #init: readonly ContainerRunner[];
+  readonly #main: readonly ContainerRunner[];
+  readonly #status: StatusWriter;
+  readonly #stop = new AbortController();
+  readonly #startTime = timestamp();
+  readonly #logDir: string;
+  #pod: Pod;
+  #addresses: PodAddresses | undefined;
+  #sandbox: Promise<Sandbox> | undefined;
+  #sandboxReady = false;
+  #written: PodStatus | undefined;
+  #podIPs: readonly string[] = [];
+  #ending: Promise<void> | undefined;
+  #lived: Promise<void> = Promise.resolve();
+
+  constructor(context: KubeletContext, pod: Pod) {
+    this.#context = context;
+    this.#pod = pod;
+    const { namespace, name, uid } = pod.metadata;
+    this.#logDir = join(context.podLogs, `${namespace}_${name}_${uid}`);
+    const host = this.#host();
+    const init = pod.spec.initContainers ?? [];
+    const waiting = init.length > 0 ? "PodInitializing" : "ContainerCreating";
+    const runner = (spec: Container, isInit: boolean): ContainerRunner =>
+      new ContainerRunner(spec, host, restartRuleOf(pod, spec, isInit), waiting);
+    this.#init = init.map((spec) => runner(spec, true));
+    this.#main = pod.spec.containers.map((spec) => runner(spec, false));
+    this.#status = new StatusWriter(context.client, () => this.#write());
+  }
+
+  get pod(): Pod {
+    return this.#pod;
+  }
+
+  /** A container of the pod by name, or its only one; undefined when there is none of that name. */
+  container(name: string): ContainerRunner | undefined {
+    return [...this.#main, ...this.#init].find(({ spec }) => spec.name === name);
+  }
+
+  /** Begins; the pod runs until {@link terminate}. */
+  start(): void {
+    mkdirSync(this.#logDir, { recursive: true, mode: 0o700 });
+    this.#status.request();
+    this.#lived = this.#live();
+  }
+
+  /** Takes over a new version of the object. */
+  update(pod: Pod): void {
+    const gates = (pod.spec.readinessGates ?? []).length > 0;
+    this.#pod = pod;
+    if (gates) this.#status.request();
+  }
+
+  /** Ends the pod in order within the grace, and removes the object. Safe to repeat. */
+  terminate(graceSeconds: number): Promise<void> {
+    this.#ending ??= this.#end(graceSeconds, true);
+    return this.#ending;
+  }
+
+  /** Ends the pod at once; its object is gone already, or the node goes. */
+  async kill(): Promise<void> {
+    this.#ending ??= this.#end(0, false);
+    await this.#destroySandbox();
+    await this.#ending;
+  }
+
+  async #live(): Promise<void> {
+    await this.#setUp();
+    if (!(await this.#runInit())) return;
+    await Promise.all(this.#main.map((container) => container.run()));
+    if (this.#stop.signal.aborted) return;
+    // every container has ended for good: the phase says how, and nothing of the pod stays but its logs
+    for (const sidecar of [...this.#init].reverse()) await sidecar.terminate(this.#grace());
+    await this.#destroySandbox();
+    this.#status.request();
+  }
+
+  /** Init containers one after the other; a sidecar is left running once it has started. False: do not go on. */
+  async #runInit(): Promise<boolean> {
+    for (const container of this.#init) {
+      if (this.#stop.signal.aborted) return false;
+      if (isSidecar(container.spec)) {
+        void container.run();
+        await Promise.race([container.whenStarted, aborted(this.#stop.signal)]);
+        continue;
+      }
+      const end = await container.run();
+      if (end?.exitCode !== 0) return false;
+    }
+    return !this.#stop.signal.aborted;
+  }
+
+  /** Makes the sandbox, trying again until it works or the pod ends. */
+  async #setUp(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      try {
+        await this.#ensureSandbox();
+        return;
+      } catch (error) {
+        const message = `Failed to create pod sandbox: ${(error as Error).message}`;
+        this.#event(undefined, "Warning", "FailedCreatePodSandBox", message);
+        await pause(SANDBOX_RETRY_MS, this.#stop.signal);
+      }
+    }
+  }
+
+  #ensureSandbox(): Promise<Sandbox> {
+    this.#sandbox ??= this.#makeSandbox().catch((error) => {
+      this.#sandbox = undefined;
+      throw error;
+    });
+    return this.#sandbox;
+  }
+
+  async #makeSandbox(): Promise<Sandbox> {
+    if (this.#stop.signal.aborted) throw new Error("the pod is ending");
+    const { plan } = this.#context;
+    const families = familiesOfPod(this.#pod, plan.families);
+    const link = this.#link();
+    this.#podIPs = families
+      .map((family) => (link === undefined ? this.#context.node.addresses : link.addresses)[family])
+      .filter((address) => address !== undefined);
+    const sandbox = await createSandbox({
+      hostname: this.#pod.spec.hostNetwork ? this.#context.node.name : hostNames(this.#pod, plan).short,
+      resolvConf: resolvConf(this.#pod, families, plan),
+      hosts: hostsFile(this.#pod, this.#podIPs, plan),
+      ...(link === undefined ? {} : { link }),
+    });
+    void sandbox.ended.then(() => this.#onSandboxEnd());
+    await prepareVolumes(this.#withAddresses(), sandbox.pid, this.#context.reader).catch(async (error) => {
+      await sandbox.destroy();
+      throw error;
+    });
+    this.#sandboxReady = true;
+    this.#status.request();
+    return sandbox;
+  }
+
+  /** The pod's link to the node; pods in the node's own network have none. */
+  #link(): PodLink | undefined {
+    if (this.#pod.spec.hostNetwork) return undefined;
+    const { plan, pool } = this.#context;
+    this.#addresses ??= pool.allocate(familiesOfPod(this.#pod, plan.families));
+    if (this.#addresses === undefined) throw new Error("the node's pod range has no address left");
+    const { index, addresses } = this.#addresses;
+    const v4 = pool.gateway("IPv4");
+    return { name: `pod${index}`, addresses, gateways: { ...(v4 && { IPv4: v4 }), IPv6: GATEWAY_V6 } };
+  }
+
+  /** The sandbox died (somebody killed it): containers that are started again make a new one. */
+  #onSandboxEnd(): void {
+    this.#sandbox = undefined;
+    this.#sandboxReady = false;
+    if (this.#stop.signal.aborted || this.#ending !== undefined) return;
+    this.#event(
+      undefined,
+      "Normal",
+      "SandboxChanged",
+      "Pod sandbox changed, it will be killed and re-created.",
+    );
+    this.#status.request();
+  }
+
+  async #destroySandbox(): Promise<void> {
+    const sandbox = await this.#sandbox?.catch(() => undefined);
+    await sandbox?.destroy();
+  }
+
+  #grace(): number {
+    return this.#pod.spec.terminationGracePeriodSeconds ?? 30;
+  }
+
+  async #end(graceSeconds: number, remove: boolean): Promise<void> {
+    this.#stop.abort();
+    this.#status.request();
+    const byGrace = (containers: readonly ContainerRunner[]) =>
+      Promise.all(containers.map((container) => container.terminate(graceSeconds)));
+    await byGrace(this.#main);
+    await byGrace(this.#init);
+    await this.#destroySandbox();
+    await this.#lived;
+    if (this.#addresses !== undefined) this.#context.pool.release(this.#addresses.index);
+    await this.#status.finish();
+    rmSync(this.#logDir, { recursive: true, force: true });
+    if (!remove) return;
+    const { name, namespace, uid } = this.#pod.metadata;
+    const options = { gracePeriodSeconds: 0, ...(uid ? { uid } : {}) };
+    await this.#context.retry(() => this.#context.client.delete(KINDS.Pod, name, namespace, options));
+  }
+
+  #facts(): PodFacts {
+    const { node, plan } = this.#context;
+    return {
+      init: this.#init.map(({ facts }) => facts),
+      main: this.#main.map(({ facts }) => facts),
+      sandboxReady: this.#sandboxReady,
+      podIPs: this.#podIPs,
+      hostIPs: plan.families
+        .map((family) => node.addresses[family])
+        .filter((address) => address !== undefined),
+      startTime: this.#startTime,
+    };
+  }
+
+  #write(): { pod: Pod; status: PodStatus } {
+    this.#written = podStatusOf(this.#pod, this.#facts(), timestamp(), this.#written ?? this.#pod.status);
+    return { pod: this.#pod, status: this.#written };
+  }
+
+  /** The pod with the addresses that it has by now, which the API may not have heard of yet. */
+  #withAddresses(): Pod {
+    return { ...this.#pod, status: { ...this.#pod.status, ...this.#write().status } };
+  }
+
+  #host(): ContainerHost {
+    const context = this.#context;
+    return {
+      pod: () => this.#withAddresses(),
+      sandbox: () => this.#ensureSandbox(),
+      environment: (container) =>
+        environmentOf(this.#withAddresses(), container, context.plan, context.reader),
+      mounts: (container, env) => mountsOf(this.#pod, container, env),
+      logDir: this.#logDir,
+      isHostProgram: context.isHostProgram,
+      exec: execToEnd,
+      event: (container, type, reason, message) => this.#event(container, type, reason, message),
+      changed: () => this.#status.request(),
+    };
+  }
+
+  #event(
+    container: Container | undefined,
+    type: "Normal" | "Warning",
+    reason: string,
+    message: string,
+  ): void {
+    const { name, namespace, uid, resourceVersion } = this.#pod.metadata;
+    const list = this.#init.some(({ spec }) => spec === container) ? "initContainers" : "containers";
+    const fieldPath = container === undefined ? {} : { fieldPath: `spec.${list}{${container.name}}` };
+    const object = { kind: "Pod", apiVersion: "v1", name, namespace, uid, resourceVersion, ...fieldPath };
+    this.#context.events.record({ object: object as never, type, reason, message });
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,102 @@
+import { LAB_APP, LAB_CACHE, LAB_HOST, LAB_NODE, type RootLayout } from "../init/root-layout.ts";
+
+/** Below this each pod builds its root, in a mount namespace of its own. */
+const BASE = "/run/tandem/sandbox";
+
+/** Volumes of a pod, before and after the change of its root. */
+export const POD_VOLUMES = "/run/tandem/volumes";
+
+/**
+ * The script of a pod's first process, in new namespaces (mount, UTS, IPC, PID and, unless the pod uses the node's,
+ * network). It says `pid N` at once, so that the node can link the pod while the mounts are made; waits for `go` once
+ * the link is there; sets the pod's side up; says `ready`; and then holds the namespaces until its input ends.
+ *
+ * `cat` with SIGCHLD ignored is that last process: the kernel reaps orphans for it, and when the node agent goes, its
+ * input ends, and with process 1 all of the pod.
+ */
+export const SANDBOX_SCRIPT = `
+set -e
+read -r pid rest < /proc/self/stat
+if [ -n "$POD_NETWORK" ]; then
+  for file in /proc/sys/net/ipv6/conf/default/accept_dad /proc/sys/net/ipv6/conf/all/accept_dad; do
+    [ ! -e $file ] || echo 0 > $file
+  done
+  [ ! -e /proc/sys/net/ipv4/ping_group_range ] || echo "0 0" > /proc/sys/net/ipv4/ping_group_range
+  echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start
+fi
+echo "pid $pid"
+hostname "$POD_HOSTNAME"
+mount -t tmpfs -o mode=755 pod ${BASE}
+cd ${BASE}
+mkdir -p root $POD_FOLDERS
+mount --bind root root
+cd root
+mkdir -p proc sys dev tmp run/tandem/app run/tandem/node run/tandem/cache run/tandem/volumes home root mnt var/log var/tmp $POD_TOP
+[ -z "$POD_LINKS" ] || cp -P $POD_LINKS .
+[ ! -d etc ] || [ -n "$POD_ETC_OVERLAID" ] || cp -a /etc/. etc/ 2>/dev/null || true
+chmod 1777 tmp
+cd ${BASE}
+rm -f "$POD_ETC/resolv.conf" "$POD_ETC/hosts" "$POD_ETC/hostname"
+mkdir -p "$POD_ETC"
+printf '%s' "$POD_RESOLV" > "$POD_ETC/resolv.conf"
+printf '%s' "$POD_HOSTS" > "$POD_ETC/hosts"
+printf '%s\\n' "$POD_HOSTNAME" > "$POD_ETC/hostname"
+printf '%s' "$POD_MOUNTS" > mounts
+mount -a -T mounts || [ $? = 64 ]
+cd root
+pivot_root . .
+umount -l .
+cd /
+read -r go
+if [ -n "$POD_NETWORK" ]; then printf '%s\\n' "$POD_NETWORK" | ip -batch -; fi
+echo ready
+exec 2>/dev/null
+trap '' CHLD TERM INT HUP
+exec cat > /dev/null
+`;
+
+/** What the script is told through its environment. */
+export interface SandboxSetup {
+  readonly hostname: string;
+  readonly resolvConf: string;
+  readonly hosts: string;
+  /** `ip` commands of the pod's side; none for the node's own network. */
+  readonly network: readonly string[];
+}
+
+/** The environment of the sandbox script. */
+export function sandboxEnvironment(setup: SandboxSetup, layout: RootLayout): Record<string, string> {
+  const etcOverlaid = layout.overlays.includes("etc");
+  return {
+    PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin",
+    POD_HOSTNAME: setup.hostname,
+    POD_RESOLV: setup.resolvConf,
+    POD_HOSTS: setup.hosts,
+    POD_NETWORK: setup.network.join("\n"),
+    POD_FOLDERS: layout.overlays.flatMap((name) => [`up/${name}`, `work/${name}`]).join(" "),
+    POD_TOP: [...layout.overlays, ...layout.binds].join(" "),
+    POD_LINKS: layout.links.map((name) => `/${name}`).join(" "),
+    POD_ETC: etcOverlaid ? `${BASE}/up/etc` : `${BASE}/root/etc`,
+    POD_ETC_OVERLAID: etcOverlaid ? "1" : "",
+    POD_MOUNTS: mountTable(layout),
+  };
+}
+
+/** The pod's mounts in the form of fstab, so that one `mount` process makes them all. */
+function mountTable(layout: RootLayout): string {
+  const root = `${BASE}/root`;
+  const overlay = (name: string) =>
+    `overlay ${root}/${name} overlay lowerdir=/${name},upperdir=${BASE}/up/${name},workdir=${BASE}/work/${name},userxattr 0 0`;
+  const bound = layout.binds.filter((name) => name !== "etc");
+  const lines = [
+    ...layout.overlays.map(overlay),
+    ...bound.map((name) => `${LAB_HOST}/${name} ${root}/${name} none rbind 0 0`),
+    `/dev ${root}/dev none rbind 0 0`,
+    `shm ${root}/dev/shm tmpfs mode=1777 0 0`,
+    `pts ${root}/dev/pts devpts newinstance,ptmxmode=0666,mode=620 0 0`,
+    `proc ${root}/proc proc defaults 0 0`,
+    `sys ${root}/sys sysfs ro 0 0`,
+    ...[LAB_APP, LAB_NODE, LAB_CACHE].map((path) => `${path} ${root}${path} none rbind 0 0`),
+  ];
+  return `${lines.join("\n")}\n`;
+}

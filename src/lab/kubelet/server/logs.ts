@@ -1,0 +1,89 @@
+import type { ServerResponse } from "node:http";
+import type { ContainerRunner } from "../container.ts";
+import { type LogFile, type LogQuery, readLog, selectLog } from "../log-file.ts";
+
+/**
+ * Serves a container's log with the kubelet's parameters: follow, previous, tailLines, sinceSeconds, sinceTime,
+ * timestamps, limitBytes.
+ */
+export function serveLogs(
+  container: ContainerRunner,
+  query: URLSearchParams,
+  response: ServerResponse,
+): void {
+  const log = container.log(query.get("previous") === "true");
+  response.writeHead(log === undefined ? 400 : 200, { "content-type": "text/plain; charset=utf-8" });
+  if (log === undefined) {
+    const state = query.get("previous") === "true" ? "previous terminated container" : "container";
+    response.end(`${state} ${JSON.stringify(container.spec.name)} has no log yet: it is waiting to start`);
+    return;
+  }
+  const writer = new LogWriter(response, numberOf(query, "limitBytes"));
+  const follow = query.get("follow") === "true" && !log.closed;
+  const entries = readLog(log.path);
+  writer.write(selectLog(entries, queryOf(query)));
+  if (follow) followLog(log, entries.length, query.get("timestamps") === "true", writer, response);
+  else response.end();
+}
+
+/** Writes until a limit of bytes is reached. */
+class LogWriter {
+  readonly #response: ServerResponse;
+  #left: number;
+
+  constructor(response: ServerResponse, limit: number | undefined) {
+    this.#response = response;
+    this.#left = limit ?? Number.POSITIVE_INFINITY;
+  }
+
+  write(text: string): void {
+    if (text === "" || this.#left <= 0) return;
+    const bytes = Buffer.from(text);
+    const part = bytes.length > this.#left ? bytes.subarray(0, this.#left) : bytes;
+    this.#left -= part.length;
+    this.#response.write(part);
+    if (this.#left <= 0) this.#response.end();
+  }
+}
+
+/** Sends what is added until the container's run ends or the reader goes. A rotation is taken as a new beginning. */
+function followLog(
+  log: LogFile,
+  from: number,
+  timestamps: boolean,
+  writer: LogWriter,
+  response: ServerResponse,
+): void {
+  let sent = from;
+  const send = (): void => {
+    const entries = readLog(log.path);
+    if (entries.length < sent) sent = 0;
+    writer.write(selectLog(entries.slice(sent), { timestamps }));
+    sent = entries.length;
+    if (log.closed) response.end();
+  };
+  const stop = log.onChange(send);
+  response.once("close", stop);
+  send();
+}
+
+function queryOf(query: URLSearchParams): LogQuery {
+  const tailLines = numberOf(query, "tailLines");
+  const seconds = numberOf(query, "sinceSeconds");
+  const time = query.get("sinceTime");
+  const sinceTime = time
+    ? new Date(time)
+    : seconds === undefined
+      ? undefined
+      : new Date(Date.now() - seconds * 1_000);
+  return {
+    ...(tailLines === undefined ? {} : { tailLines }),
+    ...(sinceTime === undefined ? {} : { sinceTime }),
+    timestamps: query.get("timestamps") === "true",
+  };
+}
+
+function numberOf(query: URLSearchParams, name: string): number | undefined {
+  const text = query.get(name);
+  return text === null || !/^\d+$/.test(text) ? undefined : Number(text);
+}

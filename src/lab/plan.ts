@@ -1,0 +1,88 @@
+import { type Address, addToAddress, formatAddress, parseAddress } from "../ip/address.ts";
+import { addressAt, type Cidr, formatCidr } from "../ip/cidr.ts";
+import type { Family, PerFamily } from "../ip/family.ts";
+
+/** What a cluster is made of; the caller decides it, {@link planCluster} derives the rest. */
+export interface ClusterShape {
+  /** Name of the cluster, a DNS label. */
+  readonly name: string;
+  /** The families of the cluster, the primary one first. */
+  readonly families: readonly Family[];
+  /** How many nodes. */
+  readonly nodes: number;
+  /** Service ranges, in the order of the families. */
+  readonly serviceRanges: readonly Cidr[];
+  /** Pod ranges, in the order of the families. */
+  readonly podRanges: readonly Cidr[];
+}
+
+/** A node before it exists: its name, network namespace and addresses on the fabric. */
+export interface NodePlan {
+  readonly name: string;
+  /** Name below /run/netns inside the lab. */
+  readonly netns: string;
+  readonly addresses: PerFamily<string>;
+}
+
+/** Everything that a lab's processes must agree on; goes to them as one JSON file. */
+export interface ClusterPlan {
+  readonly name: string;
+  readonly families: readonly Family[];
+  /** Service ranges as text, in the order of the families. */
+  readonly serviceRanges: readonly string[];
+  /** Pod ranges as text, in the order of the families. */
+  readonly podRanges: readonly string[];
+  readonly nodePlans: readonly NodePlan[];
+  /** The lab's own addresses on the fabric: API server and DNS server. */
+  readonly fabric: PerFamily<string>;
+  readonly apiPort: number;
+  readonly domain: string;
+  /** Cluster IPs of kube-dns, in the order of the families. */
+  readonly dnsAddresses: readonly string[];
+  /** Cluster IP of default/kubernetes. */
+  readonly kubernetesAddress: string;
+  /** Ports of the kubelet's HTTPS server on every node. */
+  readonly kubeletPort: number;
+}
+
+/** The lab's network between nodes: one link for both families. */
+export const FABRIC: Required<PerFamily<{ readonly address: string; readonly prefix: number }>> = {
+  IPv4: { address: "172.18.0.1", prefix: 16 },
+  IPv6: { address: "fd00:172:18::1", prefix: 64 },
+};
+
+const API_PORT = 6443;
+const KUBELET_PORT = 10250;
+const DNS_INDEX = 10n;
+
+/** Derives names and addresses of a cluster: node i is `node-i` with the i-th address behind the fabric's own. */
+export function planCluster(shape: ClusterShape): ClusterPlan {
+  const { name, families, serviceRanges, podRanges } = shape;
+  return {
+    name,
+    families,
+    serviceRanges: serviceRanges.map(formatCidr),
+    podRanges: podRanges.map(formatCidr),
+    nodePlans: Array.from({ length: shape.nodes }, (_, index) => planNode(families, index + 1)),
+    fabric: eachFamily(families, (family) => FABRIC[family].address),
+    apiPort: API_PORT,
+    domain: "cluster.local",
+    dnsAddresses: serviceRanges.map((range) => formatAddress(addressAt(range, DNS_INDEX))),
+    kubernetesAddress: formatAddress(addressAt(serviceRanges[0] as Cidr, 1n)),
+    kubeletPort: KUBELET_PORT,
+  };
+}
+
+function planNode(families: readonly Family[], number: number): NodePlan {
+  const name = `node-${number}`;
+  const addresses = eachFamily(families, (family) => {
+    const own = parseAddress(FABRIC[family].address) as Address;
+    return formatAddress(addToAddress(own, BigInt(number)));
+  });
+  return { name, netns: name, addresses };
+}
+
+/** A value for each of the families given, in their order. */
+export function eachFamily<T>(families: readonly Family[], make: (family: Family) => T): PerFamily<T> {
+  return Object.fromEntries(families.map((family) => [family, make(family)])) as PerFamily<T>;
+}
