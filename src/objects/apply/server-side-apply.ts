@@ -62,12 +62,12 @@ export function serverSideApply(kind: ManagedKind, request: ApplyRequest): Apply
   const managers = readLiveManagers(live);
   const before = live === undefined ? kind.empty : withoutManagedFields(live);
   try {
-    if (managers.size === 0) recordExisting(kind, before, managers, request);
+    if (managers.size === 0 && live !== undefined) recordExisting(kind, before, managers, request);
     const { object } = applyWithTakeover(kind, before, configuration, managers, request);
     return resultOf(request, before, object, managers);
   } catch (error) {
     if (error instanceof ConflictsError) throw applyConflict(error.conflicts);
-    if (error instanceof ItemError) throw badRequest(`failed to create typed live object: ${error.message}`);
+    if (error instanceof ItemError) throw mistypedLive(kind, before as AnyObject);
     throw error;
   }
 }
@@ -179,6 +179,16 @@ function checkedConfiguration(kind: ManagedKind, value: unknown): object {
 function mistyped(metadata: Record<string, unknown>, found: string, why: string): ApiError {
   const [namespace, name] = [textOf(metadata["namespace"]), textOf(metadata["name"])];
   return badRequest(`failed to create typed patch object (${namespace}/${name}; ${found}): ${why}`);
+}
+
+/** A stored object with list items that cannot be told apart: it takes no configurations. */
+function mistypedLive(kind: ManagedKind, live: AnyObject): ApiError {
+  const gvk = gvkText(kind.group, kind.version, kind.kind);
+  const why = mismatchesText(validate(live, kind.type, true));
+  const { metadata } = live;
+  return badRequest(
+    `failed to create typed live object (${metadata.namespace ?? ""}/${metadata.name}; ${gvk}): ${why}`,
+  );
 }
 
 function textOf(value: unknown): string {

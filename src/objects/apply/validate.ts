@@ -10,11 +10,19 @@ export interface Mismatch {
   readonly message: string;
 }
 
-/** Checks a configuration against its type, with the texts of structured-merge-diff's typed/validate.go. */
-export function validate(value: unknown, type: MergeType): Mismatch[] {
+/**
+ * Checks a value against its type, with the texts of structured-merge-diff's typed/validate.go. A configuration may
+ * not have two items of the same keys; objects may.
+ */
+export function validate(value: unknown, type: MergeType, allowsDuplicates = false): Mismatch[] {
   const errors: Mismatch[] = [];
-  visit(value, type, "", errors);
+  visit(value, type, "", { list: errors, allowsDuplicates });
   return errors;
+}
+
+interface Findings {
+  readonly list: Mismatch[];
+  readonly allowsDuplicates: boolean;
 }
 
 /** The errors as one text: the one, or a list under `errors:`. */
@@ -24,48 +32,48 @@ export function mismatchesText(errors: readonly Mismatch[]): string {
   return ["errors:", ...texts.map((text) => `  ${text}`)].join("\n");
 }
 
-function visit(value: unknown, type: MergeType, path: string, errors: Mismatch[]): void {
+function visit(value: unknown, type: MergeType, path: string, findings: Findings): void {
   if (value === null || value === undefined) return;
   const shape = shapeOf(type, value);
-  if (shape === "map" && type.map !== undefined) visitMap(value, type.map, path, errors);
-  else if (shape === "list" && type.list !== undefined) visitList(value, type.list, path, errors);
-  else if (type.scalar !== undefined) visitScalar(value, type.scalar, path, errors);
+  if (shape === "map" && type.map !== undefined) visitMap(value, type.map, path, findings);
+  else if (shape === "list" && type.list !== undefined) visitList(value, type.list, path, findings);
+  else if (type.scalar !== undefined) visitScalar(value, type.scalar, path, findings);
 }
 
-function visitMap(value: unknown, type: MapType, path: string, errors: Mismatch[]): void {
+function visitMap(value: unknown, type: MapType, path: string, findings: Findings): void {
   if (!isObject(value)) {
-    errors.push({ path, message: `expected map, got &{${goValue(value)}}` });
+    findings.list.push({ path, message: `expected map, got &{${goValue(value)}}` });
     return;
   }
   for (const name of Object.keys(value)) {
     const at = path + elementText(fieldElement(name));
     const inner = type.fields.get(name)?.type ?? type.values;
     if (inner === undefined) {
-      errors.push({ path: at, message: "field not declared in schema" });
+      findings.list.push({ path: at, message: "field not declared in schema" });
       return;
     }
-    visit(value[name], inner, at, errors);
+    visit(value[name], inner, at, findings);
   }
 }
 
-function visitList(value: unknown, type: ListType, path: string, errors: Mismatch[]): void {
+function visitList(value: unknown, type: ListType, path: string, findings: Findings): void {
   if (!Array.isArray(value)) {
-    errors.push({ path, message: `expected list, got &{${goValue(value)}}` });
+    findings.list.push({ path, message: `expected list, got &{${goValue(value)}}` });
     return;
   }
   const seen = new Set<PathElement>();
   for (let i = 0; i < value.length; i++) {
     const element = type.atomic ? `i:${i}` : elementOrError(type, value[i]);
     if (element instanceof ItemError) {
-      errors.push({ path, message: `element ${i}: ${element.message}` });
+      findings.list.push({ path, message: `element ${i}: ${element.message}` });
       return;
     }
     const text = elementText(element);
-    if (!type.atomic && seen.has(element)) {
-      errors.push({ path, message: `duplicate entries for key ${text}` });
+    if (!type.atomic && !findings.allowsDuplicates && seen.has(element)) {
+      findings.list.push({ path, message: `duplicate entries for key ${text}` });
     }
     seen.add(element);
-    visit(value[i], type.items, path + text, errors);
+    visit(value[i], type.items, path + text, findings);
   }
 }
 
@@ -78,9 +86,9 @@ function elementOrError(type: ListType, item: unknown): PathElement | ItemError 
   }
 }
 
-function visitScalar(value: unknown, type: ScalarType, path: string, errors: Mismatch[]): void {
+function visitScalar(value: unknown, type: ScalarType, path: string, findings: Findings): void {
   const message = scalarProblem(value, type);
-  if (message !== undefined) errors.push({ path, message });
+  if (message !== undefined) findings.list.push({ path, message });
 }
 
 function scalarProblem(value: unknown, type: ScalarType): string | undefined {
