@@ -25,6 +25,8 @@ export interface ApiServerOptions {
   readonly advertisePort?: number;
   /** A CSV file of the form `token,user,uid,"group,group"` (--token-auth-file), besides the server's own token. */
   readonly tokenAuthFile?: string;
+  /** How many changes are kept for watches to start from; some 20,000 when left out. */
+  readonly historyLimit?: number;
   /** Told of failures that no client hears of; standard error when left out. */
   readonly log?: (text: string) => void;
 }

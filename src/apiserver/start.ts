@@ -65,8 +65,9 @@ function readOrCreateToken(path: string): string {
   return token;
 }
 
-async function openStore({ storage, dataDir }: ApiServerOptions): Promise<Store<string>> {
-  return storage === "memory" ? createMemoryStore() : openLmdbStore(join(dataDir, "store"));
+async function openStore({ storage, dataDir, historyLimit }: ApiServerOptions): Promise<Store<string>> {
+  const options = historyLimit === undefined ? {} : { history: historyLimit };
+  return storage === "memory" ? createMemoryStore(options) : openLmdbStore(join(dataDir, "store"), options);
 }
 
 /** Both results, or the first error once both are settled, so that no store stays open. */

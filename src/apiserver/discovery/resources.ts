@@ -1,5 +1,4 @@
 import type { Kind } from "../../objects/kinds.ts";
-import type { ResourceVerb } from "./verbs.ts";
 import { SUBRESOURCES, verbsOf } from "./verbs.ts";
 
 /** One line of `metav1.APIResourceList`. */
@@ -10,7 +9,7 @@ export interface ApiResource {
   readonly group?: string;
   readonly version?: string;
   readonly kind: string;
-  readonly verbs: readonly ResourceVerb[];
+  readonly verbs: readonly string[];
   readonly shortNames?: readonly string[];
   readonly categories?: readonly string[];
 }

@@ -10,7 +10,7 @@ export type ResourceVerb =
   | "update"
   | "watch";
 
-const ALL: readonly ResourceVerb[] = [
+const ALL: readonly string[] = [
   "create",
   "delete",
   "deletecollection",

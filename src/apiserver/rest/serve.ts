@@ -49,12 +49,12 @@ function serveCollection(
   { watch: watched }: ResourceRequest,
 ): Answer | Promise<Answer> {
   const verb = verbOf(call, undefined);
+  requireVerb(target, watched === true ? "watch" : verb);
   if (verb === "watch" || (verb === "list" && watched === true)) return watch(call, target);
   if (verb === "list") return list(call, target);
   if (verb === "create" && (target.namespace !== undefined || !target.kind.namespaced))
     return create(call, target);
-  const deletes = verb === "deletecollection" && verbsOf(target.kind).includes(verb);
-  if (deletes && (target.namespace !== undefined || !target.kind.namespaced))
+  if (verb === "deletecollection" && (target.namespace !== undefined || !target.kind.namespaced))
     return removeCollection(call, target);
   throw methodNotAllowed();
 }
@@ -64,7 +64,9 @@ function serveObject(
   target: Target,
   { watch: watched }: ResourceRequest,
 ): Answer | Promise<Answer> {
-  switch (verbOf(call, target.name)) {
+  const verb = verbOf(call, target.name);
+  requireVerb(target, verb);
+  switch (verb) {
     case "get":
       return watched === true || isTrue(call.query.get("watch")) ? watch(call, target) : get(call, target);
     case "update":
@@ -76,4 +78,10 @@ function serveObject(
     default:
       throw methodNotAllowed();
   }
+}
+
+function requireVerb({ kind }: Target, verb: string): void {
+  if (!verbsOf(kind).includes(verb)) throw methodNotAllowed();
+  // what can only be created is a question, answered elsewhere and never stored
+  if (!verbsOf(kind).includes("get")) throw resourceNotServed();
 }
