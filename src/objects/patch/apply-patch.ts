@@ -31,6 +31,7 @@ export function applyPatch(kind: Kind, stored: AnyObject, request: PatchRequest)
   const type = typeOfKind(kind);
   if (request.type === "strategic") return strategic(type, stored, request);
   const { patch, strict } = readPatch(request);
+  if (request.type === "merge" && patch === null) throw badRequest("Invalid JSON Patch");
   const patched = request.type === "json" ? jsonPatch(stored, patch) : applyMergePatch(stored, patch);
   return finish(type, patched as object, strict, request.mode, "json", () => JSON.stringify(patched));
 }

@@ -19,7 +19,10 @@ export class JsonPatchError extends Error {}
  */
 export function applyJsonPatch(document: unknown, patch: readonly JsonPatchOperation[]): unknown {
   const root = structuredClone(document);
-  for (const operation of patch) applyOperation(root, operation);
+  for (const operation of patch) {
+    if (typeof operation?.path !== "string") throw new JsonPatchError("operation missing path field");
+    applyOperation(root, operation);
+  }
   return root;
 }
 
