@@ -1,35 +1,47 @@
 import { renameSync, writeFileSync } from "node:fs";
 import { startApiServer } from "../../apiserver/index.ts";
 import { KubeClient } from "../../client/index.ts";
+import { startControllers } from "../../controllers/index.ts";
+import { createUpstream, startDnsServer } from "../../dns/index.ts";
 import { parseCidr } from "../../ip/cidr.ts";
 import { type LabConfig, readConfig, statePaths } from "../../lab/config.ts";
 import { followNodeRoutes } from "../../lab/node/routes.ts";
+import { connectTrafficModel, reportOnce } from "../wiring.ts";
+import { createClusterDns } from "./cluster-dns.ts";
 import { reportFailure, reportReady } from "./report.ts";
+
+const DNS_PORT = 53;
 
 /** `tandem internal control-plane`: API server, controllers and DNS of a lab, in one process. */
 export async function runControlPlane(configPath: string): Promise<void> {
   const config = readConfig(configPath);
   const abort = new AbortController();
+  process.once("SIGTERM", () => abort.abort());
   try {
-    const client = await startApi(config);
-    await followNodeRoutes(client, undefined, abort.signal);
+    const { server, client } = await startApi(config);
+    abort.signal.addEventListener("abort", () => void server.close().then(() => process.exit(0)), {
+      once: true,
+    });
+    await Promise.all([
+      startControllers(client, controllerOptions(config), abort.signal),
+      serveDns(config, client, abort.signal),
+      createClusterDns(client, config.plan),
+      followNodeRoutes(client, undefined, abort.signal),
+    ]);
     reportReady();
   } catch (error) {
-    reportFailure("control plane", error);
+    if (!abort.signal.aborted) reportFailure("control plane", error);
   }
-  process.once("SIGTERM", () => process.exit(0));
 }
 
 /** Starts the API server, and writes how to reach it from the host and from inside. */
-async function startApi(config: LabConfig): Promise<KubeClient> {
+async function startApi(config: LabConfig) {
   const { plan } = config;
-  const fabric = plan.families.map((family) => plan.fabric[family] as string);
+  const fabric = fabricAddresses(config);
   const server = await startApiServer({
     dataDir: config.dataDir,
     storage: "lmdb",
-    serviceClusterIPRanges: plan.serviceRanges
-      .map((text) => parseCidr(text))
-      .filter((range) => range !== undefined),
+    serviceClusterIPRanges: plan.serviceRanges.map(parseCidr).filter((range) => range !== undefined),
     listeners: [
       ...config.apiSockets.map((fd) => ({ fd })),
       ...fabric.map((host) => ({ host, port: plan.apiPort })),
@@ -43,7 +55,29 @@ async function startApi(config: LabConfig): Promise<KubeClient> {
   const paths = statePaths(config.stateDir);
   writeAtOnce(paths.kubeconfig, server.kubeconfig.replaceAll(/https:\/\/[^\s"]+/g, config.hostUrl));
   writeAtOnce(paths.inner, JSON.stringify(access));
-  return new KubeClient(access);
+  return { server, client: new KubeClient(access) };
+}
+
+function fabricAddresses({ plan }: LabConfig): string[] {
+  return plan.families.map((family) => plan.fabric[family] as string);
+}
+
+function controllerOptions({ plan }: LabConfig) {
+  return {
+    clusterCidrs: plan.podRanges,
+    serviceCidrs: plan.serviceRanges,
+    log: (line: string) => console.error(`${new Date().toISOString()} ${line}`),
+  };
+}
+
+/** Names of the cluster from the traffic model; all others from the host's resolvers, through the host's sockets. */
+async function serveDns(config: LabConfig, client: KubeClient, signal: AbortSignal): Promise<void> {
+  const model = await connectTrafficModel(client, signal, { onError: reportOnce("dns") });
+  const listen = fabricAddresses(config).map((address) => ({ address, port: DNS_PORT }));
+  const resolvers = config.resolvers.map((address) => ({ address, port: DNS_PORT }));
+  const sockets = Object.fromEntries(config.dnsSockets.map(({ family, fd }) => [family, { fd }]));
+  const upstream = resolvers.length > 0 ? { upstream: createUpstream({ resolvers, sockets }) } : {};
+  await startDnsServer({ listen, model, domain: config.plan.domain, signal, ...upstream });
 }
 
 /** Readers see the file whole or not at all. */

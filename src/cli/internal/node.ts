@@ -1,17 +1,62 @@
+import type { KubeClient } from "../../client/index.ts";
+import { groupByFamily } from "../../ip/family.ts";
+import { familyOfText } from "../../ip/address.ts";
+import { type Kernel, type NodeFacts, startKernel } from "../../kernel/index.ts";
+import { type LabConfig, readConfig } from "../../lab/config.ts";
 import { connectToControlPlane, setUpNodeNetwork, startNodeAgent } from "../../lab/node/agent.ts";
-import { readConfig } from "../../lab/config.ts";
-import { reportReady } from "./report.ts";
+import { eachFamily } from "../../lab/plan.ts";
+import { zoneOf } from "../../lab/node/register.ts";
+import { connectTrafficModel, reportOnce } from "../wiring.ts";
+import { reportFailure, reportReady } from "./report.ts";
 
 /** `tandem internal node`: one node of a lab, in the node's network namespace: kubelet and kernel rules. */
 export async function runNode(configPath: string, name: string): Promise<void> {
   const config = readConfig(configPath);
   const abort = new AbortController();
-  await setUpNodeNetwork(config, name);
-  const client = await connectToControlPlane(config, abort.signal);
-  const agent = await startNodeAgent(config, name, client, abort.signal);
-  reportReady();
-  process.once("SIGTERM", () => {
-    abort.abort();
-    void agent.stop().then(() => process.exit(0));
+  try {
+    await setUpNodeNetwork(config, name);
+    const client = await connectToControlPlane(config, abort.signal);
+    const [agent] = await Promise.all([
+      startNodeAgent(config, name, client, abort.signal),
+      programKernel(config, name, client, abort.signal),
+    ]);
+    process.once("SIGTERM", () => {
+      abort.abort();
+      void agent.stop().then(() => process.exit(0));
+    });
+    reportReady();
+  } catch (error) {
+    reportFailure(name, error);
+  }
+}
+
+/** Keeps the node's nftables rules in step with Services; resolves when the first ones are in force. */
+async function programKernel(
+  config: LabConfig,
+  name: string,
+  client: KubeClient,
+  signal: AbortSignal,
+): Promise<Kernel> {
+  const source = await connectTrafficModel(client, signal, {
+    onError: reportOnce("kernel: watching Services"),
   });
+  const onError = reportOnce("kernel rules");
+  const kernel = startKernel({ source, facts: nodeFacts(config, name), signal, onError });
+  await kernel.started;
+  return kernel;
+}
+
+function nodeFacts({ plan }: LabConfig, name: string): NodeFacts {
+  const node = plan.nodePlans.find((candidate) => candidate.name === name);
+  if (node === undefined) throw new Error(`no node ${name} in the plan of cluster ${plan.name}`);
+  const byFamily = (ranges: readonly string[]) =>
+    groupByFamily(ranges, (range) => familyOfText(range.split("/")[0] as string) ?? "IPv4");
+  return {
+    nodeName: name,
+    zone: zoneOf(plan, node),
+    families: plan.families,
+    addresses: eachFamily(plan.families, (family) => [node.addresses[family] as string]),
+    podRanges: byFamily(plan.podRanges),
+    serviceRanges: byFamily(plan.serviceRanges),
+  };
 }

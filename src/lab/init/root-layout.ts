@@ -24,6 +24,9 @@ export const LAB_CACHE = "/run/tandem/cache";
 /** Folders of the host that cannot be overlaid, read-only. */
 export const LAB_HOST = "/run/tandem/host";
 
+/** Where each pod builds its root, in a mount namespace of its own. */
+export const SANDBOX_BASE = "/run/tandem/sandbox";
+
 /** Top-level folders that pods see; homes and other data of the host they do not. */
 const SHOWN = new Set(["bin", "sbin", "usr", "etc", "opt", "srv", "var"]);
 const FILE = "/run/tandem/root.json";
@@ -35,7 +38,7 @@ export async function bindOwnFiles(packageRoot: string, nodeBinary: string, cach
 }
 
 const BIND_OWN = `
-mkdir -p "$2" "$4" "$6"
+mkdir -p "$2" "$4" "$6" ${SANDBOX_BASE}
 mount --rbind "$1" "$2"; mount -o remount,bind,ro "$2"
 mount --rbind "$3" "$4"; mount -o remount,bind,ro "$4"
 [ -z "$5" ] || mount --bind "$5" "$6"`;

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { UserErrorParts } from "../../errors/user-error.ts";
 
@@ -17,6 +17,7 @@ export type PartMessage = { type: "ready" } | { type: "failed"; error: UserError
 const FIRST_DELAY_MS = 100;
 const MAX_DELAY_MS = 5_000;
 const STABLE_AFTER_MS = 10_000;
+const LAST_LINES = 12;
 
 /**
  * Keeps one part running: when it dies it is started again, after a pause that doubles up to 5 s and starts anew once
@@ -24,7 +25,7 @@ const STABLE_AFTER_MS = 10_000;
  */
 export class Supervisor {
   readonly part: Part;
-  readonly #logDir: string;
+  readonly #logPath: string;
   #child: ChildProcess | undefined;
   #delay = FIRST_DELAY_MS;
   #timer: NodeJS.Timeout | undefined;
@@ -33,7 +34,7 @@ export class Supervisor {
 
   constructor(part: Part, logDir: string) {
     this.part = part;
-    this.#logDir = logDir;
+    this.#logPath = join(logDir, `${part.name}.log`);
     this.#ready.promise.catch(() => {});
   }
 
@@ -43,7 +44,7 @@ export class Supervisor {
   }
 
   start(): void {
-    const log = openSync(join(this.#logDir, `${this.part.name}.log`), "a", 0o600);
+    const log = openSync(this.#logPath, "a", 0o600);
     const started = Date.now();
     const child = spawn(this.part.command[0] as string, this.part.command.slice(1), {
       stdio: ["ignore", log, log, "ipc", ...(this.part.sockets ?? [])],
@@ -73,6 +74,12 @@ export class Supervisor {
     else this.#ready.reject(new PartFailed(message.error));
   }
 
+  /** The end of its log, as the folder of logs goes with the cluster. */
+  #lastWords(): string {
+    const lines = readFileSync(this.#logPath, "utf8").trim().split("\n").slice(-LAST_LINES);
+    return lines.map((line) => `\n    ${line}`).join("");
+  }
+
   #onExit(how: string, lived: number): void {
     if (this.#stopped) return;
     console.error(`${new Date().toISOString()} ${this.part.name} ended (${how}); it starts again`);
@@ -80,8 +87,8 @@ export class Supervisor {
       new PartFailed({
         what: "cannot start the cluster",
         where: this.part.name,
-        why: `it ended with ${how}`,
-        next: `read ${join(this.#logDir, `${this.part.name}.log`)}`,
+        why: `it ended with ${how}${this.#lastWords()}`,
+        next: "run the command again; if it fails again, report it with the lines above",
       }),
     );
     if (lived >= STABLE_AFTER_MS) this.#delay = FIRST_DELAY_MS;

@@ -34,6 +34,8 @@ export class PodWorker {
   #addresses: PodAddresses | undefined;
   #sandbox: Promise<Sandbox> | undefined;
   #sandboxReady = false;
+  /** Addresses count once they are in force, and stay what they are when the sandbox is made anew. */
+  #sandboxSeen = false;
   #written: PodStatus | undefined;
   #podIPs: readonly string[] = [];
   #ending: Promise<void> | undefined;
@@ -158,6 +160,7 @@ export class PodWorker {
       throw error;
     });
     this.#sandboxReady = true;
+    this.#sandboxSeen = true;
     this.#status.request();
     return sandbox;
   }
@@ -220,7 +223,7 @@ export class PodWorker {
       init: this.#init.map(({ facts }) => facts),
       main: this.#main.map(({ facts }) => facts),
       sandboxReady: this.#sandboxReady,
-      podIPs: this.#podIPs,
+      podIPs: this.#sandboxSeen ? this.#podIPs : [],
       hostIPs: plan.families
         .map((family) => node.addresses[family])
         .filter((address) => address !== undefined),

@@ -32,7 +32,7 @@ export async function runProber(
   await pause((probe.initialDelaySeconds ?? 0) * 1_000, signal);
   let verdict: boolean | undefined;
   let streak = { ok: true, length: 0 };
-  let nextCounted = performance.now();
+  let nextCounted = performance.now() + (eager ? periodMs : 0);
   let wait = EAGER_FIRST_MS;
   while (!signal.aborted) {
     const counted = performance.now() >= nextCounted;

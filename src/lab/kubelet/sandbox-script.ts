@@ -1,7 +1,11 @@
-import { LAB_APP, LAB_CACHE, LAB_HOST, LAB_NODE, type RootLayout } from "../init/root-layout.ts";
-
-/** Below this each pod builds its root, in a mount namespace of its own. */
-const BASE = "/run/tandem/sandbox";
+import {
+  LAB_APP,
+  LAB_CACHE,
+  LAB_HOST,
+  LAB_NODE,
+  type RootLayout,
+  SANDBOX_BASE as BASE,
+} from "../init/root-layout.ts";
 
 /** Volumes of a pod, before and after the change of its root. */
 export const POD_VOLUMES = "/run/tandem/volumes";

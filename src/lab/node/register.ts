@@ -76,7 +76,7 @@ function nodeObject(plan: ClusterPlan, node: NodePlan): Node {
 }
 
 /** Two zones, in turn, so that topology has something to tell apart. */
-function zoneOf(plan: ClusterPlan, node: NodePlan): string {
+export function zoneOf(plan: ClusterPlan, node: NodePlan): string {
   const index = plan.nodePlans.findIndex(({ name }) => name === node.name);
   return `zone-${index % 2 === 0 ? "a" : "b"}`;
 }

@@ -160,19 +160,21 @@ function attach(client: WebSocket, { running }: ExecRequest): void {
   void running.process.ended.then((end) => finish(client, exitStatus(end.exitCode)));
 }
 
+const FAILURE = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure" } as const;
+
 function isSet(query: URLSearchParams, name: string): boolean {
   return query.get(name) === "1" || query.get(name) === "true";
 }
 
 function exitStatus(code: number): object {
-  if (code === 0) return { metadata: {}, status: "Success" };
+  if (code === 0) return { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success" };
   const details = { causes: [{ reason: "ExitCode", message: String(code) }] };
   const message = `command terminated with non-zero exit code: exit status ${code}`;
-  return { metadata: {}, status: "Failure", message, reason: "NonZeroExitCode", details };
+  return { ...FAILURE, message, reason: "NonZeroExitCode", details };
 }
 
 function failureStatus(reason: string, message: string): object {
-  return { metadata: {}, status: "Failure", message, reason, code: 500 };
+  return { ...FAILURE, message, reason, code: 500 };
 }
 
 /** The status is the last message; then the connection closes. */
