@@ -1,0 +1,200 @@
+/** Makes the kernel follow: the smallest change, as one transaction. */
+import { UserError } from "../errors/user-error.ts";
+import type { Frontend, Snapshot } from "../traffic/model.ts";
+import { declarations, fixedChains } from "./chains.ts";
+import {
+  type CurrentTable,
+  familiesWithTable,
+  nftError,
+  readRules,
+  readTables,
+  type Tables,
+} from "./current.ts";
+import { changeFrontends, type Elements, elementChanges, wholeState } from "./delta.ts";
+import { entryKey } from "./desired.ts";
+import type { Entry } from "./doors.ts";
+import type { Exec } from "./exec.ts";
+import { type Dialect, type NodeFacts, TABLE } from "./facts.ts";
+import { dialectsOf, loadScript } from "./load.ts";
+import { Applied } from "./ownership.ts";
+import { declareTable, removeChains, writeChain, writeFixedChains } from "./script.ts";
+
+/** What a change did. */
+export interface Outcome {
+  /** `load`: into empty tables; `reconcile`: against what was there; `update`: only what changed. */
+  readonly how: "load" | "reconcile" | "update";
+  /** Elements that were added, replaced or deleted. */
+  readonly elements: number;
+  /** Whether rules (not elements) were not as Tandem writes them; only `reconcile` looks. */
+  readonly foreignRules: boolean;
+  /** UDP entries that changed, by entry key, as they are now (undefined: gone); all of them unless `update`. */
+  readonly udpEntries: ReadonlyMap<string, Entry | undefined>;
+}
+
+/** Keeps the tables of one node. Calls must not overlap; after a failed one, only `sync` may follow. */
+export class Programmer {
+  readonly #exec: Exec;
+  #facts: NodeFacts;
+  readonly #applied = new Applied();
+  /** Chains of ours (`ip name`) that went out of use in an earlier transaction. */
+  #leftOver: string[] = [];
+  /** Chains in our tables that nothing of ours needs: somebody else's, or an older version's. */
+  #foreign: string[] = [];
+
+  constructor(exec: Exec, facts: NodeFacts) {
+    this.#exec = exec;
+    this.#facts = facts;
+  }
+
+  /** Other facts about the node count from the next `sync` on. */
+  set facts(facts: NodeFacts) {
+    this.#facts = facts;
+  }
+
+  /** Reads what is there and changes only the difference; replaces tables that cannot be changed into ours. */
+  async sync(snapshot: Snapshot): Promise<Outcome> {
+    const current = await readTables(this.#exec);
+    if (current.ip === undefined && current.ip6 === undefined) return this.#load(snapshot, []);
+    try {
+      return await this.#reconcile(snapshot, current);
+    } catch (error) {
+      // Another version's maps, or something foreign in the way: tables that are ours alone may be made anew.
+      if (error instanceof UserError) throw error;
+      const present = await familiesWithTable(this.#exec);
+      return await this.#load(snapshot, present).catch(() => Promise.reject(error));
+    }
+  }
+
+  /** Changes what belongs to some frontends, without reading anything (undefined: the frontend is gone). */
+  async update(changes: ReadonlyMap<string, Frontend | undefined>): Promise<Outcome> {
+    const delta = changeFrontends(changes, this.#facts, this.#applied);
+    if (delta.text !== "") {
+      const removable = this.#leftOver.filter((place) => !this.#applied.uses.has(place));
+      await this.#transact([removeChains(removable), delta.text]);
+      for (const place of removable) this.#applied.chains.delete(place);
+      this.#leftOver = this.#unusedChains();
+    }
+    const entries = new Map<string, Entry | undefined>();
+    for (const [key, { before, after }] of delta.entries) {
+      if ((after ?? before)?.door.protocol === "udp") entries.set(key, after);
+    }
+    return { how: "update", elements: delta.count, foreignRules: false, udpEntries: entries };
+  }
+
+  /** Whether `tidy` has something to do. */
+  get untidy(): boolean {
+    return this.#leftOver.length > 0 || this.#foreign.length > 0;
+  }
+
+  /**
+   * Takes unused chains away. Kernels before 6.2 cannot do that in the transaction that deletes the last element
+   * going there, so it comes one later.
+   */
+  async tidy(): Promise<void> {
+    const removable = this.#leftOver.filter((place) => !this.#applied.uses.has(place));
+    const all = [...removable, ...this.#foreign];
+    this.#leftOver = [];
+    this.#foreign = [];
+    if (all.length === 0) return;
+    await this.#transact([removeChains(all)]);
+    for (const place of removable) this.#applied.chains.delete(place);
+  }
+
+  #unusedChains(): string[] {
+    return [...this.#applied.chains].filter((place) => !this.#applied.uses.has(place));
+  }
+
+  async #load(snapshot: Snapshot, replaced: readonly ("ip" | "ip6")[]): Promise<Outcome> {
+    const entries = new Map<string, Entry | undefined>();
+    this.#leftOver = [];
+    this.#foreign = [];
+    await this.#transact(
+      concat(
+        replaced.map((ip) => `delete table ${ip} ${TABLE}\n`),
+        loadScript(snapshot, this.#facts, this.#applied, (entry) => noteEntry(entries, entry)),
+      ),
+    );
+    return { how: "load", elements: entries.size, foreignRules: false, udpEntries: entries };
+  }
+
+  async #reconcile(snapshot: Snapshot, current: Tables<CurrentTable>): Promise<Outcome> {
+    const facts = this.#facts;
+    const dialects = dialectsOf(facts);
+    const entries = new Map<string, Entry | undefined>();
+    const desired = wholeState(this.#applied.takeAll(snapshot, facts), this.#applied, (entry) =>
+      noteEntry(entries, entry),
+    );
+    const gone = IPS.filter((ip) => current[ip] && !dialects.some((dialect) => dialect.ip === ip));
+    for (const ip of gone) delete current[ip];
+    const changes = elementChanges(currentElements(current, dialects), desired.elements);
+    const chains = [...desired.shapes.values()].map(({ dialect, name, shape }) =>
+      writeChain(dialect, name, shape, facts),
+    );
+    await this.#transact([
+      ...gone.map((ip) => `delete table ${ip} ${TABLE}\n`),
+      ...dialects.map((dialect) => declareTable(dialect) + writeFixedChains(dialect, facts)),
+      ...chains,
+      changes.text,
+    ]);
+    this.#leftOver = [];
+    this.#foreign = dialects.flatMap((dialect) => this.#foreignChains(dialect, current[dialect.ip]));
+    const foreignRules = this.#foreign.length > 0 || rulesDiffer(current, await readRules(this.#exec));
+    return { how: "reconcile", elements: changes.count, foreignRules, udpEntries: entries };
+  }
+
+  #foreignChains(dialect: Dialect, current: CurrentTable | undefined): string[] {
+    const fixed = new Set(fixedChains(dialect, this.#facts).map(({ name }) => name));
+    const places = [...(current?.chains ?? [])].flatMap((name) =>
+      fixed.has(name) ? [] : `${dialect.ip} ${name}`,
+    );
+    return places.filter((place) => !this.#applied.chains.has(place));
+  }
+
+  async #transact(script: Iterable<string>): Promise<void> {
+    const result = await this.#exec(["nft", "-f", "-"], script);
+    if (result.code !== 0) throw nftError("change the kernel's rules", result);
+  }
+}
+
+/** Takes away all that is Tandem's, in every family; returns the table families that had something. */
+export async function removeTables(exec: Exec): Promise<("ip" | "ip6")[]> {
+  const present = await familiesWithTable(exec);
+  if (present.length === 0) return present;
+  const result = await exec(
+    ["nft", "-f", "-"],
+    present.map((ip) => `delete table ${ip} ${TABLE}\n`),
+  );
+  if (result.code !== 0) throw nftError("remove the kernel's rules", result);
+  return present;
+}
+
+const IPS = ["ip", "ip6"] as const;
+
+/** Elements of the maps that are ours, as {@link elementChanges} compares them. */
+function currentElements(current: Tables<CurrentTable>, dialects: readonly Dialect[]): Elements {
+  const elements = new Map<string, ReadonlyMap<string, string>>();
+  for (const dialect of dialects) {
+    for (const map of declarations(dialect).keys()) {
+      const there = current[dialect.ip]?.elements.get(map);
+      if (there !== undefined) elements.set(`${dialect.ip} ${map}`, there);
+    }
+  }
+  return elements;
+}
+
+/** Whether a chain had other rules before than the ones that were written over it. */
+function rulesDiffer(before: Tables<CurrentTable>, now: Tables<CurrentTable["rules"]>): boolean {
+  return IPS.some((ip) =>
+    [...(now[ip] ?? [])].some(([chain, rules]) => (before[ip]?.rules.get(chain) ?? rules) !== rules),
+  );
+}
+
+/** Entries over UDP are what connection tracking has to be cleaned by; others end by themselves. */
+function noteEntry(entries: Map<string, Entry | undefined>, entry: Entry): void {
+  if (entry.door.protocol === "udp") entries.set(entryKey(entry), entry);
+}
+
+function* concat(first: Iterable<string>, second: Iterable<string>): Generator<string> {
+  yield* first;
+  yield* second;
+}

@@ -1,0 +1,326 @@
+/** Real packets through the rules, in namespaces of this test's own: every case over both families, TCP and UDP. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { Service } from "../../src/objects/types.ts";
+import { type Kernel, startKernel } from "../../src/kernel/index.ts";
+import { createTrafficModel, type TrafficModel } from "../../src/traffic/index.ts";
+import { nodePorts, type PodEndpoint, setWeb, WEB, web } from "./cluster.ts";
+import { ADDRESSES, createNetwork, FACTS, type Place, type TestNetwork } from "./network.ts";
+
+const FAMILIES = ["IPv4", "IPv6"] as const;
+const PROTOCOLS = ["tcp", "udp"] as const;
+type Family = (typeof FAMILIES)[number];
+type Protocol = (typeof PROTOCOLS)[number];
+
+let network: TestNetwork;
+let model: TrafficModel;
+let kernel: Kernel;
+const stop = new AbortController();
+let fail: (error: Error) => void;
+/** Rejects at the first error of the kernel part: rules that nft does not take would be retried for ever. */
+const failed = new Promise<never>((_, reject) => {
+  fail = reject;
+});
+failed.catch(() => {});
+
+before(async () => {
+  network = await createNetwork();
+  model = createTrafficModel();
+  const { exec } = network;
+  kernel = startKernel({ source: model, facts: FACTS, exec, signal: stop.signal, onError: fail });
+  await kernel.started;
+});
+
+after(async () => {
+  stop.abort();
+  await kernel.ended;
+  await network.close();
+});
+
+async function given(service: Service | undefined, pods: readonly PodEndpoint[] = []): Promise<void> {
+  setWeb(model, service, pods);
+  await Promise.race([kernel.settled(), failed]);
+}
+
+async function everyWay(check: (family: Family, protocol: Protocol) => Promise<void>): Promise<void> {
+  for (const family of FAMILIES) for (const protocol of PROTOCOLS) await check(family, protocol);
+}
+
+type Target = Partial<Parameters<TestNetwork["ask"]>[1]> & { host: string; protocol: Protocol };
+
+/** The names that answer, sorted and without repetition, or error codes. */
+async function names(from: Place, target: Target): Promise<string[]> {
+  const answers = await network.ask(from, { port: 80, ...target });
+  return [...new Set(answers.map((answer) => answer.split(" ")[0] as string))].sort();
+}
+
+async function answer(from: Place, target: Target): Promise<string> {
+  const [text = ""] = await network.ask(from, { port: 80, ...target });
+  return text;
+}
+
+const A: PodEndpoint = { pod: "a" };
+const B: PodEndpoint = { pod: "b" };
+const REMOTE_B: PodEndpoint = { pod: "b", node: "node-2" };
+
+test("connections to a cluster IP are spread over the endpoints, and pods see the client's address", async () => {
+  await given(web(), [A, B]);
+  await everyWay(async (family, protocol) => {
+    const answers = await network.ask("client", { host: WEB[family], port: 80, protocol, count: 60 });
+    const client = ADDRESSES.client[family];
+    const byA = answers.filter((text) => text === `a ${client}`).length;
+    const byB = answers.filter((text) => text === `b ${client}`).length;
+    assert.equal(byA + byB, 60, `${family} ${protocol}: ${[...new Set(answers)]}`);
+    // Chance leaves this band once in a million runs.
+    assert.ok(byA > 10 && byB > 10, `${family} ${protocol}: ${byA} and ${byB}`);
+  });
+});
+
+test("a pod reaches itself through its Service", async () => {
+  await given(web(), [A]);
+  await everyWay(async (family, protocol) => {
+    assert.match(await answer("a", { host: WEB[family], protocol }), /^a /, `${family} ${protocol}`);
+  });
+});
+
+test("the node and machines outside reach a cluster IP, and answers come back through the node", async () => {
+  await given(web(), [A]);
+  await everyWay(async (family, protocol) => {
+    assert.match(await answer("node", { host: WEB[family], protocol }), /^a /);
+    const seen = await answer("outside", { host: WEB[family], protocol });
+    assert.equal(seen, `a ${family === "IPv4" ? "10.244.0.1" : "fd00:10:244::1"}`);
+  });
+});
+
+test("without endpoints, and on a port that a live cluster IP does not have, clients are refused", async () => {
+  await given(web(), []);
+  for (const from of ["client", "node", "outside"] as const) {
+    await everyWay(async (family, protocol) => {
+      assert.equal(await answer(from, { host: WEB[family], protocol }), "ECONNREFUSED", `${from} ${family}`);
+    });
+  }
+  await given(web(), [A]);
+  await everyWay(async (family, protocol) => {
+    assert.equal(await answer("client", { host: WEB[family], port: 81, protocol }), "ECONNREFUSED");
+  });
+});
+
+test("an address that no Service has is silent", async () => {
+  await given(web(), [A]);
+  for (const host of ["10.96.0.9", "fd00:10:96::9"]) {
+    assert.equal(await answer("client", { host, protocol: "tcp", timeoutMs: 200 }), "TIMEOUT");
+  }
+});
+
+test("a node port answers from outside, from pods and from the node, and never on loopback", async () => {
+  await given(web({ type: "NodePort", ports: nodePorts(30080) }), [A, B]);
+  await everyWay(async (family, protocol) => {
+    const host = ADDRESSES.node[family];
+    for (const from of ["outside", "client", "node"] as const) {
+      const seen = await names(from, { host, port: 30080, protocol, count: 30 });
+      assert.deepEqual(seen, ["a", "b"], `${from} ${family} ${protocol}`);
+    }
+    const loopback = family === "IPv4" ? "127.0.0.1" : "::1";
+    assert.equal(await answer("node", { host: loopback, port: 30080, protocol }), "ECONNREFUSED");
+  });
+});
+
+test("a node port without endpoints refuses", async () => {
+  await given(web({ type: "NodePort", ports: nodePorts(30080) }), []);
+  await everyWay(async (family, protocol) => {
+    const host = ADDRESSES.node[family];
+    assert.equal(await answer("outside", { host, port: 30080, protocol }), "ECONNREFUSED");
+  });
+});
+
+test("changed endpoints count for the next connection, also of a UDP flow that goes on", async () => {
+  await given(web(), [A]);
+  await everyWay(async (family, protocol) => {
+    assert.deepEqual(await names("client", { host: WEB[family], protocol, fromPort: 40001 }), ["a"]);
+  });
+  await given(web(), [B]);
+  await everyWay(async (family, protocol) => {
+    const port = protocol === "udp" ? { fromPort: 40001 } : {};
+    assert.deepEqual(
+      await names("client", { host: WEB[family], protocol, ...port }),
+      ["b"],
+      `${family} ${protocol}`,
+    );
+  });
+  await given(web(), []);
+  await everyWay(async (family, protocol) => {
+    const port = protocol === "udp" ? { fromPort: 40001 } : {};
+    assert.deepEqual(await names("client", { host: WEB[family], protocol, ...port }), ["ECONNREFUSED"]);
+  });
+});
+
+test("a removed Service leaves nothing behind", async () => {
+  await given(web({ type: "NodePort", ports: nodePorts(30080) }), [A]);
+  await given(undefined);
+  await everyWay(async (family, protocol) => {
+    assert.equal(await answer("client", { host: WEB[family], protocol, timeoutMs: 200 }), "TIMEOUT");
+    const host = ADDRESSES.node[family];
+    assert.equal(await answer("outside", { host, port: 30080, protocol }), "ECONNREFUSED");
+  });
+});
+
+test("endpoints that are not ready get nothing; terminating ones serve while there is no other", async () => {
+  const terminating = { ready: false, serving: true, terminating: true };
+  await given(web(), [A, { ...B, conditions: { ready: false, serving: false, terminating: false } }]);
+  await everyWay(async (family, protocol) => {
+    assert.deepEqual(await names("client", { host: WEB[family], protocol, count: 20 }), ["a"]);
+  });
+  await given(web(), [{ ...A, conditions: terminating }, B]);
+  await everyWay(async (family, protocol) => {
+    assert.deepEqual(await names("client", { host: WEB[family], protocol, count: 20 }), ["b"]);
+  });
+  await given(web(), [{ ...A, conditions: terminating }]);
+  await everyWay(async (family, protocol) => {
+    assert.deepEqual(await names("client", { host: WEB[family], protocol }), ["a"]);
+  });
+});
+
+const OUTSIDE_IPS = { IPv4: "192.0.2.10", IPv6: "2001:db8::10" } as const;
+
+test("external IPs and balancer addresses of mode VIP lead to the endpoints", async () => {
+  const balanced = web({ type: "LoadBalancer", externalIPs: Object.values(OUTSIDE_IPS) });
+  balanced.status = { loadBalancer: { ingress: [{ ip: "192.0.2.20" }, { ip: "2001:db8::20" }] } };
+  await given(balanced, [A, B]);
+  for (const last of ["10", "20"]) {
+    await everyWay(async (family, protocol) => {
+      const host = OUTSIDE_IPS[family].replace(/10$/, last);
+      for (const from of ["outside", "client"] as const) {
+        assert.deepEqual(await names(from, { host, protocol, count: 30 }), ["a", "b"], `${from} ${host}`);
+      }
+    });
+  }
+});
+
+test("externalTrafficPolicy Local keeps outside traffic on the node, with its source", async () => {
+  const local = {
+    type: "NodePort" as const,
+    ports: nodePorts(30080),
+    externalTrafficPolicy: "Local" as const,
+  };
+  await given(web(local), [A, REMOTE_B]);
+  await everyWay(async (family, protocol) => {
+    const target = { host: ADDRESSES.node[family], port: 30080, protocol };
+    const answers = await network.ask("outside", { ...target, count: 20 });
+    assert.deepEqual([...new Set(answers)], [`a ${ADDRESSES.outside[family]}`], `${family} ${protocol}`);
+    // Pods and the node itself may use every endpoint.
+    assert.deepEqual(await names("client", { ...target, count: 30 }), ["a", "b"]);
+    assert.deepEqual(await names("node", { ...target, count: 30 }), ["a", "b"]);
+  });
+  await given(web(local), [REMOTE_B]);
+  await everyWay(async (family, protocol) => {
+    const target = { host: ADDRESSES.node[family], port: 30080, protocol, timeoutMs: 200 };
+    assert.equal(await answer("outside", target), "TIMEOUT");
+    assert.match(await answer("client", { ...target, timeoutMs: 1000 }), /^b /);
+  });
+  await given(web(local), []);
+  await everyWay(async (family, protocol) => {
+    const target = { host: ADDRESSES.node[family], port: 30080, protocol };
+    assert.equal(await answer("outside", target), "ECONNREFUSED");
+  });
+});
+
+test("internalTrafficPolicy Local uses endpoints on this node only, and drops where there are none", async () => {
+  await given(web({ internalTrafficPolicy: "Local" }), [A, REMOTE_B]);
+  await everyWay(async (family, protocol) => {
+    assert.deepEqual(await names("client", { host: WEB[family], protocol, count: 20 }), ["a"]);
+  });
+  await given(web({ internalTrafficPolicy: "Local" }), [REMOTE_B]);
+  await everyWay(async (family, protocol) => {
+    assert.equal(await answer("client", { host: WEB[family], protocol, timeoutMs: 200 }), "TIMEOUT");
+  });
+});
+
+test("source ranges admit to balancer addresses, each family by its own", async () => {
+  const guarded = (ranges: string[]) => {
+    const service = web({ type: "LoadBalancer", loadBalancerSourceRanges: ranges });
+    service.status = { loadBalancer: { ingress: [{ ip: "192.0.2.20" }, { ip: "2001:db8::20" }] } };
+    return service;
+  };
+  const reach = async (family: Family, protocol: Protocol) => {
+    const host = family === "IPv4" ? "192.0.2.20" : "2001:db8::20";
+    return (await names("outside", { host, protocol, timeoutMs: 200 }))[0];
+  };
+  await given(guarded(["172.18.0.0/16", "172.18.0.0/24", "203.0.113.1/32", "2001:db8:ffff::/48"]), [A]);
+  await everyWay(async (family, protocol) => {
+    assert.equal(await reach(family, protocol), family === "IPv4" ? "a" : "TIMEOUT", `${family} ${protocol}`);
+  });
+  await given(guarded(["203.0.113.0/24"]), [A]);
+  await everyWay(async (family, protocol) => {
+    assert.equal(await reach(family, protocol), family === "IPv4" ? "TIMEOUT" : "a", `${family} ${protocol}`);
+  });
+});
+
+test("with ClientIP affinity a client stays with its endpoint, until that one goes", async () => {
+  const sticky = web({ sessionAffinity: "ClientIP", type: "NodePort", ports: nodePorts(30080) });
+  await given(sticky, [A, B]);
+  await everyWay(async (family, protocol) => {
+    for (const target of [
+      { host: WEB[family], port: 80 },
+      { host: ADDRESSES.node[family], port: 30080 },
+    ]) {
+      const seen = await names("client", { ...target, protocol, count: 1 });
+      for (let round = 0; round < 10; round++) {
+        assert.deepEqual(
+          await names("client", { ...target, protocol, count: 2 }),
+          seen,
+          `${family} ${protocol}`,
+        );
+      }
+    }
+  });
+  const [stuck] = await names("client", { host: WEB.IPv4, protocol: "tcp" });
+  const [left, name] = stuck === "a" ? [B, "b"] : [A, "a"];
+  await given(sticky, [left]);
+  assert.deepEqual(await names("client", { host: WEB.IPv4, protocol: "tcp", count: 5 }), [name]);
+  // It stays there when the other one comes back: the old memory is gone.
+  await given(sticky, [A, B]);
+  for (let round = 0; round < 10; round++) {
+    assert.deepEqual(await names("client", { host: WEB.IPv4, protocol: "tcp", count: 2 }), [name]);
+  }
+});
+
+test("endpoints meant for this node, or for its zone, are preferred", async () => {
+  kernel.setFacts({ ...FACTS, zone: "east" });
+  setWeb(model, web(), [A, REMOTE_B]);
+  const hint = (hints: (name: string) => object) => {
+    for (const family of FAMILIES) {
+      const endpoints = (["a", "b"] as const).map((pod) => ({
+        addresses: [ADDRESSES[pod][family]],
+        nodeName: pod === "a" ? "node-1" : "node-2",
+        conditions: { ready: true },
+        hints: hints(pod),
+      }));
+      model.onSlice({
+        type: "updated",
+        object: {
+          apiVersion: "discovery.k8s.io/v1",
+          kind: "EndpointSlice",
+          metadata: {
+            name: `web-${family}`,
+            namespace: "default",
+            labels: { "kubernetes.io/service-name": "web" },
+          },
+          addressType: family,
+          endpoints,
+          ports: [{ name: "http", protocol: "TCP", port: 8080 }],
+        },
+      });
+    }
+  };
+  hint((pod) => ({ forZones: [{ name: pod === "a" ? "west" : "east" }] }));
+  await Promise.race([kernel.settled(), failed]);
+  for (const family of FAMILIES) {
+    assert.deepEqual(await names("client", { host: WEB[family], protocol: "tcp", count: 20 }), ["b"]);
+  }
+  hint((pod) => ({ forNodes: [{ name: pod === "a" ? "node-1" : "node-2" }], forZones: [{ name: "east" }] }));
+  await Promise.race([kernel.settled(), failed]);
+  for (const family of FAMILIES) {
+    assert.deepEqual(await names("client", { host: WEB[family], protocol: "tcp", count: 20 }), ["a"]);
+  }
+  kernel.setFacts(FACTS);
+});
