@@ -1,6 +1,7 @@
 import { isMap, isSeq, LineCounter, type Node, parseDocument } from "yaml";
-import { jsonSyntaxError, parseKubernetesYaml } from "../schema/body.ts";
+import { parseKubernetesYaml } from "../schema/body.ts";
 import type { FieldValidation } from "../schema/decode.ts";
+import { hasDuplicateKeys } from "../schema/go-json.ts";
 import { badRequest } from "../status.ts";
 
 /** A configuration as read, and warnings for the client. */
@@ -11,36 +12,56 @@ export interface ConfigurationText {
 
 /**
  * Reads the body of an apply request: YAML, of which JSON is a part. Keys that stand twice are an error or a warning,
- * by `mode`; they are told only once the configuration was applied without an error.
+ * by `mode`.
  * @throws ApiError 400
  */
 export function readConfiguration(text: string, mode: FieldValidation): ConfigurationText {
-  const configuration = parse(text);
+  const { value, isJson } = parse(text);
+  const configuration = value ?? {};
   if (typeof configuration !== "object" || Array.isArray(configuration)) {
-    const found = Array.isArray(configuration) ? "array" : goKind(configuration);
     throw undecodable(
-      `error unmarshaling JSON: while decoding JSON: json: cannot unmarshal ${found} into Go value of type map[string]interface {}`,
+      "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal " +
+        `${goKind(configuration)} into Go value of type map[string]interface {}`,
     );
   }
-  const twice = mode === "Ignore" ? [] : keysThatStandTwice(text);
-  if (twice.length === 0) return { configuration: configuration ?? {}, warnings: [] };
-  const why = `error converting YAML to JSON: yaml: unmarshal errors:\n${twice.map((line) => `  ${line}`).join("\n")}`;
+  if (isDeeperThan(configuration, MAX_DEPTH)) throw undecodable("exceeded max depth");
+  if (mode === "Ignore" || (isJson && !hasDuplicateKeys(text, configuration))) {
+    return { configuration, warnings: [] };
+  }
+  const twice = keysThatStandTwice(text);
+  if (twice.length === 0) return { configuration, warnings: [] };
+  const lines = twice.map((line) => `  ${line}`).join("\n");
+  const why = `error converting YAML to JSON: yaml: unmarshal errors:\n${lines}`;
   if (mode === "Strict") throw badRequest(`error strict decoding patch: ${why}`);
   return { configuration, warnings: [why] };
 }
 
-function parse(text: string): unknown {
+/** No object is nested as deep as this. */
+const MAX_DEPTH = 500;
+
+function isDeeperThan(root: unknown, limit: number): boolean {
+  let level: unknown[] = [root];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > limit) return true;
+    level = level.flatMap((value) =>
+      typeof value === "object" && value !== null ? Object.values(value) : [],
+    );
+  }
+  return false;
+}
+
+function parse(text: string): { readonly value: unknown; readonly isJson: boolean } {
   if (/^\s*\{/.test(text)) {
     try {
-      return JSON.parse(text);
+      return { value: JSON.parse(text) as unknown, isJson: true };
     } catch {
       // YAML has flow maps that look like JSON
     }
   }
   try {
-    return parseKubernetesYaml(text);
+    return { value: parseKubernetesYaml(text), isJson: false };
   } catch (error) {
-    const line = error instanceof Error ? (error.message.split("\n")[0] ?? "") : jsonSyntaxError(text);
+    const line = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
     throw undecodable(`error converting YAML to JSON: yaml: ${line}`);
   }
 }
@@ -50,6 +71,7 @@ function undecodable(why: string): Error {
 }
 
 function goKind(value: unknown): string {
+  if (Array.isArray(value)) return "array";
   return typeof value === "boolean" ? "bool" : typeof value;
 }
 

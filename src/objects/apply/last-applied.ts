@@ -28,7 +28,7 @@ export function allowedByLastApplied(kind: ManagedKind, live: object): FieldSet 
   if (applied === undefined || applied["apiVersion"] !== kind.apiVersion || applied["kind"] !== kind.kind) {
     return undefined;
   }
-  if (validate(applied, kind.type).length > 0) return undefined;
+  if (validate(applied, kind.type).length > 0 || validate(live, kind.type).length > 0) return undefined;
   try {
     const { modified, added, removed } = compare(applied, live, kind.type);
     const set = toFieldSet(applied, kind.type);
@@ -69,16 +69,10 @@ function recordOf(configuration: object): string {
   const own = metadata?.annotations ?? {};
   const { [ANNOTATION]: _, ...annotations } = own;
   const bare = Object.hasOwn(own, ANNOTATION)
-    ? { ...configuration, metadata: withAnnotations(metadata as object, annotations) }
+    ? { ...configuration, metadata: { ...metadata, annotations } }
     : configuration;
   const text = JSON.stringify(bare, (_key, value: unknown) => (isObject(value) ? sortedKeys(value) : value));
   return `${text.replace(/[<>&\u2028\u2029]/g, escapeUnit)}\n`;
-}
-
-function withAnnotations(metadata: object, annotations: Record<string, string>): object {
-  if (Object.keys(annotations).length > 0) return { ...metadata, annotations };
-  const { annotations: _, ...rest } = metadata as AnyObject["metadata"];
-  return rest;
 }
 
 function sortedKeys(value: JsonObject): JsonObject {

@@ -49,6 +49,22 @@ function setElement(item: unknown): PathElement {
   return valueElement(item);
 }
 
+/** Stands for an item that cannot be told from the others; never stored. */
+const UNKNOWN_ITEM: PathElement = "?:";
+
+/**
+ * As {@link itemElement}, but for objects that were checked before: an item can have lost its keys since, because
+ * nobody applies them any more.
+ */
+export function checkedItemElement(list: ListType, item: unknown): PathElement {
+  try {
+    return itemElement(list, item);
+  } catch (error) {
+    if (error instanceof ItemError) return UNKNOWN_ITEM;
+    throw error;
+  }
+}
+
 /**
  * The steps to all items of a list, in the order of the list.
  * @throws ItemError

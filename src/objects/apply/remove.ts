@@ -1,14 +1,13 @@
 import { isObject, type JsonObject } from "../patch/json-value.ts";
 import { setKey } from "../schema/go-json.ts";
 import { childrenOf, type FieldSet, hasChildren, isMember } from "./field-set.ts";
-import { itemElement } from "./list-items.ts";
+import { checkedItemElement } from "./list-items.ts";
 import { fieldType, type ListType, type MapType, type MergeType, shapeOf } from "./merge-type.ts";
 import { fieldElement } from "./path-element.ts";
 
 /**
  * The value without the fields and items of a set, or with nothing but them. A map or list of which nothing is left
  * becomes null (structured-merge-diff typed/remove.go).
- * @throws ItemError when a list has items that cannot be told apart
  */
 export function removeItems(value: unknown, set: FieldSet, type: MergeType, extract = false): unknown {
   const shape = shapeOf(type, value);
@@ -50,7 +49,7 @@ function fromList(value: unknown, set: FieldSet, type: ListType, extract: boolea
   if (value.length === 0 || type.atomic) return extract ? value : null;
   const result: unknown[] = [];
   for (const item of value) {
-    const node = set[itemElement(type, item)];
+    const node = set[checkedItemElement(type, item)];
     const inside = hasChildren(node) ? childrenOf(node) : undefined;
     const isMatch = isMember(node);
     if (extract ? !isMatch && inside === undefined : isMatch) continue;

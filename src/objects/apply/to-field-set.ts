@@ -1,13 +1,12 @@
 import { isObject } from "../patch/json-value.ts";
 import { EMPTY, type FieldSet, type MutableFieldSet } from "./field-set.ts";
-import { itemElements } from "./list-items.ts";
+import { checkedItemElement } from "./list-items.ts";
 import { fieldType, type ListType, type MapType, type MergeType, shapeOf } from "./merge-type.ts";
 import { fieldElement } from "./path-element.ts";
 
 /**
  * The paths that whoever sends this value owns: its leaves, the items of its lists, the keys of its maps
  * (structured-merge-diff typed/tofieldset.go).
- * @throws ItemError when a list has items that cannot be told apart
  */
 export function toFieldSet(value: unknown, type: MergeType): FieldSet {
   return below(value, type) ?? EMPTY;
@@ -56,7 +55,7 @@ function isEmptyObject(value: unknown): boolean {
 
 function belowList(value: unknown, type: ListType): FieldSet {
   if (!Array.isArray(value)) return EMPTY;
-  const elements = itemElements(type, value);
+  const elements = value.map((item) => checkedItemElement(type, item));
   const repeated = repeatedOf(elements);
   const result: MutableFieldSet = {};
   for (let i = 0; i < value.length; i++) {
