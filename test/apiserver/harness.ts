@@ -177,11 +177,15 @@ export async function startTestServer(
   return { client, undo };
 }
 
-/** A server for all tests of a file; read `client` inside of tests only. */
-export function useServer(options: Partial<ApiServerOptions> = {}): { readonly client: TestClient } {
+/** A server for all tests of a file, prepared before the first one; read `client` inside of tests only. */
+export function useServer(
+  options: Partial<ApiServerOptions> = {},
+  prepare: (client: TestClient) => Promise<void> = async () => {},
+): { readonly client: TestClient } {
   const held: { client?: TestClient; undo?: () => Promise<void> } = {};
   before(async () => {
     Object.assign(held, await startTestServer(options));
+    await prepare(held.client!);
   });
   after(() => held.undo?.());
   return held as { readonly client: TestClient };

@@ -1,15 +1,5 @@
 import type { Kind } from "../../objects/kinds.ts";
 
-export type ResourceVerb =
-  | "create"
-  | "delete"
-  | "deletecollection"
-  | "get"
-  | "list"
-  | "patch"
-  | "update"
-  | "watch";
-
 const ALL: readonly string[] = [
   "create",
   "delete",
@@ -22,8 +12,8 @@ const ALL: readonly string[] = [
 ];
 
 /** What can be done with objects of a kind. */
-export function verbsOf(kind: Kind): readonly ResourceVerb[] {
-  if (kind.verbs !== undefined) return kind.verbs as readonly ResourceVerb[];
+export function verbsOf(kind: Kind): readonly string[] {
+  if (kind.verbs !== undefined) return kind.verbs;
   return kind.kind === "Namespace" && kind.group === ""
     ? ALL.filter((verb) => verb !== "deletecollection")
     : ALL;
@@ -34,11 +24,11 @@ interface SubresourceFacts {
   readonly kind?: string;
   readonly group?: string;
   readonly version?: string;
-  readonly verbs: readonly ResourceVerb[];
+  readonly verbs: readonly string[];
 }
 
-const CHANGED: readonly ResourceVerb[] = ["get", "patch", "update"];
-const CONNECTED: readonly ResourceVerb[] = ["create", "get"];
+const CHANGED: readonly string[] = ["get", "patch", "update"];
+const CONNECTED: readonly string[] = ["create", "get"];
 
 /** The subresources that are served, by name. */
 export const SUBRESOURCES: Readonly<Record<string, SubresourceFacts>> = {

@@ -38,21 +38,19 @@ export function headerOf(call: Call, name: string): string {
   return Array.isArray(value) ? value.join(", ") : (value ?? "");
 }
 
-/** Reads the body. @throws ApiError 413 when it is too long, 400 when it breaks off or is not UTF-8 */
-export async function readBody(call: Call): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of call.request as AsyncIterable<Buffer>) {
+/** Reads the body. @throws ApiError 413 when it is too long, 400 when it breaks off */
+export function readBody({ request }: Pick<Call, "request">): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    request.on("data", (chunk: Buffer) => {
       size += chunk.length;
-      if (size > MAX_BODY_BYTES) throw bodyTooLarge();
-      chunks.push(chunk);
-    }
-  } catch (error) {
-    if (error instanceof ApiError) throw error;
-    throw badRequest(`the body of the request broke off: ${(error as Error).message}`);
-  }
-  return chunks.length === 1 ? chunks[0]!.toString("utf8") : Buffer.concat(chunks).toString("utf8");
+      if (size <= MAX_BODY_BYTES) chunks.push(chunk);
+      else reject(bodyTooLarge());
+    });
+    request.once("end", () => resolve(Buffer.concat(chunks).toString("utf8")));
+    request.once("close", () => reject(badRequest("the body of the request broke off")));
+  });
 }
 
 function bodyTooLarge(): ApiError {
