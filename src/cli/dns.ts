@@ -57,7 +57,8 @@ async function serve(flags: DnsFlags): Promise<void> {
   const listen = parseListen(flags);
   const domain = parseDomain(flags.clusterDomain);
   const resolvers = dropSelf(await resolversOf(flags.upstream), listen, localAddresses());
-  const signal = untilStopped();
+  const end = new AbortController();
+  const signal = AbortSignal.any([untilStopped(), end.signal]);
   const client = new KubeClient(await loadKubeconfig(flags.kubeconfig));
   try {
     const model = await connectTrafficModel(client, signal, {
@@ -74,6 +75,7 @@ async function serve(flags: DnsFlags): Promise<void> {
   } catch (error) {
     if (!signal.aborted) throw error;
   } finally {
+    end.abort();
     client.close();
   }
 }
