@@ -1,5 +1,6 @@
 /** The façade of the objects room; README.md says how its functions go together. */
 export { admitCreate, deprecationOf } from "./admission.ts";
+export * from "./apply/index.ts";
 export { type FieldError, causeOf } from "./field-errors.ts";
 export { apiVersionOf, type Kind, KINDS, objectKey, resourcePath } from "./kinds.ts";
 export { generateName, randomSuffix } from "./metadata/names.ts";

@@ -5,7 +5,7 @@
 
 /** Optional scalars that keep an explicit zero value (`replicas: 0`); all other optional ones drop it. */
 const KEPT_ZEROS = `
-meta.ObjectMeta deletionGracePeriodSeconds
+meta.ObjectMeta deletionGracePeriodSeconds managedFields
 meta.OwnerReference blockOwnerDeletion controller
 core.NodeFeatures supplementalGroupsPolicy
 core.NodeSwapStatus capacity
