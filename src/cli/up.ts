@@ -81,6 +81,7 @@ async function populate(
   const client = new KubeClient(await loadKubeconfig(cluster.kubeconfig));
   try {
     const probes = createProbePods(client, families);
+    probes.catch(() => {}); // awaited below, unless the manifests fail first
     await steps.run(`Applying ${objects.length} objects`, () => applyManifests(client, objects));
     await probes;
     await steps.run("Waiting for pods", (onWaiting) =>

@@ -56,7 +56,7 @@ for (const user of users()) {
 
     test("exec hands through input, exit code and standard error", () => {
       const result = home.run(
-        ["lab", "exec", "-n", "ipv4", "deploy/sleep", "--", "sh", "-c", "cat; echo oops >&2; exit 7"],
+        ["lab", "exec", "-i", "-n", "ipv4", "deploy/sleep", "--", "sh", "-c", "cat; echo oops >&2; exit 7"],
         "in\n",
       );
       assert.deepEqual([result.stdout, result.stderr, result.status], ["in\n", "oops\n", 7]);
