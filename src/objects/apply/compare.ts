@@ -4,7 +4,7 @@ import { itemElements } from "./list-items.ts";
 import { fieldType, type ListType, type MapType, type MergeType, type Shape, shapeOf } from "./merge-type.ts";
 import { fieldElement, type PathElement } from "./path-element.ts";
 
-/** How one object differs from another; no path is in more than one of the sets. */
+/** How one object differs from another. Items that come to stand twice are removed as the one and added as both. */
 export interface Comparison {
   readonly added: FieldSet;
   readonly modified: FieldSet;
