@@ -1,6 +1,7 @@
 import {
   createsOnUpdate,
   fillSystemMetadata,
+  keepTimesIfUnchanged,
   sameObject,
   takesUnconditionalUpdates,
 } from "../../objects/index.ts";
@@ -10,6 +11,7 @@ import type { AnyObject } from "../../objects/types.ts";
 import type { Entry, Transaction } from "../../store/contract.ts";
 import type { ApiContext } from "../context.ts";
 import { decodeObject, encodeObject, encodeUnstored } from "./encoding.ts";
+import { recordOwner } from "./fields.ts";
 import { keyOf } from "./keys.ts";
 import { requireLiveNamespace } from "./namespaces.ts";
 import { strategyOf, type WriteScope } from "./strategy.ts";
@@ -29,6 +31,8 @@ export interface Place {
   readonly namespace: string | undefined;
   readonly name: string;
   readonly dryRun: boolean;
+  /** Who writes; nobody is recorded when left out. */
+  readonly manager?: string;
 }
 
 /**
@@ -47,12 +51,13 @@ export function createObject(
 export function createIn(
   context: ApiContext,
   tx: Transaction<string>,
-  { kind, namespace, dryRun }: Omit<Place, "name">,
+  { kind, namespace, dryRun, manager }: Omit<Place, "name">,
   object: AnyObject,
 ): Written {
   const subject = { group: kind.group, kind: kind.plural };
   fillSystemMetadata(object, { now: context.now() });
   if (kind.namespaced) requireLiveNamespace(tx, kind, namespace ?? "", object.metadata.name ?? "");
+  if (manager !== undefined) recordOwner(kind, undefined, object, { manager, now: context.now() });
   const key = keyOf(kind, namespace, object.metadata.name);
   const scope: WriteScope = { context, tx, kind, dryRun };
   // as in the real registry, allocation comes first: a taken address is told before a taken name; throwing undoes it
@@ -65,26 +70,42 @@ export function createIn(
 }
 
 /** Makes the next state of an object from the stored one (a copy of its own); undefined when it does not exist. */
-export type Produce = (stored: AnyObject | undefined) => { object: AnyObject; warnings: readonly string[] };
+export type Produce = (stored: AnyObject | undefined) => Produced;
+
+/** The next state of an object. */
+export interface Produced {
+  readonly object: AnyObject;
+  readonly warnings: readonly string[];
+  /** Its managedFields are right already. */
+  readonly ownersKnown?: boolean;
+}
+
+/** How an update is to be done. */
+export interface UpdatePlace extends Place {
+  readonly subresource?: string;
+  /** Whether a missing object is created: if its kind's PUT does, or in any case. */
+  readonly creates?: "as its kind says" | "always";
+}
 
 /**
  * Updates an object, or one of its subresources. Durable when it resolves.
  * @throws ApiError 404, 409 when its resourceVersion or uid is another, 422
  */
-export function updateObject(
-  context: ApiContext,
-  place: Place & { readonly subresource?: string; readonly mayCreate?: boolean },
-  produce: Produce,
-): Promise<Written> {
+export function updateObject(context: ApiContext, place: UpdatePlace, produce: Produce): Promise<Written> {
   return context.store.transact((tx) => {
     const { kind, namespace, name } = place;
     const entry = tx.get(keyOf(kind, namespace, name));
     if (entry === undefined) return createMissing(context, tx, place, produce);
     const stored = decodeObject(entry.value);
-    const { object: next, warnings } = produce(decodeObject(entry.value));
+    const { object: next, warnings, ownersKnown } = produce(decodeObject(entry.value));
     requireCurrent(kind, next, stored);
+    if (place.manager !== undefined && ownersKnown !== true) {
+      const { manager, subresource } = place;
+      recordOwner(kind, stored, next, { manager, subresource, now: context.now() });
+    }
     const scope: WriteScope = { context, tx, kind, dryRun: place.dryRun };
     const more = strategyOf(kind).update(scope, next, stored, place.subresource);
+    keepTimesIfUnchanged(next, stored);
     return { ...store(scope, entry, next, stored), warnings: [...warnings, ...more] };
   });
 }
@@ -92,16 +113,18 @@ export function updateObject(
 function createMissing(
   context: ApiContext,
   tx: Transaction<string>,
-  place: Place & { readonly subresource?: string; readonly mayCreate?: boolean },
+  place: UpdatePlace,
   produce: Produce,
 ): Written {
   const { kind, name } = place;
   const missing = notFound({ group: kind.group, kind: kind.plural }, name);
-  if (place.mayCreate !== true || place.subresource !== undefined || !createsOnUpdate(kind)) throw missing;
-  const { object, warnings } = produce(undefined);
+  const creates = place.creates === "always" || (place.creates !== undefined && createsOnUpdate(kind));
+  if (!creates || place.subresource !== undefined) throw missing;
+  const { object, warnings, ownersKnown } = produce(undefined);
   const version = object.metadata.resourceVersion ?? "";
   if (version !== "" && version !== "0") throw missing;
-  const written = createIn(context, tx, place, object);
+  const { manager: _manager, ...unrecorded } = place;
+  const written = createIn(context, tx, ownersKnown === true ? unrecorded : place, object);
   return { ...written, warnings: [...warnings, ...written.warnings] };
 }
 

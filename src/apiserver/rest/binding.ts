@@ -11,7 +11,7 @@ import type { Target } from "./target.ts";
 
 /** POST pods/<name>/binding: a scheduler gives the pod its node. */
 export async function bind(call: Call, { kind, namespace, name, context }: Target): Promise<Answer> {
-  const { dryRun } = writeQuery(call, "CreateOptions");
+  const { dryRun } = writeQuery(call, "create");
   const node = nodeOf((await readObjectBody(call)).text);
   const key = keyOf(kind, namespace, name!);
   await context.store.transact((tx) => {

@@ -1,13 +1,17 @@
 import { ApiError } from "../../objects/status.ts";
 
-const PATCH_TYPES: Readonly<Record<string, "json" | "merge" | "strategic">> = {
+/** A patch of one of three forms, or a configuration that the server applies. */
+export type PatchType = "json" | "merge" | "strategic" | "apply";
+
+const PATCH_TYPES: Readonly<Record<string, PatchType>> = {
   "application/json-patch+json": "json",
   "application/merge-patch+json": "merge",
   "application/strategic-merge-patch+json": "strategic",
+  "application/apply-patch+yaml": "apply",
 };
 
 /** The form of patch that a media type stands for; undefined when it is none. */
-export function patchTypeOf(type: string): "json" | "merge" | "strategic" | undefined {
+export function patchTypeOf(type: string): PatchType | undefined {
   return PATCH_TYPES[type];
 }
 

@@ -3,7 +3,13 @@ import {
   applyJsonPatch,
   applyMergePatch,
   formatLabelSelector,
+  formatTime,
   type JsonPatchOperation,
+  managedScale,
+  parentManagedFields,
+  readConfiguration,
+  scaleManagedFields,
+  serverSideApply,
 } from "../../objects/index.ts";
 import { KINDS, type Kind } from "../../objects/kinds.ts";
 import { ApiError, badRequest, invalidObject, notFound } from "../../objects/status.ts";
@@ -11,6 +17,7 @@ import type { AnyObject, LabelSelector } from "../../objects/types.ts";
 import { type Answer, type Call, readBody } from "../http/call.ts";
 import { methodNotAllowed } from "../http/replies.ts";
 import { decodeObject } from "../registry/encoding.ts";
+import { setManagedFields } from "../registry/fields.ts";
 import { keyOf } from "../registry/keys.ts";
 import { updateObject } from "../registry/write.ts";
 import { mediaType, readObjectBody } from "./body.ts";
@@ -32,7 +39,7 @@ const SCALE: Kind = {
 export async function serveScale(call: Call, target: Target, verb: string): Promise<Answer> {
   if (verb === "get") return objectReply(call, SCALE, JSON.stringify(scaleOf(read(target))));
   if (verb === "update") {
-    const query = writeQuery(call, "UpdateOptions");
+    const query = writeQuery(call, "update");
     const body = await readObjectBody(call);
     const wanted = parse(body.text);
     return write(call, target, query, () => wanted);
@@ -40,8 +47,9 @@ export async function serveScale(call: Call, target: Target, verb: string): Prom
   if (verb !== "patch") throw methodNotAllowed();
   const type = patchTypeOf(mediaType(call));
   if (type === undefined) throw unknownPatch();
-  const query = writeQuery(call, "PatchOptions");
+  const query = writeQuery(call, type === "apply" ? "apply" : "patch");
   const text = await readBody(call);
+  if (type === "apply") return applyScale(call, target, query, text);
   return write(call, target, query, (present) => patched(present, type, text));
 }
 
@@ -75,18 +83,43 @@ function parse(text: string): AnyObject {
   return value as AnyObject;
 }
 
+/** Applies a configuration of a Scale; its managers become those of the workload's replicas. */
+function applyScale(call: Call, target: Target, query: WriteQuery, text: string): Promise<Answer> {
+  const { configuration } = readConfiguration(text, query.fieldValidation);
+  const { manager, force } = query;
+  const change = (live: AnyObject): AnyObject => {
+    const now = formatTime(target.context.now());
+    return serverSideApply(managedScale(), { live, configuration, manager, force, subresource: "scale", now })
+      .object;
+  };
+  return write(call, target, query, change, true);
+}
+
 async function write(
   call: Call,
   { kind, namespace, name, context }: Target,
-  { dryRun }: WriteQuery,
+  { dryRun, manager }: WriteQuery,
   change: (present: AnyObject) => AnyObject,
+  ownersKnown = false,
 ): Promise<Answer> {
   const written = await updateObject(context, { kind, namespace, name: name!, dryRun }, (stored) => {
-    const wanted = change(scaleOf(stored!));
+    const present = ownedScaleOf(stored!);
+    const wanted = change(structuredClone(present));
+    wanted.metadata ??= present.metadata;
     const object = stored!;
     object["spec"].replicas = replicasOf(wanted, name!);
     object.metadata.resourceVersion = wanted.metadata?.resourceVersion ?? "";
-    return { object, warnings: [] };
+    if (!ownersKnown) {
+      setManagedFields(managedScale(), present, wanted, {
+        manager,
+        now: context.now(),
+        subresource: "scale",
+      });
+    }
+    const owners = parentManagedFields(object, object.metadata.managedFields, wanted.metadata.managedFields);
+    if (owners === undefined) delete object.metadata.managedFields;
+    else object.metadata.managedFields = owners;
+    return { object, warnings: [], ownersKnown: true };
   });
   return objectReply(call, SCALE, JSON.stringify(scaleOf(decodeObject(written.text))), {
     warnings: written.warnings,
@@ -101,6 +134,14 @@ function replicasOf(scale: AnyObject, name: string): number {
   if (replicas >= 0) return replicas;
   const error = invalid("spec.replicas", replicas, "must be greater than or equal to 0");
   throw invalidObject({ group: SCALE.group, kind: SCALE.kind }, name, [error]);
+}
+
+/** A workload's Scale with the owners of its replicas, which answers leave out. */
+function ownedScaleOf(object: AnyObject): AnyObject {
+  const scale = scaleOf(object);
+  const owners = scaleManagedFields(object, object.metadata.managedFields);
+  if (owners !== undefined) scale.metadata.managedFields = owners;
+  return scale;
 }
 
 function scaleOf({ metadata, spec, status }: AnyObject): AnyObject {

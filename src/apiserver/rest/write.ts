@@ -1,40 +1,57 @@
-import { admitNames, applyPatch, decodeBody, defaultObject } from "../../objects/index.ts";
+import {
+  admitNames,
+  applyPatch,
+  decodeBody,
+  decodeValue,
+  defaultObject,
+  formatTime,
+  managedKind,
+  readConfiguration,
+  serverSideApply,
+} from "../../objects/index.ts";
 import { ApiError } from "../../objects/status.ts";
 import type { AnyObject } from "../../objects/types.ts";
 import type { Answer, Call } from "../http/call.ts";
 import { readBody } from "../http/call.ts";
-import { createObject, type Place, type Produce, updateObject, type Written } from "../registry/write.ts";
+import {
+  createObject,
+  type Place,
+  type Produce,
+  type UpdatePlace,
+  updateObject,
+  type Written,
+} from "../registry/write.ts";
 import { mediaType, readObjectBody } from "./body.ts";
 import { objectReply } from "./negotiate.ts";
-import { writeQuery } from "./options.ts";
+import { type WriteQuery, writeQuery } from "./options.ts";
 import { patchTypeOf, unknownPatch } from "./patch-types.ts";
 import type { Target } from "./target.ts";
 
 /** POST of an object to its collection. */
 export async function create(call: Call, target: Target): Promise<Answer> {
   const { kind, namespace, context } = target;
-  const { dryRun, fieldValidation } = writeQuery(call, "CreateOptions");
+  const { dryRun, fieldValidation, manager } = writeQuery(call, "create");
   const body = await readObjectBody(call);
   const { object, warnings } = decodeBody(kind, body.text, { mode: fieldValidation, yaml: body.yaml });
   admitNames(kind, object, { namespace: namespace! });
   defaultObject(kind, object);
-  const written = await createObject(context, { kind, namespace, dryRun }, object);
+  const written = await createObject(context, { kind, namespace, dryRun, manager }, object);
   return replyTo(call, target, written, warnings);
 }
 
 /** PUT of an object or of its status. */
 export async function update(call: Call, target: Target): Promise<Answer> {
   const { kind, namespace, name, subresource, context } = target;
-  const { dryRun, fieldValidation } = writeQuery(call, "UpdateOptions");
+  const { dryRun, fieldValidation, manager } = writeQuery(call, "update");
   const body = await readObjectBody(call);
   const { object, warnings } = decodeBody(kind, body.text, { mode: fieldValidation, yaml: body.yaml });
   requireName(object, name!);
   admitNames(kind, object, { namespace: namespace!, name: name! });
   defaultObject(kind, object);
-  const place: Place = { kind, namespace, name: name!, dryRun };
+  const place: Place = { kind, namespace, name: name!, dryRun, manager };
   const sub = subresource === undefined ? {} : { subresource };
   const produce = subresource === "finalize" ? finalized(object) : () => ({ object, warnings: [] });
-  const written = await updateObject(context, { ...place, ...sub, mayCreate: true }, produce);
+  const written = await updateObject(context, { ...place, ...sub, creates: "as its kind says" }, produce);
   return replyTo(call, target, written, warnings);
 }
 
@@ -43,21 +60,59 @@ function finalized({ metadata, spec }: AnyObject): Produce {
   return (stored) => ({ object: { ...stored!, metadata, spec: spec ?? {} }, warnings: [] });
 }
 
-/** PATCH of an object or of its status. */
+/** PATCH of an object or of its status: a patch, or a configuration to apply. */
 export async function patch(call: Call, target: Target): Promise<Answer> {
   const { kind, namespace, name, subresource, context } = target;
   const type = patchTypeOf(mediaType(call));
   if (type === undefined) throw unknownPatch();
-  const { dryRun, fieldValidation } = writeQuery(call, "PatchOptions");
+  const query = writeQuery(call, type === "apply" ? "apply" : "patch");
   const text = await readBody(call);
-  const sub = subresource === undefined ? {} : { subresource };
-  const written = await updateObject(context, { kind, namespace, name: name!, dryRun, ...sub }, (stored) => {
+  const { dryRun, manager } = query;
+  const place: UpdatePlace = {
+    ...{ kind, namespace, name: name!, dryRun, manager },
+    ...(subresource === undefined ? {} : { subresource }),
+    ...(type === "apply" ? { creates: "always" } : {}),
+  };
+  const produce = type === "apply" ? applied(target, text, query) : patched(target, type, text, query);
+  return replyTo(call, target, await updateObject(context, place, produce), []);
+}
+
+function patched(
+  { kind, namespace, name }: Target,
+  type: "json" | "merge" | "strategic",
+  text: string,
+  { fieldValidation }: WriteQuery,
+): Produce {
+  return (stored) => {
     const { object, warnings } = applyPatch(kind, stored!, { type, text, mode: fieldValidation });
     admitNames(kind, object, { namespace: namespace!, name: name! });
     defaultObject(kind, object);
     return { object, warnings };
-  });
-  return replyTo(call, target, written, []);
+  };
+}
+
+/** Server-side apply: the configuration's fields are set and owned, those it no longer has are given up. */
+function applied(
+  { kind, namespace, name, subresource, context }: Target,
+  text: string,
+  { fieldValidation, manager, force }: WriteQuery,
+): Produce {
+  const { configuration, warnings } = readConfiguration(text, fieldValidation);
+  return (live) => {
+    const now = formatTime(context.now());
+    const result = serverSideApply(managedKind(kind), {
+      live,
+      configuration,
+      manager,
+      force,
+      subresource,
+      now,
+    });
+    const { object } = decodeValue(kind, result.object, "Ignore");
+    admitNames(kind, object, { namespace: namespace!, name: name! });
+    defaultObject(kind, object);
+    return { object, warnings, ownersKnown: true };
+  };
 }
 
 function requireName({ metadata }: AnyObject, name: string): void {
