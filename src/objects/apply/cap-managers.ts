@@ -6,7 +6,10 @@ import { identifierOf, type Managers, type ManagerName, secondsOf } from "./mana
 const MAX_UPDATE_MANAGERS = 10;
 const OLD_UPDATES = "ancient-changes";
 
-/** Merges the oldest entries of updates into one per version when there are too many (apimachinery capmanagers.go). */
+/**
+ * Merges the oldest entries of updates into one per version when there are too many (apimachinery
+ * capmanagers.go).
+ */
 export function capUpdateManagers(managers: Managers): void {
   const updaters = [...managers.entries()].filter(([, manager]) => manager.operation === "Update");
   if (updaters.length <= MAX_UPDATE_MANAGERS) return;

@@ -4,7 +4,10 @@ import { itemElements } from "./list-items.ts";
 import { fieldType, type ListType, type MapType, type MergeType, type Shape, shapeOf } from "./merge-type.ts";
 import { fieldElement, type PathElement } from "./path-element.ts";
 
-/** How one object differs from another. Items that come to stand twice are removed as the one and added as both. */
+/**
+ * How one object differs from another. Items that come to stand twice are removed as the one and added as
+ * both.
+ */
 export interface Comparison {
   readonly added: FieldSet;
   readonly modified: FieldSet;
@@ -46,7 +49,10 @@ function changesOf(before: unknown, after: unknown, type: MergeType): Changes | 
   return other === shape ? changes : bothOf(changesAs(other, before, after, type), changes);
 }
 
-/** What a value of another shape leaves behind and what comes in its place; both mark the value itself alike. */
+/**
+ * What a value of another shape leaves behind and what comes in its place; both mark the value itself
+ * alike.
+ */
 function bothOf(a: Changes | undefined, b: Changes | undefined): Changes {
   return { ...a, ...b };
 }

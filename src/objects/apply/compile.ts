@@ -31,8 +31,8 @@ export function mergeTypeOfKind(kind: Pick<Kind, "group" | "version" | "kind">):
 }
 
 /**
- * The type of a custom resource's objects from the structural schema of its CustomResourceDefinition; without one
- * everything but the metadata is of unknown structure.
+ * The type of a custom resource's objects from the structural schema of its CustomResourceDefinition;
+ * without one everything but the metadata is of unknown structure.
  */
 export function mergeTypeOfCustomResource(
   schema: MergeSchema | undefined,

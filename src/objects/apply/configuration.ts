@@ -11,8 +11,8 @@ export interface ConfigurationText {
 }
 
 /**
- * Reads the body of an apply request: YAML, of which JSON is a part. Keys that stand twice are an error or a warning,
- * by `mode`.
+ * Reads the body of an apply request: YAML, of which JSON is a part. Keys that stand twice are an error or a
+ * warning, by `mode`.
  * @throws ApiError 400
  */
 export function readConfiguration(text: string, mode: FieldValidation): ConfigurationText {

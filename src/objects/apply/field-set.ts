@@ -1,10 +1,10 @@
 import { canonicalElement, compareElements, FieldsError, type PathElement } from "./path-element.ts";
 
 /**
- * A set of field paths as the tree that managedFields carry (`fieldsV1`): each key is a step, its value what is below.
- * A step is itself a member when its value is empty or has the key `.`; otherwise only members below it are in the
- * set. The set itself is the tree's root, which is never a member. Sets are never changed, and share branches
- * (structured-merge-diff fieldpath/set.go).
+ * A set of field paths as the tree that managedFields carry (`fieldsV1`): each key is a step, its value what
+ * is below. A step is itself a member when its value is empty or has the key `.`; otherwise only members
+ * below it are in the set. The set itself is the tree's root, which is never a member. Sets are never
+ * changed, and share branches (structured-merge-diff fieldpath/set.go).
  */
 export interface FieldSet {
   readonly [element: PathElement]: FieldSet;
@@ -203,7 +203,8 @@ function copyFirst(set: FieldSet, keys: readonly string[], count: number): Mutab
 }
 
 /**
- * Reads a `fieldsV1` of anybody: brings steps to their canonical form and leaves out kinds of steps that are unknown.
+ * Reads a `fieldsV1` of anybody: brings steps to their canonical form and leaves out kinds of steps that are
+ * unknown.
  * @throws FieldsError
  */
 export function readFields(fields: unknown): FieldSet {

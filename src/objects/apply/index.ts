@@ -1,12 +1,14 @@
 /**
- * Field management: who owns which field of an object, and server-side apply. Pure; the time comes in from outside.
+ * Field management: who owns which field of an object, and server-side apply. Pure; the time comes in from
+ * outside.
  *
  *     create, update, other patches   object.metadata.managedFields = managedFieldsAfterUpdate(kind, {live, next, …})
  *                                     between defaulting and the kind's own preparation
  *     apply                           readConfiguration ▸ serverSideApply ▸ decodeValue ▸ defaultObject ▸ as an update
  *     before the store                keepTimesIfUnchanged(next, stored)
  *
- * The order within a write is that of the real server: what preparation fills in (cluster IPs, say) has no owner.
+ * The order within a write is that of the real server: what preparation fills in (cluster IPs, say) has no
+ * owner.
  */
 export type { ConfigurationText } from "./configuration.ts";
 export { readConfiguration } from "./configuration.ts";

@@ -3,9 +3,9 @@ import type { AnyObject } from "../types.ts";
 import { withoutManagedFields } from "./update.ts";
 
 /**
- * Takes back new times of managers in `next`, which belongs to the caller, when nothing else differs from the stored
- * object: a write without effect is then no write (apiserver handlers/fieldmanager/equality.go). To be called once
- * `next` is prepared for the store.
+ * Takes back new times of managers in `next`, which belongs to the caller, when nothing else differs from
+ * the stored object: a write without effect is then no write (apiserver handlers/fieldmanager/equality.go).
+ * To be called once `next` is prepared for the store.
  */
 export function keepTimesIfUnchanged(next: AnyObject, stored: AnyObject): void {
   const after = next.metadata.managedFields;

@@ -20,8 +20,9 @@ function lastAppliedOf(object: object): string {
 }
 
 /**
- * The fields that `kubectl apply` applied and that still have those values: `kubectl apply --server-side` may take them
- * over (apimachinery lastappliedmanager.go). Undefined when the object has no such record, or one that cannot be read.
+ * The fields that `kubectl apply` applied and that still have those values: `kubectl apply --server-side`
+ * may take them over (apimachinery lastappliedmanager.go). Undefined when the object has no such record, or
+ * one that cannot be read.
  */
 export function allowedByLastApplied(kind: ManagedKind, live: object): FieldSet | undefined {
   const applied = parseObject(lastAppliedOf(live));
@@ -48,7 +49,9 @@ function parseObject(text: string): JsonObject | undefined {
   }
 }
 
-/** The object with its record of `kubectl apply`, if it has one, brought up to date (lastappliedupdater.go). */
+/**
+ * The object with its record of `kubectl apply`, if it has one, brought up to date (lastappliedupdater.go).
+ */
 export function withLastApplied(object: AnyObject, configuration: object): AnyObject {
   if (lastAppliedOf(object) === "") return object;
   const annotations = { ...object.metadata.annotations, [ANNOTATION]: recordOf(configuration) };

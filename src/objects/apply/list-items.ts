@@ -7,7 +7,8 @@ import { keyElement, type PathElement, valueElement } from "./path-element.ts";
 export class ItemError extends Error {}
 
 /**
- * The step to an item of a list whose items are owned each for itself (structured-merge-diff typed/helpers.go).
+ * The step to an item of a list whose items are owned each for itself (structured-merge-diff
+ * typed/helpers.go).
  * @throws ItemError
  */
 export function itemElement(list: ListType, item: unknown): PathElement {
@@ -53,8 +54,8 @@ function setElement(item: unknown): PathElement {
 const UNKNOWN_ITEM: PathElement = "?:";
 
 /**
- * As {@link itemElement}, but for objects that were checked before: an item can have lost its keys since, because
- * nobody applies them any more.
+ * As {@link itemElement}, but for objects that were checked before: an item can have lost its keys since,
+ * because nobody applies them any more.
  */
 export function checkedItemElement(list: ListType, item: unknown): PathElement {
   try {

@@ -16,7 +16,10 @@ export interface ManagedKind {
   readonly otherVersions: readonly string[];
   /** An object of the kind with nothing set, as it is decoded from `{}`. */
   readonly empty: object;
-  /** What a write over a subresource (empty for the object itself) can own; undefined when it can own everything. */
+  /**
+   * What a write over a subresource (empty for the object itself) can own; undefined when it can own
+   * everything.
+   */
   filter(subresource: string): FieldFilter | undefined;
 }
 
@@ -57,7 +60,10 @@ export interface CustomResource {
   readonly otherVersions?: readonly string[];
 }
 
-/** What field management needs of a custom resource; to be kept for as long as the definition stays the same. */
+/**
+ * What field management needs of a custom resource; to be kept for as long as the definition stays the
+ * same.
+ */
 export function managedCustomResource(resource: CustomResource): ManagedKind {
   const { group, version, kind, schema, preservesUnknown, hasStatus, otherVersions = [] } = resource;
   const apiVersion = `${group}/${version}`;

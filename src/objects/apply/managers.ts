@@ -80,7 +80,10 @@ function readManager(entry: ManagedFieldsEntry, index: number): Manager {
   };
 }
 
-/** Whether `metadata.managedFields` of a request asks to forget all managers: an empty list, or one empty entry. */
+/**
+ * Whether `metadata.managedFields` of a request asks to forget all managers: an empty list, or one empty
+ * entry.
+ */
 export function asksForReset(entries: unknown): boolean {
   if (!Array.isArray(entries)) return false;
   if (entries.length === 0) return true;

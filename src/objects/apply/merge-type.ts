@@ -1,6 +1,7 @@
 /**
- * How values of a type are merged: what of them is owned as a whole, and what in parts. A type may allow several
- * shapes; which one counts depends on the value (structured-merge-diff schema/elements.go calls it an atom).
+ * How values of a type are merged: what of them is owned as a whole, and what in parts. A type may allow
+ * several shapes; which one counts depends on the value (structured-merge-diff schema/elements.go calls it
+ * an atom).
  */
 export interface MergeType {
   scalar?: ScalarType;
@@ -51,7 +52,10 @@ function untyped(atomic: boolean): MergeType {
 /** The shape of a value. */
 export type Shape = "map" | "scalar" | "list";
 
-/** The shape under which a type treats a value: its own if the type has it, otherwise the first that the type has. */
+/**
+ * The shape under which a type treats a value: its own if the type has it, otherwise the first that the
+ * type has.
+ */
 export function shapeOf(type: MergeType, value: unknown): Shape {
   if (value !== null && value !== undefined) {
     if (typeof value !== "object") {

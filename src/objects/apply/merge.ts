@@ -5,9 +5,9 @@ import { fieldType, type ListType, type MapType, type MergeType, shapeOf } from 
 import type { PathElement } from "./path-element.ts";
 
 /**
- * Merges a configuration into an object: nothing is removed, and of a leaf that both have the configuration's value
- * stays. Items keep the object's order where the configuration says nothing else, otherwise its order
- * (structured-merge-diff typed/merge.go).
+ * Merges a configuration into an object: nothing is removed, and of a leaf that both have the
+ * configuration's value stays. Items keep the object's order where the configuration says nothing else,
+ * otherwise its order (structured-merge-diff typed/merge.go).
  * @throws ItemError when a list has items that cannot be told apart
  */
 export function merge(object: unknown, configuration: unknown, type: MergeType): unknown {
@@ -49,7 +49,10 @@ function mergeLists(left: unknown, right: unknown, type: ListType): unknown {
   return items.length > 0 ? items : undefined;
 }
 
-/** The interleaving of two lists, step by step as the original does it, so that the order comes out the same. */
+/**
+ * The interleaving of two lists, step by step as the original does it, so that the order comes out the
+ * same.
+ */
 class ListMerge {
   private readonly type: ListType;
   private readonly left: readonly unknown[];

@@ -2,8 +2,9 @@ import { EMPTY, type FieldSet, hasChildren, isMember, type MutableFieldSet, node
 import type { MergeType } from "./merge-type.ts";
 
 /**
- * The set with all fields that the schema names on the way to its members: of `a.b.c` also `a` when it is a named
- * field, but not `a.b` when `a` is a map (structured-merge-diff fieldpath/set.go, EnsureNamedFieldsAreMembers).
+ * The set with all fields that the schema names on the way to its members: of `a.b.c` also `a` when it is a
+ * named field, but not `a.b` when `a` is a map (structured-merge-diff fieldpath/set.go,
+ * EnsureNamedFieldsAreMembers).
  */
 export function withNamedFields(set: FieldSet, type: MergeType | undefined): FieldSet {
   const result: MutableFieldSet = {};

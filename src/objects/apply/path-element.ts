@@ -2,8 +2,8 @@ import { isObject, type JsonObject } from "../patch/json-value.ts";
 import { compareText, goFloat, goQuote } from "./go-text.ts";
 
 /**
- * One step of a field path, in the form that managedFields carry: `f:name` a field, `k:{"port":80}` the list item with
- * these keys, `v:"x"` the item of a set, `i:0` an index. Equal steps have equal texts
+ * One step of a field path, in the form that managedFields carry: `f:name` a field, `k:{"port":80}` the list
+ * item with these keys, `v:"x"` the item of a set, `i:0` an index. Equal steps have equal texts
  * (structured-merge-diff fieldpath/serialize-pe.go).
  */
 export type PathElement = string;
@@ -99,7 +99,10 @@ function compareKeys(a: Entries, b: Entries): number {
   return a.length - b.length;
 }
 
-/** The order of values of any type (structured-merge-diff value/value.go): numbers, texts, booleans, lists, maps. */
+/**
+ * The order of values of any type (structured-merge-diff value/value.go): numbers, texts, booleans, lists,
+ * maps.
+ */
 function compareValues(a: unknown, b: unknown): number {
   const rank = valueRank(a) - valueRank(b);
   if (rank !== 0) return rank;

@@ -6,8 +6,8 @@ import { fieldType, type ListType, type MapType, type MergeType, shapeOf } from 
 import { fieldElement } from "./path-element.ts";
 
 /**
- * The value without the fields and items of a set, or with nothing but them. A map or list of which nothing is left
- * becomes null (structured-merge-diff typed/remove.go).
+ * The value without the fields and items of a set, or with nothing but them. A map or list of which nothing
+ * is left becomes null (structured-merge-diff typed/remove.go).
  */
 export function removeItems(value: unknown, set: FieldSet, type: MergeType, extract = false): unknown {
   const shape = shapeOf(type, value);

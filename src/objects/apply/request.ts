@@ -24,8 +24,9 @@ export function managerOf(fieldManager: string | null | undefined, userAgent: st
 }
 
 /**
- * What is wrong with the parameters `fieldManager` and `force`: errors of CreateOptions, UpdateOptions or PatchOptions
- * (apimachinery meta/v1/validation). `write` is `apply` for a server-side apply, `patch` for other patches.
+ * What is wrong with the parameters `fieldManager` and `force`: errors of CreateOptions, UpdateOptions or
+ * PatchOptions (apimachinery meta/v1/validation). `write` is `apply` for a server-side apply, `patch` for
+ * other patches.
  */
 export function checkManagerOptions(
   write: "apply" | "patch" | "other",

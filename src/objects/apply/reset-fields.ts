@@ -46,9 +46,9 @@ const STATUS = keepOutside(["status"]);
 const SPEC = keepOutside(["spec"]);
 
 /**
- * What differs from the rule that writes of the object cannot own its status and writes of the status not the spec
- * (GetResetFields and GetResetFieldsFilter of the strategies in pkg/registry). ServiceCIDR names a version there that
- * does not exist, so nothing of it is kept back.
+ * What differs from the rule that writes of the object cannot own its status and writes of the status not
+ * the spec (GetResetFields and GetResetFieldsFilter of the strategies in pkg/registry). ServiceCIDR names a
+ * version there that does not exist, so nothing of it is kept back.
  */
 const EXCEPTIONS: Readonly<Record<string, FieldFilter | undefined>> = {
   "Pod/status": keepOutside(["spec", "metadata.deletionTimestamp", "metadata.ownerReferences"]),
@@ -66,7 +66,10 @@ const EXCEPTIONS: Readonly<Record<string, FieldFilter | undefined>> = {
   "ServiceCIDR/status": undefined,
 };
 
-/** What a write of a built-in kind, or of one of its subresources, can own; undefined when it can own everything. */
+/**
+ * What a write of a built-in kind, or of one of its subresources, can own; undefined when it can own
+ * everything.
+ */
 export function filterOfKind(kind: Kind, subresource: string): FieldFilter | undefined {
   const key = `${kind.kind}/${subresource}`;
   if (Object.hasOwn(EXCEPTIONS, key)) return EXCEPTIONS[key];

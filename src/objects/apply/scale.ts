@@ -53,8 +53,8 @@ export function scaleManagedFields(kind: ScaledKind, entries: unknown): ManagedF
 }
 
 /**
- * The managers of an object after a write of its Scale: those of the Scale own the number of replicas, others no more.
- * `entries` are the object's managers before, `scaleEntries` those of the written Scale.
+ * The managers of an object after a write of its Scale: those of the Scale own the number of replicas,
+ * others no more. `entries` are the object's managers before, `scaleEntries` those of the written Scale.
  */
 export function parentManagedFields(
   kind: ScaledKind,

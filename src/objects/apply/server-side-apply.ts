@@ -37,8 +37,8 @@ export interface ApplyRequest {
 /** What applying came to. */
 export interface ApplyResult {
   /**
-   * The object with its new `metadata.managedFields`: still to be decoded and defaulted. Shares values with the
-   * request's.
+   * The object with its new `metadata.managedFields`: still to be decoded and defaulted. Shares values with
+   * the request's.
    */
   readonly object: AnyObject;
   readonly managedFields: readonly ManagedFieldsEntry[] | undefined;
@@ -46,7 +46,10 @@ export interface ApplyResult {
   readonly changed: boolean;
 }
 
-/** Manager that owned all of an object that nobody was told the managers of, before something is applied to it. */
+/**
+ * Manager that owned all of an object that nobody was told the managers of, before something is applied to
+ * it.
+ */
 const BEFORE_FIRST_APPLY = "before-first-apply";
 
 /** Only this manager takes over fields that `kubectl apply` recorded in its annotation. */

@@ -34,7 +34,10 @@ function belowMap(value: unknown, type: MapType): FieldSet {
   return result;
 }
 
-/** A step is a member when it is a leaf or marked so; with nothing below it and no mark it is not in the set. */
+/**
+ * A step is a member when it is a leaf or marked so; with nothing below it and no mark it is not in the
+ * set.
+ */
 function put(
   result: MutableFieldSet,
   element: string,

@@ -31,9 +31,9 @@ export interface UpdateRequest {
 }
 
 /**
- * Who owns which fields after a write, as `metadata.managedFields` says it: undefined for an object whose managers are
- * not told. Reads the managers that the request itself names, so that clients can edit them (apimachinery
- * fieldmanager.go, UpdateNoErrors). Changes nothing.
+ * Who owns which fields after a write, as `metadata.managedFields` says it: undefined for an object whose
+ * managers are not told. Reads the managers that the request itself names, so that clients can edit them
+ * (apimachinery fieldmanager.go, UpdateNoErrors). Changes nothing.
  */
 export function managedFieldsAfterUpdate(
   kind: ManagedKind,

@@ -18,8 +18,8 @@ export interface WriteScope {
 }
 
 /**
- * Takes a write other than an apply into the managers: whoever owned a changed field loses it (structured-merge-diff
- * merge/update.go, Update).
+ * Takes a write other than an apply into the managers: whoever owned a changed field loses it
+ * (structured-merge-diff merge/update.go, Update).
  * @returns what the writer changed and therefore owns now
  * @throws ItemError when a list has items that cannot be told apart
  */
@@ -37,8 +37,8 @@ export interface Applied {
 }
 
 /**
- * Merges a configuration into the live object, removes what its manager applied before and now left out, and hands
- * over ownership (structured-merge-diff merge/update.go, Apply).
+ * Merges a configuration into the live object, removes what its manager applied before and now left out, and
+ * hands over ownership (structured-merge-diff merge/update.go, Apply).
  * @throws ConflictsError when others own what changes, unless forced
  * @throws ItemError when a list has items that cannot be told apart
  */
@@ -113,8 +113,8 @@ function isKnownVersion(kind: ManagedKind, apiVersion: string): boolean {
 }
 
 /**
- * Removes what the manager applied last time and nobody else owns. `managers` has its new configuration already, so
- * that what it applies again stays.
+ * Removes what the manager applied last time and nobody else owns. `managers` has its new configuration
+ * already, so that what it applies again stays.
  */
 function prune(kind: ManagedKind, merged: object, managers: Managers, last: Manager | undefined): object {
   if (last === undefined || isEmpty(last.set) || !isKnownVersion(kind, last.apiVersion)) return merged;

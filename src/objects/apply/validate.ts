@@ -11,8 +11,8 @@ export interface Mismatch {
 }
 
 /**
- * Checks a value against its type, with the texts of structured-merge-diff's typed/validate.go. A configuration may
- * not have two items of the same keys; objects may.
+ * Checks a value against its type, with the texts of structured-merge-diff's typed/validate.go. A
+ * configuration may not have two items of the same keys; objects may.
  */
 export function validate(value: unknown, type: MergeType, allowsDuplicates = false): Mismatch[] {
   const errors: Mismatch[] = [];

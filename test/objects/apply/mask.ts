@@ -1,4 +1,7 @@
-/** Hides what differs from one run to the next, as the recording did: versions, uids, times, addresses and ports. */
+/**
+ * Hides what differs from one run to the next, as the recording did: versions, uids, times, addresses and
+ * ports.
+ */
 
 const TIMES = new Set(["creationTimestamp", "deletionTimestamp", "time", "lastTransitionTime"]);
 
