@@ -5,6 +5,7 @@ import { defaultObject, fillSystemMetadata } from "../objects/index.ts";
 import { KINDS, type Kind } from "../objects/kinds.ts";
 import type { AnyObject, EndpointSlice, ServiceCIDR } from "../objects/types.ts";
 import type { Transaction } from "../store/contract.ts";
+import { bootstrapRoles } from "./auth/rbac/bootstrap.ts";
 import type { ApiContext } from "./context.ts";
 import { decodeObject, encodeObject } from "./registry/encoding.ts";
 import { keyOf } from "./registry/keys.ts";
@@ -20,13 +21,14 @@ export interface BootstrapOptions {
 }
 
 /**
- * Makes the objects that every cluster has, in one transaction: system namespaces, the ServiceCIDR of the flags, and
+ * Makes the objects that every cluster has, in one transaction: system namespaces, roles, the ServiceCIDR of the flags, and
  * the Service default/kubernetes with its endpoints. What is there already is kept or brought up to date.
  */
 export async function bootstrap(context: ApiContext, options: BootstrapOptions): Promise<void> {
   await context.store.transact((tx) => {
     for (const name of SYSTEM_NAMESPACES)
       createMissing(context, tx, KINDS.Namespace, undefined, { metadata: { name } });
+    bootstrapRoles(context, tx);
     writeServiceCidr(context, tx, options.ranges);
     createMissing(context, tx, KINDS.Service, "default", kubernetesService(options));
     writeEndpoints(context, tx, options);

@@ -1,5 +1,6 @@
 import type { ServiceNetwork } from "../allocation/ledger.ts";
 import type { Store } from "../store/contract.ts";
+import type { Access } from "./auth/access.ts";
 import type { Resources } from "./registry/resources.ts";
 
 /** What request handlers work with. */
@@ -7,6 +8,7 @@ export interface ApiContext {
   readonly store: Store<string>;
   readonly resources: Resources;
   readonly network: ServiceNetwork;
+  readonly access: Access;
   /** The certificate that kubelets know this server by. */
   readonly kubeletClient: { readonly ca: string; readonly cert: string; readonly key: string };
   readonly now: () => Date;

@@ -11,7 +11,7 @@ import { VERSION } from "./version.ts";
 /** Answers one request. @throws ApiError */
 export async function dispatch(call: Call, context: ApiContext, isReady: () => boolean): Promise<Answer> {
   const resource = parseResourcePath(call.path);
-  authorize(call, resource);
+  authorize(call, resource, context.access.authorizer);
   if (resource !== undefined) return serveResource(call, context, resource);
   return serveOther(call, context, isReady);
 }

@@ -7,8 +7,12 @@ import type { Cidr } from "../ip/cidr.ts";
 import type { Store } from "../store/contract.ts";
 import { openLmdbStore } from "../store/lmdb.ts";
 import { createMemoryStore } from "../store/memory.ts";
-import { TokenUsers } from "./auth/authenticate.ts";
+import { type Access, createAccess } from "./auth/access.ts";
+import { keepAggregated } from "./auth/rbac/aggregate.ts";
 import { readTokenFile } from "./auth/token-file.ts";
+import { ensureSigningKey } from "./auth/tokens/key.ts";
+import { StaticTokens } from "./auth/tokens/static-tokens.ts";
+import { AUTHENTICATED, MASTERS } from "./auth/user.ts";
 import { bootstrap } from "./bootstrap.ts";
 import type { ApiContext } from "./context.ts";
 import { requestHandler } from "./http/handler.ts";
@@ -28,9 +32,9 @@ const ADVERTISE_PORT = 6443;
  */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   createDataDir(options.dataDir);
-  const tokens = new TokenUsers();
+  const tokens = new StaticTokens();
   const token = readOrCreateToken(join(options.dataDir, "token"));
-  tokens.add(token, { name: "tandem-admin", groups: ["system:masters", "system:authenticated"] });
+  tokens.add(token, { name: "tandem-admin", groups: [MASTERS, AUTHENTICATED] });
   if (options.tokenAuthFile !== undefined) readTokenFile(options.tokenAuthFile, tokens);
   const sans = serverSans(options.serviceClusterIPRanges, options.extraSans ?? []);
   const [store, pki] = await both(openStore(options), ensurePki(join(options.dataDir, "pki"), sans));
@@ -83,15 +87,18 @@ async function serve(
   options: ApiServerOptions,
   store: Store<string>,
   pki: Pki,
-  tokens: TokenUsers,
+  tokens: StaticTokens,
   token: string,
 ): Promise<ApiServer> {
   const closing = new AbortController();
-  const context = contextOf(options, store, pki, closing.signal);
+  const now = (): Date => new Date();
+  const signingKey = ensureSigningKey(join(options.dataDir, "pki", "sa.key"));
+  const access = createAccess({ store, staticTokens: tokens, signingKey, now });
+  const context = contextOf(options, store, pki, access, closing.signal);
   let ready = false;
   const listening = await listen(options.listeners, pki, {
-    request: requestHandler(context, tokens, () => ready),
-    upgrade: (request, socket, head) => void passUpgrade(context, tokens, request, socket, head),
+    request: requestHandler(context, () => ready),
+    upgrade: (request, socket, head) => void passUpgrade(context, request, socket, head),
     shouldUpgrade: isStreamRequest,
   });
   await bootstrap(context, {
@@ -99,6 +106,7 @@ async function serve(
     advertiseAddresses: options.advertiseAddresses ?? [],
     advertisePort: options.advertisePort ?? ADVERTISE_PORT,
   });
+  keepAggregated(context);
   const kubeconfig = kubeconfigText(listening.urls[0] ?? "", pki.ca, token);
   const kubeconfigPath = join(options.dataDir, "kubeconfig");
   writePrivateFile(kubeconfigPath, kubeconfig);
@@ -112,6 +120,7 @@ async function serve(
     close: async () => {
       closing.abort();
       await listening.close();
+      access.close();
       await store.close();
     },
   };
@@ -121,12 +130,14 @@ function contextOf(
   options: ApiServerOptions,
   store: Store<string>,
   pki: Pki,
+  access: Access,
   closing: AbortSignal,
 ): ApiContext {
   return {
     store,
     resources: new Resources(),
     network: networkOf(options),
+    access,
     kubeletClient: { ca: pki.ca, cert: pki.kubeletClientCert, key: pki.kubeletClientKey },
     now: () => new Date(),
     log: options.log ?? ((text) => process.stderr.write(`apiserver: ${text}\n`)),

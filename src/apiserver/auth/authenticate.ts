@@ -1,49 +1,61 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import type { TLSSocket } from "node:tls";
 import { ApiError } from "../../objects/status.ts";
+import { userOfConnection } from "./certificate.ts";
+import type { AccountTokens } from "./tokens/account-tokens.ts";
+import { ISSUER } from "./tokens/claims.ts";
+import type { StaticTokens } from "./tokens/static-tokens.ts";
 import { ANONYMOUS, type User } from "./user.ts";
 
-/** The users of bearer tokens. Tokens are kept as digests, so that comparing them tells nothing by its time. */
-export class TokenUsers {
-  readonly #users: { readonly digest: Buffer; readonly user: User }[] = [];
+/** Finds out who a request comes from. */
+export class Authenticator {
+  readonly #static: StaticTokens;
+  readonly #accounts: AccountTokens;
 
-  add(token: string, user: User): void {
-    this.#users.push({ digest: digestOf(token), user });
+  constructor(staticTokens: StaticTokens, accounts: AccountTokens) {
+    this.#static = staticTokens;
+    this.#accounts = accounts;
   }
 
-  find(token: string): User | undefined {
-    const digest = digestOf(token);
-    return this.#users.find((entry) => timingSafeEqual(entry.digest, digest))?.user;
+  /**
+   * The user of a request: by a client certificate of the cluster's CA (CN is the name, O the groups), or by a bearer
+   * token, else anonymous.
+   * @throws ApiError 401 for a certificate or a token that nobody has
+   */
+  authenticate(request: IncomingMessage): User {
+    const certified = userOfConnection(request.socket);
+    if (typeof certified === "object") return certified;
+    const token = bearerOf(request);
+    if (token !== undefined) {
+      const verdict = this.checkToken(token);
+      if ("user" in verdict) return verdict.user;
+      throw unauthorized();
+    }
+    if (certified === "invalid") throw unauthorized();
+    return ANONYMOUS;
+  }
+
+  /** Checks a token for some audiences, or for this API server. */
+  checkToken(
+    token: string,
+    audiences: readonly string[] = [ISSUER],
+  ): { user: User; audiences: readonly string[] } | { error: string } {
+    const user = audiences.includes(ISSUER) ? this.#static.find(token) : undefined;
+    if (user !== undefined) return { user, audiences: [ISSUER] };
+    const verdict = this.#accounts.check(token, audiences);
+    if (verdict === undefined) return { error: "invalid bearer token" };
+    return "error" in verdict ? { error: `[invalid bearer token, ${verdict.error}]` } : verdict;
   }
 }
 
-function digestOf(token: string): Buffer {
-  return createHash("sha256").update(token).digest();
-}
-
-/**
- * The user of a request: by its bearer token, or by a client certificate of the cluster's CA (CN is the name, O the
- * groups), else anonymous.
- * @throws ApiError 401 for a token that nobody has
- */
-export function authenticate(request: IncomingMessage, tokens: TokenUsers): User {
-  const header = request.headers.authorization;
-  const token = header === undefined ? undefined : /^bearer +(\S+) *$/i.exec(header)?.[1];
-  if (token !== undefined) {
-    const user = tokens.find(token);
-    if (user === undefined) throw unauthorized();
-    return user;
-  }
-  return userOfCertificate(request.socket as TLSSocket) ?? ANONYMOUS;
-}
-
-function userOfCertificate(socket: TLSSocket): User | undefined {
-  if (!socket.authorized) return undefined;
-  const { subject } = socket.getPeerCertificate();
-  if (typeof subject?.CN !== "string") return undefined;
-  const organizations: readonly string[] = subject.O === undefined ? [] : [subject.O].flat();
-  return { name: subject.CN, groups: [...organizations, "system:authenticated"] };
+/** In `Authorization: Bearer …`, or for browsers' WebSockets, which cannot set it, among their protocols. */
+function bearerOf({ headers }: IncomingMessage): string | undefined {
+  const token = /^bearer +(\S+) *$/i.exec(headers.authorization ?? "")?.[1];
+  if (token !== undefined) return token;
+  const protocols = headers["sec-websocket-protocol"] ?? "";
+  const encoded = /(?:^|,)\s*base64url\.bearer\.authorization\.k8s\.io\.([\w-]+)\s*(?:,|$)/.exec(
+    protocols,
+  )?.[1];
+  return encoded === undefined ? undefined : Buffer.from(encoded, "base64url").toString("utf8");
 }
 
 /** 401, as the real server words it. */

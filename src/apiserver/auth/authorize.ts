@@ -1,36 +1,24 @@
-import { ApiError } from "../../objects/status.ts";
 import type { Call } from "../http/call.ts";
-import { type ResourceRequest, verbOf } from "../http/paths.ts";
-import { isAuthenticated } from "./user.ts";
+import type { ResourceRequest } from "../http/paths.ts";
+import { attributesOf, isResource } from "./attributes.ts";
+import type { Authorizer } from "./authorizer.ts";
+import { forbidden } from "./forbidden.ts";
 
-/** What everybody may read (the ClusterRole system:public-info-viewer). */
-const PUBLIC = /^\/(healthz|livez|readyz)(\/|$)|^\/version\/?$/;
+/** Streams that let a user act inside of a pod: reading alone does not allow them, since a WebSocket begins as a GET. */
+const STREAMS = new Set(["attach", "exec", "portforward"]);
 
-/** @throws ApiError 403 unless the user may do what the request asks for */
-export function authorize(call: Call, resource: ResourceRequest | undefined): void {
-  if (isAuthenticated(call.user)) return;
-  if (PUBLIC.test(call.path) && (call.method === "GET" || call.method === "HEAD")) return;
-  if (resource === undefined) {
-    const message = `forbidden: User "${call.user.name}" cannot ${call.method.toLowerCase()} path "${call.path}"`;
-    throw new ApiError({ message, reason: "Forbidden", details: {} as never, code: 403 });
-  }
-  throw resourceForbidden(call, resource);
-}
-
-function resourceForbidden(
-  call: Call,
-  { group, plural, namespace, name, subresource }: ResourceRequest,
-): ApiError {
-  const verb = verbOf(call, name);
-  const full = subresource === undefined ? plural : `${plural}/${subresource}`;
-  const scope = namespace === undefined ? " at the cluster scope" : ` in the namespace "${namespace}"`;
-  const qualified = group === "" ? plural : `${plural}.${group}`;
-  const object = name === undefined ? qualified : `${qualified} "${name}"`;
-  const why = `User "${call.user.name}" cannot ${verb} resource "${full}" in API group "${group}"${scope}`;
-  return new ApiError({
-    message: `${object} is forbidden: ${why}`,
-    reason: "Forbidden",
-    details: { ...(name === undefined ? {} : { name }), ...(group === "" ? {} : { group }), kind: plural },
-    code: 403,
-  });
+/** @throws ApiError 403 unless the request's user may do what it asks for */
+export function authorize(
+  call: Pick<Call, "method" | "path" | "query" | "user">,
+  resource: ResourceRequest | undefined,
+  authorizer: Authorizer,
+): void {
+  const { user } = call;
+  const wanted = attributesOf(call, resource);
+  if (!authorizer.allows(user, wanted)) throw forbidden(user, wanted, authorizer.decide(user, wanted).reason);
+  if (!isResource(wanted) || wanted.verb !== "get") return;
+  if (wanted.group !== "" || wanted.resource !== "pods" || !STREAMS.has(wanted.subresource)) return;
+  // feature AuthorizePodWebsocketUpgradeCreatePermission
+  const create = { ...wanted, verb: "create" };
+  if (!authorizer.allows(user, create)) throw forbidden(user, create, authorizer.decide(user, create).reason);
 }

@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
 import { EXIT } from "../../errors/exit-codes.ts";
 import { UserError } from "../../errors/user-error.ts";
-import type { TokenUsers } from "./authenticate.ts";
+import type { StaticTokens } from "./tokens/static-tokens.ts";
+import { AUTHENTICATED } from "./user.ts";
 
 /** Adds the users of a token file: lines of `token,user,uid` and optionally `"group,group"`. @throws UserError */
-export function readTokenFile(path: string, tokens: TokenUsers): void {
+export function readTokenFile(path: string, tokens: StaticTokens): void {
   let text: string;
   try {
     text = readFileSync(path, "utf8");
@@ -19,7 +20,7 @@ export function readTokenFile(path: string, tokens: TokenUsers): void {
     if (token === "" || name === "")
       throw tokenFileError(`${path}:${index + 1}`, "the token or the user is empty");
     const all = groups.split(",").filter((group) => group !== "");
-    tokens.add(token, { name, uid, groups: [...all, "system:authenticated"] });
+    tokens.add(token, { name, uid, groups: [...all, AUTHENTICATED] });
   }
 }
 

@@ -1,9 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { connect } from "node:tls";
-import { ApiError, badRequest } from "../../objects/status.ts";
-import { authenticate, type TokenUsers } from "../auth/authenticate.ts";
-import { isAuthenticated } from "../auth/user.ts";
+import { badRequest } from "../../objects/status.ts";
+import { authorize } from "../auth/authorize.ts";
 import type { ApiContext } from "../context.ts";
 import { parseResourcePath, type ResourceRequest } from "../http/paths.ts";
 import { statusOf } from "../http/replies.ts";
@@ -34,7 +33,6 @@ function streamOf(request: IncomingMessage): ResourceRequest | undefined {
  */
 export async function passUpgrade(
   context: ApiContext,
-  tokens: TokenUsers,
   request: IncomingMessage,
   socket: Duplex,
   head: Buffer,
@@ -43,7 +41,7 @@ export async function passUpgrade(
   try {
     const stream = streamOf(request);
     if (stream === undefined) throw badRequest("Upgrade request required");
-    if (!isAuthenticated(authenticate(request, tokens))) throw forbidden(stream);
+    authorizeUpgrade(context, stream, request);
     const kubelet = targetOf(context, stream, request);
     await join(context, kubelet, request, socket, head);
   } catch (error) {
@@ -57,12 +55,12 @@ function targetOf(context: ApiContext, stream: ResourceRequest, request: Incomin
   return kubeletTarget(context.store, place, query)!;
 }
 
-function forbidden({ subresource, name, namespace }: ResourceRequest): ApiError {
-  const why =
-    `User "system:anonymous" cannot get resource "pods/${subresource}" in API group "" ` +
-    `in the namespace "${namespace}"`;
-  const message = `pods "${name}" is forbidden: ${why}`;
-  return new ApiError({ message, reason: "Forbidden", details: { name: name!, kind: "pods" }, code: 403 });
+/** @throws ApiError 401, 403 */
+function authorizeUpgrade({ access }: ApiContext, stream: ResourceRequest, request: IncomingMessage): void {
+  const [path = "", search = ""] = (request.url ?? "").split("?", 2);
+  const { method = "GET" } = request;
+  const call = { method, path, query: new URLSearchParams(search), user: access.identify(request) };
+  authorize(call, stream, access.authorizer);
 }
 
 function join(
