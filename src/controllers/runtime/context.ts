@@ -1,4 +1,5 @@
 import type { KubeClient } from "../../client/index.ts";
+import { ApiError } from "../../objects/status.ts";
 import type { EventRecorder } from "./events.ts";
 import type { Informers } from "./informers.ts";
 import { WorkQueue, type WorkQueueOptions } from "./work-queue.ts";
@@ -48,6 +49,8 @@ export class ControllerContext {
   /** A queue that starts when all caches are filled, and ends with the signal. */
   queue(options: WorkQueueOptions, work: (key: string) => Promise<void>): WorkQueue {
     const onFailure = (key: string, error: unknown, dropped: boolean): void => {
+      // Somebody else was quicker, as is usual: the retry reads what they wrote.
+      if (!dropped && error instanceof ApiError && (error.code === 409 || error.code === 404)) return;
       const what = dropped ? "given up" : "tried again";
       this.options.log?.(`${options.name} ${key} (${what}): ${(error as Error).message}`);
     };
