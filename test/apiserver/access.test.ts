@@ -84,7 +84,7 @@ test("a client certificate of the cluster's CA is somebody", async () => {
 test("a server keeps its token and CA over a restart, takes more tokens from a file, and answers over both families", async () => {
   const dataDir = mkdtempSync(join(tmpdir(), "tandem-keep-"));
   const tokenAuthFile = join(dataDir, "tokens.csv");
-  writeFileSync(tokenAuthFile, 'secret-1,jane,1\nsecret-2,joe,2,"a,b"\n');
+  writeFileSync(tokenAuthFile, 'secret-1,jane,1\nsecret-2,joe,2,"a,system:masters"\n');
   try {
     const first = await startTestServer({ dataDir });
     const { token, ca } = first.client.server;
