@@ -62,7 +62,7 @@ async function up(flags: UpFlags): Promise<void> {
     const matrix = await populate(cluster, shape.families, objects, steps, timeoutSeconds, abort);
     console.log(render(matrix, output, matrixTable));
     process.exitCode = matrix.ok ? EXIT.ok : EXIT.findings;
-    if (!flags.once && !flags.quiet) printNext(cluster, shape);
+    if (!flags.once && !flags.quiet) printNext(cluster, shape, objects);
   } finally {
     if (flags.once) await cluster.stop();
   }
@@ -136,15 +136,29 @@ function abortOnSignals(): AbortSignal {
   return controller.signal;
 }
 
-function printNext(cluster: RunningCluster, shape: ClusterShape): void {
+function printNext(cluster: RunningCluster, shape: ClusterShape, objects: Manifests): void {
   const name = shape.name === DEFAULT_NAME ? "" : ` --name ${shape.name}`;
   const tandem = process.env["npm_lifecycle_event"] === undefined ? "tandem" : "bin/tandem";
-  process.stderr.write(`
-The cluster is up. Next:
-  export KUBECONFIG=${cluster.kubeconfig}
-  kubectl get services,endpointslices -A
-  ${tandem} lab exec${name} -n dual-stack deploy/sleep -- sh -c 'echo dualstack | nc tcp-echo.dual-stack 9000'
-  ${tandem} matrix${name} -o wide
-  ${tandem} down${name}
-`);
+  const lines = [
+    `export KUBECONFIG=${cluster.kubeconfig}`,
+    "kubectl get services,endpointslices -A",
+    ...execExample(objects).map((call) => `${tandem} lab exec${name} ${call}`),
+    `${tandem} matrix${name} -o wide`,
+    `${tandem} down${name}`,
+  ];
+  process.stderr.write(`\nThe cluster is up. Next:\n${lines.map((line) => `  ${line}\n`).join("")}`);
+}
+
+/** A call into one of the Deployments that were applied; the experiment's own line where it is the experiment. */
+function execExample(objects: Manifests): string[] {
+  const deployments = objects.map((item) => item.object).filter((object) => object.kind === "Deployment");
+  const sleep = deployments.find(
+    ({ metadata }) => metadata.name === "sleep" && metadata.namespace === "dual-stack",
+  );
+  if (sleep !== undefined) {
+    return ["-n dual-stack deploy/sleep -- sh -c 'echo dualstack | nc tcp-echo.dual-stack 9000'"];
+  }
+  return deployments.slice(0, 1).map(({ metadata }) => {
+    return `-it -n ${metadata.namespace ?? "default"} deploy/${metadata.name} -- sh`;
+  });
 }

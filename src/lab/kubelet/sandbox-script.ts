@@ -80,7 +80,7 @@ export function sandboxEnvironment(setup: SandboxSetup, layout: RootLayout): Rec
     POD_FOLDERS: layout.overlays.flatMap((name) => [`up/${name}`, `work/${name}`]).join(" "),
     POD_TOP: [...layout.overlays, ...layout.binds].join(" "),
     POD_LINKS: layout.links.map((name) => `/${name}`).join(" "),
-    POD_ETC: etcOverlaid ? `${BASE}/up/etc` : `${BASE}/root/etc`,
+    POD_ETC: etcOverlaid ? `${BASE}/up/etc` : `${BASE}/rootfs/etc`,
     POD_ETC_OVERLAID: etcOverlaid ? "1" : "",
     POD_MOUNTS: mountTable(layout),
   };
@@ -88,9 +88,9 @@ export function sandboxEnvironment(setup: SandboxSetup, layout: RootLayout): Rec
 
 /** The pod's mounts in the form of fstab, so that one `mount` process makes them all. */
 function mountTable(layout: RootLayout): string {
-  const root = `${BASE}/root`;
+  const root = `${BASE}/rootfs`;
   const overlay = (name: string) =>
-    `overlay ${root}/${name} overlay lowerdir=/${name},upperdir=${BASE}/up/${name},workdir=${BASE}/work/${name},userxattr 0 0`;
+    `overlay ${root}/${name} overlay lowerdir=/${name},upperdir=${BASE}/up/${name},workdir=${BASE}/scratch/${name},userxattr 0 0`;
   const bound = layout.binds.filter((name) => name !== "etc");
   const lines = [
     ...layout.overlays.map(overlay),

@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { type Home, makeHome, ROOT } from "./tandem.ts";
+
+/** kubectl is not in Debian in a version that speaks WebSockets, so it is taken from PATH. */
+const version = spawnSync("kubectl", ["version", "--client", "-o", "json"], { encoding: "utf8" });
+const minor = Number(/"minor": "(\d+)/.exec(version.stdout ?? "")?.[1] ?? 0);
+const skip = minor >= 30 ? false : "2026-11-21: needs kubectl 1.30 or newer on PATH";
+
+/** Controllers follow by some milliseconds: what must become true is tried again, a bounded number of times. */
+function eventually(check: () => void, attempts = 50): void {
+  for (let left = attempts; ; left--) {
+    try {
+      return check();
+    } catch (error) {
+      if (left === 0) throw error;
+    }
+  }
+}
+
+describe("kubectl against a running cluster", { skip }, () => {
+  let home: Home;
+  let kubeconfig: string;
+
+  before(() => {
+    home = makeHome({ name: "whoever runs this" });
+    const up = home.run(["up", "-f", join(ROOT, "examples/any-family")]);
+    assert.equal(up.status, 0, up.stderr);
+    kubeconfig = /export KUBECONFIG=(\S+)/.exec(up.stderr)?.[1] ?? "";
+  });
+
+  after(() => {
+    home.run(["down"]);
+    home.remove();
+  });
+
+  function kubectl(args: readonly string[], input?: string): string {
+    const env = { ...process.env, KUBECONFIG: kubeconfig, HOME: home.path };
+    const result = spawnSync("kubectl", args, {
+      env,
+      encoding: "utf8",
+      ...(input === undefined ? {} : { input }),
+    });
+    assert.equal(result.status, 0, `kubectl ${args.join(" ")}: ${result.stderr}`);
+    return result.stdout;
+  }
+
+  test("the kubeconfig is for its owner only", () => {
+    assert.equal(statSync(kubeconfig).mode & 0o777, 0o600);
+  });
+
+  test("get: tables with the real columns, wide with both families; yaml and json", () => {
+    assert.match(kubectl(["get", "services"]), /^NAME +TYPE +CLUSTER-IP +EXTERNAL-IP +PORT\(S\) +AGE\n/);
+    assert.match(kubectl(["get", "service", "web", "-o", "wide"]), /10\.96\.\d+\.\d+,fd00:10:96::[0-9a-f:]+/);
+    assert.match(kubectl(["get", "pods"]), /^NAME +READY +STATUS +RESTARTS +AGE\nweb-\S+ +1\/1 +Running +0 /);
+    assert.match(kubectl(["get", "endpointslices"]), /IPv6 +8080 +fd00:10:244:/);
+    assert.match(kubectl(["get", "service", "web", "-o", "yaml"]), /ipFamilies:\n {2}- IPv4\n {2}- IPv6\n/);
+    const pods = JSON.parse(kubectl(["get", "pods", "-o", "json"])) as {
+      items: { status: { podIPs: { ip: string }[] } }[];
+    };
+    for (const pod of pods.items) {
+      assert.deepEqual(
+        pod.status.podIPs.map(({ ip }) => ip.includes(":")),
+        [false, true],
+      );
+    }
+  });
+
+  test("describe: Services, pods with their events, nodes with their ranges", () => {
+    assert.match(kubectl(["describe", "service", "web"]), /IP Families: +IPv4,IPv6\n/);
+    assert.match(
+      kubectl(["describe", "pods", "-l", "app=web"]),
+      /Scheduled .*Successfully assigned default\/web-/,
+    );
+    assert.match(kubectl(["describe", "node", "node-1"]), /PodCIDRs: +10\.244\.\d+\.0\/24,fd00:10:244:/);
+  });
+
+  test("logs and exec", () => {
+    assert.match(kubectl(["logs", "deploy/web"]), /listening on :8080/);
+    assert.equal(kubectl(["exec", "deploy/web", "--", "sh", "-c", "echo $((6*7))"]), "42\n");
+    assert.equal(kubectl(["exec", "-i", "deploy/web", "--", "cat"], "through\n"), "through\n");
+    const failing = spawnSync("kubectl", ["exec", "deploy/web", "--", "sh", "-c", "exit 9"], {
+      env: { ...process.env, KUBECONFIG: kubeconfig },
+    });
+    assert.equal(failing.status, 9);
+  });
+
+  test("scale, wait, rollout, delete", () => {
+    kubectl(["scale", "deployment", "web", "--replicas=4"]);
+    kubectl(["wait", "--for=jsonpath={.status.readyReplicas}=4", "deployment/web", "--timeout=60s"]);
+    assert.match(kubectl(["rollout", "status", "deployment/web"]), /successfully rolled out/);
+    assert.equal(kubectl(["get", "pods", "-l", "app=web", "-o", "name"]).trim().split("\n").length, 4);
+    kubectl(["delete", "deployment", "web"]);
+    kubectl(["wait", "--for=delete", "pod", "-l", "app=web", "--timeout=60s"]);
+    eventually(() =>
+      assert.match(kubectl(["get", "endpointslices", "-l", "kubernetes.io/service-name=web"]), /<unset>/),
+    );
+  });
+
+  test("apply creates, changes and leaves alone", () => {
+    const file = join(home.path, "map.yaml");
+    const write = (value: string) =>
+      writeFileSync(file, `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: m\ndata:\n  k: ${value}\n`);
+    write("one");
+    assert.match(kubectl(["apply", "-f", file]), /created/);
+    assert.match(kubectl(["apply", "-f", file]), /unchanged/);
+    write("two");
+    assert.match(kubectl(["apply", "-f", file]), /configured/);
+    assert.equal(kubectl(["get", "configmap", "m", "-o", "jsonpath={.data.k}"]), "two");
+    kubectl(["delete", "-f", file]);
+  });
+});
