@@ -1,4 +1,4 @@
-import type { PolicyRule, Subject } from "../../objects/rbac/types.ts";
+import type { PolicyRule, RoleRef, Subject } from "../../objects/rbac/types.ts";
 import type { Attributes } from "./attributes.ts";
 import { isResource } from "./attributes.ts";
 import { type Binding, type Policy, subjectOf } from "./rbac/policy.ts";
@@ -56,6 +56,12 @@ export class Authorizer {
     return { rules, errors };
   }
 
+  /** The rules of a role; undefined when there is no such role. */
+  rulesOf(role: RoleRef, namespace: string): readonly PolicyRule[] | undefined {
+    return this.#policy.rulesOf(role, namespace);
+  }
+
+  /** Whether a user may do everything, roles or not. */
   isMaster(user: User): boolean {
     return user.groups.includes(MASTERS);
   }

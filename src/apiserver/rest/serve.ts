@@ -1,4 +1,5 @@
 import { deprecationOf } from "../../objects/index.ts";
+import { isReview, serveReview } from "../auth/reviews/serve.ts";
 import type { ApiContext } from "../context.ts";
 import { verbsOf } from "../discovery/verbs.ts";
 import { type Answer, type Call, STREAMED } from "../http/call.ts";
@@ -23,6 +24,7 @@ export function serveResource(
   if (kind === undefined) return notServed(context, request);
   const target: Target = { context, kind, namespace, name, subresource };
   if (!kind.namespaced && namespace !== undefined) throw resourceNotServed();
+  if (isReview(kind)) return serveReview(call, target);
   if (kind.namespaced && namespace === undefined && name !== undefined) throw resourceNotServed();
   if (subresource !== undefined) return serveSubresource(call, target);
   const answer =

@@ -1,3 +1,4 @@
+import { requestToken } from "../auth/tokens/request.ts";
 import type { Answer, Call } from "../http/call.ts";
 import { verbOf } from "../http/paths.ts";
 import { methodNotAllowed, resourceNotServed } from "../http/replies.ts";
@@ -18,6 +19,7 @@ const HANDLERS: Readonly<Record<string, Serve>> = {
   scale: serveScale,
   binding: (call, target, verb) => only(verb, "create", () => bind(call, target)),
   eviction: (call, target, verb) => only(verb, "create", () => evict(call, target)),
+  token: (call, target, verb) => only(verb, "create", () => requestToken(call, target)),
   log: (call, target, verb) => only(verb, "get", () => serveStream(call, target)),
   exec: serveStream,
   attach: serveStream,

@@ -11,6 +11,7 @@ import {
 } from "../../objects/index.ts";
 import { ApiError } from "../../objects/status.ts";
 import type { AnyObject } from "../../objects/types.ts";
+import { guarded, guardRights } from "../auth/rbac/escalation.ts";
 import type { Answer, Call } from "../http/call.ts";
 import { readBody } from "../http/call.ts";
 import {
@@ -35,6 +36,7 @@ export async function create(call: Call, target: Target): Promise<Answer> {
   const { object, warnings } = decodeBody(kind, body.text, { mode: fieldValidation, yaml: body.yaml });
   admitNames(kind, object, { namespace: namespace! });
   defaultObject(kind, object);
+  guardRights(call.user, target, object);
   const written = await createObject(context, { kind, namespace, dryRun, manager }, object);
   return replyTo(call, target, written, warnings);
 }
@@ -51,7 +53,11 @@ export async function update(call: Call, target: Target): Promise<Answer> {
   const place: Place = { kind, namespace, name: name!, dryRun, manager };
   const sub = subresource === undefined ? {} : { subresource };
   const produce = subresource === "finalize" ? finalized(object) : () => ({ object, warnings: [] });
-  const written = await updateObject(context, { ...place, ...sub, creates: "as its kind says" }, produce);
+  const written = await updateObject(
+    context,
+    { ...place, ...sub, creates: "as its kind says" },
+    guarded(call.user, target, produce),
+  );
   return replyTo(call, target, written, warnings);
 }
 
@@ -74,7 +80,7 @@ export async function patch(call: Call, target: Target): Promise<Answer> {
     ...(type === "apply" ? { creates: "always" } : {}),
   };
   const produce = type === "apply" ? applied(target, text, query) : patched(target, type, text, query);
-  return replyTo(call, target, await updateObject(context, place, produce), []);
+  return replyTo(call, target, await updateObject(context, place, guarded(call.user, target, produce)), []);
 }
 
 function patched(
