@@ -68,6 +68,10 @@ describe("names of a model that changes", () => {
     assert.deepEqual(texts(index, `db.${ZONE}`, "A"), []);
     assert.equal(ask(index, `db.${ZONE}`, "A")?.rcode, RCODE.NOERROR);
     assert.equal(ask(index, "1.0.244.10.in-addr.arpa.", "PTR")?.rcode, RCODE.NXDOMAIN);
+    const six = `1.${"0.".repeat(19)}4.4.2.0.0.1.0.0.0.0.d.f.ip6.arpa.`;
+    assert.deepEqual(texts(index, six, "PTR"), [`fd00-10-244--1.db.${ZONE}`]);
+    model.onService({ type: "deleted", object: headless });
+    assert.equal(ask(index, six, "PTR")?.rcode, RCODE.NXDOMAIN);
   });
 
   it("know namespaces as they come and go", () => {
