@@ -39,8 +39,8 @@ export function runEndpoints(context: ControllerContext): void {
     if (left !== undefined && isSelecting(object)) void writer.delete(KINDS.Endpoints, left).catch(() => {});
     queue.add(objectKey(object));
   });
-  pods.onChange(({ object, previous }) => {
-    for (const key of servicesOfChange(services, object, previous)) queue.add(key);
+  pods.onChange((change) => {
+    for (const key of servicesOfChange(services, change)) queue.add(key);
   });
   endpoints.onChange(({ object }) => {
     if (services.get(objectKey(object)) !== undefined) queue.add(objectKey(object));

@@ -50,15 +50,15 @@ export function runEndpointSlices(context: ControllerContext): void {
   }
 
   services.onChange(({ object }) => queue.add(objectKey(object)));
-  pods.onChange(({ object, previous }) => {
-    for (const key of servicesOfChange(services, object, previous)) queue.add(key);
+  pods.onChange((change) => {
+    for (const key of servicesOfChange(services, change)) queue.add(key);
   });
   // Pods of a node that is not known are left out, so that a new node brings in its pods.
   nodes.onChange(({ type, object }) => {
     if (type === "updated") return;
     for (const pod of pods.list()) {
       if (pod.spec.nodeName !== object.metadata.name) continue;
-      for (const key of servicesOfChange(services, pod, undefined)) queue.add(key);
+      for (const key of servicesOfChange(services, { type: "added", object: pod })) queue.add(key);
     }
   });
   informers.of<EndpointSlice>(KINDS.EndpointSlice).onChange(({ type, object, previous }) => {

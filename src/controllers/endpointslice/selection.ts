@@ -1,4 +1,4 @@
-import type { Informer } from "../../client/index.ts";
+import type { Informer, ObjectChange } from "../../client/index.ts";
 import { objectKey } from "../../objects/kinds.ts";
 import type { Pod, Service } from "../../objects/types.ts";
 import { sameValue } from "../runtime/equal.ts";
@@ -19,8 +19,9 @@ export function selectedPods(pods: Informer<Pod>, service: Service): Pod[] {
 }
 
 /** The keys of the Services whose endpoints a change of a pod may concern. */
-export function servicesOfChange(services: Informer<Service>, pod: Pod, previous: Pod | undefined): string[] {
-  if (previous !== undefined && !endpointChanged(pod, previous)) return [];
+export function servicesOfChange(services: Informer<Service>, change: ObjectChange<Pod>): string[] {
+  const { type, object: pod, previous } = change;
+  if (type === "updated" && previous !== undefined && !endpointChanged(pod, previous)) return [];
   return services
     .list(pod.metadata.namespace ?? "")
     .filter(isSelecting)
