@@ -69,10 +69,10 @@ export function runDaemonSets(context: ControllerContext): void {
       if (matchesSelector(set.spec.selector, object.metadata.labels)) queue.add(objectKey(set));
     }
   });
-  nodes.onChange(({ object, previous }) => {
+  nodes.onChange(({ type, object, previous }) => {
     if (
-      previous !== undefined &&
-      sameValue([object.spec, object.metadata.labels], [previous.spec, previous.metadata.labels])
+      type === "updated" &&
+      sameValue([object.spec, object.metadata.labels], [previous?.spec, previous?.metadata.labels])
     )
       return;
     for (const set of sets.list()) queue.add(objectKey(set));
