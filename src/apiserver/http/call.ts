@@ -38,8 +38,13 @@ export function headerOf(call: Call, name: string): string {
   return Array.isArray(value) ? value.join(", ") : (value ?? "");
 }
 
+/** Reads the body as text. @throws ApiError 413 when it is too long, 400 when it breaks off */
+export async function readBody(call: Pick<Call, "request">): Promise<string> {
+  return (await readBytes(call)).toString("utf8");
+}
+
 /** Reads the body. @throws ApiError 413 when it is too long, 400 when it breaks off */
-export function readBody({ request }: Pick<Call, "request">): Promise<string> {
+export function readBytes({ request }: Pick<Call, "request">): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -48,7 +53,7 @@ export function readBody({ request }: Pick<Call, "request">): Promise<string> {
       if (size <= MAX_BODY_BYTES) chunks.push(chunk);
       else reject(bodyTooLarge());
     });
-    request.once("end", () => resolve(Buffer.concat(chunks).toString("utf8")));
+    request.once("end", () => resolve(Buffer.concat(chunks)));
     request.once("close", () => reject(badRequest("the body of the request broke off")));
   });
 }

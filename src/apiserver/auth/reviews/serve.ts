@@ -1,13 +1,11 @@
-import { decodeBody } from "../../../objects/index.ts";
 import { type Kind, KINDS } from "../../../objects/kinds.ts";
 import type { AnyObject } from "../../../objects/types.ts";
 import type { Answer, Call } from "../../http/call.ts";
 import { methodNotAllowed, resourceNotServed } from "../../http/replies.ts";
-import { readObjectBody } from "../../rest/body.ts";
 import { objectReply } from "../../rest/negotiate.ts";
-import { writeQuery } from "../../rest/options.ts";
 import type { Target } from "../../rest/target.ts";
 import type { Access } from "../access.ts";
+import { questionOf } from "../question.ts";
 import type { User } from "../user.ts";
 import { reviewLocalAccess, reviewOwnAccess, reviewOwnRules, reviewSubjectAccess } from "./authorization.ts";
 import { reviewSelf, reviewToken } from "./authentication.ts";
@@ -42,9 +40,7 @@ export async function serveReview(call: Call, target: Target): Promise<Answer> {
   const { kind, namespace, name, context } = target;
   if (name !== undefined || (kind.namespaced && namespace === undefined)) throw resourceNotServed();
   if (call.method !== "POST") throw methodNotAllowed();
-  const { fieldValidation } = writeQuery(call, "create");
-  const body = await readObjectBody(call);
-  const { object, warnings } = decodeBody(kind, body.text, { mode: fieldValidation, yaml: body.yaml });
+  const { object, warnings } = await questionOf(call, kind);
   object.metadata ??= {} as AnyObject["metadata"];
   const asker = { access: context.access, user: call.user, namespace: namespace ?? "" };
   const { kind: own, apiVersion, ...answer } = REVIEWS.get(kind)!(asker, object);

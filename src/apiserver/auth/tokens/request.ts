@@ -1,15 +1,14 @@
 import { type FieldError, invalid } from "../../../objects/field-errors.ts";
-import { admitNames, decodeBody, formatTime } from "../../../objects/index.ts";
+import { admitNames, formatTime } from "../../../objects/index.ts";
 import { type Kind, KINDS, TOKEN_REQUEST } from "../../../objects/kinds.ts";
 import { badRequest, conflict, invalidObject, notFound } from "../../../objects/status.ts";
 import type { AnyObject, KubeObject, Pod } from "../../../objects/types.ts";
 import type { ApiContext } from "../../context.ts";
 import type { Answer, Call } from "../../http/call.ts";
 import { keyOf } from "../../registry/keys.ts";
-import { readObjectBody } from "../../rest/body.ts";
 import { objectReply } from "../../rest/negotiate.ts";
-import { writeQuery } from "../../rest/options.ts";
 import type { Target } from "../../rest/target.ts";
+import { questionOf } from "../question.ts";
 import { type BoundRef, ISSUER, type TokenTerms } from "./claims.ts";
 
 interface RequestSpec {
@@ -28,11 +27,9 @@ const EXTENDED_SECONDS = 365 * 24 * 3600;
 /** POST serviceaccounts/<name>/token: issues a token (pkg/registry/core/serviceaccount/storage/token.go). @throws ApiError */
 export async function requestToken(call: Call, target: Target): Promise<Answer> {
   const { context, namespace, name } = target;
-  const { fieldValidation } = writeQuery(call, "create");
-  const body = await readObjectBody(call);
-  const options = { mode: fieldValidation, yaml: body.yaml };
-  const { object, warnings } = decodeBody(TOKEN_REQUEST, body.text, options);
+  const { object, warnings } = await questionOf(call, TOKEN_REQUEST);
   const account = read(context, KINDS.ServiceAccount, namespace, name!);
+  object.metadata.name ||= name!;
   admitNames(TOKEN_REQUEST, object, { namespace: namespace!, name: name! });
   const now = context.now();
   object.metadata.creationTimestamp = formatTime(now);
@@ -115,7 +112,8 @@ function boundTo(
   const { namespace, name } = account.metadata;
   const object = read(context, kind, kind.namespaced ? namespace : undefined, ref.name ?? "");
   const isPod = kind === KINDS.Pod;
-  if (isPod && (object as Pod).spec.serviceAccountName !== name) {
+  // a pod that names no account runs as its namespace's default one
+  if (isPod && ((object as Pod).spec.serviceAccountName || "default") !== name) {
     const running = "to pod running with different serviceaccount name.";
     throw badRequest(`cannot bind token for serviceaccount ${JSON.stringify(name)} ${running}`);
   }
