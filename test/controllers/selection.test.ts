@@ -26,7 +26,9 @@ function pod(labels: Record<string, string>, ip?: string): Pod {
 const WEB = pod({ app: "web" }, "10.244.0.2");
 
 test("a deleted pod concerns its Services, though nothing of it changed", () => {
-  assert.deepEqual(servicesOfChange(services, { type: "deleted", object: WEB, previous: WEB }), ["default/web"]);
+  assert.deepEqual(servicesOfChange(services, { type: "deleted", object: WEB, previous: WEB }), [
+    "default/web",
+  ]);
 });
 
 test("an update concerns them only where endpoints show it", () => {

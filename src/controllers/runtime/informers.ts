@@ -20,6 +20,7 @@ export class Informers {
   readonly #client: KubeClient;
   readonly #onError: (kind: Kind, error: unknown) => void;
   readonly #shared = new Map<string, Shared>();
+  #ended = false;
 
   constructor(client: KubeClient, onError: (kind: Kind, error: unknown) => void) {
     this.#client = client;
@@ -33,6 +34,7 @@ export class Informers {
 
   /** Starts all informers that were asked for; resolves when every cache is filled. */
   async start(signal: AbortSignal): Promise<void> {
+    signal.addEventListener("abort", () => this.#endWaiting(), { once: true });
     await Promise.all([...this.#shared.values()].map(({ informer }) => informer.start(signal)));
   }
 
@@ -43,11 +45,11 @@ export class Informers {
 
   /**
    * Waits until the cache shows of an object what holds, as after a write of one's own: the next look at the cache
-   * then sees it, and nothing is done twice. Gives up after some seconds.
+   * then sees it, and nothing is done twice. Gives up after some seconds, and when the informers end.
    */
   until(kind: Kind, key: string, holds: (object: KubeObject | undefined) => boolean): Promise<void> {
     const { informer, waiters } = this.#share(kind);
-    if (holds(informer.get(key))) return Promise.resolve();
+    if (this.#ended || holds(informer.get(key))) return Promise.resolve();
     return new Promise((resolve) => {
       const of = waiters.get(key) ?? new Set();
       const waiter: Waiter = {
@@ -62,6 +64,13 @@ export class Informers {
       const timer = setTimeout(waiter.done, MAX_WAIT);
       waiters.set(key, of.add(waiter));
     });
+  }
+
+  #endWaiting(): void {
+    this.#ended = true;
+    for (const { waiters } of this.#shared.values()) {
+      for (const of of [...waiters.values()]) for (const waiter of [...of]) waiter.done();
+    }
   }
 
   #share(kind: Kind): Shared {
