@@ -1,7 +1,7 @@
 import type { KubeClient } from "../../client/index.ts";
 import { groupByFamily } from "../../ip/family.ts";
 import { familyOfText } from "../../ip/address.ts";
-import { type Kernel, type NodeFacts, startKernel } from "../../kernel/index.ts";
+import { type NodeFacts, startKernel } from "../../kernel/index.ts";
 import { type LabConfig, readConfig } from "../../lab/config.ts";
 import { connectToControlPlane, setUpNodeNetwork, startNodeAgent } from "../../lab/node/agent.ts";
 import { eachFamily } from "../../lab/plan.ts";
@@ -30,20 +30,34 @@ export async function runNode(configPath: string, name: string): Promise<void> {
   }
 }
 
-/** Keeps the node's nftables rules in step with Services; resolves when the first ones are in force. */
+const RULES_WAIT_MS = 5_000;
+
+/**
+ * Keeps the node's nftables rules in step with Services; resolves when the first ones are in force. What fails is tried
+ * again with back-off; only when nothing works for 5 s the node gives up, with the last failure.
+ */
 async function programKernel(
   config: LabConfig,
   name: string,
   client: KubeClient,
   signal: AbortSignal,
-): Promise<Kernel> {
+): Promise<void> {
   const source = await connectTrafficModel(client, signal, {
     onError: reportOnce("kernel: watching Services"),
   });
-  const onError = reportOnce("kernel rules");
-  const kernel = startKernel({ source, facts: nodeFacts(config, name), signal, onError });
-  await kernel.started;
-  return kernel;
+  const report = reportOnce("kernel rules");
+  const inForce = Promise.withResolvers<void>();
+  let last: Error | undefined;
+  const onError = (error: Error): void => {
+    last = error;
+    report(error);
+  };
+  startKernel({ source, facts: nodeFacts(config, name), signal, onError, onSync: () => inForce.resolve() });
+  const timer = setTimeout(
+    () => inForce.reject(last ?? new Error("the kernel's rules took too long")),
+    RULES_WAIT_MS,
+  );
+  await inForce.promise.finally(() => clearTimeout(timer));
 }
 
 function nodeFacts({ plan }: LabConfig, name: string): NodeFacts {

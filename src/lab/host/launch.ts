@@ -140,7 +140,7 @@ function abortable<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> {
 }
 
 function endedEarly(config: LabConfig): Error {
-  const text = readFileSync(join(statePaths(config.stateDir).logs, "init.log"), "utf8");
+  const text = readIfThere(join(statePaths(config.stateDir).logs, "init.log"));
   if (/^(unshare|setpriv):/m.test(text)) return explainUnshareFailure(text);
   const last = text.trim().split("\n").slice(-8).join("\n    ");
   return new UserError({
@@ -149,6 +149,15 @@ function endedEarly(config: LabConfig): Error {
     why: `it ended before it was ready${last === "" ? "" : `:\n    ${last}`}`,
     next: "run the command again; if it fails again, report it with the lines above",
   });
+}
+
+/** Empty when the file is gone: the cluster was taken down. */
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
 }
 
 /** The host's resolvers, without ports: where names outside the cluster are asked for. */

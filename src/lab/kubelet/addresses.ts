@@ -24,9 +24,7 @@ export class PodAddressPool {
 
   constructor(ranges: readonly Cidr[]) {
     this.#ranges = ranges;
-    const sizes = ranges.map(cidrSize);
-    const smallest = sizes.reduce((a, b) => (a < b ? a : b), BigInt(MAX_PODS));
-    this.#last = Number(smallest) - 2;
+    this.#last = Math.min(MAX_PODS, ...ranges.map((range) => Number(cidrSize(range)))) - 2;
   }
 
   /** The gateway of pods in a family: the address of the node's end of their links. */

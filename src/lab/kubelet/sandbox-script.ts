@@ -32,9 +32,9 @@ echo "pid $pid"
 hostname "$POD_HOSTNAME"
 mount -t tmpfs -o mode=755 pod ${BASE}
 cd ${BASE}
-mkdir -p root $POD_FOLDERS
-mount --bind root root
-cd root
+mkdir -p rootfs $POD_FOLDERS
+mount --bind rootfs rootfs
+cd rootfs
 mkdir -p proc sys dev tmp run/tandem/app run/tandem/node run/tandem/cache run/tandem/volumes home root mnt var/log var/tmp $POD_TOP
 [ -z "$POD_LINKS" ] || cp -P $POD_LINKS .
 [ ! -d etc ] || [ -n "$POD_ETC_OVERLAID" ] || cp -a /etc/. etc/ 2>/dev/null || true
@@ -47,7 +47,7 @@ printf '%s' "$POD_HOSTS" > "$POD_ETC/hosts"
 printf '%s\\n' "$POD_HOSTNAME" > "$POD_ETC/hostname"
 printf '%s' "$POD_MOUNTS" > mounts
 mount -a -T mounts || [ $? = 64 ]
-cd root
+cd rootfs
 pivot_root . .
 umount -l .
 cd /
@@ -77,7 +77,7 @@ export function sandboxEnvironment(setup: SandboxSetup, layout: RootLayout): Rec
     POD_RESOLV: setup.resolvConf,
     POD_HOSTS: setup.hosts,
     POD_NETWORK: setup.network.join("\n"),
-    POD_FOLDERS: layout.overlays.flatMap((name) => [`up/${name}`, `work/${name}`]).join(" "),
+    POD_FOLDERS: layout.overlays.flatMap((name) => [`up/${name}`, `scratch/${name}`]).join(" "),
     POD_TOP: [...layout.overlays, ...layout.binds].join(" "),
     POD_LINKS: layout.links.map((name) => `/${name}`).join(" "),
     POD_ETC: etcOverlaid ? `${BASE}/up/etc` : `${BASE}/rootfs/etc`,

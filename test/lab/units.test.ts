@@ -1,0 +1,195 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { parseCidr } from "../../src/ip/cidr.ts";
+import { commandLine, lastPart, programOf, UnknownImage } from "../../src/lab/images/registry.ts";
+import { PodAddressPool } from "../../src/lab/kubelet/addresses.ts";
+import { formatGoDuration, RestartBackoff } from "../../src/lab/kubelet/backoff.ts";
+import { expandVariables } from "../../src/lab/kubelet/expand.ts";
+import { LogFile, readLog, selectLog } from "../../src/lab/kubelet/log-file.ts";
+import { nodeSideCommands, podSideCommands } from "../../src/lab/kubelet/pod-links.ts";
+import { type ContainerFacts, type PodFacts, podStatusOf } from "../../src/lab/kubelet/status.ts";
+import { routeChanges, routesTo } from "../../src/lab/node/routes.ts";
+import type { Container, ContainerState, Node, Pod } from "../../src/objects/types.ts";
+import { stateDirOf } from "../../src/lab/host/state.ts";
+
+test("pods get the same index in every family, and freed ones come back last", () => {
+  const pool = new PodAddressPool([parseCidr("10.244.1.0/29")!, parseCidr("fd00:10:244:1::/64")!]);
+  assert.equal(pool.gateway("IPv4"), "10.244.1.1");
+  const all = Array.from({ length: 5 }, () => pool.allocate(["IPv4", "IPv6"])!);
+  assert.deepEqual(all[0], { index: 2, addresses: { IPv4: "10.244.1.2", IPv6: "fd00:10:244:1::2" } });
+  assert.equal(all.at(-1)?.addresses.IPv4, "10.244.1.6");
+  assert.equal(pool.allocate(["IPv4"]), undefined, "the broadcast address is not given");
+  pool.release(2);
+  pool.release(4);
+  assert.equal(pool.allocate(["IPv6"])?.addresses.IPv4, undefined);
+  assert.equal(pool.allocate(["IPv6"])?.addresses.IPv6, "fd00:10:244:1::4");
+});
+
+test("a link of one family has commands of that family only", () => {
+  const gateways = { IPv4: "10.244.0.1", IPv6: "fe80::1" };
+  const link = { name: "pod2", addresses: { IPv6: "fd00::2" }, gateways };
+  assert.deepEqual(nodeSideCommands(link, 7), [
+    "link add pod2 type veth peer name eth0 netns 7",
+    "address add fe80::1/64 dev pod2 nodad",
+    "link set pod2 up",
+    "route add fd00::2/128 dev pod2",
+  ]);
+  assert.deepEqual(podSideCommands(link).slice(2), [
+    "address add fd00::2/128 dev eth0 nodad",
+    "route add default via fe80::1 dev eth0",
+  ]);
+  const both = podSideCommands({ ...link, addresses: { IPv4: "10.244.0.2", IPv6: "fd00::2" } });
+  assert.ok(both.includes("route add 10.244.0.1/32 dev eth0 scope link"));
+  assert.ok(both.includes("route add default via 10.244.0.1 dev eth0"));
+});
+
+test("routes to other nodes' pods go through the address of the same family; what changes is changed", () => {
+  const node = (name: string, podCIDRs: string[], ...ips: string[]) =>
+    ({
+      metadata: { name },
+      spec: { podCIDRs },
+      status: { addresses: ips.map((address) => ({ type: "InternalIP", address })) },
+    }) as Node;
+  const nodes = [
+    node("a", ["10.1.0.0/24", "fd01::/64"], "172.18.0.2", "fd00::2"),
+    node("b", ["10.2.0.0/24", "fd02::/64"], "172.18.0.3", "fd00::3"),
+    node("only4", ["10.3.0.0/24", "fd03::/64"], "172.18.0.4"),
+  ];
+  const routes = routesTo(nodes, "a");
+  assert.deepEqual(
+    [...routes],
+    [
+      ["10.2.0.0/24", "172.18.0.3"],
+      ["fd02::/64", "fd00::3"],
+      ["10.3.0.0/24", "172.18.0.4"],
+    ],
+  );
+  assert.deepEqual(routeChanges(routes, routes), []);
+  assert.deepEqual(
+    routeChanges(
+      routes,
+      new Map([
+        ["10.2.0.0/24", "172.18.0.9"],
+        ["fd02::/64", "fd00::3"],
+      ]),
+    ),
+    ["route replace 10.2.0.0/24 via 172.18.0.9", "route del 10.3.0.0/24"],
+  );
+});
+
+test("variables expand as in Kubernetes", () => {
+  const lookup = (name: string) => ({ A: "1", EMPTY: "" })[name];
+  assert.equal(
+    expandVariables("$(A) $$(A) $(NONE) $A $(EMPTY)| $$$$ $(", lookup),
+    "1 $(A) $(NONE) $A | $$ $(",
+  );
+});
+
+test("images are found by their last part; unknown ones say what there is", () => {
+  assert.equal(lastPart("registry:5000/a/tcp-echo-server:1.3@sha256:00ff"), "tcp-echo-server");
+  const echo = programOf("docker.io/istio/tcp-echo-server:1.3", () => false);
+  assert.match(echo.entrypoint[1] ?? "", /images\/programs\/tcp-echo\.ts$/);
+  assert.deepEqual(
+    programOf("nginx:1.27", (name) => name === "nginx"),
+    { entrypoint: ["nginx"], cmd: [] },
+  );
+  assert.throws(() => programOf("example.com/x:1", () => false), UnknownImage);
+  const program = { entrypoint: ["run"], cmd: ["default"] };
+  assert.deepEqual(commandLine(program), ["run", "default"]);
+  assert.deepEqual(commandLine(program, [], ["a"]), ["run", "a"]);
+  assert.deepEqual(commandLine(program, ["other"]), ["other"]);
+  assert.deepEqual(commandLine(program, ["other"], ["a"]), ["other", "a"]);
+});
+
+test("the first restart is immediate, then the pauses double up to five minutes", () => {
+  const backoff = new RestartBackoff();
+  const delays = Array.from({ length: 8 }, () => backoff.delayAfter(1_000) / 1_000);
+  assert.deepEqual(delays, [0, 10, 20, 40, 80, 160, 300, 300]);
+  assert.equal(backoff.delayAfter(600_000), 0);
+  assert.equal(formatGoDuration(160_000), "2m40s");
+  assert.equal(formatGoDuration(300_000), "5m0s");
+});
+
+test("logs keep lines whole across writes, split long ones, and come back by query", () => {
+  const folder = mkdtempSync(join(tmpdir(), "tandem-log-"));
+  try {
+    const log = new LogFile(join(folder, "x.log"));
+    log.write("stdout", Buffer.from("first\nsec"));
+    log.write("stderr", Buffer.from("error\n"));
+    log.write("stdout", Buffer.from("ond\n\n"));
+    log.write("stdout", Buffer.from(`${"x".repeat(40_000)}\nlast`));
+    log.close();
+    const entries = readLog(log.path);
+    const whole = selectLog(entries, {});
+    assert.equal(whole, `first\nerror\nsecond\n\n${"x".repeat(40_000)}\nlast\n`);
+    assert.equal(selectLog(entries, { tailLines: 1 }), "last\n");
+    assert.equal(selectLog(entries, { tailLines: 2 }).length, 40_006);
+    assert.equal(selectLog(entries, { tailLines: 0 }), "");
+    assert.equal(selectLog(entries, { sinceTime: new Date(Date.now() + 60_000) }), "");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+function facts(state: ContainerState, more: Partial<ContainerFacts> = {}): ContainerFacts {
+  const spec: Container = { name: "c", image: "i" };
+  return { spec, state, restartCount: 0, ready: false, started: false, ...more };
+}
+
+function phase(
+  policy: "Always" | "OnFailure" | "Never",
+  main: ContainerFacts[],
+  init: ContainerFacts[] = [],
+): string {
+  const pod = { spec: { restartPolicy: policy, containers: [] }, metadata: { name: "p" } } as unknown as Pod;
+  const all: PodFacts = { init, main, sandboxReady: true, podIPs: [], hostIPs: [], startTime: "t" };
+  return podStatusOf(pod, all, "now").phase ?? "";
+}
+
+test("the phase of a pod follows its containers and policy", () => {
+  const waiting = facts({ waiting: {} });
+  const running = facts({ running: {} });
+  const ok = facts({ terminated: { exitCode: 0 } });
+  const bad = facts({ terminated: { exitCode: 1 } });
+  const crashing = facts({ waiting: {} }, { lastState: { terminated: { exitCode: 1 } } });
+  assert.equal(phase("Always", [waiting, running]), "Pending");
+  assert.equal(phase("Always", [running, bad]), "Running");
+  assert.equal(phase("Always", [ok]), "Running");
+  assert.equal(phase("Always", [crashing]), "Running");
+  assert.equal(phase("OnFailure", [ok, ok]), "Succeeded");
+  assert.equal(phase("OnFailure", [ok, bad]), "Running");
+  assert.equal(phase("Never", [ok, bad]), "Failed");
+  assert.equal(phase("Never", [waiting], [bad]), "Failed");
+  assert.equal(phase("Always", [waiting], [running]), "Pending");
+});
+
+test("conditions keep the time of their last change", () => {
+  const pod = { spec: { containers: [] }, metadata: { name: "p" } } as unknown as Pod;
+  const base: PodFacts = {
+    init: [],
+    main: [facts({ running: {} })],
+    sandboxReady: true,
+    podIPs: ["10.0.0.1", "fd00::1"],
+    hostIPs: ["1.1.1.1"],
+    startTime: "t",
+  };
+  const first = podStatusOf(pod, base, "one");
+  const ready = { ...base, main: [facts({ running: {} }, { ready: true, started: true })] };
+  const second = podStatusOf(pod, ready, "two", first);
+  const time = (status: typeof first, type: string) =>
+    status.conditions?.find((item) => item.type === type)?.lastTransitionTime;
+  assert.equal(time(second, "Initialized"), "one");
+  assert.equal(time(second, "Ready"), "two");
+  assert.deepEqual(second.podIPs, [{ ip: "10.0.0.1" }, { ip: "fd00::1" }]);
+  assert.equal(second.podIP, "10.0.0.1");
+});
+
+test("a cluster's folder follows TANDEM_HOME, then XDG_STATE_HOME, then HOME; names are labels", () => {
+  assert.equal(stateDirOf("a", { TANDEM_HOME: "/t", XDG_STATE_HOME: "/x", HOME: "/h" }), "/t/a");
+  assert.equal(stateDirOf("a", { XDG_STATE_HOME: "/x", HOME: "/h" }), "/x/tandem/a");
+  assert.equal(stateDirOf("a", { HOME: "/h" }), "/h/.local/state/tandem/a");
+  assert.throws(() => stateDirOf("../x", {}), /--name/);
+});
