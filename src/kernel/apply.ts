@@ -1,6 +1,6 @@
 /** Makes the kernel follow: the smallest change, as one transaction. */
 import { UserError } from "../errors/user-error.ts";
-import type { Frontend, Snapshot } from "../traffic/model.ts";
+import type { Frontend } from "../traffic/model.ts";
 import { declarations, fixedChains } from "./chains.ts";
 import {
   type CurrentTable,
@@ -16,7 +16,7 @@ import type { Entry } from "./doors.ts";
 import type { Exec } from "./exec.ts";
 import { type Dialect, type NodeFacts, TABLE } from "./facts.ts";
 import { dialectsOf, loadScript } from "./load.ts";
-import { Applied } from "./ownership.ts";
+import { Applied, type Frontends } from "./ownership.ts";
 import { declareTable, removeChains, writeChain, writeFixedChains } from "./script.ts";
 
 /** What a change did. */
@@ -52,16 +52,19 @@ export class Programmer {
   }
 
   /** Reads what is there and changes only the difference; replaces tables that cannot be changed into ours. */
-  async sync(snapshot: Snapshot): Promise<Outcome> {
-    const current = await readTables(this.#exec);
-    if (current.ip === undefined && current.ip6 === undefined) return this.#load(snapshot, []);
+  async sync(frontends: Frontends): Promise<Outcome> {
+    const reading = readTables(this.#exec);
+    // While nft reads, the model builds what it has not built yet.
+    for (const key of frontends.keys()) frontends.get(key);
+    const current = await reading;
+    if (current.ip === undefined && current.ip6 === undefined) return this.#load(frontends, []);
     try {
-      return await this.#reconcile(snapshot, current);
+      return await this.#reconcile(frontends, current);
     } catch (error) {
       // Another version's maps, or something foreign in the way: tables that are ours alone may be made anew.
       if (error instanceof UserError) throw error;
       const present = await familiesWithTable(this.#exec);
-      return await this.#load(snapshot, present).catch(() => Promise.reject(error));
+      return await this.#load(frontends, present).catch(() => Promise.reject(error));
     }
   }
 
@@ -104,24 +107,27 @@ export class Programmer {
     return [...this.#applied.chains].filter((place) => !this.#applied.uses.has(place));
   }
 
-  async #load(snapshot: Snapshot, replaced: readonly ("ip" | "ip6")[]): Promise<Outcome> {
+  async #load(frontends: Frontends, replaced: readonly ("ip" | "ip6")[]): Promise<Outcome> {
     const entries = new Map<string, Entry | undefined>();
     this.#leftOver = [];
     this.#foreign = [];
-    await this.#transact(
-      concat(
-        replaced.map((ip) => `delete table ${ip} ${TABLE}\n`),
-        loadScript(snapshot, this.#facts, this.#applied, (entry) => noteEntry(entries, entry)),
-      ),
+    const script = loadScript(frontends, this.#facts, this.#applied, (entry) => noteEntry(entries, entry));
+    const transactions = Array.from(script, ([{ ip }, text]) =>
+      this.#transact(replaced.includes(ip) ? concat([`delete table ${ip} ${TABLE}\n`], text) : text),
     );
+    const dropped = replaced.filter((ip) => !dialectsOf(this.#facts).some((dialect) => dialect.ip === ip));
+    if (dropped.length > 0) {
+      transactions.push(this.#transact(dropped.map((ip) => `delete table ${ip} ${TABLE}\n`)));
+    }
+    await Promise.all(transactions);
     return { how: "load", elements: entries.size, foreignRules: false, udpEntries: entries };
   }
 
-  async #reconcile(snapshot: Snapshot, current: Tables<CurrentTable>): Promise<Outcome> {
+  async #reconcile(frontends: Frontends, current: Tables<CurrentTable>): Promise<Outcome> {
     const facts = this.#facts;
     const dialects = dialectsOf(facts);
     const entries = new Map<string, Entry | undefined>();
-    const desired = wholeState(this.#applied.takeAll(snapshot, facts), this.#applied, (entry) =>
+    const desired = wholeState(this.#applied.takeAll(frontends, facts), this.#applied, (entry) =>
       noteEntry(entries, entry),
     );
     const gone = IPS.filter((ip) => current[ip] && !dialects.some((dialect) => dialect.ip === ip));

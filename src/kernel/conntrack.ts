@@ -6,7 +6,7 @@ import { UserError } from "../errors/user-error.ts";
 import type { Family } from "../ip/family.ts";
 import type { Entry } from "./doors.ts";
 import type { Exec } from "./exec.ts";
-import { DIALECTS, type NodeFacts } from "./facts.ts";
+import type { NodeFacts } from "./facts.ts";
 
 /** A tracked flow: where its client sent it, and who answers. */
 export interface Flow {
@@ -18,7 +18,7 @@ export interface Flow {
   readonly answeringPort: number;
 }
 
-/** Flows as the entries want them: `10.96.0.1 . 53` or, for node ports, `. 30053`, to the endpoints that may answer. */
+/** Flows as the entries want them: `10.96.0.1 . 53` or, for node ports, ` . 30053`, to the endpoints that may answer. */
 export type AllowedAnswers = ReadonlyMap<string, ReadonlySet<string>>;
 
 /**
@@ -46,10 +46,11 @@ export async function forgetStaleFlows(
 function allowedAnswers(changed: ReadonlyMap<string, Entry | undefined>, family: Family): AllowedAnswers {
   const allowed = new Map<string, ReadonlySet<string>>();
   for (const [key, entry] of changed) {
-    // Entry keys: `ip 10.96.0.1 . udp . 53`, or `ip udp . 30053` for node ports.
-    const words = key.split(" ");
-    if (words[0] !== DIALECTS[family].ip) continue;
-    const place = words.length === 6 ? `${words[1]} . ${words[5]}` : `. ${words[3]}`;
+    // Entry keys: `10.96.0.1 . udp . 53`, or `ip udp . 30053` for node ports.
+    const [first = "", ...rest] = key.split(" ");
+    const isNode = rest.length === 3;
+    if (family !== (first === "ip6" || first.includes(":") ? "IPv6" : "IPv4")) continue;
+    const place = `${isNode ? "" : first} . ${rest.at(-1)}`;
     allowed.set(place, new Set(entry === undefined ? [] : answersOf(entry)));
   }
   return allowed;
@@ -71,7 +72,7 @@ export function staleFlows(
     const atNode = flow.destination !== flow.answeredBy || nodeAddresses.includes(flow.destination);
     const answers =
       allowed.get(`${flow.destination} . ${flow.port}`) ??
-      (atNode ? allowed.get(`. ${flow.port}`) : undefined);
+      (atNode ? allowed.get(` . ${flow.port}`) : undefined);
     if (answers === undefined || answers.has(`${flow.answeredBy} . ${flow.answeringPort}`)) continue;
     stale.set(`${flow.destination} ${flow.port} ${flow.answeredBy}`, flow);
   }

@@ -145,7 +145,7 @@ class DeltaSink {
   readonly #before: CollectedElements = new Map();
   readonly #after: CollectedElements = new Map();
   /** Elements of shared sets with whether they were there at first. */
-  readonly #shared = new Map<string, { ip: string; set: string; key: string; was: boolean }>();
+  readonly #shared = new Map<string, { ip: string; set: string; was: boolean }>();
   readonly shapes = new Map<string, { dialect: Dialect; name: string; shape: ChainShape }>();
   readonly removing: Sink;
   readonly adding: Sink;
@@ -170,17 +170,15 @@ class DeltaSink {
   }
 
   #noteShared(ip: string, set: SharedSet, key: string): string {
-    const thing = `${ip} ${set} ${key}`;
-    if (!this.#shared.has(thing))
-      this.#shared.set(thing, { ip, set, key, was: this.#applied.uses.has(thing) });
-    return thing;
+    if (!this.#shared.has(key)) this.#shared.set(key, { ip, set, was: this.#applied.uses.has(key) });
+    return key;
   }
 
   /** What was there before and what is to be there, shared elements included. */
   elements(): [Elements, Elements] {
-    for (const [thing, { ip, set, key, was }] of this.#shared) {
+    for (const [key, { ip, set, was }] of this.#shared) {
       if (was) put(this.#before, ip, set, key, "");
-      if (this.#applied.uses.has(thing)) put(this.#after, ip, set, key, "");
+      if (this.#applied.uses.has(key)) put(this.#after, ip, set, key, "");
     }
     return [this.#before, this.#after];
   }

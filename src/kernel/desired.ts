@@ -11,18 +11,14 @@ export type SharedSet = "cluster-ips" | "hairpin";
 export interface Sink {
   /** An element of a map (or a set, when the value is empty) that this entry alone has. */
   element(dialect: Dialect, map: string, key: string, value: string): void;
+  /** An element of a set that other entries may have too; keys differ between all sets. */
   shared(dialect: Dialect, set: SharedSet, key: string): void;
   chain(dialect: Dialect, name: string, shape: ChainShape): void;
 }
 
 /** The identity of an entry across the cluster: two frontends with the same one contend for it. */
-export function entryKey(entry: Entry): string {
-  return `${DIALECTS[entry.family].ip} ${baseKey(entry)}`;
-}
-
-function baseKey({ door, address }: Entry): string {
-  const port = `${door.protocol} . ${door.port}`;
-  return door.kind === "node" ? port : `${address} . ${port}`;
+export function entryKey({ door, family, key }: Entry): string {
+  return door.kind === "node" ? `${DIALECTS[family].ip} ${key}` : key;
 }
 
 /** The key in maps of one protocol. */
@@ -39,7 +35,7 @@ export function entriesOf(frontend: Frontend, facts: NodeFacts, visit: (entry: E
 export function renderEntry(entry: Entry, sink: Sink): void {
   const { door, targets, family } = entry;
   const dialect = DIALECTS[family];
-  const base = baseKey(entry);
+  const base = entry.key;
   const keyed = door.kind === "node" ? "node" : "address";
   sink.element(dialect, keyed === "node" ? "nodeports" : "services", base, verdict(entry, sink));
   if (door.kind === "cluster") sink.shared(dialect, "cluster-ips", entry.address);
@@ -74,7 +70,7 @@ function renderSticky(
   const taken = new Set<number>();
   endpoints.forEach((endpoint, index) => {
     const number = stableNumber(endpoint, taken) + (offset === 0 ? 0 : FIRST_LOCAL_NUMBER);
-    sink.element(dialect, mapName("slots", keyed), `${baseKey(entry)} . ${offset + index}`, String(number));
+    sink.element(dialect, mapName("slots", keyed), `${entry.key} . ${offset + index}`, String(number));
     const sticky = mapName("sticky", keyed, entry.door.protocol);
     sink.element(dialect, sticky, `${targetKey(entry)} . ${number}`, endpoint);
   });

@@ -17,52 +17,68 @@ export interface Door {
   /** `Local`: only endpoints on this node serve. */
   readonly policy: "Cluster" | "Local";
   /** Seconds that a client sticks to its endpoint. */
-  readonly affinitySeconds?: number;
+  readonly affinitySeconds: number | undefined;
   /** CIDRs that may come in; undefined: all. */
   readonly sourceRanges: PerFamily<readonly string[]>;
 }
 
-const ANYWHERE: PerFamily<readonly string[]> = {};
+const NONE: PerFamily<readonly string[]> = {};
 const AT_NODE: readonly string[] = [""];
 
 /** The doors of a frontend on this node; none for headless names and aliases. Pure. */
 export function doorsOf(frontend: Frontend, facts: NodeFacts): Door[] {
-  if (frontend.kind !== "virtual") return [];
-  return frontend.ports.flatMap((port) => doorsOfPort(frontend, port, facts));
-}
-
-function doorsOfPort(frontend: Frontend, port: FrontendPort, facts: NodeFacts): Door[] {
-  const targets = mapFamilies(frontend.addresses, (_, family) =>
-    facts.families.includes(family) ? targetsOf(port.backends, family, facts) : undefined,
-  );
-  const common = {
-    protocol: port.protocol.toLowerCase() as Door["protocol"],
-    port: port.port,
-    targets,
-    ...(frontend.affinitySeconds !== undefined && { affinitySeconds: frontend.affinitySeconds }),
-    policy: frontend.externalPolicy,
-    sourceRanges: ANYWHERE,
-  };
-  const here = <T>(addresses: PerFamily<T>): PerFamily<T> =>
-    mapFamilies(addresses, (value, family) => (targets[family] === undefined ? undefined : value));
-  const cluster = mapFamilies(here(frontend.addresses), (address) => [address]);
-  const doors: Door[] = [{ ...common, kind: "cluster", addresses: cluster, policy: frontend.internalPolicy }];
-  if (hasAddresses(frontend.externalAddresses)) {
-    doors.push({ ...common, kind: "external", addresses: here(frontend.externalAddresses) });
-  }
-  if (hasAddresses(frontend.balancerAddresses)) {
-    const addresses = here(frontend.balancerAddresses);
-    doors.push({ ...common, kind: "balancer", addresses, sourceRanges: admitted(frontend, facts) });
-  }
-  if (port.nodePort !== undefined) {
-    const addresses = mapFamilies(targets, () => AT_NODE);
-    doors.push({ ...common, kind: "node", port: port.nodePort, addresses });
-  }
+  const doors: Door[] = [];
+  if (frontend.kind === "virtual") for (const port of frontend.ports) addDoors(doors, frontend, port, facts);
   return doors;
 }
 
-function hasAddresses(addresses: PerFamily<readonly string[]>): boolean {
-  return addresses.IPv4 !== undefined || addresses.IPv6 !== undefined;
+/** Written for very many Services: most have one door, and nothing is made that it does not need. */
+function addDoors(doors: Door[], frontend: Frontend, port: FrontendPort, facts: NodeFacts): void {
+  const { addresses, externalAddresses, balancerAddresses, affinitySeconds, externalPolicy } = frontend;
+  const targets: { IPv4?: Targets; IPv6?: Targets } = {};
+  const own: { IPv4?: readonly string[]; IPv6?: readonly string[] } = {};
+  for (const family of facts.families) {
+    const address = addresses[family];
+    if (address === undefined) continue;
+    targets[family] = targetsOf(port.backends, family, facts);
+    own[family] = [address];
+  }
+  const protocol = PROTOCOLS[port.protocol];
+  const add = (
+    kind: Door["kind"],
+    at: PerFamily<readonly string[]>,
+    policy: Door["policy"],
+    number = port.port,
+    sourceRanges = NONE,
+  ) =>
+    doors.push({
+      kind,
+      protocol,
+      port: number,
+      addresses: at,
+      targets,
+      policy,
+      affinitySeconds,
+      sourceRanges,
+    });
+  add("cluster", own, frontend.internalPolicy);
+  if (!isEmpty(externalAddresses)) add("external", externalAddresses, externalPolicy);
+  if (!isEmpty(balancerAddresses)) {
+    add("balancer", balancerAddresses, externalPolicy, port.port, admitted(frontend, facts));
+  }
+  if (port.nodePort !== undefined)
+    add(
+      "node",
+      mapFamilies(own, () => AT_NODE),
+      externalPolicy,
+      port.nodePort,
+    );
+}
+
+const PROTOCOLS = { TCP: "tcp", UDP: "udp", SCTP: "sctp" } as const;
+
+function isEmpty(addresses: PerFamily<readonly string[]>): boolean {
+  return addresses.IPv4 === undefined && addresses.IPv6 === undefined;
 }
 
 /**
@@ -88,6 +104,8 @@ export interface Entry {
   readonly address: string;
   readonly door: Door;
   readonly targets: Targets;
+  /** The key in maps of all protocols: `10.96.0.1 . tcp . 80`, or `tcp . 30080`. */
+  readonly key: string;
 }
 
 /** Calls back for each place where connections come in. */
@@ -96,7 +114,10 @@ export function forEachEntry(doors: readonly Door[], visit: (entry: Entry) => vo
     for (const family of ["IPv4", "IPv6"] as const) {
       const targets = door.targets[family];
       if (targets === undefined) continue;
-      for (const address of door.addresses[family] ?? []) visit({ family, address, door, targets });
+      const port = `${door.protocol} . ${door.port}`;
+      for (const address of door.addresses[family] ?? []) {
+        visit({ family, address, door, targets, key: door.kind === "node" ? port : `${address} . ${port}` });
+      }
     }
   }
 }

@@ -20,7 +20,6 @@ interface Candidate {
   readonly address: string;
   readonly backend: Backend;
   readonly conditions: BackendConditions;
-  readonly local: boolean;
 }
 
 const NO_TARGETS: Targets = { cluster: [], local: [], any: false, hairpins: [] };
@@ -30,45 +29,45 @@ const NO_TARGETS: Targets = { cluster: [], local: [], any: false, hairpins: [] }
  * the local set are judged each for itself, and hints narrow the cluster-wide one.
  */
 export function targetsOf(backends: readonly PortBackend[], family: Family, facts: NodeFacts): Targets {
-  const candidates = candidatesOf(backends, family, facts);
+  const candidates = candidatesOf(backends, family);
   if (candidates.length === 0) return NO_TARGETS;
-  const meant = usable(candidates, topologyFilter(candidates, facts));
-  const local = usable(candidates.filter((candidate) => candidate.local));
+  const meant = topologyFilter(candidates, facts);
+  const here = candidates.filter(({ backend }) => (backend.node ?? facts.nodeName) === facts.nodeName);
   return {
-    cluster: meant.map(textOf).sort(),
-    local: local.map(textOf).sort(),
-    any: candidates.some(({ conditions }) => conditions.ready || isLastResort(conditions)),
-    hairpins: [...meant, ...local].flatMap(({ backend, address }) =>
-      backend.node === undefined || backend.node === facts.nodeName ? [address] : [],
-    ),
+    cluster: usable(candidates, meant),
+    local: here.length === 0 ? NOBODY : usable(here.filter(({ backend }) => backend.node !== undefined)),
+    any: true,
+    hairpins: here.map(({ address }) => address),
   };
 }
 
-function candidatesOf(backends: readonly PortBackend[], family: Family, facts: NodeFacts): Candidate[] {
-  const seen = new Set<string>();
+const NOBODY: readonly string[] = [];
+
+/** The endpoints that take traffic at all, now or as a last resort. */
+function candidatesOf(backends: readonly PortBackend[], family: Family): Candidate[] {
+  const seen = backends.length > 1 ? new Set<string>() : undefined;
   const candidates: Candidate[] = [];
   for (const { backend, port } of backends) {
     const address = backend.addresses[family];
     const conditions = backend.conditions[family];
     if (address === undefined || conditions === undefined) continue;
+    if (!conditions.ready && !isLastResort(conditions)) continue;
     const text = `${address} . ${port}`;
-    if (seen.has(text)) continue;
-    seen.add(text);
-    candidates.push({ text, address, backend, conditions, local: backend.node === facts.nodeName });
+    if (seen?.has(text)) continue;
+    seen?.add(text);
+    candidates.push({ text, address, backend, conditions });
   }
   return candidates;
 }
 
-function textOf(candidate: Candidate): string {
-  return candidate.text;
-}
-
-function usable(
-  candidates: readonly Candidate[],
-  meant: (backend: Backend) => boolean = () => true,
-): Candidate[] {
-  const ready = candidates.filter(({ conditions, backend }) => conditions.ready && meant(backend));
-  return ready.length > 0 ? ready : candidates.filter(({ conditions }) => isLastResort(conditions));
+function usable(candidates: readonly Candidate[], meant?: (backend: Backend) => boolean): readonly string[] {
+  const texts: string[] = [];
+  for (const { conditions, backend, text } of candidates) {
+    if (conditions.ready && (meant === undefined || meant(backend))) texts.push(text);
+  }
+  if (texts.length === 0)
+    for (const { conditions, text } of candidates) if (!conditions.ready) texts.push(text);
+  return texts.length > 1 ? texts.sort() : texts;
 }
 
 function isLastResort(conditions: BackendConditions): boolean {
@@ -83,6 +82,7 @@ function topologyFilter(
   candidates: readonly Candidate[],
   { nodeName, zone }: NodeFacts,
 ): ((backend: Backend) => boolean) | undefined {
+  if (!candidates.some(({ backend }) => backend.forNodes ?? backend.forZones)) return undefined;
   const ready = candidates.filter(({ conditions }) => conditions.ready);
   const choices = [
     (backend: Backend) => backend.forNodes?.includes(nodeName),

@@ -41,7 +41,9 @@ async function run(
   // A program may end before it has read everything (a syntax error): its exit code says so, not the broken pipe.
   child.stdin.on("error", () => {});
   try {
-    await Promise.all([feed(child.stdin, input), Promise.race([ended, once(child, "spawn")])]);
+    // The input is generated only when the program runs: it starts up meanwhile.
+    await Promise.race([once(child, "spawn"), ended]);
+    await feed(child.stdin, input);
   } catch (error) {
     // Half an input must never be carried out.
     child.kill("SIGKILL");
@@ -58,9 +60,22 @@ async function feed(
 ): Promise<void> {
   for (const text of input ?? []) {
     if (stdin.destroyed) return;
-    if (!stdin.write(text)) await Promise.race([once(stdin, "drain"), once(stdin, "close")]).catch(() => {});
+    if (!stdin.write(text)) await writable(stdin);
   }
   stdin.end();
+}
+
+/** Settles when a stream takes more, or takes nothing any more. */
+function writable(stdin: NodeJS.WritableStream): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = () => {
+      stdin.off("drain", settle);
+      stdin.off("close", settle);
+      resolve();
+    };
+    stdin.on("drain", settle);
+    stdin.on("close", settle);
+  });
 }
 
 function collect(stream: NodeJS.ReadableStream): () => string {

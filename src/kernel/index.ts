@@ -1,9 +1,9 @@
 /** Kernel: keeps the nftables rules of one node in step with the traffic model. */
-import type { Frontend, Snapshot } from "../traffic/model.ts";
 import { type Outcome, Programmer } from "./apply.ts";
 import { forgetStaleFlows } from "./conntrack.ts";
 import { createExec, type Exec } from "./exec.ts";
 import type { NodeFacts } from "./facts.ts";
+import type { Frontends } from "./ownership.ts";
 
 export { type Outcome, Programmer, removeTables } from "./apply.ts";
 export { createExec, type Exec, type ExecResult } from "./exec.ts";
@@ -11,9 +11,7 @@ export type { NodeFacts } from "./facts.ts";
 export { type HealthCheck, healthCheckOf } from "./health.ts";
 
 /** Where the rules come from: a traffic model. */
-export interface TrafficSource {
-  get(key: string): Frontend | undefined;
-  snapshot(): Snapshot;
+export interface TrafficSource extends Frontends {
   onChange(listener: (keys: readonly string[]) => void): () => void;
 }
 
@@ -38,8 +36,6 @@ export interface SyncReport extends Outcome {
   /** `start` and `audit` looked at everything, `retry` too, after a failure. */
   readonly why: "start" | "change" | "audit" | "retry";
   readonly milliseconds: number;
-  /** How many frontends changed; all of them unless `why` is `change`. */
-  readonly frontends: number;
 }
 
 /** A running kernel part. */
@@ -197,10 +193,9 @@ class KernelLoop {
     const outcome =
       why === "change"
         ? await this.#programmer.update(new Map(keys.map((key) => [key, source.get(key)])))
-        : await this.#programmer.sync(source.snapshot());
+        : await this.#programmer.sync(source);
     await this.#forgetFlows(outcome);
-    const frontends = why === "change" ? keys.length : source.snapshot().frontends.size;
-    onSync?.({ ...outcome, why, milliseconds: performance.now() - began, frontends });
+    onSync?.({ ...outcome, why, milliseconds: performance.now() - began });
   }
 
   /** Stale flows are a lesser evil than rules that are late: failures are reported once and do not stop the loop. */

@@ -1,49 +1,72 @@
 /** The transaction that fills empty tables, written while it is read. */
-import type { Snapshot } from "../traffic/model.ts";
 import type { ChainShape } from "./chains.ts";
 import { renderEntry, type SharedSet, type Sink } from "./desired.ts";
 import type { Entry } from "./doors.ts";
 import { type Dialect, DIALECTS, type NodeFacts } from "./facts.ts";
-import type { Applied } from "./ownership.ts";
-import { addElements, declareTable, elementText, writeChain, writeFixedChains } from "./script.ts";
-
-/** Entries between two pieces of text: pieces of some 100 kB. */
-const ENTRIES_PER_PIECE = 500;
+import type { Applied, Frontends } from "./ownership.ts";
+import {
+  addElements,
+  declareTable,
+  ELEMENTS_PER_STATEMENT,
+  elementText,
+  writeChain,
+  writeFixedChains,
+} from "./script.ts";
 
 /** The dialects of the families that a node programs. */
 export function dialectsOf(facts: NodeFacts): Dialect[] {
   return facts.families.map((family) => DIALECTS[family]);
 }
 
-/** The whole of a snapshot as text for `nft -f`, in pieces; notes in `applied` what it holds. */
-export function* loadScript(
-  snapshot: Snapshot,
+/** The text of a load, one transaction for each table; generated when the first of them is read. */
+export type LoadScript = ReadonlyMap<Dialect, Iterable<string>>;
+
+/**
+ * All frontends as text for `nft -f`; notes in `applied` what it holds. Each table is a transaction of its own, so
+ * that two processes can work on them at once: there is nothing yet that has to change together.
+ */
+export function loadScript(
+  frontends: Frontends,
   facts: NodeFacts,
   applied: Applied,
   visit: (entry: Entry) => void = () => {},
-): Generator<string> {
-  for (const dialect of dialectsOf(facts)) yield declareTable(dialect) + writeFixedChains(dialect, facts);
-  const sink = new TextSink(applied, facts);
-  let pending = 0;
-  for (const entries of applied.takeAll(snapshot, facts)) {
-    for (const entry of entries) {
-      renderEntry(entry, sink);
-      visit(entry);
+): LoadScript {
+  let sink: TextSink | undefined;
+  const generate = () => {
+    const made = new TextSink(applied, facts);
+    for (const entries of applied.takeAll(frontends, facts)) {
+      for (const entry of entries) {
+        renderEntry(entry, made);
+        visit(entry);
+      }
     }
-    pending += entries.length;
-    if (pending < ENTRIES_PER_PIECE) continue;
-    yield sink.flush();
-    pending = 0;
+    return made;
+  };
+  function* textOf(dialect: Dialect): Generator<string> {
+    sink ??= generate();
+    yield* sink.textOf(dialect);
   }
-  yield sink.flush();
+  return new Map(dialectsOf(facts).map((dialect) => [dialect, textOf(dialect)]));
 }
 
-/** Turns elements into statements; each chain is written before the first element that goes to it. */
+/** Statements that add elements to a map, and the elements of the next one. */
+interface Gathered {
+  readonly statements: string[];
+  elements: string[];
+}
+
+function close(ip: string, map: string, gathered: Gathered): readonly string[] {
+  gathered.statements.push(addElements(ip, map, gathered.elements));
+  gathered.elements = [];
+  return gathered.statements;
+}
+
+/** Gathers elements and chains per table. */
 class TextSink implements Sink {
   readonly #applied: Applied;
   readonly #facts: NodeFacts;
-  readonly #elements = { ip: new Map<string, string[]>(), ip6: new Map<string, string[]>() };
-  #chains = "";
+  readonly #elements = { ip: new Map<string, Gathered>(), ip6: new Map<string, Gathered>() };
+  readonly #chains = { ip: "", ip6: "" };
 
   constructor(applied: Applied, facts: NodeFacts) {
     this.#applied = applied;
@@ -51,28 +74,31 @@ class TextSink implements Sink {
   }
 
   element({ ip }: Dialect, map: string, key: string, value: string): void {
-    const texts = this.#elements[ip].get(map);
-    if (texts === undefined) this.#elements[ip].set(map, [elementText(key, value)]);
-    else texts.push(elementText(key, value));
+    let gathered = this.#elements[ip].get(map);
+    if (gathered === undefined) {
+      gathered = { statements: [], elements: [] };
+      this.#elements[ip].set(map, gathered);
+    }
+    // Soon turned into one flat text: a hundred thousand small strings would keep the garbage collector busy.
+    if (gathered.elements.push(elementText(key, value)) >= ELEMENTS_PER_STATEMENT) close(ip, map, gathered);
   }
 
   shared(dialect: Dialect, set: SharedSet, key: string): void {
-    if (this.#applied.uses.add(`${dialect.ip} ${set} ${key}`)) this.element(dialect, set, key, "");
+    if (this.#applied.uses.add(key)) this.element(dialect, set, key, "");
   }
 
   chain(dialect: Dialect, name: string, shape: ChainShape): void {
-    if (!this.#applied.uses.add(`${dialect.ip} ${name}`)) return;
-    this.#applied.chains.add(`${dialect.ip} ${name}`);
-    this.#chains += writeChain(dialect, name, shape, this.#facts);
+    const place = `${dialect.ip} ${name}`;
+    if (!this.#applied.uses.add(place)) return;
+    this.#applied.chains.add(place);
+    this.#chains[dialect.ip] += writeChain(dialect, name, shape, this.#facts);
   }
 
-  flush(): string {
-    let text = this.#chains;
-    this.#chains = "";
-    for (const ip of ["ip", "ip6"] as const) {
-      for (const [map, texts] of this.#elements[ip]) text += addElements(ip, map, texts);
-      this.#elements[ip].clear();
-    }
-    return text;
+  /** Declarations first, then chains, then the elements that go to them. */
+  textOf(dialect: Dialect): string[] {
+    const { ip } = dialect;
+    const head = declareTable(dialect) + writeFixedChains(dialect, this.#facts) + this.#chains[ip];
+    const texts = Array.from(this.#elements[ip], ([map, gathered]) => close(ip, map, gathered));
+    return [head, ...texts.flat()];
   }
 }

@@ -1,5 +1,5 @@
 /** Who owns what in the tables: entries that frontends contend for, and things that several entries share. */
-import type { Frontend, Snapshot } from "../traffic/model.ts";
+import type { Frontend } from "../traffic/model.ts";
 import { entriesOf, entryKey } from "./desired.ts";
 import type { Entry } from "./doors.ts";
 import type { NodeFacts } from "./facts.ts";
@@ -24,9 +24,13 @@ export class Claims {
   }
 
   add(entry: string, frontend: string): void {
-    const claimants = this.claimantsOf(entry);
-    if (claimants.length === 0) this.#owners.set(entry, frontend);
-    else if (!claimants.includes(frontend)) this.#owners.set(entry, [...claimants, frontend].sort());
+    const known = this.#owners.get(entry);
+    if (known === undefined) {
+      this.#owners.set(entry, frontend);
+      return;
+    }
+    const claimants = typeof known === "string" ? [known] : known;
+    if (!claimants.includes(frontend)) this.#owners.set(entry, [...claimants, frontend].sort());
   }
 
   remove(entry: string, frontend: string): void {
@@ -68,6 +72,12 @@ export class UseCounts {
   }
 }
 
+/** All frontends, one after the other: a traffic model builds each one when it is asked for. */
+export interface Frontends {
+  keys(): Iterable<string>;
+  get(key: string): Frontend | undefined;
+}
+
 /** What has been applied, as frontends: their elements are derived from them again when they change. */
 export class Applied {
   readonly claims = new Claims();
@@ -83,12 +93,12 @@ export class Applied {
     this.chains.clear();
   }
 
-  /** Takes a whole snapshot in and hands out, frontend by frontend, the entries that it owns. */
-  *takeAll(snapshot: Snapshot, facts: NodeFacts): Generator<Entry[]> {
+  /** Takes everything in and hands out, frontend by frontend, the entries that it owns. */
+  *takeAll(frontends: Frontends, facts: NodeFacts): Generator<Entry[]> {
     this.clear();
-    for (const key of [...snapshot.frontends.keys()].sort()) {
-      const frontend = snapshot.frontends.get(key) as Frontend;
-      if (frontend.kind !== "virtual") continue;
+    for (const key of [...frontends.keys()].sort()) {
+      const frontend = frontends.get(key);
+      if (frontend?.kind !== "virtual") continue;
       this.frontends.set(key, frontend);
       const owned: Entry[] = [];
       entriesOf(frontend, facts, (entry) => {

@@ -3,7 +3,7 @@ import { type ChainShape, chainRules, declarations, type FixedChain, fixedChains
 import { type Dialect, type NodeFacts, TABLE } from "./facts.ts";
 
 /** Elements per statement: enough to cost nothing, few enough for a line that a person can still look at. */
-const ELEMENTS_PER_STATEMENT = 256;
+export const ELEMENTS_PER_STATEMENT = 256;
 
 /** Declares the table and its maps; harmless where they exist with the same types. */
 export function declareTable(dialect: Dialect): string {

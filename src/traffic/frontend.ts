@@ -1,7 +1,7 @@
 import type { Family, PerFamily } from "../ip/family.ts";
-import { groupByFamily, mapFamilies } from "../ip/family.ts";
+import { mapFamilies } from "../ip/family.ts";
 import type { EndpointSlice, Service, ServicePort } from "../objects/types.ts";
-import { type JoinedBackends, joinBackends, portKey } from "./backends.ts";
+import { type JoinedBackends, joinBackends } from "./backends.ts";
 import type { Frontend, FrontendPort } from "./model.ts";
 import { readAddress, readCidr } from "./text.ts";
 
@@ -59,7 +59,7 @@ function frontendPort(port: ServicePort, { spec }: Service, joined: JoinedBacken
     port: port.port,
     ...(hasNodePort && { nodePort: port.nodePort }),
     ...(port.appProtocol && { appProtocol: port.appProtocol }),
-    backends: joined.byPort.get(portKey(port.name, port.protocol)) ?? [],
+    backends: joined.backendsOf(port.name ?? "", port.protocol ?? "TCP"),
   };
 }
 
@@ -94,9 +94,13 @@ function perFamily(
   read: (text: string) => { family: Family; text: string } | undefined,
 ): PerFamily<readonly string[]> {
   if (texts.length === 0) return NONE;
-  const values = texts.flatMap((text) => read(text) ?? []);
-  return mapFamilies(
-    groupByFamily(values, (value) => value.family),
-    (group) => [...new Set(group.map((value) => value.text))],
-  );
+  const result: { IPv4?: string[]; IPv6?: string[] } = {};
+  for (const written of texts) {
+    const value = read(written);
+    if (value === undefined) continue;
+    const list = result[value.family];
+    if (list === undefined) result[value.family] = [value.text];
+    else if (!list.includes(value.text)) list.push(value.text);
+  }
+  return result;
 }

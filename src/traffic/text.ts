@@ -1,4 +1,4 @@
-import { isIPv4, isIPv6 } from "node:net";
+import { isIPv4 } from "node:net";
 import { formatAddress, parseAddressAsGo } from "../ip/address.ts";
 import { cidrOf, formatCidr } from "../ip/cidr.ts";
 import type { Family } from "../ip/family.ts";
@@ -13,7 +13,7 @@ const PLAIN_V6 = /^(?:[1-9a-f][0-9a-f]{0,3}:){1,5}:(?:[1-9a-f][0-9a-f]{0,3})?$/;
  */
 export function canonicalText(text: string, family: Family): string | undefined {
   if (family === "IPv4" && isIPv4(text)) return text;
-  if (family === "IPv6" && PLAIN_V6.test(text) && isIPv6(text)) return text;
+  if (family === "IPv6" && PLAIN_V6.test(text)) return text;
   const address = parseAddressAsGo(text);
   return address?.family === family ? formatAddress(address) : undefined;
 }

@@ -19,6 +19,8 @@ export interface TrafficModel {
   onNamespace(change: ObjectChange<KubeObject>): readonly string[];
   /** One frontend as of now, or undefined when there is no such Service. */
   get(key: string): Frontend | undefined;
+  /** The keys of all frontends, in no order; with `get`, a way through everything that need not be built at once. */
+  keys(): Iterable<string>;
   /** A live view of everything (see {@link Snapshot}). */
   snapshot(): Snapshot;
   /** Calls the listener with the keys of each change; the result ends that. */
@@ -36,6 +38,7 @@ export function createTrafficModel(): TrafficModel {
     onSlice: (change) => state.onSlice(change),
     onNamespace: (change) => state.onNamespace(change),
     get: (key) => state.get(key),
+    keys: () => state.keys(),
     snapshot: () => state.snapshot(),
     onChange: (listener) => state.onChange(listener),
   };
@@ -43,8 +46,8 @@ export function createTrafficModel(): TrafficModel {
 
 class ModelState {
   readonly #services = new Map<string, Service>();
-  /** Slices by Service, then by their own key. */
-  readonly #slices = new Map<string, Map<string, EndpointSlice>>();
+  /** Slices by Service: lists, because most are of one or two. */
+  readonly #slices = new Map<string, readonly EndpointSlice[]>();
   /** Which Service a slice was filed under, since its label may change. */
   readonly #serviceOfSlice = new Map<string, string>();
   readonly #frontends = new Map<string, Frontend>();
@@ -63,9 +66,10 @@ class ModelState {
     const key = keyOf(object);
     const before = this.#serviceOfSlice.get(key);
     const service = type === "deleted" ? undefined : serviceOf(object);
-    if (before !== undefined && before !== service) this.#unfile(key, before);
+    if (before !== undefined && before !== service) this.#unfile(key, before, object);
     if (service !== undefined) this.#file(key, service, object);
-    return this.#changed([...new Set([before, service])].filter((name) => name !== undefined));
+    const touched = before === service ? [service] : [before, service];
+    return this.#changed(touched.filter((name) => name !== undefined));
   }
 
   onNamespace({ type, object }: ObjectChange<KubeObject>): readonly string[] {
@@ -77,6 +81,10 @@ class ModelState {
   get(key: string): Frontend | undefined {
     if (this.#dirty.delete(key)) this.#rebuild(key);
     return this.#frontends.get(key);
+  }
+
+  keys(): Iterable<string> {
+    return this.#services.keys();
   }
 
   snapshot(): Snapshot {
@@ -92,22 +100,24 @@ class ModelState {
 
   #file(key: string, service: string, slice: EndpointSlice): void {
     this.#serviceOfSlice.set(key, service);
-    const slices = this.#slices.get(service);
-    if (slices === undefined) this.#slices.set(service, new Map([[key, slice]]));
-    else slices.set(key, slice);
+    this.#slices.set(service, [...this.#otherSlices(service, slice), slice]);
   }
 
-  #unfile(key: string, service: string): void {
+  #unfile(key: string, service: string, slice: EndpointSlice): void {
     this.#serviceOfSlice.delete(key);
-    const slices = this.#slices.get(service);
-    slices?.delete(key);
-    if (slices?.size === 0) this.#slices.delete(service);
+    const rest = this.#otherSlices(service, slice);
+    if (rest.length === 0) this.#slices.delete(service);
+    else this.#slices.set(service, rest);
+  }
+
+  #otherSlices(service: string, { metadata }: EndpointSlice): readonly EndpointSlice[] {
+    return this.#slices.get(service)?.filter((other) => other.metadata.name !== metadata.name) ?? [];
   }
 
   #rebuild(key: string): void {
     const service = this.#services.get(key);
     if (service === undefined) this.#frontends.delete(key);
-    else this.#frontends.set(key, buildFrontend(service, [...(this.#slices.get(key)?.values() ?? [])]));
+    else this.#frontends.set(key, buildFrontend(service, this.#slices.get(key) ?? []));
   }
 
   #changed(keys: readonly string[]): readonly string[] {
