@@ -32,6 +32,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "Judge component flags as the real components do",
     load: () => import("./check.ts"),
   },
+  {
+    name: "kubeconfig",
+    summary: "Make a kubeconfig for a user that may do less",
+    load: () => import("./kubeconfig.ts"),
+  },
   { name: "apiserver", summary: "Run the API server alone", load: () => import("./apiserver.ts") },
   {
     name: "controllers",

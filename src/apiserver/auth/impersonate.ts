@@ -36,7 +36,9 @@ export function impersonate(request: IncomingMessage, user: User, authorizer: Au
   };
 }
 
-function wishOf({ headersDistinct }: IncomingMessage): Wish | undefined {
+function wishOf(request: IncomingMessage): Wish | undefined {
+  if (!Object.keys(request.headers).some((name) => name.startsWith("impersonate-"))) return undefined;
+  const { headersDistinct } = request;
   const extra: Record<string, readonly string[]> = {};
   for (const [name, values] of Object.entries(headersDistinct)) {
     if (name.startsWith(EXTRA_PREFIX)) extra[keyOf(name.slice(EXTRA_PREFIX.length))] = values ?? [];
