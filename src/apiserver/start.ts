@@ -25,6 +25,8 @@ import { Resources } from "./registry/resources.ts";
 import { isStreamRequest, passUpgrade } from "./streams/upgrade.ts";
 
 const ADVERTISE_PORT = 6443;
+/** Objects as they are stored, to compress others against. Never changed: another one gets another number. */
+const DICTIONARY = join(import.meta.dirname, "../../data/store/dictionary-1.txt");
 
 /**
  * Starts an API server and waits until it is ready.
@@ -71,7 +73,8 @@ function readOrCreateToken(path: string): string {
 
 async function openStore({ storage, dataDir, historyLimit }: ApiServerOptions): Promise<Store<string>> {
   const options = historyLimit === undefined ? {} : { history: historyLimit };
-  return storage === "memory" ? createMemoryStore(options) : openLmdbStore(join(dataDir, "store"), options);
+  if (storage === "memory") return createMemoryStore(options);
+  return openLmdbStore(join(dataDir, "store"), { ...options, dictionary: readFileSync(DICTIONARY) });
 }
 
 /** Both results, or the first error once both are settled, so that no store stays open. */

@@ -10,6 +10,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
 
@@ -29,10 +30,10 @@ const DATA_VERSION = 2;
  * @returns whether it is new (holds no store yet)
  * @throws UserError when it is damaged or of a newer format
  */
-export function checkDirectory(directory: string): boolean {
+export function checkDirectory(directory: string, dictionary: Buffer): boolean {
   const hasFormat = existsSync(join(directory, FORMAT_FILE));
   const hasData = existsSync(join(directory, DATA_FILE));
-  if (hasFormat) checkFormat(directory);
+  if (hasFormat) checkFormat(directory, dictionary);
   // a start that was killed before its first commit leaves a database without a format: it holds nothing
   if (!hasFormat) {
     if (hasData && dataFileSize(directory) > 0) checkDataFile(directory);
@@ -44,10 +45,10 @@ export function checkDirectory(directory: string): boolean {
 }
 
 /** Writes down the format of a new store, once its database exists. */
-export function markFormat(directory: string): void {
+export function markFormat(directory: string, dictionary: Buffer): void {
   const path = join(directory, FORMAT_FILE);
   const file = openSync(`${path}.new`, "w", 0o600);
-  writeSync(file, `${JSON.stringify({ format: FORMAT, engine: "lmdb" })}\n`);
+  writeSync(file, `${JSON.stringify({ format: FORMAT, engine: "lmdb", dictionary: crc32(dictionary) })}\n`);
   fsyncSync(file);
   closeSync(file);
   renameSync(`${path}.new`, path);
@@ -65,28 +66,31 @@ export function damaged(directory: string, why: string, cause?: unknown): UserEr
   });
 }
 
-function checkFormat(directory: string): void {
-  const format = readFormat(directory);
-  if (format === FORMAT) return;
+function checkFormat(directory: string, expected: Buffer): void {
+  const { format, dictionary } = readFormat(directory);
+  const isKnown = format === FORMAT && dictionary === crc32(expected);
+  if (isKnown) return;
+  const other =
+    format === FORMAT ? "its values are compressed with a dictionary that" : `it has format ${format}, which`;
   throw new UserError({
     what: "cannot open the store",
     where: directory,
-    why: `it has format ${format}, and this version of tandem reads up to ${FORMAT}`,
+    why: `${other} this version of tandem does not know (its own is format ${FORMAT})`,
     next: "use the version of tandem that wrote it, or another --data-dir; nothing in it was changed",
     exitCode: EXIT.badInput,
   });
 }
 
-function readFormat(directory: string): number {
+function readFormat(directory: string): { format: number; dictionary: unknown } {
   let parsed: unknown;
   try {
     parsed = JSON.parse(readFileSync(join(directory, FORMAT_FILE), "utf8"));
   } catch (cause) {
     throw damaged(directory, `${FORMAT_FILE} is not readable: ${(cause as Error).message}`, cause);
   }
-  const format = (parsed as { format?: unknown } | null)?.format;
+  const { format, dictionary } = (parsed ?? {}) as { format?: unknown; dictionary?: unknown };
   if (typeof format !== "number") throw damaged(directory, `${FORMAT_FILE} names no format`);
-  return format;
+  return { format, dictionary };
 }
 
 function dataFileSize(directory: string): number {
