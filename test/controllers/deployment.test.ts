@@ -247,3 +247,16 @@ test("the status tells progress, completion, and a deadline that has passed", ()
   assert.deepEqual(reasons(done), ["MinimumReplicasAvailable True", "NewReplicaSetAvailable True"]);
   assert.match(done[1]?.message ?? "", /^ReplicaSet "web-[a-z0-9]+" has successfully progressed\.$/);
 });
+
+test("while new pods are not available, broken old ones are not swept away beyond the bounds", () => {
+  const cluster = new Cluster();
+  const strategy = { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } };
+  cluster.settle(deployment(3, { strategy }));
+  const next = deployment(3, { strategy, template: template("two") });
+  cluster.sync(next);
+  cluster.work(0);
+  const [old] = cluster.sets;
+  cluster.sets[0] = { ...old!, status: { ...old!.status!, readyReplicas: 2, availableReplicas: 2 } };
+  assert.equal(cluster.sync(next), false);
+  assert.deepEqual(cluster.sets.map(replicasOf), [3, 1]);
+});

@@ -69,3 +69,16 @@ test("more than 1000 addresses are cut, ready ones last, and that is written dow
   assert.equal(made.metadata.annotations?.["endpoints.kubernetes.io/over-capacity"], "truncated");
   assert.equal(reconcileEndpoints(service(), pods, made), undefined);
 });
+
+test("several subsets are cut by their shares", () => {
+  const spec = { ports: [{ name: "http", protocol: "TCP" as const, port: 80, targetPort: "web" }] };
+  const pods = Array.from({ length: 2000 }, (_, index) => {
+    const ports = [{ name: "web", containerPort: index < 500 ? 8080 : 9090, protocol: "TCP" as const }];
+    return withAddress(`p${index}`, index + 1, { spec: { containers: [{ name: "c", ports }] } });
+  });
+  const made = reconcileEndpoints(service({ spec }), pods, undefined);
+  assert.deepEqual(
+    made?.subsets?.map(({ addresses }) => addresses?.length),
+    [250, 750],
+  );
+});

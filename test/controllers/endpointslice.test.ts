@@ -81,6 +81,17 @@ test("endpoints are packed: kept in place, filled up where slices change anyway,
   assert.deepEqual(counts(state.reconcile({ ...input, pods: changed })), [0, 0, 0]);
 });
 
+test("of slices that change anyway the fullest is filled first", () => {
+  const state = new Slices();
+  const input = { service: service(), maxEndpointsPerSlice: 4 };
+  const pods = Array.from({ length: 8 }, (_, index) => podOf(index + 1));
+  state.reconcile({ ...input, pods });
+  assert.deepEqual(state.sizes("IPv4"), [4, 4]);
+  // The first slice loses two pods, the second one; one comes.
+  state.reconcile({ ...input, pods: [...pods.slice(2, 7), podOf(9)] });
+  assert.deepEqual(state.sizes("IPv4"), [2, 4]);
+});
+
 test("without endpoints one empty slice per family stands, and is used again", () => {
   const state = new Slices();
   assert.deepEqual(counts(state.reconcile({ service: service(), pods: [] })), [2, 0, 0]);
@@ -195,6 +206,7 @@ test("slices of an older Service of the name are replaced, not taken over", () =
   const state = new Slices();
   state.reconcile({ service: service({ metadata: { uid: "older" } }), pods: [podOf(1)] });
   assert.deepEqual(counts(state.reconcile({ service: service(), pods: [podOf(1)] })), [2, 0, 2]);
+  assert.deepEqual([state.sizes("IPv4"), state.sizes("IPv6")], [[1], [1]]);
 });
 
 test("a Service that is being deleted gets no new slices", () => {
