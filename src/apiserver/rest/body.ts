@@ -25,7 +25,7 @@ export function mediaType(call: Call): string {
 
 /** 415 for a body in a form that is not served. */
 export function unknownFormat(): ApiError {
-  const types = "application/json, application/yaml";
+  const types = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
   const message = `the body of the request was in an unknown format - accepted media types include: ${types}`;
   return new ApiError({ message, reason: "UnsupportedMediaType", code: 415 });
 }

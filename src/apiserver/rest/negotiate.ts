@@ -60,7 +60,9 @@ function formOfClause({ type, parameters }: Clause): Form | undefined {
 }
 
 function notAcceptable(): ApiError {
-  const served = "application/json, application/yaml, application/json;stream=watch";
+  const served =
+    "application/json, application/yaml, application/vnd.kubernetes.protobuf, " +
+    "application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch";
   const message = `406: Not Acceptable\n\nAvailable representations: ${served}`;
   return new ApiError({ message, reason: "NotAcceptable", details: {} as never, code: 406 });
 }
