@@ -23,8 +23,8 @@ const CHANNEL = { stdin: 0, stdout: 1, stderr: 2, error: 3, close: 255 } as cons
 const PROTOCOLS = ["v5.channel.k8s.io", "v4.channel.k8s.io"];
 
 /**
- * Runs a command in a container over a WebSocket and resolves with its exit code once all of its output is written to
- * the given streams (which stay open).
+ * Runs a command in a container over a WebSocket and resolves with its exit code once all of its output is
+ * written to the given streams (which stay open).
  * @throws ApiError when the server refuses or the command cannot be started
  */
 export function execInPod(transport: Transport, options: ExecOptions): Promise<number> {

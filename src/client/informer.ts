@@ -20,9 +20,9 @@ export interface InformerOptions {
 }
 
 /**
- * A cache of one kind's objects, kept current by list and watch. Objects in it are shared: nobody may change them.
- * Listeners run synchronously in the order of events, after the cache has changed, and must not throw. After a lost
- * history (410) the informer lists again and reports the difference.
+ * A cache of one kind's objects, kept current by list and watch. Objects in it are shared: nobody may change
+ * them. Listeners run synchronously in the order of events, after the cache has changed, and must not throw.
+ * After a lost history (410) the informer lists again and reports the difference.
  */
 export class Informer<T extends KubeObject> {
   readonly kind: Kind;
@@ -40,7 +40,10 @@ export class Informer<T extends KubeObject> {
     this.#options = options;
   }
 
-  /** Starts listing and watching until the signal aborts; resolves once the first list is in the cache, or rejects with the signal's reason. */
+  /**
+   * Starts listing and watching until the signal aborts; resolves once the first list is in the cache, or
+   * rejects with the signal's reason.
+   */
   start(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const onAbort = (): void => reject(signal.reason);
@@ -75,7 +78,10 @@ export class Informer<T extends KubeObject> {
     return objects === undefined ? [] : [...objects.values()];
   }
 
-  /** Adds a listener; the returned function removes it. Objects that are in the cache already are not reported. */
+  /**
+   * Adds a listener; the returned function removes it. Objects that are in the cache already are not
+   * reported.
+   */
   onChange(listener: (change: ObjectChange<T>) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

@@ -51,8 +51,8 @@ const PATCH_TYPES = {
 } as const;
 
 /**
- * A client of one API server, embedded or real. Every method but `request` throws ApiError for what the server refuses,
- * and Node's own errors (with `code`) where it cannot be reached.
+ * A client of one API server, embedded or real. Every method but `request` throws ApiError for what the
+ * server refuses, and Node's own errors (with `code`) where it cannot be reached.
  */
 export class KubeClient {
   readonly config: ClusterConfig;
@@ -67,7 +67,9 @@ export class KubeClient {
     return this.#call<T>("GET", resourcePath(kind, namespace, name));
   }
 
-  /** One page of a collection, over all namespaces unless one is given; items carry their apiVersion and kind. */
+  /**
+   * One page of a collection, over all namespaces unless one is given; items carry their apiVersion and kind.
+   */
   async list<T>(kind: Kind, options: ListOptions = {}): Promise<ObjectList<T>> {
     const { namespace, ...query } = options;
     interface Answer {
@@ -145,12 +147,17 @@ export class KubeClient {
     return execInPod(this.#transport, options);
   }
 
-  /** The log of a container as a stream of bytes; it ends with the log, or with the container when it follows. */
+  /**
+   * The log of a container as a stream of bytes; it ends with the log, or with the container when it follows.
+   */
   logs(options: LogOptions): Promise<Readable> {
     return openLogs(this.#transport, options);
   }
 
-  /** Any request; the answer is handed on whatever its status. The body of the answer is parsed where it is JSON. */
+  /**
+   * Any request; the answer is handed on whatever its status. The body of the answer is parsed where it is
+   * JSON.
+   */
   async request(
     method: string,
     path: string,

@@ -20,8 +20,8 @@ interface HttpsOptions {
 }
 
 /**
- * Signs in through the plugin of a kubeconfig's user, by way of @kubernetes/client-node. The credentials are as of now:
- * a short-lived token is not renewed.
+ * Signs in through the plugin of a kubeconfig's user, by way of @kubernetes/client-node. The credentials are
+ * as of now: a short-lived token is not renewed.
  * @throws UserError when that package is not installed or the plugin fails
  */
 export async function loadWithPlugins(paths: readonly string[], user: string): Promise<ClusterConfig> {

@@ -22,10 +22,12 @@ interface Merged {
 }
 
 /**
- * Reads the current context of a kubeconfig: of `path`, else of $KUBECONFIG (several files merge, the first one to name
- * a thing wins), else of ~/.kube/config. Users that sign in through a plugin (`exec`, `auth-provider`) are left to
+ * Reads the current context of a kubeconfig: of `path`, else of $KUBECONFIG (several files merge, the first
+ * one to name a thing wins), else of ~/.kube/config. Users that sign in through a plugin (`exec`,
+ * `auth-provider`) are left to
  * @kubernetes/client-node where that is installed.
- * @throws UserError when a file is missing or malformed, or names a context, cluster or user that is not in it
+ * @throws UserError when a file is missing or malformed, or names a context, cluster or user that is not in
+ *   it
  */
 export async function loadKubeconfig(path?: string): Promise<ClusterConfig> {
   const merged = await readAll(kubeconfigPaths(path));

@@ -50,8 +50,8 @@ export class Transport {
   }
 
   /**
-   * Sends a request and resolves with the answer's head; its body is the caller's to read or destroy. A GET that meets
-   * a kept connection at the moment the server closes it is sent once more.
+   * Sends a request and resolves with the answer's head; its body is the caller's to read or destroy. A GET
+   * that meets a kept connection at the moment the server closes it is sent once more.
    */
   async send(method: string, path: string, options: SendOptions = {}): Promise<IncomingMessage> {
     try {

@@ -22,12 +22,15 @@ export interface WatchOptions {
 /** The longest line (one object) that a watch takes; etcd's own limit on requests is 1.5 MiB. */
 const MAX_LINE = 16 * 1024 * 1024;
 
-/** Seconds after which the server ends a watch, between once and twice this; a dead connection is noticed by then. */
+/**
+ * Seconds after which the server ends a watch, between once and twice this; a dead connection is noticed by
+ * then.
+ */
 const WATCH_SECONDS = 300;
 
 /**
- * Reports the changes of objects, endlessly: where a connection ends or breaks, it goes on with another one from the
- * last version seen, with back-off. Ends when the signal aborts or the caller stops reading.
+ * Reports the changes of objects, endlessly: where a connection ends or breaks, it goes on with another one
+ * from the last version seen, with back-off. Ends when the signal aborts or the caller stops reading.
  * @throws ApiError what the server refuses, 410 (Expired) included: list again then
  */
 export async function* watchObjects<T extends KubeObject>(

@@ -39,13 +39,15 @@ const CONTROLLERS: readonly ((context: ControllerContext) => void)[] = [
 
 /** Controllers at work. */
 export interface RunningControllers {
-  /** Resolves when everything has ended after the signal's abort. The client stays open: it is the caller's. */
+  /**
+   * Resolves when everything has ended after the signal's abort. The client stays open: it is the caller's.
+   */
   readonly stopped: Promise<void>;
 }
 
 /**
- * Runs all controllers until the signal aborts; resolves once their caches are filled and they work. Where the API
- * server is not there (yet), they wait for it.
+ * Runs all controllers until the signal aborts; resolves once their caches are filled and they work. Where
+ * the API server is not there (yet), they wait for it.
  * @throws UserError for options that are wrong; the signal's reason when it aborts before they run
  */
 export async function startControllers(

@@ -54,7 +54,10 @@ export async function startCluster(
   return { server, client, log, stopControllers: stop, startControllers: start, close };
 }
 
-/** Nodes that have the pods on them run at once and end at once; pods with the annotation `test/unready` stay unready. */
+/**
+ * Nodes that have the pods on them run at once and end at once; pods with the annotation `test/unready` stay
+ * unready.
+ */
 export class FakeNodes {
   readonly #client: KubeClient;
   readonly #pods: Informer<Pod>;

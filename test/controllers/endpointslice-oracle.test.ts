@@ -6,8 +6,10 @@ import { matchesSelector } from "../../src/controllers/runtime/labels.ts";
 import type { EndpointSlice, Pod, Service } from "../../src/objects/types.ts";
 import { Registry } from "../allocation/registry.ts";
 
-// What kube-controller-manager 1.35.4 derived from random Services and pods, replayed without servers. The pods name
-// nodes that did not exist, as in the recording. The masks are those of test/oracle/endpointslice-vectors.mjs, which
+// What kube-controller-manager 1.35.4 derived from random Services and pods, replayed without servers. The
+// pods name
+// nodes that did not exist, as in the recording. The masks are those of test/oracle/endpointslice-
+// vectors.mjs, which
 // replays the same files over HTTP.
 
 const RANGES: Record<string, string[]> = {
@@ -18,9 +20,9 @@ const RANGES: Record<string, string[]> = {
 };
 
 /**
- * Recorded before the controller ran: the recorder works off eight vectors at once, and of the file that was recorded
- * first the first eight have no slice at all, while in every other file every Service, without pods too, has at least
- * an empty slice per family. The test below holds that this is all there is to it.
+ * Recorded before the controller ran: the recorder works off eight vectors at once, and of the file that was
+ * recorded first the first eight have no slice at all, while in every other file every Service, without pods
+ * too, has at least an empty slice per family. The test below holds that this is all there is to it.
  */
 const BEFORE_START = new Set([0, 1, 2, 3, 4, 5, 6, 7].map((index) => `v4v6-21-${index}`));
 

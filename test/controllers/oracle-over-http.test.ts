@@ -10,7 +10,10 @@ import { startCluster, V4, V6 } from "./cluster.ts";
 const ORACLE = join(import.meta.dirname, "../oracle");
 const CLUSTERS: Record<string, readonly string[]> = { v4v6: [V4, V6], v6v4: [V6, V4], v4: [V4], v6: [V6] };
 
-/** Without the vectors that were recorded before the controller ran; see endpointslice-oracle.test.ts for the evidence. */
+/**
+ * Without the vectors that were recorded before the controller ran; see endpointslice-oracle.test.ts for the
+ * evidence.
+ */
 function vectors(cluster: string): string {
   const file = JSON.parse(readFileSync(join(ORACLE, `endpointslices-${cluster}.json`), "utf8"));
   file.vectors = file.vectors.filter(({ id }: { id: string }) => !/^v4v6-21-[0-7]$/.test(id));

@@ -22,8 +22,8 @@ const ACCOUNT_WAIT = 5000;
 
 /**
  * Applies manifests as a whole or not at all: every object is first tried by the server without being written
- * (`dryRun=All`, `fieldValidation=Strict`); only when all are good are they created, or merge-patched. Namespaces go
- * first; those that were created for the trial are deleted again when it fails.
+ * (`dryRun=All`, `fieldValidation=Strict`); only when all are good are they created, or merge-patched.
+ * Namespaces go first; those that were created for the trial are deleted again when it fails.
  * @throws UserError naming file, line and object of all that the server refuses
  */
 export async function applyManifests(

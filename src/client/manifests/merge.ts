@@ -15,8 +15,9 @@ export function withLastApplied(object: AnyObject): AnyObject {
 }
 
 /**
- * The JSON merge patch (RFC 7386) that brings a live object to its manifest: fields of the manifest where they differ
- * from the live ones, and null for fields that the manifest before had and the new one has not. Undefined: no change.
+ * The JSON merge patch (RFC 7386) that brings a live object to its manifest: fields of the manifest where
+ * they differ from the live ones, and null for fields that the manifest before had and the new one has not.
+ * Undefined: no change.
  */
 export function applyPatch(live: AnyObject, desired: AnyObject): Record<string, unknown> | undefined {
   const text = live.metadata.annotations?.[LAST_APPLIED];
@@ -50,7 +51,9 @@ function threeWay(before: unknown, desired: Fields, live: unknown): Fields | und
   return Object.keys(patch).length === 0 ? undefined : patch;
 }
 
-/** Whether the live value holds all that is desired; items of live lists may have defaulted fields besides. */
+/**
+ * Whether the live value holds all that is desired; items of live lists may have defaulted fields besides.
+ */
 function covers(live: unknown, desired: unknown): boolean {
   if (Array.isArray(desired)) {
     return (

@@ -5,14 +5,14 @@ import type { AnyObject } from "../../objects/types.ts";
 import type { ManifestObject } from "./source.ts";
 
 /**
- * Tags of YAML 1.1 that kubectl's parser (sigs.k8s.io/yaml, from go-yaml v2) does not apply to plain text: `22:22` and
- * `2001-12-14` stay strings there.
+ * Tags of YAML 1.1 that kubectl's parser (sigs.k8s.io/yaml, from go-yaml v2) does not apply to plain text:
+ * `22:22` and `2001-12-14` stay strings there.
  */
 const TEXT_TO_KUBECTL = new Set(["tag:yaml.org,2002:timestamp"]);
 
 /**
- * Takes a manifest apart: its documents in YAML 1.1 as kubectl reads them, empty ones left out, lists (`kind: List`,
- * `ServiceList`) replaced by their items.
+ * Takes a manifest apart: its documents in YAML 1.1 as kubectl reads them, empty ones left out, lists (`kind:
+ * List`, `ServiceList`) replaced by their items.
  * @throws UserError naming file and line, for what is not YAML or no Kubernetes object
  */
 export function parseManifest(file: string, content: string): ManifestObject[] {

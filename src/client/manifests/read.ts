@@ -9,9 +9,10 @@ import type { ManifestObject } from "./source.ts";
 const EXTENSIONS = [".yaml", ".yml", ".json"];
 
 /**
- * Reads the objects of manifests: files, directories (with all that is below them, in the order of their names; files
- * that are not *.yaml, *.yml or *.json are passed over) and `-` for the standard input.
- * @throws UserError for a path that cannot be read, for what is not YAML, and for what is no Kubernetes object
+ * Reads the objects of manifests: files, directories (with all that is below them, in the order of their
+ * names; files that are not *.yaml, *.yml or *.json are passed over) and `-` for the standard input.
+ * @throws UserError for a path that cannot be read, for what is not YAML, and for what is no Kubernetes
+ *   object
  */
 export async function readManifests(paths: readonly string[]): Promise<ManifestObject[]> {
   const objects: ManifestObject[] = [];

@@ -32,9 +32,9 @@ export interface DaemonPlan {
 }
 
 /**
- * The pods that a DaemonSet lacks or has too many of, one a node (pkg/controller/daemon): on nodes that match its selectors
- * and whose taints it tolerates. A rolling update replaces at most `maxUnavailable` pods at once, or with `maxSurge`
- * starts the new one first.
+ * The pods that a DaemonSet lacks or has too many of, one a node (pkg/controller/daemon): on nodes that match
+ * its selectors and whose taints it tolerates. A rolling update replaces at most `maxUnavailable` pods at
+ * once, or with `maxSurge` starts the new one first.
  * @param owned the pods that it controls
  */
 export function planDaemonSet(

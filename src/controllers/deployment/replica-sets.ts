@@ -31,7 +31,9 @@ export function replicasOf(object: Deployment | ReplicaSet): number {
   return object.spec.replicas ?? 1;
 }
 
-/** The bounds of a rolling update; both 0 would stand still, so one may be lacking then (ResolveFenceposts). */
+/**
+ * The bounds of a rolling update; both 0 would stand still, so one may be lacking then (ResolveFenceposts).
+ */
 export function fencesOf(deployment: Deployment): Fences {
   if (deployment.spec.strategy?.type === "Recreate" || replicasOf(deployment) === 0) {
     return { maxSurge: 0, maxUnavailable: 0 };

@@ -27,9 +27,9 @@ export function isScalingEvent(deployment: Deployment, sets: readonly ReplicaSet
 }
 
 /**
- * Follows a change of the Deployment's size (pkg/controller/deployment/sync.go, scale): the one active ReplicaSet takes it
- * whole; in the middle of a rollout all take their share of it, the largest first. The result has ReplicaSets too whose size
- * stays: they have to be marked with the Deployment's new size.
+ * Follows a change of the Deployment's size (pkg/controller/deployment/sync.go, scale): the one active
+ * ReplicaSet takes it whole; in the middle of a rollout all take their share of it, the largest first. The
+ * result has ReplicaSets too whose size stays: they have to be marked with the Deployment's new size.
  */
 export function scaleProportionally(
   deployment: Deployment,
@@ -93,7 +93,10 @@ function shareOf(deployment: Deployment, set: ReplicaSet, toAdd: number, added: 
   return toAdd > 0 ? Math.min(share, allowed) : Math.max(share, allowed);
 }
 
-/** One step of a rolling update: the new ReplicaSet grows as far as the surge allows; failing that, old ones shrink. */
+/**
+ * One step of a rolling update: the new ReplicaSet grows as far as the surge allows; failing that, old ones
+ * shrink.
+ */
 export function rollingStep(
   deployment: Deployment,
   newSet: ReplicaSet,

@@ -9,8 +9,8 @@ type Status = NonNullable<Deployment["status"]>;
 const NO_DEADLINE = 2147483647;
 
 /**
- * The status of a Deployment (pkg/controller/deployment, calculateStatus and syncRolloutStatus), and in how many
- * milliseconds it has to be looked at again for its deadline.
+ * The status of a Deployment (pkg/controller/deployment, calculateStatus and syncRolloutStatus), and in how
+ * many milliseconds it has to be looked at again for its deadline.
  * @param created whether the new ReplicaSet was made in this sync
  */
 export function deploymentStatus(

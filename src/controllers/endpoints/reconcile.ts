@@ -18,8 +18,8 @@ const CONTROLLER_NAME = "endpoint-controller";
 
 /**
  * The legacy Endpoints of a Service, or undefined when they are right already
- * (pkg/controller/endpoint/endpoints_controller.go): the pods' addresses of the Service's first family only, at most
- * 1000, terminating pods only where addresses that are not ready are published.
+ * (pkg/controller/endpoint/endpoints_controller.go): the pods' addresses of the Service's first family only,
+ * at most 1000, terminating pods only where addresses that are not ready are published.
  */
 export function reconcileEndpoints(
   service: Service,
@@ -73,8 +73,8 @@ function withoutVersions(subsets: Endpoints["subsets"]): unknown {
 }
 
 /**
- * Addresses with the same ports share a subset; ports with the same addresses do so too (RepackSubsets): addresses and
- * ports are sorted, so that equal states are equal texts.
+ * Addresses with the same ports share a subset; ports with the same addresses do so too (RepackSubsets):
+ * addresses and ports are sorted, so that equal states are equal texts.
  */
 function subsetsOf(service: Service, pods: readonly Pod[]): Subset[] {
   const byPort = new Map<

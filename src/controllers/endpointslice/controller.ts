@@ -8,7 +8,10 @@ import { reconcileSlices } from "./reconcile.ts";
 import { isSelecting, selectedPods, servicesOfChange } from "./selection.ts";
 import { TriggerTimes } from "./trigger-time.ts";
 
-/** Keeps the EndpointSlices of every Service with a selector; a change of a pod is written as soon as it is seen. */
+/**
+ * Keeps the EndpointSlices of every Service with a selector; a change of a pod is written as soon as it is
+ * seen.
+ */
 export function runEndpointSlices(context: ControllerContext): void {
   const { informers, writer, options } = context;
   const services = informers.of<Service>(KINDS.Service);

@@ -56,7 +56,9 @@ export function hasHostname(pod: Pod, service: Service): boolean {
   );
 }
 
-/** The Service's ports as this pod serves them; a named target port that the pod does not have is left out. */
+/**
+ * The Service's ports as this pod serves them; a named target port that the pod does not have is left out.
+ */
 export function endpointPortsOf(service: Service, pod: Pod): EndpointPort[] {
   const ports: EndpointPort[] = [];
   for (const servicePort of service.spec.ports ?? []) {
@@ -69,8 +71,8 @@ export function endpointPortsOf(service: Service, pod: Pod): EndpointPort[] {
 }
 
 /**
- * The number of the port that a Service's port leads to in a pod: names are looked up in the containers and in the init
- * containers that keep running (FindPort).
+ * The number of the port that a Service's port leads to in a pod: names are looked up in the containers and
+ * in the init containers that keep running (FindPort).
  */
 export function targetPortOf(pod: Pod, servicePort: ServicePort): number | undefined {
   const target = servicePort.targetPort ?? servicePort.port;

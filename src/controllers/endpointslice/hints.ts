@@ -4,9 +4,9 @@ import { sameValue } from "../runtime/equal.ts";
 const CLOSE = new Set(["PreferClose", "PreferSameZone", "PreferSameNode"]);
 
 /**
- * The hints that a Service's `trafficDistribution` asks for on an endpoint (k8s.io/endpointslice trafficdist.go): none
- * without it; with it a ready endpoint's own zone, and for PreferSameNode its own node. An endpoint that is not ready
- * keeps what it has.
+ * The hints that a Service's `trafficDistribution` asks for on an endpoint (k8s.io/endpointslice
+ * trafficdist.go): none without it; with it a ready endpoint's own zone, and for PreferSameNode its own node.
+ * An endpoint that is not ready keeps what it has.
  */
 function hintsFor(endpoint: Endpoint, distribution: string | undefined): Endpoint["hints"] {
   if (distribution === undefined || !CLOSE.has(distribution)) return undefined;
@@ -21,7 +21,10 @@ function hintsFor(endpoint: Endpoint, distribution: string | undefined): Endpoin
   return Object.keys(hints).length === 0 ? undefined : hints;
 }
 
-/** Sets the hints of all endpoints of a slice. The given slice stays as it is; it is returned when nothing changes. */
+/**
+ * Sets the hints of all endpoints of a slice. The given slice stays as it is; it is returned when nothing
+ * changes.
+ */
 export function withHints(slice: EndpointSlice, service: Service): EndpointSlice {
   const distribution = asksForTopology(service) ? undefined : service.spec.trafficDistribution;
   let changed = false;
@@ -36,8 +39,8 @@ export function withHints(slice: EndpointSlice, service: Service): EndpointSlice
 }
 
 /**
- * The annotation takes precedence over `trafficDistribution`. What it asks for (zones by the share of their CPUs) is not
- * computed: no hints, and traffic goes everywhere.
+ * The annotation takes precedence over `trafficDistribution`. What it asks for (zones by the share of their
+ * CPUs) is not computed: no hints, and traffic goes everywhere.
  */
 function asksForTopology(service: Service): boolean {
   const annotations = service.metadata.annotations ?? {};

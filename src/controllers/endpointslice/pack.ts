@@ -13,11 +13,12 @@ export interface SliceChanges {
 export type NewSlice = (ports: EndpointPort[]) => EndpointSlice;
 
 /**
- * Places the endpoints of one set of ports into slices, touching as few slices as it can (reconcileByPortMapping):
+ * Places the endpoints of one set of ports into slices, touching as few slices as it can
+ * (reconcileByPortMapping):
  * 1. endpoints that are in a slice stay there, changed where they changed; those no longer wanted go;
  * 2. slices that change anyway are filled up with new endpoints, the fullest first;
- * 3. what is left goes into the one unchanged slice that it fills best, else into new slices.
- * `existing` slices are left as they are; what is returned are copies.
+ * 3. what is left goes into the one unchanged slice that it fills best, else into new slices. `existing`
+ *    slices are left as they are; what is returned are copies.
  */
 export function packEndpoints(
   service: Service,

@@ -28,9 +28,10 @@ export interface SliceInput {
 
 /**
  * What has to be done to a Service's EndpointSlices, exactly as the real controller does it
- * (k8s.io/endpointslice reconciler.go of v1.35): a set of slices per family of the Service, grouped by the ports that
- * the pods serve; one empty slice where a family has no endpoint. Families that the Service no longer has lose theirs.
- * Pods whose Node object is missing are left out, unless the Service publishes addresses that are not ready.
+ * (k8s.io/endpointslice reconciler.go of v1.35): a set of slices per family of the Service, grouped by the
+ * ports that the pods serve; one empty slice where a family has no endpoint. Families that the Service no
+ * longer has lose theirs. Pods whose Node object is missing are left out, unless the Service publishes
+ * addresses that are not ready.
  */
 export function reconcileSlices(input: SliceInput): SliceChanges {
   const families = familiesOfService(input.service);
@@ -45,7 +46,9 @@ export function reconcileSlices(input: SliceInput): SliceChanges {
   return changes;
 }
 
-/** Services from before dual stack name no family: it is their address's, or both (getAddressTypesForService). */
+/**
+ * Services from before dual stack name no family: it is their address's, or both (getAddressTypesForService).
+ */
 function familiesOfService(service: Service): readonly Family[] {
   const { ipFamilies = [], clusterIP } = service.spec;
   if (ipFamilies.length > 0) return ipFamilies;

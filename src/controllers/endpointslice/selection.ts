@@ -5,7 +5,10 @@ import { sameValue } from "../runtime/equal.ts";
 import { hasLabels } from "../runtime/labels.ts";
 import { isPodReady } from "../runtime/pods.ts";
 
-/** Whether the controllers of endpoints care for a Service: those without a selector have endpoints of their own. */
+/**
+ * Whether the controllers of endpoints care for a Service: those without a selector have endpoints of their
+ * own.
+ */
 export function isSelecting(service: Service): boolean {
   return service.spec.type !== "ExternalName" && service.spec.selector !== undefined;
 }
@@ -33,7 +36,10 @@ export function servicesOfChange(services: Informer<Service>, change: ObjectChan
     .map(objectKey);
 }
 
-/** Whether something changed that endpoints show (podEndpointsChanged); the node is set before there are addresses. */
+/**
+ * Whether something changed that endpoints show (podEndpointsChanged); the node is set before there are
+ * addresses.
+ */
 function endpointChanged(pod: Pod, previous: Pod): boolean {
   return (
     isPodReady(pod) !== isPodReady(previous) ||

@@ -7,8 +7,9 @@ interface Seen {
 }
 
 /**
- * Finds out when the change happened that a sync works in (k8s.io/endpointslice trigger_time_tracker.go): the earliest
- * of the times that are newer than at the last sync, of the Service's creation and its pods' changes of readiness.
+ * Finds out when the change happened that a sync works in (k8s.io/endpointslice trigger_time_tracker.go): the
+ * earliest of the times that are newer than at the last sync, of the Service's creation and its pods' changes
+ * of readiness.
  */
 export class TriggerTimes {
   readonly #seen = new Map<string, Seen>();

@@ -57,7 +57,9 @@ export function runGarbageCollector(context: ControllerContext): void {
     }
   }
 
-  /** The graph knows most owners; of others the server is asked, since an owner may be newer than its watch. */
+  /**
+   * The graph knows most owners; of others the server is asked, since an owner may be newer than its watch.
+   */
   async function stateOf(owner: OwnerReference, dependent: KubeObject): Promise<OwnerState> {
     const known = graph.get(owner.uid);
     if (known !== undefined) {

@@ -66,8 +66,8 @@ export type Verdict =
 export type OwnerState = "present" | "absent" | "waiting";
 
 /**
- * Judges an object by its owners (pkg/controller/garbagecollector attemptToDeleteItem): it stays while one of them is
- * there, and goes with the last one.
+ * Judges an object by its owners (pkg/controller/garbagecollector attemptToDeleteItem): it stays while one of
+ * them is there, and goes with the last one.
  * @param hasDependents whether other objects name this one as their owner
  */
 export function judge(

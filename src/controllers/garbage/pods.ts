@@ -9,8 +9,8 @@ const QUARANTINE = 40_000;
 const MAX_TERMINATED = 12_500;
 
 /**
- * The pods that nobody else clears away (pkg/controller/podgc): those on nodes that are gone, those being deleted that never
- * had a node, and the oldest of very many that have ended.
+ * The pods that nobody else clears away (pkg/controller/podgc): those on nodes that are gone, those being
+ * deleted that never had a node, and the oldest of very many that have ended.
  * @param missing nodes that pods name but that do not exist, and since when (milliseconds since 1970)
  */
 export function podsToCollect(

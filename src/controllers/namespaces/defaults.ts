@@ -8,11 +8,14 @@ const ACCOUNT = "default";
 const ROOT_CA = "kube-root-ca.crt";
 /** What the real publisher writes beside the CA. */
 const DESCRIPTION =
-  "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the " +
-  "internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes " +
-  "clusters.";
+  "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as " +
+  "the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of " +
+  "Kubernetes clusters.";
 
-/** Gives every namespace its ServiceAccount `default` and the ConfigMap with the cluster's CA, whenever they lack. */
+/**
+ * Gives every namespace its ServiceAccount `default` and the ConfigMap with the cluster's CA, whenever they
+ * lack.
+ */
 export function runNamespaceDefaults(context: ControllerContext): void {
   const { client, informers, writer, options } = context;
   const namespaces = informers.of<Namespace>(KINDS.Namespace);

@@ -12,7 +12,10 @@ const MAX_RECHECK = 5000;
 /** Requests under way at once for one namespace. */
 const PARALLEL = 16;
 
-/** Empties namespaces that are being deleted, kind by kind as discovery names them, and lets them go when they are empty. */
+/**
+ * Empties namespaces that are being deleted, kind by kind as discovery names them, and lets them go when they
+ * are empty.
+ */
 export function runNamespaceDeletion(context: ControllerContext): void {
   const { client, informers } = context;
   const namespaces = informers.of<Namespace>(KINDS.Namespace);

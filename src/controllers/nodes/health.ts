@@ -52,8 +52,9 @@ export function unknownConditions(node: Node, now: string): Condition[] | undefi
 }
 
 /**
- * The taints that a node's state asks for (pkg/controller/nodelifecycle): not-ready or unreachable, which keep new pods
- * away and drive others out in time, and unschedulable of a cordoned node. Undefined when they are right.
+ * The taints that a node's state asks for (pkg/controller/nodelifecycle): not-ready or unreachable, which
+ * keep new pods away and drive others out in time, and unschedulable of a cordoned node. Undefined when they
+ * are right.
  */
 export function taintsFor(node: Node, now: string): Taint[] | undefined {
   const status = conditionOf(node.status?.conditions, "Ready")?.status ?? "Unknown";
@@ -77,7 +78,10 @@ export function taintsFor(node: Node, now: string): Taint[] | undefined {
   return [...kept, ...added];
 }
 
-/** The conditions of a pod whose node is not ready: it counts as not ready too. Undefined when they say so already. */
+/**
+ * The conditions of a pod whose node is not ready: it counts as not ready too. Undefined when they say so
+ * already.
+ */
 export function unreadyPodConditions(pod: Pod, now: string): Condition[] | undefined {
   const conditions = pod.status?.conditions ?? [];
   if (conditionOf(conditions, "Ready")?.status !== "True") return undefined;
@@ -89,8 +93,8 @@ export function unreadyPodConditions(pod: Pod, now: string): Condition[] | undef
 }
 
 /**
- * When a node's NoExecute taints drive a pod out, as milliseconds since 1970; undefined: never. A toleration without
- * `tolerationSeconds` is for ever, the shortest one counts (pkg/controller/tainteviction).
+ * When a node's NoExecute taints drive a pod out, as milliseconds since 1970; undefined: never. A toleration
+ * without `tolerationSeconds` is for ever, the shortest one counts (pkg/controller/tainteviction).
  */
 export function evictionTime(pod: Pod, node: Node, now: number): number | undefined {
   const taints = (node.spec.taints ?? []).filter(({ effect }) => effect === "NoExecute") as Taint[];

@@ -19,8 +19,8 @@ const MONITOR_PERIOD = 5000;
 const DEFAULT_GRACE = 50_000;
 
 /**
- * Watches over the nodes' health: one that gives no sign of life becomes NotReady, is tainted, and its pods count as not
- * ready at once and go when their tolerations end.
+ * Watches over the nodes' health: one that gives no sign of life becomes NotReady, is tainted, and its pods
+ * count as not ready at once and go when their tolerations end.
  */
 export function runNodeLifecycle(context: ControllerContext): void {
   const { informers, writer, events } = context;

@@ -9,8 +9,8 @@ import type { ControllerContext, ControllerOptions } from "../runtime/context.ts
 const SOURCE = "cidrAllocator";
 
 /**
- * Gives each node a pod range per family of the cluster (pkg/controller/nodeipam/ipam/range_allocator.go): written once and
- * never changed, reported as event CIDRNotAvailable when there is none left.
+ * Gives each node a pod range per family of the cluster (pkg/controller/nodeipam/ipam/range_allocator.go):
+ * written once and never changed, reported as event CIDRNotAvailable when there is none left.
  * @throws UserError for ranges that are none or do not fit
  */
 export function runNodeRanges(context: ControllerContext): void {

@@ -17,8 +17,8 @@ export interface ReplicaSetPlan {
 /**
  * The pods that a ReplicaSet lacks, or has too many of (pkg/controller/replicaset manageReplicas).
  * @param owned the pods that it controls
- * @param siblings all pods of ReplicaSets of the same owner: of too many pods, those go first that share their node with
- *   most siblings
+ * @param siblings all pods of ReplicaSets of the same owner: of too many pods, those go first that share
+ *   their node with most siblings
  */
 export function planReplicas(
   set: ReplicaSet,
@@ -69,8 +69,8 @@ function restartsOf(pod: Pod): number {
 }
 
 /**
- * The status that a ReplicaSet's pods amount to, and in how many milliseconds one of them becomes available by waiting
- * alone.
+ * The status that a ReplicaSet's pods amount to, and in how many milliseconds one of them becomes available
+ * by waiting alone.
  * @param failure why pods could not be created or deleted in this sync
  */
 export function replicaSetStatus(

@@ -1,6 +1,6 @@
 /**
- * Whether two JSON values mean the same to the API: as equality.Semantic.DeepEqual, an absent field equals null, an
- * empty list and an empty object.
+ * Whether two JSON values mean the same to the API: as equality.Semantic.DeepEqual, an absent field equals
+ * null, an empty list and an empty object.
  */
 export function sameValue(a: unknown, b: unknown): boolean {
   return canonicalJson(a) === canonicalJson(b);

@@ -12,7 +12,10 @@ interface Shared {
   readonly waiters: Map<string, Set<Waiter>>;
 }
 
-/** How long a controller waits for its own write to come back, in milliseconds; then it goes on with what it has. */
+/**
+ * How long a controller waits for its own write to come back, in milliseconds; then it goes on with what it
+ * has.
+ */
 const MAX_WAIT = 5000;
 
 /** One informer per kind for all controllers, so that each kind is listed and watched once. */
@@ -44,8 +47,8 @@ export class Informers {
   }
 
   /**
-   * Waits until the cache shows of an object what holds, as after a write of one's own: the next look at the cache
-   * then sees it, and nothing is done twice. Gives up after some seconds, and when the informers end.
+   * Waits until the cache shows of an object what holds, as after a write of one's own: the next look at the
+   * cache then sees it, and nothing is done twice. Gives up after some seconds, and when the informers end.
    */
   until(kind: Kind, key: string, holds: (object: KubeObject | undefined) => boolean): Promise<void> {
     const { informer, waiters } = this.#share(kind);

@@ -19,7 +19,10 @@ export function controllerOf(object: KubeObject): OwnerReference | undefined {
   return object.metadata.ownerReferences?.find((reference) => reference.controller === true);
 }
 
-/** What a controller has to do with candidates: `owned` are its own, with those it adopts; `released` no longer match. */
+/**
+ * What a controller has to do with candidates: `owned` are its own, with those it adopts; `released` no
+ * longer match.
+ */
 export interface Claim<T> {
   readonly owned: T[];
   readonly adopted: T[];
@@ -27,9 +30,9 @@ export interface Claim<T> {
 }
 
 /**
- * Sorts out which objects belong to an owner (pkg/controller/controller_ref_manager.go): those it controls and that match its
- * selector, and orphans that match, which it adopts; what it controls but no longer matches is let go. An owner that is
- * being deleted neither adopts nor releases.
+ * Sorts out which objects belong to an owner (pkg/controller/controller_ref_manager.go): those it controls
+ * and that match its selector, and orphans that match, which it adopts; what it controls but no longer
+ * matches is let go. An owner that is being deleted neither adopts nor releases.
  */
 export function claim<T extends KubeObject>(
   owner: KubeObject,

@@ -26,8 +26,8 @@ export function podFromTemplate(
 const SAFE = "bcdfghjklmnpqrstvwxz2456789";
 
 /**
- * A short name for a template: 32 bits of FNV-1a in the safe alphabet, as pod-template-hash is. The real controllers
- * hash Go's memory layout, so that only the form is the same, not the value.
+ * A short name for a template: 32 bits of FNV-1a in the safe alphabet, as pod-template-hash is. The real
+ * controllers hash Go's memory layout, so that only the form is the same, not the value.
  * @param collisions how often the hash met another template's before
  */
 export function templateHash(template: PodTemplateSpec, collisions = 0): string {

@@ -18,14 +18,16 @@ export function isPodTerminal(pod: Pod): boolean {
   return pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
 }
 
-/** Whether the pod counts for its controller: neither ended nor being deleted (pkg/controller IsPodActive). */
+/**
+ * Whether the pod counts for its controller: neither ended nor being deleted (pkg/controller IsPodActive).
+ */
 export function isPodActive(pod: Pod): boolean {
   return !isPodTerminal(pod) && pod.metadata.deletionTimestamp === undefined;
 }
 
 /**
- * Milliseconds until a pod is available (ready for `minReadySeconds` on end): 0 when it is, undefined while it is not
- * even ready.
+ * Milliseconds until a pod is available (ready for `minReadySeconds` on end): 0 when it is, undefined while
+ * it is not even ready.
  */
 export function untilAvailable(pod: Pod, minReadySeconds: number, now: number): number | undefined {
   const ready = conditionOf(pod.status?.conditions, "Ready");

@@ -15,9 +15,10 @@ export interface WorkQueueOptions {
 const MAX_RETRY_DELAY = 30_000;
 
 /**
- * A set of keys of objects to look at, worked off in the order of arrival. A key that is added while it waits stands in
- * the queue once; one that is added while it is under way is worked again afterwards. Failures are retried with growing
- * pauses. The queue holds at most one entry per object, so that it is bounded by the objects that exist.
+ * A set of keys of objects to look at, worked off in the order of arrival. A key that is added while it waits
+ * stands in the queue once; one that is added while it is under way is worked again afterwards. Failures are
+ * retried with growing pauses. The queue holds at most one entry per object, so that it is bounded by the
+ * objects that exist.
  */
 export class WorkQueue {
   readonly #options: Required<WorkQueueOptions>;

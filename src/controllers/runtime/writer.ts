@@ -5,8 +5,8 @@ import type { KubeObject } from "../../objects/types.ts";
 import type { Informers } from "./informers.ts";
 
 /**
- * Writes objects and waits until each write has come back through the watch, so that whoever reconciles the same object
- * next reads its own writes from the cache.
+ * Writes objects and waits until each write has come back through the watch, so that whoever reconciles the
+ * same object next reads its own writes from the cache.
  */
 export class Writer {
   readonly #client: KubeClient;

@@ -8,8 +8,8 @@ import { fits } from "./resources.ts";
 export type Choice = { readonly node: string } | { readonly message: string };
 
 /**
- * The node for a pod: of those that may take it the one with the fewest pods of the same controller, then the fewest
- * pods, then the first by name.
+ * The node for a pod: of those that may take it the one with the fewest pods of the same controller, then the
+ * fewest pods, then the first by name.
  * @param placed pods that are on a node, or about to be
  */
 export function chooseNode(pod: Pod, nodes: readonly Node[], placed: readonly Pod[]): Choice {

@@ -10,9 +10,9 @@ import { chooseNode } from "./choose.ts";
 const SOURCE = "default-scheduler";
 
 /**
- * Gives every pod a node. Pods are looked at one after the other, each with those in mind that are about to be bound;
- * the binding itself does not hold up the next one. Pods without a fitting node are tried again when a node or the room
- * on one changes.
+ * Gives every pod a node. Pods are looked at one after the other, each with those in mind that are about to
+ * be bound; the binding itself does not hold up the next one. Pods without a fitting node are tried again
+ * when a node or the room on one changes.
  */
 export function runScheduler(context: ControllerContext): void {
   const { client, informers, writer, events, signal } = context;

@@ -4,8 +4,8 @@ import type { Container, Node, Pod } from "../../objects/types.ts";
 const COUNTED = ["cpu", "memory", "ephemeral-storage"] as const;
 
 /**
- * Which resource a node lacks for a pod, in kube-scheduler's words (NodeResourcesFit); undefined when it has enough. What a
- * node does not state has no limit.
+ * Which resource a node lacks for a pod, in kube-scheduler's words (NodeResourcesFit); undefined when it has
+ * enough. What a node does not state has no limit.
  * @param here the pods on the node
  */
 export function fits(pod: Pod, node: Node, here: readonly Pod[]): string | undefined {

@@ -8,7 +8,10 @@ import { timestamp } from "../runtime/time.ts";
 
 const REPAIR_PERIOD = 60_000;
 
-/** Keeps finalizer and condition of every ServiceCIDR: ready while it lives, held while addresses depend on it. */
+/**
+ * Keeps finalizer and condition of every ServiceCIDR: ready while it lives, held while addresses depend on
+ * it.
+ */
 export function runServiceCidrs(context: ControllerContext): void {
   const { informers, writer } = context;
   const cidrs = informers.of<ServiceCIDR>(KINDS.ServiceCIDR);
@@ -44,7 +47,10 @@ export function runServiceCidrs(context: ControllerContext): void {
   });
 }
 
-/** Compares Services with the addresses held for them once a minute, and makes good what somebody changed by hand. */
+/**
+ * Compares Services with the addresses held for them once a minute, and makes good what somebody changed by
+ * hand.
+ */
 export function runAddressRepair(context: ControllerContext): void {
   const { informers, writer, events } = context;
   const services = informers.of<Service>(KINDS.Service);
