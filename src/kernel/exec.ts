@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { basename } from "node:path";
 import { UserError } from "../errors/user-error.ts";
 
 /** How a program ended. */
@@ -98,5 +99,5 @@ function startError(argv: readonly string[], error: Error): Error {
 
 function installHint(program: string): string {
   const packages: Record<string, string> = { nft: "nftables", conntrack: "conntrack", nsenter: "util-linux" };
-  return `apt-get install ${packages[program] ?? program}`;
+  return `apt-get install ${packages[basename(program)] ?? basename(program)}`;
 }
