@@ -88,7 +88,7 @@ function slice(index: number, family: "IPv4" | "IPv6"): object {
   const address = (n: number): string =>
     family === "IPv4"
       ? `10.244.${(index >> 7) & 255}.${((index & 127) << 1) + n}`
-      : `fd00:10:244::${index.toString(16)}:${n}`;
+      : `fd00:10:244::${(index + 1).toString(16)}:${n + 1}`;
   const name = `service-${index}`;
   return {
     apiVersion: "discovery.k8s.io/v1",
