@@ -13,8 +13,14 @@ import type { Write } from "./overlay.ts";
 
 /** Holds the store's revision; no key of the store starts with U+0001. */
 const REVISION_KEY = "\u0001revision";
-/** Bytes before a value's text: its revision (double, 8) and the CRC-32 of key, revision and text (4). */
-const HEADER = 12;
+/**
+ * Bytes before a value's text: a 1 (LMDB's binding keeps values that start with 250 and more for itself), the CRC-32 of
+ * key, revision and text (4), and the revision (double, 8).
+ */
+const HEADER = 13;
+const MARK = 1;
+const CHECKSUM_AT = 1;
+const REVISION_AT = 5;
 /** Address space reserved for the file, not memory: 8 GiB. */
 const MAP_SIZE = 8 * 1024 ** 3;
 
@@ -136,17 +142,19 @@ function journalOf(database: Database<Buffer, string>, lock: DirectoryLock): Jou
 function encode({ key, value, revision }: Entry<string>): Buffer {
   const size = Buffer.byteLength(value);
   const bytes = Buffer.allocUnsafe(HEADER + size);
-  bytes.writeDoubleBE(revision, 0);
+  bytes.writeDoubleBE(revision, REVISION_AT);
   bytes.write(value, HEADER, "utf8");
-  bytes.writeUInt32BE(checksum(key, bytes), 8);
+  bytes[0] = MARK;
+  bytes.writeUInt32BE(checksum(key, bytes), CHECKSUM_AT);
   return bytes;
 }
 
 function decode(key: string, bytes: Buffer): Entry<string> | undefined {
-  if (bytes.length < HEADER || bytes.readUInt32BE(8) !== checksum(key, bytes)) return undefined;
-  return { key, value: bytes.toString("utf8", HEADER), revision: bytes.readDoubleBE(0) };
+  if (bytes.length < HEADER || bytes[0] !== MARK) return undefined;
+  if (bytes.readUInt32BE(CHECKSUM_AT) !== checksum(key, bytes)) return undefined;
+  return { key, value: bytes.toString("utf8", HEADER), revision: bytes.readDoubleBE(REVISION_AT) };
 }
 
 function checksum(key: string, bytes: Buffer): number {
-  return crc32(bytes.subarray(HEADER), crc32(bytes.subarray(0, 8), crc32(key)));
+  return crc32(bytes.subarray(REVISION_AT), crc32(key));
 }
