@@ -54,5 +54,5 @@ test("kubectl asks who may do what", { skip: !hasKubectl && "kubectl is not inst
   assert.equal((await client.get(`${core("pods")}/none`, { token: token.out.trim() })).status, 404);
   assert.equal((await client.get(core("pods"), { token: token.out.trim() })).status, 403);
   const roles = await kubectl("get", "rolebindings", "-n", name, "-o", "wide");
-  assert.match(roles.out, new RegExp(`^b +Role/r +\\S+ +/bot *$`, "m"));
+  assert.match(roles.out, /^b +Role\/r +\S+ +\/bot *$/m);
 });
