@@ -15,16 +15,21 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, test } from "node:test";
 import { KubeClient, loadKubeconfig } from "../../src/client/index.ts";
+import { tearDown } from "../../src/lab/index.ts";
 import { KINDS } from "../../src/objects/kinds.ts";
-import type { Node } from "../../src/objects/types.ts";
+import type { Node, Pod } from "../../src/objects/types.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const PARENT = join(import.meta.dirname, "parent.ts");
 
 const homes: string[] = [];
 const children: ChildProcess[] = [];
-after(() => {
+after(async () => {
   for (const child of children) child.kill("SIGKILL");
+  for (const home of homes) {
+    process.env["TANDEM_HOME"] = home;
+    await tearDown("life");
+  }
   for (const home of homes) rmSync(home, { recursive: true, force: true });
 });
 
@@ -109,6 +114,14 @@ async function until(what: string, holds: () => boolean): Promise<void> {
   throw new Error(`not so in time: ${what}`);
 }
 
+async function eventually(what: string, holds: () => Promise<boolean>): Promise<void> {
+  for (let attempt = 0; attempt < 400; attempt++) {
+    if (await holds()) return;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  throw new Error(`not so in time: ${what}`);
+}
+
 interface User {
   readonly name: string;
   readonly prefix: readonly string[];
@@ -181,6 +194,15 @@ test("a cluster outlives its parent until it is taken down; its parts are starte
     ).length;
   };
   assert.equal(await ready(), 2);
+  const pod = {
+    metadata: { name: "p", namespace: "default" },
+    spec: { nodeName: "node-2", containers: [{ name: "c", image: "pause" }] },
+  };
+  await client.create(KINDS.Pod, pod);
+  const podState = async () =>
+    (await client.get<Pod>(KINDS.Pod, "p", "default").catch(() => undefined))?.status?.containerStatuses?.[0];
+  await eventually("the pod runs", async () => (await podState())?.ready === true);
+  const firstId = (await podState())?.containerID;
   const processOf = (part: string) =>
     labProcesses(home).find((pid) => mentions(`/proc/${pid}/cmdline`, part));
   for (const part of ["\0control-plane\0", "\0node-2"]) {
@@ -189,9 +211,10 @@ test("a cluster outlives its parent until it is taken down; its parts are starte
     process.kill(Number(pid), "SIGKILL");
     await until("another took its place", () => ![undefined, pid].includes(processOf(part)));
   }
-  for (let attempt = 0; attempt < 200 && (await ready()) !== 2; attempt++) {
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
+  await eventually("the node's agent runs its pod anew", async () => {
+    const state = await podState();
+    return state?.ready === true && state.containerID !== firstId;
+  });
   assert.equal(await ready(), 2);
   client.close();
   const tandem = (...args: string[]) =>

@@ -24,10 +24,14 @@ export async function createClusterDns(client: KubeClient, plan: ClusterPlan): P
   );
 }
 
-async function createMissing(client: KubeClient, kind: Kind, object: object): Promise<void> {
-  await client.create(kind, object).catch((error: unknown) => {
-    if (!(error instanceof ApiError && error.status.reason === "AlreadyExists")) throw error;
-  });
+/** Asks first: a Service that exists already would be refused for its addresses, which are taken, by itself. */
+async function createMissing(client: KubeClient, kind: Kind, object: Service | EndpointSlice): Promise<void> {
+  try {
+    await client.get(kind, object.metadata.name, NAMESPACE);
+  } catch (error) {
+    if (!(error instanceof ApiError && error.code === 404)) throw error;
+    await client.create(kind, object);
+  }
 }
 
 function dnsService(plan: ClusterPlan): Service {

@@ -23,7 +23,10 @@ export function fabricCommands(plan: ClusterPlan): string[] {
   ];
 }
 
-/** The commands that a node runs in its own namespace: addresses, and the way to the other nodes and the lab. */
+/**
+ * The commands that a node runs in its own namespace: addresses, and the way to the other nodes and the lab. They may be
+ * run again, by an agent that was started anew.
+ */
 export function nodeLinkCommands(plan: ClusterPlan, nodeName: string): string[] {
   const node = plan.nodePlans.find(({ name }) => name === nodeName);
   if (node === undefined) throw new Error(`no node ${nodeName} in the plan`);
@@ -31,14 +34,14 @@ export function nodeLinkCommands(plan: ClusterPlan, nodeName: string): string[] 
     "link set lo up",
     ...plan.families.map((family) => addressCommand(family, node.addresses[family] as string, "eth0")),
     "link set eth0 up",
-    ...plan.families.map((family) => `route add default via ${plan.fabric[family]}`),
+    ...plan.families.map((family) => `route replace default via ${plan.fabric[family]}`),
   ];
 }
 
 /** `nodad`: an address counts at once, as duplicate detection would take a second and nobody else is on the link. */
 function addressCommand(family: Family, address: string, link: string): string {
   const { prefix } = FABRIC[family];
-  return `address add ${address}/${prefix} dev ${link}${family === "IPv6" ? " nodad" : ""}`;
+  return `address replace ${address}/${prefix} dev ${link}${family === "IPv6" ? " nodad" : ""}`;
 }
 
 const FORWARDING: Record<Family, readonly (readonly [string, string])[]> = {

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { networkInterfaces } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ClusterConfig, type Informer, KubeClient } from "../../client/index.ts";
 import { parseCidr } from "../../ip/cidr.ts";
@@ -9,7 +10,7 @@ import { enableForwarding, nodeLinkCommands } from "../init/fabric.ts";
 import { Kubelet } from "../kubelet/kubelet.ts";
 import { startKubeletServer } from "../kubelet/server/index.ts";
 import type { NodePlan } from "../plan.ts";
-import { ipBatch } from "../run.ts";
+import { ipBatch, run } from "../run.ts";
 import { issueKubeletCertificate } from "./certificate.ts";
 import { keepLease, markReady, registerNode } from "./register.ts";
 import { followNodeRoutes } from "./routes.ts";
@@ -22,9 +23,17 @@ export interface NodeAgent {
   stop(): Promise<void>;
 }
 
-/** Sets up the links and forwarding of the node whose network namespace this process is in. */
+/**
+ * Sets up the links and forwarding of the node whose network namespace this process is in. Links to pods of an earlier
+ * agent are removed: those pods ended with it.
+ */
 export async function setUpNodeNetwork(config: LabConfig, name: string): Promise<void> {
   enableForwarding();
+  const stale = Object.keys(networkInterfaces()).filter((link) => /^pod\d+$/.test(link));
+  if (stale.length > 0)
+    await run(["ip", "-force", "-batch", "-"], stale.map((link) => `link del ${link}\n`).join("")).catch(
+      () => {},
+    );
   await ipBatch(nodeLinkCommands(config.plan, name));
 }
 

@@ -72,6 +72,7 @@ function runCommand(client: WebSocket, { running, query }: ExecRequest): void {
   });
 }
 
+const MAX_BUFFERED = 16 * 1024 * 1024;
 const DRAIN_MS = 1_000;
 
 /** A terminal comes from `script`, which runs the command on a pty and copies it to its own pipes. */
@@ -155,6 +156,7 @@ function passOn(client: WebSocket, channel: number, stream: Readable | null): Pr
 function attach(client: WebSocket, { running }: ExecRequest): void {
   const stop = running.process.onOutput((stream, chunk) => {
     client.send(Buffer.concat([Buffer.of(CHANNEL[stream]), chunk]));
+    if (client.bufferedAmount > MAX_BUFFERED) client.terminate(); // it reads too slowly
   });
   client.once("close", stop);
   void running.process.ended.then((end) => finish(client, exitStatus(end.exitCode)));

@@ -1,6 +1,7 @@
+import { statSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import type { ContainerRunner } from "../container.ts";
-import { type LogFile, type LogQuery, readLog, selectLog } from "../log-file.ts";
+import { type LogFile, type LogQuery, readLog, readLogFrom, selectLog } from "../log-file.ts";
 
 /**
  * Serves a container's log with the kubelet's parameters: follow, previous, tailLines, sinceSeconds, sinceTime,
@@ -20,11 +21,13 @@ export function serveLogs(
   }
   const writer = new LogWriter(response, numberOf(query, "limitBytes"));
   const follow = query.get("follow") === "true" && !log.closed;
-  const entries = readLog(log.path);
-  writer.write(selectLog(entries, queryOf(query)));
-  if (follow) followLog(log, entries.length, query.get("timestamps") === "true", writer, response);
+  const offset = statSync(log.path).size;
+  writer.write(selectLog(readLog(log.path), queryOf(query)));
+  if (follow) followLog(log, offset, query.get("timestamps") === "true", writer, response);
   else response.end();
 }
+
+const MAX_BUFFERED = 16 * 1024 * 1024;
 
 /** Writes until a limit of bytes is reached. */
 class LogWriter {
@@ -42,11 +45,13 @@ class LogWriter {
     const part = bytes.length > this.#left ? bytes.subarray(0, this.#left) : bytes;
     this.#left -= part.length;
     this.#response.write(part);
+    // a reader that falls far behind loses the connection, not the kubelet its memory
+    if (this.#response.writableLength > MAX_BUFFERED) this.#response.destroy();
     if (this.#left <= 0) this.#response.end();
   }
 }
 
-/** Sends what is added until the container's run ends or the reader goes. A rotation is taken as a new beginning. */
+/** Sends what is added until the container's run ends or the reader goes. */
 function followLog(
   log: LogFile,
   from: number,
@@ -54,12 +59,11 @@ function followLog(
   writer: LogWriter,
   response: ServerResponse,
 ): void {
-  let sent = from;
+  let offset = from;
   const send = (): void => {
-    const entries = readLog(log.path);
-    if (entries.length < sent) sent = 0;
-    writer.write(selectLog(entries.slice(sent), { timestamps }));
-    sent = entries.length;
+    const added = readLogFrom(log.path, offset);
+    offset = added.offset;
+    writer.write(selectLog(added.entries, { timestamps }));
     if (log.closed) response.end();
   };
   const stop = log.onChange(send);
