@@ -48,7 +48,7 @@ mount --rbind "$3" "$4"; mount -o remount,bind,ro "$4"
  * something of the host is mounted below, and not every kernel has overlayfs.
  */
 export async function detectRootLayout(): Promise<RootLayout> {
-  const names = readdirSync("/").filter((name) => SHOWN.has(name) || /^lib/.test(name));
+  const names = readdirSync("/").filter((name) => SHOWN.has(name) || name.startsWith("lib"));
   const links = names.filter((name) => lstatSync(`/${name}`).isSymbolicLink());
   const folders = names.filter((name) => !links.includes(name) && lstatSync(`/${name}`).isDirectory());
   const overlays = (await run(["sh", "-c", TRY_OVERLAYS, "try", ...folders])).split("\n").filter(Boolean);

@@ -14,7 +14,7 @@ export interface KubeletContext {
   readonly reader: ConfigReader;
   /** Folder of the logs of all pods. */
   readonly podLogs: string;
-  isHostProgram(name: string): boolean;
+  readonly isHostProgram: (name: string) => boolean;
   /** Tries a write again until the server is there; what the server refuses is dropped. */
   retry(write: () => Promise<unknown>): Promise<void>;
 }
