@@ -20,6 +20,9 @@ export const ADDRESSES = {
   node: { IPv4: "172.18.0.2", IPv6: "fd00:172:18::2" },
 } as const;
 
+/** Addresses in the service ranges that answer outside of the cluster, if the node lets anybody through. */
+export const UNASSIGNED = { IPv4: "10.96.0.9", IPv6: "fd00:10:96::9" } as const;
+
 export type Place = keyof typeof ADDRESSES;
 
 /** The node of the test; pods `a` and `client` are on it, and `b` only if a slice says so. */
@@ -120,6 +123,8 @@ function buildScript(): string {
     "ip route add default via fd00:172:18::1",
     ...inside("outside", [
       "ip link set lo up",
+      // Addresses in the service ranges that no Service has: whoever lets traffic to them through, hears from here.
+      ...addressLines("lo", UNASSIGNED.IPv4, UNASSIGNED.IPv6),
       ...addressLines("eth0", "172.18.0.1/16", "fd00:172:18::1/64"),
       "ip route add 10.0.0.0/8 via 172.18.0.2",
       "ip route add 192.0.2.0/24 via 172.18.0.2",

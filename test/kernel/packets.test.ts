@@ -5,7 +5,7 @@ import type { Service } from "../../src/objects/types.ts";
 import { type Kernel, startKernel } from "../../src/kernel/index.ts";
 import { createTrafficModel, type TrafficModel } from "../../src/traffic/index.ts";
 import { nodePorts, type PodEndpoint, setWeb, WEB, web } from "./cluster.ts";
-import { ADDRESSES, createNetwork, FACTS, type Place, type TestNetwork } from "./network.ts";
+import { ADDRESSES, createNetwork, FACTS, type Place, type TestNetwork, UNASSIGNED } from "./network.ts";
 
 const FAMILIES = ["IPv4", "IPv6"] as const;
 const PROTOCOLS = ["tcp", "udp"] as const;
@@ -107,7 +107,7 @@ test("without endpoints, and on a port that a live cluster IP does not have, cli
 
 test("an address that no Service has is silent", async () => {
   await given(web(), [A]);
-  for (const host of ["10.96.0.9", "fd00:10:96::9"]) {
+  for (const host of Object.values(UNASSIGNED)) {
     assert.equal(await answer("client", { host, protocol: "tcp", timeoutMs: 200 }), "TIMEOUT");
   }
 });
@@ -120,6 +120,8 @@ test("a node port answers from outside, from pods and from the node, and never o
       const seen = await names(from, { host, port: 30080, protocol, count: 30 });
       assert.deepEqual(seen, ["a", "b"], `${from} ${family} ${protocol}`);
     }
+    const [, source] = (await answer("outside", { host, port: 30080, protocol })).split(" ");
+    assert.equal(source, family === "IPv4" ? "10.244.0.1" : "fd00:10:244::1", "masqueraded by the node");
     const loopback = family === "IPv4" ? "127.0.0.1" : "::1";
     assert.equal(await answer("node", { host: loopback, port: 30080, protocol }), "ECONNREFUSED");
   });
