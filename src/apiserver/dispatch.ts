@@ -1,4 +1,5 @@
 import { authorize } from "./auth/authorize.ts";
+import { issuerDocument } from "./auth/tokens/discovery.ts";
 import type { ApiContext } from "./context.ts";
 import { groupDocument, rootDocument, versionDocument } from "./discovery/documents.ts";
 import { openApiDocument, openApiIndex } from "./discovery/openapi.ts";
@@ -17,12 +18,13 @@ export async function dispatch(call: Call, context: ApiContext, isReady: () => b
 }
 
 /** Paths that are no resource's: health, version, discovery, OpenAPI. */
-function serveOther(call: Call, { resources }: ApiContext, isReady: () => boolean): Reply {
+function serveOther(call: Call, { resources, access }: ApiContext, isReady: () => boolean): Reply {
   const path = call.path.length > 1 ? call.path.replace(/\/$/, "") : call.path;
   const [, first = "", second, third, ...more] = path.split("/");
   const health = healthOf(first, isReady);
   if (health !== undefined) return health;
-  const found = more.length === 0 ? discoveryOf(call, path, first, second, third) : undefined;
+  const listed = more.length === 0 ? discoveryOf(call, path, first, second, third) : undefined;
+  const found = listed ?? issuerDocument(call, access.signingKey);
   if (found !== undefined) return requireGet(call, found);
   if (path === "/openapi/v3") return openApiIndex(resources);
   if (path.startsWith("/openapi/v3/")) {

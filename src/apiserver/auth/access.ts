@@ -14,6 +14,7 @@ export interface Access {
   readonly authenticator: Authenticator;
   readonly authorizer: Authorizer;
   readonly accountTokens: AccountTokens;
+  readonly signingKey: SigningKey;
   /** The user that a request is answered as. @throws ApiError 401, 403 */
   identify(request: IncomingMessage): User;
   /** Stops following the store. */
@@ -38,6 +39,7 @@ export function createAccess({ store, staticTokens, signingKey, now }: AccessOpt
     authenticator,
     authorizer,
     accountTokens,
+    signingKey,
     identify: (request) => impersonate(request, authenticator.authenticate(request), authorizer),
     close: () => policy.close(),
   };

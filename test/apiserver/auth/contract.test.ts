@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { createPublicKey, verify } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { tmpdir } from "node:os";
@@ -135,6 +136,24 @@ test("the token of a ServiceAccount is its own until it is gone", async () => {
     error: '[invalid bearer token, serviceaccounts "bot" not found]',
     user: {},
   });
+});
+
+test("others can check tokens by the issuer's public key", async () => {
+  const { client } = held;
+  const { core } = await newNamespace(client);
+  const token = await account(client, core, "bot");
+  const configuration = await client.get("/.well-known/openid-configuration", { token });
+  assert.equal(configuration.body.issuer, "https://kubernetes.default.svc.cluster.local");
+  const url = new URL(configuration.body.jwks_uri);
+  assert.equal(`https://${url.host}`, client.server.urls[0]);
+  const { keys } = (await client.get(url.pathname, { token })).body;
+  assert.equal(keys.length, 1);
+  assert.equal("d" in keys[0], false);
+  const [head, body, signature] = token.split(".") as [string, string, string];
+  assert.equal(JSON.parse(Buffer.from(head, "base64url").toString()).kid, keys[0].kid);
+  const key = { key: createPublicKey({ key: keys[0], format: "jwk" }), dsaEncoding: "ieee-p1363" } as const;
+  assert.ok(verify("sha256", Buffer.from(`${head}.${body}`), key, Buffer.from(signature, "base64url")));
+  assert.equal((await client.get(url.pathname, bob)).status, 403);
 });
 
 test("tokens are bound to pods, for as long as these are", async () => {

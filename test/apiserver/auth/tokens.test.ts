@@ -56,6 +56,7 @@ test("only what the key signed, by its own algorithm, is believed", () => {
     "",
     "a.b.c",
     `${encode({ alg: "HS256" })}.${body}.${signature}`,
+    signJwt({ ...key, algorithm: "RS256" }, { sub: "a" }),
   ];
   for (const text of forged) assert.equal(verifyJwt(key, text), undefined, text);
   // a signature in DER, as openssl writes it, is no JWS signature
