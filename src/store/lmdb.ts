@@ -124,12 +124,13 @@ function load(database: Database<Buffer, string>, directory: string): Loaded {
 function journalOf(database: Database<Buffer, string>, lock: DirectoryLock): Journal<string> {
   return {
     async append(writes: ReadonlyMap<string, Write<string>>, revision: number): Promise<void> {
+      // what is written inside of a batch is durable with it: its own promises need no waiting
       await database.batch(() => {
         for (const [key, { entry }] of writes) {
-          if (entry === undefined) database.remove(key);
-          else database.put(key, encode(entry));
+          if (entry === undefined) void database.remove(key);
+          else void database.put(key, encode(entry));
         }
-        database.put(REVISION_KEY, encode({ key: REVISION_KEY, value: "", revision }));
+        void database.put(REVISION_KEY, encode({ key: REVISION_KEY, value: "", revision }));
       });
     },
     async close(): Promise<void> {

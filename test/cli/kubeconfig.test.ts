@@ -96,7 +96,11 @@ test("wrong input makes nothing and says what, where, why and what next", async 
     [["-n", "default", "--verbs", "get", "--resources", "pods/x"], 65, /pods have no subresource "x"/],
     [["-n", "default", "--verbs", "get", "--user", "A B"], 65, /lower-case letters/],
     [["-n", "default", "--verbs", "get", "--valid-for", "0"], 65, /no number of days/],
-    [["-n", "default", "--verbs", "get", "--user", "other"], 1, /it exists, and this command did not make it\n {2}where: Role default\/other/],
+    [
+      ["-n", "default", "--verbs", "get", "--user", "other"],
+      1,
+      /it exists, and this command did not make it\n {2}where: Role default\/other/,
+    ],
     [["-n", "default"], 64, /--verbs/],
   ];
   const roles = "/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles";

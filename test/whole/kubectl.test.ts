@@ -14,7 +14,8 @@ const skip = minor >= 30 ? false : "2026-11-21: needs kubectl 1.30 or newer on P
 function eventually(check: () => void, attempts = 50): void {
   for (let left = attempts; ; left--) {
     try {
-      return check();
+      check();
+      return;
     } catch (error) {
       if (left === 0) throw error;
     }
