@@ -1,5 +1,8 @@
 import { badRequest } from "../../objects/status.ts";
 
+/** The revision of a continuation in whatever state is the newest: for lists whose own is no longer known. */
+export const NEWEST = -1;
+
 /** Where a paged list goes on: behind a key, in the state of a revision. */
 export interface Continuation {
   readonly revision: number;
@@ -26,8 +29,14 @@ export function decodeContinue(token: string, prefix: string): Continuation {
     throw invalidToken("it is not JSON");
   }
   const { v, rv, start } = parsed ?? {};
-  if (v !== "meta.k8s.io/v1" || typeof rv !== "number" || !Number.isSafeInteger(rv) || rv < 0) {
-    throw invalidToken("server does not recognize this encoded version");
+  if (v !== "meta.k8s.io/v1") {
+    throw invalidToken(`server does not recognize this encoded version ${v ?? ""}`.trimEnd());
+  }
+  if (typeof rv !== "number" || !Number.isSafeInteger(rv) || rv === 0 || rv < NEWEST) {
+    throw invalidToken("incorrect encoded start resourceVersion (version meta.k8s.io/v1)");
+  }
+  if (start === undefined || start === "") {
+    throw invalidToken("encoded start key empty (version meta.k8s.io/v1)");
   }
   if (typeof start !== "string" || !start.startsWith(prefix))
     throw invalidToken("it belongs to another list");

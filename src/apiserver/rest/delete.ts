@@ -6,6 +6,7 @@ import { decodeObject } from "../registry/encoding.ts";
 import { isReturnedWhenDeleted } from "../registry/facts.ts";
 import { prefixOf } from "../registry/keys.ts";
 import { readDeleteOptions } from "./delete-options.ts";
+import { readListOptions } from "./list-options.ts";
 import { listReply, objectReply } from "./negotiate.ts";
 import { selectionOf } from "./selection.ts";
 import type { Target } from "./target.ts";
@@ -26,8 +27,9 @@ export async function remove(call: Call, { kind, namespace, name, context }: Tar
 
 /** DELETE of a collection: each selected object as if it were deleted alone. */
 export async function removeCollection(call: Call, { kind, namespace, context }: Target): Promise<Answer> {
-  const options = await readDeleteOptions(call);
+  readListOptions(call, false);
   const selection = selectionOf(call, kind);
+  const options = await readDeleteOptions(call);
   const range = context.store.range(prefixOf(kind, namespace));
   const chosen = range.entries
     .map(({ value }) => ({ value, object: decodeObject(value) }))

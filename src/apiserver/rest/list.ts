@@ -1,9 +1,10 @@
-import { ApiError, badRequest, expired } from "../../objects/status.ts";
+import { type ApiError, badRequest, expired } from "../../objects/status.ts";
 import { type Range, RevisionCompacted } from "../../store/contract.ts";
 import type { Answer, Call } from "../http/call.ts";
 import { decodeObject } from "../registry/encoding.ts";
 import { prefixOf } from "../registry/keys.ts";
-import { decodeContinue, encodeContinue } from "./continue.ts";
+import { decodeContinue, encodeContinue, NEWEST } from "./continue.ts";
+import { type ListOptions, readListOptions, tooLarge } from "./list-options.ts";
 import { type ListMeta, listReply } from "./negotiate.ts";
 import { type Selection, selectionOf } from "./selection.ts";
 import type { Target } from "./target.ts";
@@ -11,53 +12,34 @@ import type { Target } from "./target.ts";
 /** GET of a collection: all of it, or a page. */
 export function list(call: Call, target: Target): Answer {
   const { kind, namespace, context } = target;
+  const options = readListOptions(call, false);
   const selection = selectionOf(call, kind);
-  const limit = readNumber(call, "limit");
   const prefix = prefixOf(kind, namespace);
-  const start = startOf(call, prefix, context.store.revision);
-  const page = collect(target, prefix, start, limit, selection);
+  const start = startOf(options, prefix, context.store.revision);
+  const page = collect(target, prefix, start, options.limit, selection);
   return listReply(call, kind, page.texts, page.metadata);
 }
 
 interface Start {
+  /** Undefined for the newest. */
   readonly revision: number | undefined;
   readonly after?: string;
 }
 
 /** Where a list starts and in which state (apimachinery's "Semantics for get and list"). */
-function startOf(call: Call, prefix: string, current: number): Start {
-  const version = readNumber(call, "resourceVersion");
-  const match = call.query.get("resourceVersionMatch") ?? "";
-  const token = call.query.get("continue") ?? "";
-  if (token !== "") {
+function startOf({ version, match, limit, continued }: ListOptions, prefix: string, current: number): Start {
+  if (continued !== "") {
     if (version !== undefined && version !== 0) {
       throw badRequest("specifying resource version is not allowed when using continue");
     }
-    const { revision, after } = decodeContinue(token, prefix);
-    return { revision, after };
+    const { revision, after } = decodeContinue(continued, prefix);
+    if (revision > current) throw tooLarge(revision, current);
+    return { revision: revision === NEWEST ? undefined : revision, after };
   }
   if (version !== undefined && version > current) throw tooLarge(version, current);
-  return { revision: match === "Exact" ? version : undefined };
-}
-
-/** Reads a number of the query. @throws ApiError 400 when it is none */
-export function readNumber(call: Call, name: string): number | undefined {
-  const text = call.query.get(name) ?? "";
-  if (text === "") return undefined;
-  const value = Number(text);
-  if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value;
-  throw badRequest(`${name}: Invalid value: ${JSON.stringify(text)}: it is not a number from 0 on`);
-}
-
-/** 504 for a version that the server has not reached (storage.NewTooLargeResourceVersionError). */
-function tooLarge(version: number, current: number): ApiError {
-  const causes = [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }];
-  return new ApiError({
-    message: `Timeout: Too large resource version: ${version}, current: ${current}`,
-    reason: "Timeout",
-    details: { causes, retryAfterSeconds: 1 },
-    code: 504,
-  });
+  // a version without a match is the exact one for pages, and the oldest that will do for whole lists
+  const isExact = match === "Exact" || (match === "" && limit > 0 && version !== undefined && version > 0);
+  return { revision: isExact ? version : undefined };
 }
 
 interface Page {
@@ -70,20 +52,20 @@ function collect(
   { context }: Target,
   prefix: string,
   start: Start,
-  limit: number | undefined,
+  limit: number,
   selection: Selection,
 ): Page {
   const texts: string[] = [];
   let after = start.after;
   let range: Range<string>;
   do {
-    const left = limit === undefined || limit === 0 ? undefined : limit - texts.length;
+    const left = limit === 0 ? undefined : limit - texts.length;
     range = readRange(context, prefix, { revision: start.revision, after, limit: left });
     for (const { value } of range.entries) {
       if (selection === undefined || selection(decodeObject(value))) texts.push(value);
     }
     after = range.entries.at(-1)?.key ?? after;
-  } while (range.remaining > 0 && limit !== undefined && limit > 0 && texts.length < limit);
+  } while (range.remaining > 0 && limit > 0 && texts.length < limit);
   const more =
     range.remaining > 0 ? { continue: encodeContinue({ revision: range.revision, after: after! }) } : {};
   // how many of the rest match is not known, and the real server does not say either
@@ -111,11 +93,22 @@ function readRange(
     });
   } catch (error) {
     if (!(error instanceof RevisionCompacted)) throw error;
-    throw expired(after === undefined ? COMPACTED_LIST : COMPACTED_PAGE);
+    throw after === undefined ? expired(COMPACTED_LIST) : expiredPage(after);
   }
 }
 
 const COMPACTED_LIST = "The resourceVersion for the provided list is too old.";
+
+/** 410 with a token by which the rest can be had in another state (etcd3's handleCompactedErrorForPaging). */
+function expiredPage(after: string): ApiError {
+  const error = expired(COMPACTED_PAGE);
+  error.status.metadata["continue"] = encodeContinue({ revision: NEWEST, after });
+  return error;
+}
+
 const COMPACTED_PAGE =
   "The provided continue parameter is too old to display a consistent list result. " +
-  "You can start a new list without the continue parameter.";
+  "You can start a new list without the continue parameter, or use the continue token in this response to " +
+  "retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - " +
+  "objects that were created, modified, or deleted between the time the first chunk was returned and now may " +
+  "show up in the list.";

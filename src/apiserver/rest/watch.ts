@@ -1,14 +1,12 @@
-import { type FieldError, forbidden, notSupported } from "../../objects/field-errors.ts";
 import { tableOf } from "../../objects/index.ts";
 import { apiVersionOf } from "../../objects/kinds.ts";
-import { expired, invalidObject } from "../../objects/status.ts";
+import { expired } from "../../objects/status.ts";
 import type { AnyObject } from "../../objects/types.ts";
 import { type Change, RevisionCompacted, type Stop } from "../../store/contract.ts";
 import { type Call, STREAMED } from "../http/call.ts";
-import { isTrue } from "../http/paths.ts";
 import { decodeObject } from "../registry/encoding.ts";
 import { keyOf, prefixOf } from "../registry/keys.ts";
-import { readNumber } from "./list.ts";
+import { readListOptions } from "./list-options.ts";
 import { type Form, formOf, partialOf, tableOptions } from "./negotiate.ts";
 import { type Selection, selectionOf } from "./selection.ts";
 import type { Target } from "./target.ts";
@@ -43,51 +41,18 @@ export function watch(call: Call, target: Target): typeof STREAMED {
 }
 
 function readQuery(call: Call, { kind, context }: Target): WatchQuery {
-  const version = readNumber(call, "resourceVersion");
-  const sendInitial = call.query.get("sendInitialEvents");
-  const bookmarks = isTrue(call.query.get("allowWatchBookmarks"));
-  checkInitialEvents(call, sendInitial, bookmarks);
+  const { version, sendInitialEvents, bookmarks, timeoutSeconds: timeout } = readListOptions(call, true);
   const fromNow = version === undefined || version === 0;
-  const withState = sendInitial === null ? fromNow : isTrue(sendInitial);
-  const timeout = readNumber(call, "timeoutSeconds") ?? 0;
+  const withState = sendInitialEvents ?? fromNow;
   return {
     selection: selectionOf(call, kind),
     form: formOf(call),
     since: fromNow || withState ? context.store.revision : version,
     bookmarks,
     withState,
-    markState: withState && sendInitial !== null,
+    markState: withState && bookmarks,
     timeoutMs: 1000 * (timeout > 0 ? Math.min(timeout, 86_400) : DEFAULT_TIMEOUT_S * (1 + Math.random())),
   };
-}
-
-/** What may go with sendInitialEvents (apimachinery's ValidateListOptions). */
-function checkInitialEvents(call: Call, sendInitial: string | null, bookmarks: boolean): void {
-  const match = call.query.get("resourceVersionMatch") ?? "";
-  const errors: FieldError[] = [];
-  if (sendInitial === null) {
-    if (match !== "")
-      errors.push(
-        forbidden(
-          "resourceVersionMatch",
-          "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
-        ),
-      );
-  } else if (match !== "NotOlderThan") {
-    if (match === "")
-      errors.push(
-        forbidden(
-          "resourceVersionMatch",
-          "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
-        ),
-      );
-    else errors.push(notSupported("resourceVersionMatch", match, ["NotOlderThan"]));
-  } else if (isTrue(sendInitial) && !bookmarks) {
-    errors.push(
-      forbidden("allowWatchBookmarks", "sendInitialEvents requires setting allowWatchBookmarks to true"),
-    );
-  }
-  if (errors.length > 0) throw invalidObject({ group: "meta.k8s.io", kind: "ListOptions" }, "", errors);
 }
 
 /** One watch under way. */
