@@ -13,6 +13,7 @@ import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
+import { findDamage } from "./pages.ts";
 
 /** The database file inside a store's directory; LMDB keeps a lock file beside it. */
 export const DATA_FILE = "data.mdb";
@@ -108,9 +109,13 @@ function checkDataFile(directory: string): void {
     if (metas.length < 2) throw damaged(directory, `${DATA_FILE} has no valid header`);
     const newest = metas.reduce((a, b) => (b.transaction > a.transaction ? b : a));
     const needed = (newest.lastPage + 1n) * BigInt(newest.pageSize);
-    if (newest.transaction > 0n && needed > BigInt(size)) {
+    if (newest.transaction === 0n) return;
+    if (needed > BigInt(size)) {
       throw damaged(directory, `${DATA_FILE} is cut off: ${size} bytes of ${needed}`);
     }
+    const facts = { file, pageSize: newest.pageSize, lastPage: Number(newest.lastPage), meta: newest.bytes };
+    const damage = findDamage(facts);
+    if (damage !== undefined) throw damaged(directory, `${DATA_FILE}: ${damage}`);
   });
 }
 
@@ -118,6 +123,7 @@ interface Meta {
   readonly pageSize: number;
   readonly lastPage: bigint;
   readonly transaction: bigint;
+  readonly bytes: Buffer;
 }
 
 function readMeta(file: number, offset: number): Meta | undefined {
@@ -131,6 +137,7 @@ function readMeta(file: number, offset: number): Meta | undefined {
     pageSize,
     lastPage: bytes.readBigUInt64LE(META.lastPage),
     transaction: bytes.readBigUInt64LE(META.transaction),
+    bytes,
   };
 }
 

@@ -87,10 +87,16 @@ test(`after kill -9 under load, ${ROUNDS} times, every acknowledged write is the
   const dataDir = mkdtempSync(join(tmpdir(), "tandem-kill-"));
   const known = new Map<string, Known | undefined>();
   let newest = 0;
+  const started: ServerProcess[] = [];
+  const start = async (): Promise<ServerProcess> => {
+    const server = await startProcess(dataDir);
+    started.push(server);
+    return server;
+  };
   try {
     for (let round = 0; round < ROUNDS; round++) {
       const agent = new Agent({ keepAlive: true, maxSockets: 16, rejectUnauthorized: false });
-      const server = await startProcess(dataDir);
+      const server = await start();
       const revision = await check(server, agent, known);
       assert.ok(revision >= newest, "revisions went back");
       newest = revision;
@@ -105,7 +111,7 @@ test(`after kill -9 under load, ${ROUNDS} times, every acknowledged write is the
       agent.destroy();
     }
     const agent = new Agent({ rejectUnauthorized: false });
-    const server = await startProcess(dataDir);
+    const server = await start();
     await check(server, agent, known);
     assert.ok(known.size > ROUNDS, "the load was none");
     const stopped = ended(server.child);
@@ -113,6 +119,7 @@ test(`after kill -9 under load, ${ROUNDS} times, every acknowledged write is the
     await stopped;
     agent.destroy();
   } finally {
+    for (const { child } of started) child.kill("SIGKILL");
     rmSync(dataDir, { recursive: true, force: true });
   }
 });

@@ -122,3 +122,25 @@ test("lmdb: a flipped bit in a value is noticed", async () => {
   writeFileSync(file, bytes);
   await assert.rejects(openLmdbStore(path), /damaged: the checksum of "k7" is wrong/);
 });
+
+test("lmdb: no page can be damaged unnoticed, unless it is a free one", async () => {
+  const path = await filled();
+  const file = join(path, "data.mdb");
+  const whole = readFileSync(file);
+  const before = (await contents(path)).length;
+  for (let page = 2; page < whole.length / 4096; page++) {
+    const bytes = Buffer.from(whole);
+    bytes.fill(0xa5, page * 4096, page * 4096 + 48);
+    writeFileSync(file, bytes);
+    const seen = await contents(path).catch((error: Error) => error);
+    if (seen instanceof Error) assert.match(seen.message, /it is damaged/);
+    else assert.equal(seen.length, before);
+  }
+});
+
+async function contents(path: string): Promise<readonly unknown[]> {
+  const store = await openLmdbStore(path);
+  const { entries } = store.range("");
+  await store.close();
+  return entries;
+}
