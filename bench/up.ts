@@ -44,7 +44,7 @@ function floorScript(): string {
     `address add fd00:9:${index}::1/128 dev v${index} nodad`,
   ]);
   const elements = Array.from({ length: ELEMENTS }, (_, index) => `10.96.0.${index + 1} . tcp . 80 : accept`);
-  const rules = `table ip f { map m { type ipv4_addr . inet_proto . inet_service : verdict; elements = { ${elements.join(", ")} } } }`;
+  const rules = `table ip f { map m { type ipv4_addr . inet_proto . inet_service : verdict; elements = { ${elements.join(", ")} }\n }\n}\n`;
   const rules6 = rules
     .replace("table ip f", "table ip6 f")
     .replace("ipv4_addr", "ipv6_addr")
