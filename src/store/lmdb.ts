@@ -85,6 +85,8 @@ function openDatabase(directory: string, dictionary: Buffer): Database<Buffer, s
       encoding: "binary",
       // resolve a write only when it is flushed
       overlappingSync: false,
+      // batches are made here; LMDB's own would leave promises that nobody can wait for when a write fails
+      eventTurnBatching: false,
       mapSize: MAP_SIZE,
       ...(dictionary.length > 0 ? { compression: { threshold: COMPRESSED_FROM, dictionary } } : {}),
     });
@@ -124,20 +126,48 @@ function load(database: Database<Buffer, string>, directory: string): Loaded {
 function journalOf(database: Database<Buffer, string>, lock: DirectoryLock): Journal<string> {
   return {
     async append(writes: ReadonlyMap<string, Write<string>>, revision: number): Promise<void> {
-      // what is written inside of a batch is durable with it: its own promises need no waiting
-      await database.batch(() => {
-        for (const [key, { entry }] of writes) {
-          if (entry === undefined) void database.remove(key);
-          else void database.put(key, encode(entry));
-        }
-        void database.put(REVISION_KEY, encode({ key: REVISION_KEY, value: "", revision }));
-      });
+      try {
+        await database.batch(() => writeAll(database, writes, revision));
+      } catch (error) {
+        throw new WriteFailed(await reasonOf(error));
+      }
     },
     async close(): Promise<void> {
       await database.close();
       lock.release();
     },
   };
+}
+
+/** The disk did not take a transaction: nothing of it happened. */
+export class WriteFailed extends Error {
+  constructor(why: string) {
+    super(`the store cannot write: ${why}`);
+    this.name = "WriteFailed";
+  }
+}
+
+function writeAll(
+  database: Database<Buffer, string>,
+  writes: ReadonlyMap<string, Write<string>>,
+  revision: number,
+): void {
+  const own = [database.put(REVISION_KEY, encode({ key: REVISION_KEY, value: "", revision }))];
+  for (const [key, { entry }] of writes) {
+    own.push(entry === undefined ? database.remove(key) : database.put(key, encode(entry)));
+  }
+  // the batch's own promise tells of a failure; each write's does too, and nobody waits for those
+  for (const promise of own) promise.catch(() => {});
+}
+
+/** LMDB's binding says why in a promise of its own, which it rejects right after the batch's. */
+async function reasonOf(error: unknown): Promise<string> {
+  const later = (error as { commitError?: Promise<never> }).commitError;
+  const reason = await Promise.race([
+    later?.catch((cause: unknown) => cause),
+    new Promise((resolve) => setImmediate(resolve, undefined)),
+  ]);
+  return ((reason ?? error) as Error).message.split(":")[0]!;
 }
 
 function encode({ key, value, revision }: Entry<string>): Buffer {

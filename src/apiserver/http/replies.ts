@@ -2,6 +2,7 @@ import type { ServerResponse } from "node:http";
 import { ApiError, internalError } from "../../objects/status.ts";
 import type { Status } from "../../objects/types.ts";
 import { RevisionCompacted } from "../../store/contract.ts";
+import { WriteFailed } from "../../store/lmdb.ts";
 import type { Reply } from "./call.ts";
 
 export const JSON_TYPE = "application/json";
@@ -39,6 +40,10 @@ export function statusOf(error: unknown, log: (text: string) => void): Status {
   if (error instanceof RevisionCompacted) {
     const message = `The resourceVersion for the provided watch is too old.`;
     return new ApiError({ message, reason: "Expired", code: 410 }).status;
+  }
+  if (error instanceof WriteFailed) {
+    log(error.message);
+    return new ApiError({ message: error.message, reason: "ServiceUnavailable", code: 503 }).status;
   }
   if (error instanceof URIError) {
     return new ApiError({
