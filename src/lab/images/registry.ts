@@ -5,6 +5,8 @@ import { LAB_APP, LAB_NODE } from "../init/root-layout.ts";
 export interface ImageProgram {
   readonly entrypoint: readonly string[];
   readonly cmd: readonly string[];
+  /** Symbolic links in the pod's root, path → target: programs that tests call by a path of the image. */
+  readonly links?: Readonly<Record<string, string>>;
 }
 
 /** An image that the lab cannot run; becomes the reason ErrImagePull. */
@@ -24,6 +26,11 @@ function builtin(name: string, cmd: readonly string[] = []): ImageProgram {
   return { entrypoint: [`${LAB_NODE}/node`, file], cmd };
 }
 
+/** Commands in agnhost pods are called by the path that they have in the real image. */
+const AGNHOST: ImageProgram = {
+  ...builtin("agnhost", ["pause"]),
+  links: { "/agnhost": `${LAB_APP}/src/lab/images/bin/agnhost` },
+};
 const SHELL: ImageProgram = { entrypoint: [], cmd: ["/bin/sh"] };
 const IDLE: ImageProgram = { entrypoint: ["/bin/sleep", "infinity"], cmd: [] };
 
@@ -31,6 +38,7 @@ const IDLE: ImageProgram = { entrypoint: ["/bin/sleep", "infinity"], cmd: [] };
 const RULES: readonly Rule[] = [
   { names: ["tcp-echo-server", "tcp-echo"], program: builtin("tcp-echo") },
   { names: ["http-echo"], program: builtin("http-echo") },
+  { names: ["agnhost"], program: AGNHOST },
   { names: ["pause", "probe"], program: IDLE },
   {
     names: [
@@ -62,11 +70,16 @@ export function programOf(image: string, isOnHost: (program: string) => boolean)
   const rule = RULES.find(({ names }) => names.includes(name));
   if (rule !== undefined) return rule.program;
   if (isOnHost(name)) return { entrypoint: [name], cmd: [] };
-  const known = RULES.flatMap(({ names }) => names).join(", ");
+  const known = builtinImages().join(", ");
   throw new UnknownImage(
     `the lab has no program for image ${JSON.stringify(image)}: it runs built-in images (${known}) and programs ` +
       `of the host, and ${JSON.stringify(name)} is none on this machine's PATH`,
   );
+}
+
+/** The names of all built-in images, for the node's list of images. */
+export function builtinImages(): string[] {
+  return RULES.flatMap(({ names }) => names);
 }
 
 /** `docker.io/istio/tcp-echo-server:1.3@sha256:…` is `tcp-echo-server`. */

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Container, ContainerState, Pod, Probe } from "../../objects/types.ts";
 import { commandLine, programOf, UnknownImage } from "../images/registry.ts";
+import { linkPrograms } from "./image-links.ts";
 import { formatGoDuration, RestartBackoff } from "./backoff.ts";
 import { ConfigError } from "./env.ts";
 import { expandVariables } from "./expand.ts";
@@ -42,6 +43,8 @@ export interface RunningContainer {
   readonly cwd: string;
   readonly mounts: readonly BindMount[];
   readonly sandboxPid: number;
+  /** Whether the input ends with the first client that attached. */
+  readonly stdinOnce: boolean;
 }
 
 type Ended = NonNullable<ContainerState["terminated"]>;
@@ -200,8 +203,10 @@ export class ContainerRunner {
     this.#nextRun();
     host.event(this.spec, "Normal", "Created", `Container created`);
     const log = this.#log as LogFile;
-    const process = startProcess({ sandboxPid: sandbox.pid, command, env, cwd, mounts, log });
-    return { name: this.spec.name, process, env, cwd, mounts, sandboxPid: sandbox.pid };
+    linkPrograms(sandbox.pid, program);
+    const { stdin = false, tty = false, stdinOnce = false } = this.spec;
+    const process = startProcess({ sandboxPid: sandbox.pid, command, env, cwd, mounts, log, stdin, tty });
+    return { name: this.spec.name, process, env, cwd, mounts, sandboxPid: sandbox.pid, stdinOnce };
   }
 
   #nextRun(): void {
