@@ -40,6 +40,7 @@ async function start(directory: string): Promise<Running> {
     });
     child.once("exit", (code) => reject(new Error(`the server ended with ${code}`)));
   });
+  process.once("exit", () => child.kill("SIGKILL"));
   const startedIn = (performance.now() - from) / 1000;
   return { child, url, token: readFileSync(join(directory, "token"), "utf8").trim(), startedIn };
 }
