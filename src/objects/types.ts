@@ -216,6 +216,7 @@ export interface Container {
   resources?: { limits?: Record<string, string>; requests?: Record<string, string> };
   securityContext?: Record<string, unknown>;
   stdin?: boolean;
+  stdinOnce?: boolean;
   tty?: boolean;
 }
 

@@ -38,6 +38,7 @@ export async function passUpgrade(
   head: Buffer,
 ): Promise<void> {
   socket.on("error", () => socket.destroy());
+  request.resume(); // the bytes after the upgrade come only once the (empty) body of a POST has been read
   try {
     const stream = streamOf(request);
     if (stream === undefined) throw badRequest("Upgrade request required");

@@ -33,6 +33,7 @@ export class PodWorker {
   #pod: Pod;
   #addresses: PodAddresses | undefined;
   #sandbox: Promise<Sandbox> | undefined;
+  #sandboxPid: number | undefined;
   #sandboxReady = false;
   /** Addresses count once they are in force, and stay what they are when the sandbox is made anew. */
   #sandboxSeen = false;
@@ -58,6 +59,16 @@ export class PodWorker {
 
   get pod(): Pod {
     return this.#pod;
+  }
+
+  /** A process in the pod's namespaces; undefined while there are none. */
+  get sandboxPid(): number | undefined {
+    return this.#sandboxPid;
+  }
+
+  /** The pod's addresses, its primary family's first. */
+  get podIPs(): readonly string[] {
+    return this.#podIPs;
   }
 
   /** A container of the pod by name, or its only one; undefined when there is none of that name. */
@@ -159,6 +170,7 @@ export class PodWorker {
       await sandbox.destroy();
       throw error;
     });
+    this.#sandboxPid = sandbox.pid;
     this.#sandboxReady = true;
     this.#sandboxSeen = true;
     this.#status.request();
@@ -179,6 +191,7 @@ export class PodWorker {
   /** The sandbox died (somebody killed it): containers that are started again make a new one. */
   #onSandboxEnd(): void {
     this.#sandbox = undefined;
+    this.#sandboxPid = undefined;
     this.#sandboxReady = false;
     if (this.#stop.signal.aborted || this.#ending !== undefined) return;
     this.#event(

@@ -1,9 +1,11 @@
 import type { ChildProcess } from "node:child_process";
 import { accessSync, constants, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import type { Writable } from "node:stream";
 import type { LogFile, LogStream } from "./log-file.ts";
 import { childOf, killTree, signalProcess } from "./processes.ts";
 import { enter } from "./sandbox.ts";
+import { terminalCommand, terminalEnvironment } from "./terminal.ts";
 
 /** One mount of a container: source and target as paths inside the pod. */
 export interface BindMount {
@@ -20,6 +22,10 @@ export interface ProcessOptions {
   readonly cwd: string;
   readonly mounts: readonly BindMount[];
   readonly log: LogFile;
+  /** Keeps the input open for clients that attach; without it, it is empty. */
+  readonly stdin?: boolean;
+  /** Runs the command on a terminal of its own. */
+  readonly tty?: boolean;
 }
 
 /** How a run ended. */
@@ -36,6 +42,11 @@ export interface ContainerProcess {
   /** The process `nsenter`; the container's own is its child. */
   readonly pid: number;
   readonly ended: Promise<ProcessEnd>;
+  /** Resolves when the last of its output has been passed on. */
+  readonly outputEnded: Promise<void>;
+  /** Its input, where that is kept open. */
+  readonly input: Writable | undefined;
+  readonly tty: boolean;
   /** The container's first process, by its id in the lab; undefined when it has ended. */
   mainPid(): number | undefined;
   terminate(): void;
@@ -52,12 +63,15 @@ export function startProcess(options: ProcessOptions): ContainerProcess {
   const { sandboxPid, env, cwd, mounts, log } = options;
   checkProgram(options);
   if (mounts.length === 0) mkdirSync(join(`/proc/${sandboxPid}/root`, cwd), { recursive: true });
-  const command = mounts.length === 0 ? options.command : withMounts(options.command, mounts, cwd);
-  const child = enter(sandboxPid, command, {
-    env,
+  const { stdin = false, tty = false } = options;
+  const own = tty ? terminalCommand(options.command) : options.command;
+  const child = enter(sandboxPid, mounts.length === 0 ? own : withMounts(own, mounts, cwd), {
+    env: tty ? terminalEnvironment(env) : env,
     cwd: mounts.length === 0 ? cwd : "/",
-    stdio: ["ignore", "pipe", "pipe"],
+    // a terminal ends with its input, so it has one that nobody ends
+    stdio: [stdin || tty ? "pipe" : "ignore", "pipe", "pipe"],
   });
+  child.stdin?.on("error", () => {}); // it ended without reading
   const listeners = new Set<(stream: LogStream, chunk: Buffer) => void>([
     (stream, chunk) => log.write(stream, chunk),
   ]);
@@ -71,6 +85,9 @@ export function startProcess(options: ProcessOptions): ContainerProcess {
   return {
     pid,
     ended: endOf(child, pid, log),
+    outputEnded: new Promise((resolve) => child.once("close", () => resolve())),
+    input: stdin ? (child.stdin ?? undefined) : undefined,
+    tty,
     mainPid: () => childOf(pid),
     terminate: () => signalProcess(childOf(pid) ?? pid, "SIGTERM"),
     kill: () => killTree(pid),
@@ -144,7 +161,7 @@ exec "$@"`;
  * Looks for the program as exec would, in the pod's own files, to say in good time what is missing.
  * @throws StartError in the words of the container runtimes
  */
-export function checkProgram(options: Omit<ProcessOptions, "log">): void {
+export function checkProgram(options: Omit<ProcessOptions, "log" | "stdin" | "tty">): void {
   const { sandboxPid, command, env, cwd, mounts } = options;
   const program = command[0] ?? "";
   const root = `/proc/${sandboxPid}/root`;

@@ -44,7 +44,8 @@ export const MAX_DATA_BYTES = 4 * 1024 * 1024;
 
 /** The bytes of a frame. */
 export function encodeFrame(frame: Frame): Buffer {
-  if (frame.type === "data") return Buffer.concat([head(frame.id, finFlag(frame), frame.data.length), frame.data]);
+  if (frame.type === "data")
+    return Buffer.concat([head(frame.id, finFlag(frame), frame.data.length), frame.data]);
   const body = bodyOf(frame);
   const word = 0x8000_0000 + VERSION * 0x1_0000 + CODES[frame.type];
   return Buffer.concat([head(word, flagsOf(frame), body.length), body]);
@@ -88,7 +89,7 @@ function bodyOf(frame: Exclude<Frame, { type: "data" }>): Buffer {
 
 function words(...values: number[]): Buffer {
   const bytes = Buffer.alloc(values.length * 4);
-  values.forEach((value, index) => bytes.writeUInt32BE(value, index * 4));
+  for (const [index, value] of values.entries()) bytes.writeUInt32BE(value, index * 4);
   return bytes;
 }
 
@@ -189,7 +190,8 @@ function decodeControl(type: keyof typeof CODES, flags: number, body: Buffer): F
 }
 
 function settingsOf(body: Buffer, count: number): { id: number; value: number }[] {
-  if (body.length !== 4 + count * 8) throw new SpdyError(`a settings frame of ${body.length} bytes cannot hold ${count}`);
+  if (body.length !== 4 + count * 8)
+    throw new SpdyError(`a settings frame of ${body.length} bytes cannot hold ${count}`);
   return Array.from({ length: count }, (_, index) => ({
     id: body.readUIntBE(5 + index * 8, 3),
     value: body.readUInt32BE(8 + index * 8),

@@ -13,7 +13,8 @@ const STORED_BYTES = 0xffff;
 export function encodeHeaders(headers: Headers): Buffer {
   const parts = [numberOf(headers.size)];
   for (const [name, value] of headers) {
-    for (const text of [name, value].map((word) => Buffer.from(word))) parts.push(numberOf(text.length), text);
+    for (const text of [name, value].map((word) => Buffer.from(word)))
+      parts.push(numberOf(text.length), text);
   }
   return Buffer.concat(parts);
 }
@@ -71,7 +72,10 @@ export class HeaderPacker {
 
 /** Reads the header blocks of one direction of a connection, in their order. */
 export class HeaderUnpacker {
-  readonly #inflate: Inflate = createInflate({ dictionary: HEADER_DICTIONARY, flush: constants.Z_SYNC_FLUSH });
+  readonly #inflate: Inflate = createInflate({
+    dictionary: HEADER_DICTIONARY,
+    flush: constants.Z_SYNC_FLUSH,
+  });
   #plain: Buffer[] = [];
   #size = 0;
   #failure: Error | undefined;
