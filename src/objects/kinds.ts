@@ -95,6 +95,8 @@ export const KINDS = {
     subresources: ["token"],
   }),
   Event: core({ kind: "Event", plural: "events", shortNames: ["ev"] }),
+  /** The Events of core/v1 in newer words. */
+  ReportedEvent: kind("events.k8s.io", "v1", { kind: "Event", plural: "events", shortNames: ["ev"] }),
   EndpointSlice: kind("discovery.k8s.io", "v1", { kind: "EndpointSlice", plural: "endpointslices" }),
   Lease: kind("coordination.k8s.io", "v1", { kind: "Lease", plural: "leases" }),
   Deployment: apps({ kind: "Deployment", plural: "deployments", shortNames: ["deploy"] }),

@@ -100,7 +100,8 @@ export function partialOf({ metadata }: AnyObject): object {
   return { kind: "PartialObjectMetadata", apiVersion: "meta.k8s.io/v1", metadata };
 }
 
-function bodyOf(form: Form, json: string): { body: string; contentType: string } {
+/** A JSON text as a body in the form that the client wants. */
+export function bodyOf(form: Form, json: string): { body: string; contentType: string } {
   if (!form.yaml) return { body: json, contentType: JSON_TYPE };
   return { body: stringify(JSON.parse(json), YAML_STYLE), contentType: "application/yaml" };
 }

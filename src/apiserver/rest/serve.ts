@@ -6,6 +6,7 @@ import { type Answer, type Call, STREAMED } from "../http/call.ts";
 import { isTrue, type ResourceRequest, verbOf } from "../http/paths.ts";
 import { methodNotAllowed, pageNotFound, resourceNotServed } from "../http/replies.ts";
 import { remove, removeCollection } from "./delete.ts";
+import { isReportedEvent, serveReportedEvents } from "./events.ts";
 import { get } from "./get.ts";
 import { list } from "./list.ts";
 import { serveSubresource } from "./subresources.ts";
@@ -27,10 +28,20 @@ export function serveResource(
   if (isReview(kind)) return serveReview(call, target);
   if (kind.namespaced && namespace === undefined && name !== undefined) throw resourceNotServed();
   if (subresource !== undefined) return serveSubresource(call, target);
+  if (isReportedEvent(kind)) return serveReportedEvents(call, target, verbAsked(call, request));
   const answer =
     name === undefined ? serveCollection(call, target, request) : serveObject(call, target, request);
   const deprecation = deprecationOf(kind);
   return deprecation === undefined ? answer : withWarning(answer, deprecation);
+}
+
+/** The verb of a request, `watch` in all of its forms; "" for one that collections or objects do not know. */
+function verbAsked(call: Call, { namespace, name, watch: watched }: ResourceRequest): string {
+  const verb = verbOf(call, name);
+  const isRead = verb === "get" || verb === "list";
+  if (isRead && (watched === true || isTrue(call.query.get("watch")))) return "watch";
+  if (verb === "create") return name === undefined && namespace !== undefined ? verb : "";
+  return verb === "deletecollection" && namespace === undefined ? "" : verb;
 }
 
 async function withWarning(answer: Answer | Promise<Answer>, text: string): Promise<Answer> {

@@ -92,7 +92,7 @@ class Watch {
   }
 
   #sendState(): void {
-    const { context, kind, namespace } = this.#target;
+    const { context, namespace } = this.#target;
     const { selection } = this.#query;
     const range = context.store.range(this.#prefix(namespace));
     let bytes = 0;
@@ -104,7 +104,7 @@ class Watch {
     }
     this.#allowance += bytes;
     this.#seen = range.revision;
-    if (this.#query.markState) this.#write(bookmarkLine(kind, range.revision, true));
+    if (this.#query.markState) this.#write(this.#bookmarkLine(range.revision, true));
   }
 
   #isWanted(text: string, selection: Selection): boolean {
@@ -140,19 +140,22 @@ class Watch {
   }
 
   #sendChanges(changes: readonly Change<string>[]): void {
-    const { kind, name, namespace } = this.#target;
+    const { kind, name, namespace, view } = this.#target;
+    const isPlain = this.#query.form.as === "Object" && view === undefined;
     for (const change of changes) {
       if (name !== undefined && change.key !== keyOf(kind, namespace, name)) continue;
       const event = eventOf(kind, change, this.#query.selection);
       if (event === undefined) continue;
-      this.#write(this.#query.form.as === "Object" ? lineOf(event, change) : this.#line(event));
+      this.#write(isPlain ? lineOf(event, change) : this.#line(event));
     }
   }
 
   #line(event: WatchEvent): Buffer {
     const { form } = this.#query;
-    if (form.as === "Object") return lineOf(event);
+    const { view } = this.#target;
+    if (form.as === "Object" && view === undefined) return lineOf(event);
     const object = decodeObject(event.text);
+    if (form.as === "Object") return lineOf({ ...event, text: JSON.stringify(view!.show(object)) });
     if (form.as === "PartialObjectMetadata")
       return lineOf({ ...event, text: JSON.stringify(partialOf(object)) });
     return lineOf({ ...event, text: JSON.stringify(this.#table(object)) });
@@ -168,7 +171,11 @@ class Watch {
   }
 
   #bookmark(): void {
-    this.#write(bookmarkLine(this.#target.kind, this.#seen, false));
+    this.#write(this.#bookmarkLine(this.#seen, false));
+  }
+
+  #bookmarkLine(revision: number, endsState: boolean): Buffer {
+    return bookmarkLine(this.#target.view?.kind ?? this.#target.kind, revision, endsState);
   }
 
   #write(line: Buffer): void {

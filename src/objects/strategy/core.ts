@@ -1,18 +1,19 @@
 import {
-  defaultEndpoints,
   defaultEndpointSlice,
+  defaultEndpoints,
   defaultNamespace,
   defaultNode,
   defaultSecret,
 } from "../defaults/core.ts";
 import { defaultPod } from "../defaults/pod.ts";
+import { validateEvent } from "../events/validate.ts";
 import { addressWarnings, cidrWarnings } from "../ip-text.ts";
 import { labelName, subdomainName } from "../metadata/names.ts";
 import { sameJson } from "../patch/json-value.ts";
 import type {
   ConfigMap,
-  Endpoints,
   EndpointSlice,
+  Endpoints,
   KubeEvent,
   KubeObject,
   Lease,
@@ -24,7 +25,6 @@ import type {
 import {
   validateConfigMap,
   validateConfigMapUpdate,
-  validateEvent,
   validateLease,
   validateNamespace,
   validateNamespaceStatus,
@@ -34,9 +34,9 @@ import {
   validateSecretUpdate,
 } from "../validation/core.ts";
 import {
-  validateEndpoints,
   validateEndpointSlice,
   validateEndpointSliceUpdate,
+  validateEndpoints,
 } from "../validation/endpoints.ts";
 import { validatePodSpec, validatePodStatus, validatePodUpdate } from "../validation/pod.ts";
 import { qualityOfService } from "./quality-of-service.ts";

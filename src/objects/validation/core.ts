@@ -10,8 +10,8 @@ import {
 import { checkLegacyAddress, checkLegacyCidr, parseCidrAsGo } from "../ip-text.ts";
 import { immutable } from "../metadata/validate-metadata.ts";
 import { sameJson } from "../patch/json-value.ts";
-import { asErrors, dnsSubdomainProblems, qualifiedNameProblems } from "../service/formats.ts";
-import type { ConfigMap, KubeEvent, Lease, Namespace, Node, Secret } from "../types.ts";
+import { asErrors, qualifiedNameProblems } from "../service/formats.ts";
+import type { ConfigMap, Lease, Namespace, Node, Secret } from "../types.ts";
 
 // Checks of the smaller kinds (pkg/apis/core/validation/validation.go, pkg/apis/coordination/validation).
 
@@ -201,17 +201,6 @@ export function validateSecretUpdate(next: Secret, stored: Secret): FieldError[]
     ...checkFrozen(next, stored, ["data"]),
     ...validateSecret(next),
   ];
-}
-
-/** Checks an Event: it stands in the namespace of what it tells of. */
-export function validateEvent({ metadata, involvedObject }: KubeEvent): FieldError[] {
-  const { namespace = "" } = involvedObject ?? {};
-  const here = metadata.namespace ?? "";
-  const fits =
-    namespace === "" ? here === "default" || here === "kube-system" || here === "" : namespace === here;
-  const field = "involvedObject.namespace";
-  const errors = fits ? [] : [invalid(field, namespace, "does not match event.namespace")];
-  return [...errors, ...asErrors("metadata.namespace", here, dnsSubdomainProblems(here))];
 }
 
 /** Checks a Lease: times are positive. */
