@@ -176,7 +176,7 @@ async function run(count: number, folder: string): Promise<boolean> {
   const model = createTrafficModel();
   fill(model, objects);
   const script = loadScript(model, FACTS, new Applied());
-  writeFileSync(file, [...script.values()].flatMap((text) => [...text]).join(""));
+  writeFileSync(file, [...script.texts.values()].flatMap((text) => [...text]).join(""));
   const runs: Awaited<ReturnType<typeof ours>>[] = [];
   const floors: number[] = [];
   for (let i = 0; i < LOADS; i++) {

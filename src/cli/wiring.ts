@@ -1,13 +1,28 @@
 /** Joins rooms that do not know each other: caches of the API's objects, and the traffic model that outputs read. */
-import { Informer, type KubeClient } from "../client/index.ts";
+import { Informer, type InformerOptions, type KubeClient } from "../client/index.ts";
 import { KINDS } from "../objects/kinds.ts";
-import type { EndpointSlice, Namespace, Service } from "../objects/types.ts";
-import { createTrafficModel, feedModel, type TrafficModel } from "../traffic/index.ts";
+import type { EndpointSlice, KubeObject, Namespace, Pod, Service } from "../objects/types.ts";
+import {
+  createTrafficModel,
+  enforcesFamilyReadiness,
+  FAMILY_READINESS_ANNOTATION,
+  type FamilyReadiness,
+  familyReadyType,
+  feedModel,
+  type TrafficModel,
+} from "../traffic/index.ts";
 
 export interface ModelOptions {
   /** Told of what keeps the caches from being current; they keep trying. */
   readonly onError?: (error: unknown) => void;
+  /** Whether a pod is left out for a family that it does not answer over, unless its Service says. */
+  readonly familyReadiness?: FamilyReadiness;
+  /** Only what a node's rules are made from: no namespaces, headless Services, or Services of another proxy. */
+  readonly rulesOnly?: boolean;
 }
+
+/** Which Services and slices kube-proxy looks at (cmd/kube-proxy/app/server.go). */
+const RULES_SELECTOR = "!service.kubernetes.io/headless,!service.kubernetes.io/service-proxy-name";
 
 /**
  * The traffic model of a cluster: filled when this resolves, and kept current until the signal aborts. Rejects with the
@@ -18,14 +33,88 @@ export async function connectTrafficModel(
   signal: AbortSignal,
   options: ModelOptions = {},
 ): Promise<TrafficModel> {
-  const services = new Informer<Service>(client, KINDS.Service, options);
-  const slices = new Informer<EndpointSlice>(client, KINDS.EndpointSlice, options);
-  const namespaces = new Informer<Namespace>(client, KINDS.Namespace, options);
-  await Promise.all([services, slices, namespaces].map((informer) => informer.start(signal)));
-  const model = createTrafficModel();
-  const stop = feedModel(model, { services, slices, namespaces });
+  const { onError, familyReadiness = "report", rulesOnly = false } = options;
+  const common: InformerOptions = { ...(onError && { onError }), transform: withoutBallast };
+  const selected = rulesOnly ? { ...common, labelSelector: RULES_SELECTOR } : common;
+  const services = new Informer<Service>(client, KINDS.Service, selected);
+  const slices = new Informer<EndpointSlice>(client, KINDS.EndpointSlice, selected);
+  const namespaces = rulesOnly ? undefined : new Informer<Namespace>(client, KINDS.Namespace, common);
+  const all = [services, slices, ...(namespaces ? [namespaces] : [])];
+  await Promise.all(all.map((informer) => informer.start(signal)));
+  const model = createTrafficModel({ familyReadiness });
+  await onceWanted(services, familyReadiness, () => followPods(client, model, common, signal));
+  const stop = feedModel(model, { services, slices, ...(namespaces && { namespaces }) });
   signal.addEventListener("abort", stop, { once: true });
   return model;
+}
+
+/**
+ * Calls back once a Service wants readiness per family enforced: at once where one does already, and then resolves when
+ * that is done. Clusters where nobody asks are spared a watch of all pods.
+ */
+async function onceWanted(
+  services: Informer<Service>,
+  byDefault: FamilyReadiness,
+  start: () => Promise<void>,
+): Promise<void> {
+  const wants = (service: Service) => enforcesFamilyReadiness(service, byDefault);
+  if (byDefault === "enforce" || services.list().some(wants)) return start();
+  const stop = services.onChange(({ object }) => {
+    if (!wants(object)) return;
+    stop();
+    void start().catch(() => {}); // the signal aborted
+  });
+}
+
+async function followPods(
+  client: KubeClient,
+  model: TrafficModel,
+  options: InformerOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const pods = new Informer<Pod>(client, KINDS.Pod, { ...options, transform: conditionsOnly });
+  pods.onChange((change) => model.onPod(change));
+  await pods.start(signal);
+}
+
+/** What is kept of a pod: by far the most objects of a cluster, of which two conditions matter. */
+function conditionsOnly({ apiVersion, kind, metadata, spec, status }: Pod): Pod {
+  const { name, namespace, uid, resourceVersion } = metadata;
+  const types = [familyReadyType("IPv4"), familyReadyType("IPv6")];
+  const conditions = (status?.conditions ?? []).filter(({ type }) => types.includes(type));
+  return {
+    apiVersion,
+    kind,
+    metadata: { name, namespace, uid, resourceVersion },
+    spec: { ...(spec.nodeName && { nodeName: spec.nodeName }), containers: [] },
+    status: { conditions },
+  } as Pod;
+}
+
+const KEPT_ANNOTATIONS = [
+  FAMILY_READINESS_ANNOTATION,
+  "endpoints.kubernetes.io/last-change-trigger-time",
+] as const;
+const KEPT_LABEL = "kubernetes.io/service-name";
+
+/** Without managed fields, owners, and labels and annotations that the model does not read: most of an object. */
+function withoutBallast<T extends KubeObject>(object: T): T {
+  const { name, namespace, uid, resourceVersion, labels, annotations } = object.metadata;
+  const service = labels?.[KEPT_LABEL];
+  const kept = KEPT_ANNOTATIONS.filter((key) => annotations?.[key] !== undefined);
+  return {
+    ...object,
+    metadata: {
+      name,
+      ...(namespace !== undefined && { namespace }),
+      ...(uid !== undefined && { uid }),
+      ...(resourceVersion !== undefined && { resourceVersion }),
+      ...(service !== undefined && { labels: { [KEPT_LABEL]: service } }),
+      ...(kept.length > 0 && {
+        annotations: Object.fromEntries(kept.map((key) => [key, annotations?.[key]])),
+      }),
+    },
+  };
 }
 
 /** A signal that aborts on the first SIGINT or SIGTERM; the second ends the process as if nothing had been caught. */

@@ -17,6 +17,8 @@ export interface InformerOptions {
   readonly fieldSelector?: string;
   /** Told of what made a list or watch fail; it is tried again with back-off in any case. */
   readonly onError?: (error: unknown) => void;
+  /** Applied to each object before it is kept: take away what nobody reads. Name and version must stay. */
+  readonly transform?: (object: never) => unknown;
 }
 
 /**
@@ -107,7 +109,7 @@ export class Informer<T extends KubeObject> {
 
   /** Brings the cache to the state of a new list, and returns its version. */
   async #listOnce(): Promise<string> {
-    const { onError: _, ...options } = this.#options;
+    const { onError: _, transform: __, ...options } = this.#options;
     const page = await this.#client.listAll<T>(this.kind, options);
     const gone = new Set(this.#objects.keys());
     for (const object of page.items) {
@@ -119,18 +121,19 @@ export class Informer<T extends KubeObject> {
   }
 
   async #follow(resourceVersion: string, signal: AbortSignal): Promise<void> {
-    const { onError: _, ...options } = this.#options;
+    const { onError: _, transform: __, ...options } = this.#options;
     for await (const event of this.#client.watch<T>(this.kind, { ...options, resourceVersion, signal })) {
       if (event.type === "DELETED") this.#remove(objectKey(event.object), event.object);
       else if (event.type !== "BOOKMARK") this.#put(event.object);
     }
   }
 
-  #put(object: T): void {
-    const key = objectKey(object);
+  #put(received: T): void {
+    const key = objectKey(received);
     const previous = this.#objects.get(key);
-    if (previous?.metadata.resourceVersion === object.metadata.resourceVersion && previous !== undefined)
+    if (previous?.metadata.resourceVersion === received.metadata.resourceVersion && previous !== undefined)
       return;
+    const object = (this.#options.transform?.(received as never) ?? received) as T;
     this.#objects.set(key, object);
     this.#namespaceOf(object).set(key, object);
     // Another uid under the same name is another object: its deletion was missed.

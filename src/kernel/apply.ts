@@ -1,5 +1,6 @@
 /** Makes the kernel follow: the smallest change, as one transaction. */
 import { UserError } from "../errors/user-error.ts";
+import type { PerFamily } from "../ip/family.ts";
 import type { Frontend } from "../traffic/model.ts";
 import { declarations, fixedChains } from "./chains.ts";
 import {
@@ -10,11 +11,11 @@ import {
   readTables,
   type Tables,
 } from "./current.ts";
-import { changeFrontends, type Elements, elementChanges, wholeState } from "./delta.ts";
+import { changeFrontends, type ElementCount, type Elements, elementChanges, wholeState } from "./delta.ts";
 import { entryKey } from "./desired.ts";
 import type { Entry } from "./doors.ts";
 import type { Exec } from "./exec.ts";
-import { type Dialect, type NodeFacts, TABLE } from "./facts.ts";
+import { type Dialect, DIALECTS, type NodeFacts, TABLE } from "./facts.ts";
 import { dialectsOf, loadScript } from "./load.ts";
 import { Applied, type Frontends } from "./ownership.ts";
 import { declareTable, removeChains, writeChain, writeFixedChains } from "./script.ts";
@@ -23,8 +24,8 @@ import { declareTable, removeChains, writeChain, writeFixedChains } from "./scri
 export interface Outcome {
   /** `load`: into empty tables; `reconcile`: against what was there; `update`: only what changed. */
   readonly how: "load" | "reconcile" | "update";
-  /** Elements that were added, replaced or deleted. */
-  readonly elements: number;
+  /** Elements that were added, replaced or deleted, in each family that this node programs. */
+  readonly elements: PerFamily<number>;
   /** Whether rules (not elements) were not as Tandem writes them; only `reconcile` looks. */
   readonly foreignRules: boolean;
   /** UDP entries that changed, by entry key, as they are now (undefined: gone); all of them unless `update`. */
@@ -49,6 +50,11 @@ export class Programmer {
   /** Other facts about the node count from the next `sync` on. */
   set facts(facts: NodeFacts) {
     this.#facts = facts;
+  }
+
+  /** A frontend as it is in force; undefined when none of that key is. */
+  applied(key: string): Frontend | undefined {
+    return this.#applied.frontends.get(key);
   }
 
   /** Reads what is there and changes only the difference; replaces tables that cannot be changed into ours. */
@@ -81,7 +87,12 @@ export class Programmer {
     for (const [key, { before, after }] of delta.entries) {
       if ((after ?? before)?.door.protocol === "udp") entries.set(key, after);
     }
-    return { how: "update", elements: delta.count, foreignRules: false, udpEntries: entries };
+    return {
+      how: "update",
+      elements: this.#perFamily(delta.count),
+      foreignRules: false,
+      udpEntries: entries,
+    };
   }
 
   /** Whether `tidy` has something to do. */
@@ -103,6 +114,10 @@ export class Programmer {
     for (const place of removable) this.#applied.chains.delete(place);
   }
 
+  #perFamily(count: ElementCount): PerFamily<number> {
+    return Object.fromEntries(this.#facts.families.map((family) => [family, count[DIALECTS[family].ip]]));
+  }
+
   #unusedChains(): string[] {
     return [...this.#applied.chains].filter((place) => !this.#applied.uses.has(place));
   }
@@ -112,7 +127,7 @@ export class Programmer {
     this.#leftOver = [];
     this.#foreign = [];
     const script = loadScript(frontends, this.#facts, this.#applied, (entry) => noteEntry(entries, entry));
-    const transactions = Array.from(script, ([{ ip }, text]) =>
+    const transactions = Array.from(script.texts, ([{ ip }, text]) =>
       this.#transact(replaced.includes(ip) ? concat([`delete table ${ip} ${TABLE}\n`], text) : text),
     );
     const dropped = replaced.filter((ip) => !dialectsOf(this.#facts).some((dialect) => dialect.ip === ip));
@@ -120,7 +135,12 @@ export class Programmer {
       transactions.push(this.#transact(dropped.map((ip) => `delete table ${ip} ${TABLE}\n`)));
     }
     await Promise.all(transactions);
-    return { how: "load", elements: entries.size, foreignRules: false, udpEntries: entries };
+    return {
+      how: "load",
+      elements: this.#perFamily(script.count()),
+      foreignRules: false,
+      udpEntries: entries,
+    };
   }
 
   async #reconcile(frontends: Frontends, current: Tables<CurrentTable>): Promise<Outcome> {
@@ -145,7 +165,7 @@ export class Programmer {
     this.#leftOver = [];
     this.#foreign = dialects.flatMap((dialect) => this.#foreignChains(dialect, current[dialect.ip]));
     const foreignRules = this.#foreign.length > 0 || rulesDiffer(current, await readRules(this.#exec));
-    return { how: "reconcile", elements: changes.count, foreignRules, udpEntries: entries };
+    return { how: "reconcile", elements: this.#perFamily(changes.count), foreignRules, udpEntries: entries };
   }
 
   #foreignChains(dialect: Dialect, current: CurrentTable | undefined): string[] {

@@ -55,6 +55,7 @@ export function chainRules(shape: ChainShape, dialect: Dialect, facts: NodeFacts
     case "all":
       return [...guard, mark, ...pick("")];
     case "off-cluster":
+      if (facts.masqueradeAll) return [...guard, mark, ...pick("")];
       return [...guard, ...(pods ? [`${dialect.ip} saddr != ${pods} ${mark}`] : []), ...pick("")];
     case "local-policy": {
       // Pods and the node itself reach every endpoint; only traffic that came from elsewhere stays on this node.

@@ -10,13 +10,19 @@ import { addElements, deleteElements, elementText, writeChain } from "./script.t
 /** Elements by `ip map`, key to value. */
 export type Elements = ReadonlyMap<string, ReadonlyMap<string, string>>;
 
+/** How many elements of each table. */
+export interface ElementCount {
+  readonly ip: number;
+  readonly ip6: number;
+}
+
 type CollectedElements = Map<string, Map<string, string>>;
 
 /** Deletions come before additions, and both after the chains that additions go to. */
-export function elementChanges(before: Elements, after: Elements): { text: string; count: number } {
+export function elementChanges(before: Elements, after: Elements): { text: string; count: ElementCount } {
   let deletions = "";
   let additions = "";
-  let count = 0;
+  const count = { ip: 0, ip6: 0 };
   for (const place of new Set([...before.keys(), ...after.keys()])) {
     const [ip = "", map = ""] = place.split(" ");
     const old = before.get(place) ?? NONE;
@@ -27,7 +33,7 @@ export function elementChanges(before: Elements, after: Elements): { text: strin
     for (const [key, value] of wanted) if (old.get(key) !== value) added.push(elementText(key, value));
     deletions += deleteElements(ip, map, gone);
     additions += addElements(ip, map, added);
-    count += Math.max(gone.length, added.length);
+    count[ip as keyof ElementCount] += Math.max(gone.length, added.length);
   }
   return { text: deletions + additions, count };
 }
@@ -46,7 +52,7 @@ export interface Delta {
   /** One transaction; empty when nothing changes. */
   readonly text: string;
   /** How many elements it touches. */
-  readonly count: number;
+  readonly count: ElementCount;
   /** The entries that differ afterwards, by entry key: as they are then, or undefined when gone. */
   readonly entries: ReadonlyMap<string, { before?: Entry; after?: Entry }>;
 }

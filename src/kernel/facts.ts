@@ -13,6 +13,8 @@ export interface NodeFacts {
   readonly podRanges: PerFamily<readonly string[]>;
   /** The cluster's service ranges: traffic to an address in them that no Service has is dropped. */
   readonly serviceRanges?: PerFamily<readonly string[]>;
+  /** Masquerade all traffic to cluster IPs, whoever sends it (kube-proxy's --masquerade-all). */
+  readonly masqueradeAll?: boolean;
   /** CIDRs of local addresses that serve node ports; undefined in a family: all but loopback. */
   readonly nodePortAddresses?: PerFamily<readonly string[]>;
 }

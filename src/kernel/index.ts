@@ -1,4 +1,5 @@
 /** Kernel: keeps the nftables rules of one node in step with the traffic model. */
+import type { PerFamily } from "../ip/family.ts";
 import { type Outcome, Programmer } from "./apply.ts";
 import { forgetStaleFlows } from "./conntrack.ts";
 import { createExec, type Exec } from "./exec.ts";
@@ -9,6 +10,8 @@ export { type Outcome, Programmer, removeTables } from "./apply.ts";
 export { createExec, type Exec, type ExecResult } from "./exec.ts";
 export type { NodeFacts } from "./facts.ts";
 export { type HealthCheck, healthCheckOf } from "./health.ts";
+export type { ListenAddress } from "./serve/listen.ts";
+export { type NodeKernel, type NodeKernelOptions, startNodeKernel } from "./serve/node.ts";
 
 /** Where the rules come from: a traffic model. */
 export interface TrafficSource extends Frontends {
@@ -36,6 +39,8 @@ export interface SyncReport extends Outcome {
   /** `start` and `audit` looked at everything, `retry` too, after a failure. */
   readonly why: "start" | "change" | "audit" | "retry";
   readonly milliseconds: number;
+  /** When the changes of endpoints happened that are in force now, as far as it is known, as ms since the epoch. */
+  readonly triggers: PerFamily<readonly number[]>;
 }
 
 /** A running kernel part. */
@@ -87,6 +92,7 @@ class KernelLoop {
   #auditTimer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #conntrackReported = false;
+  readonly #startedAt = Date.now();
   readonly ended: Promise<void>;
 
   constructor(options: KernelOptions) {
@@ -190,12 +196,29 @@ class KernelLoop {
     const keys = [...this.#pending];
     this.#pending.clear();
     this.#whole = undefined;
+    const triggers = this.#triggers(keys);
     const outcome =
       why === "change"
         ? await this.#programmer.update(new Map(keys.map((key) => [key, source.get(key)])))
         : await this.#programmer.sync(source);
     await this.#forgetFlows(outcome);
-    onSync?.({ ...outcome, why, milliseconds: performance.now() - began });
+    onSync?.({ ...outcome, why, triggers, milliseconds: performance.now() - began });
+  }
+
+  /** Changes from before the start are left out: nobody was there to program them (kube-proxy does the same). */
+  #triggers(keys: readonly string[]): PerFamily<number[]> {
+    const result: { IPv4?: number[]; IPv6?: number[] } = {};
+    for (const key of keys) {
+      const now = this.#options.source.get(key)?.endpointsChangedAt;
+      if (now === undefined) continue;
+      const before = this.#programmer.applied(key)?.endpointsChangedAt;
+      for (const family of this.#facts.families) {
+        const time = now[family];
+        if (time === undefined || time <= (before?.[family] ?? 0) || time < this.#startedAt) continue;
+        result[family] = [...(result[family] ?? []), time];
+      }
+    }
+    return result;
   }
 
   /** Stale flows are a lesser evil than rules that are late: failures are reported once and do not stop the loop. */

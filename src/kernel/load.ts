@@ -1,5 +1,6 @@
 /** The transaction that fills empty tables, written while it is read. */
 import type { ChainShape } from "./chains.ts";
+import type { ElementCount } from "./delta.ts";
 import { renderEntry, type SharedSet, type Sink } from "./desired.ts";
 import type { Entry } from "./doors.ts";
 import { type Dialect, DIALECTS, type NodeFacts } from "./facts.ts";
@@ -18,8 +19,12 @@ export function dialectsOf(facts: NodeFacts): Dialect[] {
   return facts.families.map((family) => DIALECTS[family]);
 }
 
-/** The text of a load, one transaction for each table; generated when the first of them is read. */
-export type LoadScript = ReadonlyMap<Dialect, Iterable<string>>;
+/** A load: its text, one transaction for each table; generated when the first of them is read. */
+export interface LoadScript {
+  readonly texts: ReadonlyMap<Dialect, Iterable<string>>;
+  /** How many elements it adds; known once a text is generated. */
+  count(): ElementCount;
+}
 
 /**
  * All frontends as text for `nft -f`; notes in `applied` what it holds. Each table is a transaction of its own, so
@@ -46,7 +51,10 @@ export function loadScript(
     sink ??= generate();
     yield* sink.textOf(dialect);
   }
-  return new Map(dialectsOf(facts).map((dialect) => [dialect, textOf(dialect)]));
+  return {
+    texts: new Map(dialectsOf(facts).map((dialect) => [dialect, textOf(dialect)])),
+    count: () => sink?.count ?? { ip: 0, ip6: 0 },
+  };
 }
 
 /** Statements that add elements to a map, and the elements of the next one. */
@@ -67,6 +75,7 @@ class TextSink implements Sink {
   readonly #facts: NodeFacts;
   readonly #elements = { ip: new Map<string, Gathered>(), ip6: new Map<string, Gathered>() };
   readonly #chains = { ip: "", ip6: "" };
+  readonly count = { ip: 0, ip6: 0 };
 
   constructor(applied: Applied, facts: NodeFacts) {
     this.#applied = applied;
@@ -79,6 +88,7 @@ class TextSink implements Sink {
       gathered = { statements: [], elements: [] };
       this.#elements[ip].set(map, gathered);
     }
+    this.count[ip]++;
     // Soon turned into one flat text: a hundred thousand small strings would keep the garbage collector busy.
     if (gathered.elements.push(elementText(key, value)) >= ELEMENTS_PER_STATEMENT) close(ip, map, gathered);
   }

@@ -19,6 +19,7 @@ export function buildFrontend(service: Service, slices: readonly EndpointSlice[]
   const joined = joinBackends(kind === "alias" ? [] : slices);
   const addresses = kind === "virtual" ? clusterAddresses(service) : {};
   const external = kind === "virtual" && isReachableFromOutside(service);
+  const changedAt = lastTriggers(slices);
   return {
     key: `${namespace}/${metadata.name}`,
     namespace,
@@ -36,7 +37,24 @@ export function buildFrontend(service: Service, slices: readonly EndpointSlice[]
     externalPolicy: external ? (spec.externalTrafficPolicy ?? "Cluster") : "Cluster",
     ...(spec.healthCheckNodePort && { healthCheckPort: spec.healthCheckNodePort }),
     sourceRanges: spec.type === "LoadBalancer" ? rangesPerFamily(spec.loadBalancerSourceRanges ?? []) : {},
+    ...(changedAt && { endpointsChangedAt: changedAt }),
   };
+}
+
+/** Set by the controller that writes slices: when what it wrote about had happened (RFC 3339). */
+const TRIGGER_ANNOTATION = "endpoints.kubernetes.io/last-change-trigger-time";
+
+function lastTriggers(slices: readonly EndpointSlice[]): PerFamily<number> | undefined {
+  let result: { IPv4?: number; IPv6?: number } | undefined;
+  for (const { addressType, metadata } of slices) {
+    const text = metadata.annotations?.[TRIGGER_ANNOTATION];
+    if (text === undefined || addressType === "FQDN") continue;
+    const time = Date.parse(text);
+    if (Number.isNaN(time)) continue;
+    result ??= {};
+    result[addressType] = Math.max(time, result[addressType] ?? time);
+  }
+  return result;
 }
 
 function kindOf(service: Service): Frontend["kind"] {

@@ -43,6 +43,8 @@ export interface Frontend {
   readonly healthCheckPort?: number;
   /** CIDRs that may reach balancer addresses and balancer ports; undefined in a family: all. */
   readonly sourceRanges: PerFamily<readonly string[]>;
+  /** When the last change of its endpoints happened, as ms since the epoch, where somebody has noted that. */
+  readonly endpointsChangedAt?: PerFamily<number>;
 }
 
 export interface FrontendPort {

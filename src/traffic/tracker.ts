@@ -1,4 +1,12 @@
-import type { EndpointSlice, KubeObject, Service } from "../objects/types.ts";
+import { FAMILIES } from "../ip/family.ts";
+import type { EndpointSlice, KubeObject, Pod, Service } from "../objects/types.ts";
+import {
+  enforcesFamilyReadiness,
+  type FamilyReadiness,
+  type SilentFamilies,
+  silentFamiliesOf,
+  withFamilyReadiness,
+} from "./family-readiness.ts";
 import { buildFrontend } from "./frontend.ts";
 import type { Frontend, Snapshot } from "./model.ts";
 
@@ -17,6 +25,8 @@ export interface TrafficModel {
   onService(change: ObjectChange<Service>): readonly string[];
   onSlice(change: ObjectChange<EndpointSlice>): readonly string[];
   onNamespace(change: ObjectChange<KubeObject>): readonly string[];
+  /** Only needed where readiness per family is enforced; only what a pod says about that is kept. */
+  onPod(change: ObjectChange<Pod>): readonly string[];
   /** One frontend as of now, or undefined when there is no such Service. */
   get(key: string): Frontend | undefined;
   /** The keys of all frontends, in no order; with `get`, a way through everything that need not be built at once. */
@@ -27,16 +37,22 @@ export interface TrafficModel {
   onChange(listener: (keys: readonly string[]) => void): () => void;
 }
 
+export interface TrafficModelOptions {
+  /** What counts for Services that do not say themselves (see FAMILY_READINESS_ANNOTATION); `report` by default. */
+  readonly familyReadiness?: FamilyReadiness;
+}
+
 /**
  * Creates an empty model. A change costs work in proportion to the Service it is about: frontends are rebuilt one by
  * one, and only when somebody reads after a change, so a burst about one Service costs one rebuild.
  */
-export function createTrafficModel(): TrafficModel {
-  const state = new ModelState();
+export function createTrafficModel(options: TrafficModelOptions = {}): TrafficModel {
+  const state = new ModelState(options.familyReadiness ?? "report");
   return {
     onService: (change) => state.onService(change),
     onSlice: (change) => state.onSlice(change),
     onNamespace: (change) => state.onNamespace(change),
+    onPod: (change) => state.onPod(change),
     get: (key) => state.get(key),
     keys: () => state.keys(),
     snapshot: () => state.snapshot(),
@@ -54,6 +70,16 @@ class ModelState {
   readonly #dirty = new Set<string>();
   readonly #namespaces = new Set<string>();
   readonly #listeners = new Set<(keys: readonly string[]) => void>();
+  readonly #familyReadiness: FamilyReadiness;
+  /** Pods that do not answer over a family; nearly none. */
+  readonly #silent = new Map<string, SilentFamilies>();
+  /** Pods of frontends that enforce readiness per family, both ways. Frontends that are dirty will look anyway. */
+  readonly #enforcedPods = new Map<string, readonly string[]>();
+  readonly #frontendsOfPod = new Map<string, Set<string>>();
+
+  constructor(familyReadiness: FamilyReadiness) {
+    this.#familyReadiness = familyReadiness;
+  }
 
   onService({ type, object }: ObjectChange<Service>): readonly string[] {
     const key = keyOf(object);
@@ -76,6 +102,18 @@ class ModelState {
     if (type === "deleted") this.#namespaces.delete(object.metadata.name);
     else this.#namespaces.add(object.metadata.name);
     return [];
+  }
+
+  onPod({ type, object }: ObjectChange<Pod>): readonly string[] {
+    const key = keyOf(object);
+    const before = this.#silent.get(key);
+    const silent = type === "deleted" ? undefined : silentFamiliesOf(object);
+    if (silent === undefined) this.#silent.delete(key);
+    else this.#silent.set(key, silent);
+    const same = FAMILIES.every(
+      (family) => (before?.[family] === undefined) === (silent?.[family] === undefined),
+    );
+    return same ? [] : this.#changed([...(this.#frontendsOfPod.get(key) ?? [])]);
   }
 
   get(key: string): Frontend | undefined {
@@ -116,8 +154,35 @@ class ModelState {
 
   #rebuild(key: string): void {
     const service = this.#services.get(key);
-    if (service === undefined) this.#frontends.delete(key);
-    else this.#frontends.set(key, buildFrontend(service, this.#slices.get(key) ?? []));
+    const frontend = service && buildFrontend(service, this.#slices.get(key) ?? []);
+    const enforced =
+      frontend !== undefined && enforcesFamilyReadiness(service as Service, this.#familyReadiness);
+    this.#indexPods(key, enforced ? frontend : undefined);
+    if (frontend === undefined) this.#frontends.delete(key);
+    else if (!enforced) this.#frontends.set(key, frontend);
+    else
+      this.#frontends.set(
+        key,
+        withFamilyReadiness(frontend, (pod) => this.#silent.get(pod)),
+      );
+  }
+
+  #indexPods(key: string, frontend: Frontend | undefined): void {
+    for (const pod of this.#enforcedPods.get(key) ?? []) {
+      const keys = this.#frontendsOfPod.get(pod);
+      keys?.delete(key);
+      if (keys?.size === 0) this.#frontendsOfPod.delete(pod);
+    }
+    const pods = (frontend?.backends ?? []).flatMap(({ pod }) =>
+      pod ? [`${pod.namespace}/${pod.name}`] : [],
+    );
+    if (pods.length === 0) this.#enforcedPods.delete(key);
+    else this.#enforcedPods.set(key, pods);
+    for (const pod of pods) {
+      const keys = this.#frontendsOfPod.get(pod);
+      if (keys === undefined) this.#frontendsOfPod.set(pod, new Set([key]));
+      else keys.add(key);
+    }
   }
 
   #changed(keys: readonly string[]): readonly string[] {

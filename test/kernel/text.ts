@@ -29,7 +29,7 @@ export function rulesOf(model: TrafficModel, facts: NodeFacts): string {
 
 function linesOf(model: TrafficModel, facts: NodeFacts): string[] {
   const script = loadScript(model, facts, new Applied());
-  return [...script.values()].flatMap((text) => [...text].join("").split("\n"));
+  return [...script.texts.values()].flatMap((text) => [...text].join("").split("\n"));
 }
 
 function indented(elements: string): string {
