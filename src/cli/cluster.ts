@@ -129,8 +129,17 @@ function parseCount(flag: string, text: string, min: number, max: number): numbe
 
 /** The kubeconfig of a running cluster. @throws UserError when none of that name runs */
 export function kubeconfigOf(name: string): string {
+  return runningCluster(name).kubeconfig;
+}
+
+/** The folder of a running cluster. @throws UserError when none of that name runs */
+export function stateDirOfCluster(name: string): string {
+  return runningCluster(name).stateDir;
+}
+
+function runningCluster(name: string): { stateDir: string; kubeconfig: string } {
   const cluster = findCluster(name);
-  if (cluster !== undefined) return cluster.kubeconfig;
+  if (cluster !== undefined) return cluster;
   throw new UserError({
     what: "no cluster to work with",
     where: `cluster ${name}`,

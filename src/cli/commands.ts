@@ -26,7 +26,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "Probe every Service over every family and print the table",
     load: () => import("./matrix.ts"),
   },
-  { name: "lab", summary: "Work inside the running cluster: exec", load: () => import("./lab.ts") },
+  { name: "lab", summary: "Work inside the running cluster: exec, break, mend, faults", load: () => import("./lab.ts") },
   {
     name: "check",
     summary: "Judge component flags as the real components do",

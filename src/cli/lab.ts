@@ -3,6 +3,7 @@ import { KubeClient, loadKubeconfig } from "../client/index.ts";
 import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
 import { ApiError } from "../objects/status.ts";
+import { addFaultCommands } from "./lab-faults.ts";
 import { findPodOf } from "./lab-target.ts";
 import { DEFAULT_NAME, kubeconfigOf } from "./cluster.ts";
 
@@ -27,6 +28,7 @@ export function define(): Command {
     .option("-i, --stdin", "pass standard input on")
     .option("-t, --tty", "give the command a terminal")
     .action(exec);
+  addFaultCommands(lab);
   return lab;
 }
 

@@ -11,6 +11,14 @@ import { createStateDir, killLab, readLabProcess, removeStateDir, stateDirOf } f
 import { type ClusterShape, planCluster } from "./plan.ts";
 import { FD, type LabStep } from "./report.ts";
 
+export { askFaults } from "./faults/ask.ts";
+export {
+  describeEffect,
+  type Fault,
+  type FaultEffect,
+  type FaultTarget,
+  nameOfTarget,
+} from "./faults/model.ts";
 export { type LabConfig, readConfig, statePaths } from "./config.ts";
 export type { ClusterPlan, ClusterShape, NodePlan } from "./plan.ts";
 export type { LabStep } from "./report.ts";

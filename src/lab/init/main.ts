@@ -1,5 +1,6 @@
 import { closeSync, mkdirSync, writeSync } from "node:fs";
 import { type LabConfig, readConfig, statePaths } from "../config.ts";
+import { serveControl } from "../faults/control.ts";
 import { MAIN, PACKAGE_ROOT } from "../host/main-path.ts";
 import { DETACH, FD, type Report } from "../report.ts";
 import { ipBatch, run } from "../run.ts";
@@ -87,6 +88,10 @@ async function startParts(config: LabConfig, report: (report: Report) => void): 
     return new Supervisor({ name: node.name, command }, logs);
   });
   const parts = [control, ...agents];
+  serveControl(statePaths(config.stateDir).control, {
+    plan: config.plan,
+    agentOf: (node) => agents.find(({ part }) => part.name === node)?.pid,
+  });
   stopOnSignal(parts);
   for (const part of parts) part.start();
   await control.ready;

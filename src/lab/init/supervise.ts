@@ -43,6 +43,11 @@ export class Supervisor {
     return this.#ready.promise;
   }
 
+  /** The part's process; undefined while it is not running. */
+  get pid(): number | undefined {
+    return this.#child?.exitCode === null && this.#child.signalCode === null ? this.#child.pid : undefined;
+  }
+
   start(): void {
     const log = openSync(this.#logPath, "a", 0o600);
     const started = Date.now();

@@ -7,6 +7,7 @@ import { type ContainerHost, ContainerRunner, restartRuleOf, timestamp } from ".
 import type { KubeletContext } from "./context.ts";
 import { environmentOf } from "./environment.ts";
 import { execToEnd } from "./exec.ts";
+import { announcePod, withdrawPod } from "../pod-registry.ts";
 import { familiesOfPod } from "./pod-families.ts";
 import { GATEWAY_V6, type PodLink } from "./pod-links.ts";
 import { pause } from "./prober.ts";
@@ -165,12 +166,18 @@ export class PodWorker {
       hosts: hostsFile(this.#pod, this.#podIPs, plan),
       ...(link === undefined ? {} : { link }),
     });
-    void sandbox.ended.then(() => this.#onSandboxEnd());
+    const { namespace = "", name } = this.#pod.metadata;
+    void sandbox.ended.then(() => {
+      withdrawPod(namespace, name, sandbox.pid);
+      this.#onSandboxEnd();
+    });
     await prepareVolumes(this.#withAddresses(), sandbox.pid, this.#context.reader).catch(async (error) => {
       await sandbox.destroy();
       throw error;
     });
     this.#sandboxPid = sandbox.pid;
+    const hostNetwork = this.#pod.spec.hostNetwork === true;
+    announcePod({ namespace, name, node: this.#context.node.name, pid: sandbox.pid, hostNetwork });
     this.#sandboxReady = true;
     this.#sandboxSeen = true;
     this.#status.request();

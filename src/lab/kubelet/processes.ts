@@ -7,7 +7,7 @@ interface ProcessInfo {
 }
 
 /** All processes of this PID namespace, from /proc/PID/stat. */
-function listProcesses(): ProcessInfo[] {
+export function listProcesses(): ProcessInfo[] {
   return readdirSync("/proc")
     .filter((name) => /^[0-9]+$/.test(name))
     .map((name) => processInfo(Number(name)))
