@@ -8,6 +8,8 @@ export type Headers = ReadonlyMap<string, string>;
 /** Longest header block after decompression. */
 const MAX_BLOCK_BYTES = 64 * 1024;
 const STORED_BYTES = 0xffff;
+/** An empty stored block is how a zlib stream says that all until here can be read; Go's reader waits for it. */
+const SYNC_FLUSH = Buffer.of(0, 0, 0, 0xff, 0xff);
 
 /** Name/value pairs as SPDY writes them (section 2.6.10). */
 export function encodeHeaders(headers: Headers): Buffer {
@@ -50,7 +52,7 @@ export function decodeHeaders(bytes: Buffer): Headers {
 
 /**
  * Makes header blocks of one direction of a connection: one zlib stream (RFC 1950) over all of them. The little that
- * this side has to say goes into stored blocks, which end on a byte and so need neither state nor a flush.
+ * this side has to say goes into stored blocks, which end on a byte and so need no state.
  */
 export class HeaderPacker {
   #begun = false;
@@ -66,7 +68,7 @@ export class HeaderPacker {
       head.writeUInt16LE(piece.length ^ 0xffff, 3);
       parts.push(head, piece);
     }
-    return Buffer.concat(parts);
+    return Buffer.concat([...parts, SYNC_FLUSH]);
   }
 }
 
