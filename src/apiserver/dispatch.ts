@@ -21,7 +21,7 @@ export async function dispatch(call: Call, context: ApiContext, isReady: () => b
 function serveOther(call: Call, { resources, access }: ApiContext, isReady: () => boolean): Reply {
   const path = call.path.length > 1 ? call.path.replace(/\/$/, "") : call.path;
   const [, first = "", second, third, ...more] = path.split("/");
-  const health = healthOf(first, isReady);
+  const health = healthOf(first, isReady, call.query.has("verbose"));
   if (health !== undefined) return health;
   const listed = more.length === 0 ? discoveryOf(call, path, first, second, third) : undefined;
   const found = listed ?? issuerDocument(call, access.signingKey);
@@ -59,10 +59,11 @@ function serveOther(call: Call, { resources, access }: ApiContext, isReady: () =
   }
 }
 
-function healthOf(first: string, isReady: () => boolean): Reply | undefined {
-  if (first === "livez" || first === "healthz") return textReply("ok");
-  if (first !== "readyz") return undefined;
-  return isReady() ? textReply("ok") : textReply("the server is starting\n", 500);
+/** The health checks, one a line where `verbose` is asked for (apiserver's healthz.go). */
+function healthOf(first: string, isReady: () => boolean, isVerbose: boolean): Reply | undefined {
+  if (first !== "livez" && first !== "healthz" && first !== "readyz") return undefined;
+  if (first === "readyz" && !isReady()) return textReply("the server is starting\n", 500);
+  return textReply(isVerbose ? `[+]ping ok\n${first} check passed\n` : "ok");
 }
 
 function requireGet(call: Call, reply: Reply): Reply {

@@ -1,6 +1,7 @@
 import {
   createsOnUpdate,
   fillSystemMetadata,
+  generateName,
   keepTimesIfUnchanged,
   sameObject,
   takesUnconditionalUpdates,
@@ -55,7 +56,9 @@ export function createIn(
   object: AnyObject,
 ): Written {
   const subject = { group: kind.group, kind: kind.plural };
+  const isNamed = Boolean(object.metadata.name);
   fillSystemMetadata(object, { now: context.now() });
+  if (!isNamed) avoidTakenNames(tx, kind, namespace, object);
   if (kind.namespaced) requireLiveNamespace(tx, kind, namespace ?? "", object.metadata.name ?? "");
   if (manager !== undefined) recordOwner(kind, undefined, object, { manager, now: context.now() });
   const key = keyOf(kind, namespace, object.metadata.name);
@@ -67,6 +70,21 @@ export function createIn(
   const text = dryRun ? encodeUnstored(kind, object) : encodeObject(kind, object, tx.revision);
   if (!dryRun) tx.put(key, text);
   return { text, warnings, created: true };
+}
+
+/** How often another name is made when a generated one is taken (registry/generic's maxNameGenerationCreateAttempts). */
+const NAME_ATTEMPTS = 8;
+
+function avoidTakenNames(
+  tx: Transaction<string>,
+  kind: Kind,
+  namespace: string | undefined,
+  { metadata }: AnyObject,
+): void {
+  for (let attempt = 1; attempt < NAME_ATTEMPTS && metadata.generateName; attempt++) {
+    if (tx.get(keyOf(kind, namespace, metadata.name)) === undefined) return;
+    metadata.name = generateName(metadata.generateName);
+  }
 }
 
 /** Makes the next state of an object from the stored one (a copy of its own); undefined when it does not exist. */

@@ -13,6 +13,8 @@ export interface DeleteOptions {
   readonly gracePeriodSeconds: number | undefined;
   readonly propagation: Propagation | undefined;
   readonly dryRun: boolean;
+  /** Whether dependents are to go too by the old parameter `orphanDependents=false`. */
+  readonly cascades?: boolean;
   readonly preconditions: { readonly uid?: string; readonly resourceVersion?: string };
 }
 
@@ -71,6 +73,7 @@ export function optionsOf(raw: Raw): DeleteOptions {
     gracePeriodSeconds: (grace ?? undefined) as number | undefined,
     propagation: ((policy as Propagation | null | undefined) ?? orphaned) as Propagation | undefined,
     dryRun: dryRun.length > 0,
+    cascades: orphan === false,
     preconditions: preconditionsOf(preconditions),
   };
 }

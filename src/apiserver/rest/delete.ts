@@ -15,7 +15,9 @@ import type { Target } from "./target.ts";
 export async function remove(call: Call, { kind, namespace, name, context }: Target): Promise<Answer> {
   const options = await readDeleteOptions(call);
   const deleted = await deleteObject(context, { kind, namespace, name: name! }, options);
-  if (!deleted.gone || isReturnedWhenDeleted(kind)) return objectReply(call, kind, deleted.text);
+  // only the old parameter is told that the deletion goes on, for the sake of old clients (handlers/delete.go)
+  const status = !deleted.gone && options.cascades === true ? 202 : 200;
+  if (!deleted.gone || isReturnedWhenDeleted(kind)) return objectReply(call, kind, deleted.text, { status });
   const details = {
     name: name!,
     ...(kind.group === "" ? {} : { group: kind.group }),

@@ -4,19 +4,29 @@ import { jsonReply } from "../http/replies.ts";
 import { deleteObject } from "../registry/delete.ts";
 import { readObjectBody } from "./body.ts";
 import { optionsOf } from "./delete-options.ts";
+import { writeQuery } from "./options.ts";
 import type { Target } from "./target.ts";
 
 /** POST pods/<name>/eviction: a deletion; there are no disruption budgets that could refuse it. */
 export async function evict(call: Call, { kind, namespace, name, context }: Target): Promise<Answer> {
   const { text } = await readObjectBody(call);
-  let eviction: { deleteOptions?: Record<string, unknown> } | null;
+  let eviction: { metadata?: { name?: unknown }; deleteOptions?: Record<string, unknown> } | null;
   try {
     eviction = JSON.parse(text);
   } catch (error) {
     throw badRequest(`couldn't get version/kind; json parse error: ${(error as Error).message}`);
   }
+  if ((eviction?.metadata?.name ?? "") !== name) {
+    throw badRequest("name in URL does not match name in Eviction object");
+  }
   const asked = eviction?.deleteOptions ?? {};
   if (asked === null || typeof asked !== "object") throw badRequest("deleteOptions must be an object");
-  await deleteObject(context, { kind, namespace, name: name! }, optionsOf(asked));
+  const { dryRun } = writeQuery(call, "create");
+  const options = optionsOf(asked);
+  await deleteObject(
+    context,
+    { kind, namespace, name: name! },
+    { ...options, dryRun: dryRun || options.dryRun },
+  );
   return jsonReply({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 }, 201);
 }

@@ -1,5 +1,6 @@
 import { invalid } from "../../objects/field-errors.ts";
 import {
+  admitNames,
   applyJsonPatch,
   applyMergePatch,
   formatLabelSelector,
@@ -42,6 +43,7 @@ export async function serveScale(call: Call, target: Target, verb: string): Prom
     const query = writeQuery(call, "update");
     const body = await readObjectBody(call);
     const wanted = parse(body.text);
+    admitNames(SCALE, wanted, { namespace: target.namespace!, name: target.name! });
     return write(call, target, query, () => wanted);
   }
   if (verb !== "patch") throw methodNotAllowed();

@@ -9,7 +9,7 @@ import {
   readConfiguration,
   serverSideApply,
 } from "../../objects/index.ts";
-import { ApiError } from "../../objects/status.ts";
+import { ApiError, badRequest } from "../../objects/status.ts";
 import type { AnyObject } from "../../objects/types.ts";
 import { guarded, guardRights } from "../auth/rbac/escalation.ts";
 import type { Answer, Call } from "../http/call.ts";
@@ -34,11 +34,19 @@ export async function create(call: Call, target: Target): Promise<Answer> {
   const { dryRun, fieldValidation, manager } = writeQuery(call, "create");
   const body = await readObjectBody(call);
   const { object, warnings } = decodeBody(kind, body.text, { mode: fieldValidation, yaml: body.yaml });
+  refuseVersion(object);
   admitNames(kind, object, { namespace: namespace! });
   defaultObject(kind, object);
   guardRights(call.user, target, object);
   const written = await createObject(context, { kind, namespace, dryRun, manager }, object);
   return replyTo(call, target, written, warnings);
+}
+
+/** What is created has no version yet. The real server answers with 500 and this message. @throws ApiError 400 */
+function refuseVersion({ metadata }: AnyObject): void {
+  const version = metadata?.resourceVersion ?? "";
+  if (version !== "" && version !== "0")
+    throw badRequest("resourceVersion should not be set on objects to be created");
 }
 
 /** PUT of an object or of its status. */

@@ -16,6 +16,7 @@ import type { KindRules } from "./rules.ts";
 /** pkg/registry/core/service/strategy.go; families, addresses and ports are the allocation room's. */
 export const SERVICE: KindRules<Service> = {
   ...COMMON,
+  createOnUpdate: true,
   nameRule: serviceName,
   checksMetadataOnUpdate: true,
   default: defaultService,
