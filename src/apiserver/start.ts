@@ -15,6 +15,7 @@ import { StaticTokens } from "./auth/tokens/static-tokens.ts";
 import { AUTHENTICATED, MASTERS } from "./auth/user.ts";
 import { bootstrap } from "./bootstrap.ts";
 import type { ApiContext } from "./context.ts";
+import { serveDefinitions } from "./crd/definitions.ts";
 import { requestHandler } from "./http/handler.ts";
 import { listen } from "./http/listen.ts";
 import type { ApiServer, ApiServerOptions } from "./options.ts";
@@ -99,6 +100,7 @@ async function serve(
   const access = createAccess({ store, staticTokens: tokens, signingKey, now });
   const context = contextOf(options, store, pki, access, closing.signal);
   let ready = false;
+  serveDefinitions(context);
   const listening = await listen(options.listeners, pki, {
     request: requestHandler(context, () => ready),
     upgrade: (request, socket, head) => void passUpgrade(context, request, socket, head),

@@ -50,5 +50,5 @@ export function deprecationOf(kind: Kind): string | undefined {
   if (kind.group === "" && kind.kind === "Endpoints") {
     return "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice";
   }
-  return undefined;
+  return kind.custom?.deprecation;
 }

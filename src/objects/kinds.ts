@@ -1,3 +1,5 @@
+import type { CustomVersion } from "./crd/custom-kind.ts";
+
 /** A kind of object that the API serves, as discovery describes it. */
 export interface Kind {
   readonly group: string;
@@ -12,6 +14,8 @@ export interface Kind {
   readonly subresources: readonly string[];
   /** What can be done with its objects, where that is not everything: a review can only be created. */
   readonly verbs?: readonly string[];
+  /** What its CustomResourceDefinition says; built-in kinds have none. */
+  readonly custom?: CustomVersion;
 }
 
 type KindSpec = Partial<Kind> & Pick<Kind, "kind" | "plural">;
@@ -118,6 +122,14 @@ export const KINDS = {
   RoleBinding: rbac({ kind: "RoleBinding", plural: "rolebindings" }),
   ClusterRole: rbac({ kind: "ClusterRole", plural: "clusterroles", namespaced: false }),
   ClusterRoleBinding: rbac({ kind: "ClusterRoleBinding", plural: "clusterrolebindings", namespaced: false }),
+  CustomResourceDefinition: kind("apiextensions.k8s.io", "v1", {
+    kind: "CustomResourceDefinition",
+    plural: "customresourcedefinitions",
+    shortNames: ["crd", "crds"],
+    categories: ["api-extensions"],
+    namespaced: false,
+    subresources: ["status"],
+  }),
   TokenReview: review("authentication.k8s.io", { kind: "TokenReview", plural: "tokenreviews" }),
   SelfSubjectReview: review("authentication.k8s.io", {
     kind: "SelfSubjectReview",

@@ -4,6 +4,8 @@ import type { Status } from "./types.ts";
 /** An error that the API answers with: a Status and its HTTP code (apimachinery api/errors/errors.go). */
 export class ApiError extends Error {
   readonly status: Status;
+  /** Texts for Warning headers that go with the answer. */
+  warnings?: readonly string[];
 
   constructor(status: Omit<Status, "kind" | "apiVersion" | "metadata" | "status">) {
     super(status.message ?? status.reason ?? "error");

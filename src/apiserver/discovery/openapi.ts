@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Reply } from "../http/call.ts";
 import { JSON_TYPE, jsonReply } from "../http/replies.ts";
+import { customDocument } from "../crd/openapi.ts";
 import type { Resources } from "../registry/resources.ts";
 
 const FOLDER = join(import.meta.dirname, "../../../data/openapi");
@@ -39,7 +40,7 @@ function pathsOf(resources: Resources): string[] {
 export function openApiIndex(resources: Resources): Reply {
   const paths: Record<string, { serverRelativeURL: string }> = {};
   for (const path of pathsOf(resources)) {
-    const document = documentOf(path);
+    const document = documentOf(path) ?? customDocument(resources, path);
     if (document === undefined) continue;
     paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${document.hash}` };
   }
@@ -49,7 +50,7 @@ export function openApiIndex(resources: Resources): Reply {
 /** `/openapi/v3/<path>`; undefined when it is not served. */
 export function openApiDocument(resources: Resources, path: string): Reply | undefined {
   if (!pathsOf(resources).includes(path)) return undefined;
-  const document = documentOf(path);
+  const document = documentOf(path) ?? customDocument(resources, path);
   if (document === undefined) return undefined;
   return {
     status: 200,

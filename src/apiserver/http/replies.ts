@@ -59,7 +59,8 @@ export function statusOf(error: unknown, log: (text: string) => void): Status {
 /** The answer of whatever went wrong. */
 export function errorReply(error: unknown, log: (text: string) => void): Reply {
   const status = statusOf(error, log);
-  return jsonReply(status, status.code ?? 500);
+  const warnings = error instanceof ApiError ? error.warnings : undefined;
+  return { ...jsonReply(status, status.code ?? 500), ...(warnings === undefined ? {} : { warnings }) };
 }
 
 /** Sends an answer; HEAD gets its headers only. */

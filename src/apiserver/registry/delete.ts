@@ -3,10 +3,12 @@ import { conflict, notFound } from "../../objects/status.ts";
 import type { AnyObject } from "../../objects/types.ts";
 import type { Transaction } from "../../store/contract.ts";
 import type { ApiContext } from "../context.ts";
+import { decodeStored } from "../crd/versions.ts";
 import type { DeleteOptions } from "../rest/delete-options.ts";
-import { decodeObject, encodeObject } from "./encoding.ts";
+import { encodeObject } from "./encoding.ts";
 import { keyOf } from "./keys.ts";
 import { refuseImmortal } from "./namespaces.ts";
+import { strategyOf } from "./strategy.ts";
 import { timestamp } from "./time.ts";
 import { deleteIn } from "./write.ts";
 
@@ -39,12 +41,13 @@ function deleteOne(
   const key = keyOf(kind, namespace, name);
   const entry = tx.get(key);
   if (entry === undefined) throw notFound({ group: kind.group, kind: kind.plural }, name);
-  const object = decodeObject(entry.value);
+  const object = decodeStored(kind, entry.value);
   requirePreconditions(kind, object, options);
   const uid = object.metadata.uid ?? "";
   if (kind.kind === "Namespace" && kind.group === "")
     return deleteNamespace(context, tx, kind, object, options, entry.value);
   const grace = gracePeriod(kind, object, options);
+  strategyOf(kind).deleting?.({ context, tx, kind, dryRun: options.dryRun }, object);
   const finalizers = finalizersFor(object, options);
   if (grace === 0 && finalizers.length === 0) {
     if (!options.dryRun) deleteIn({ context, tx, kind, dryRun: false }, key, object);

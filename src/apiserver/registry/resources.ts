@@ -1,11 +1,29 @@
+import { compareVersions } from "../../objects/crd/index.ts";
 import { KINDS, type Kind } from "../../objects/kinds.ts";
 
 /** The kinds that are served, found by their place in paths. */
 export class Resources {
   readonly #byPath = new Map<string, Kind>();
+  readonly #builtIn: ReadonlySet<string>;
+  readonly #custom = new Map<string, readonly Kind[]>();
 
   constructor(kinds: readonly Kind[] = Object.values(KINDS)) {
     for (const kind of kinds) this.#byPath.set(pathOf(kind.group, kind.version, kind.plural), kind);
+    this.#builtIn = new Set(this.#byPath.keys());
+  }
+
+  /** Serves these kinds for a CustomResourceDefinition in the place of those it had. Built-in ones stay what they are. */
+  setCustom(definition: string, kinds: readonly Kind[]): void {
+    for (const kind of this.#custom.get(definition) ?? []) {
+      const path = pathOf(kind.group, kind.version, kind.plural);
+      if (this.#byPath.get(path) === kind) this.#byPath.delete(path);
+    }
+    this.#custom.set(definition, kinds);
+    if (kinds.length === 0) this.#custom.delete(definition);
+    for (const kind of kinds) {
+      const path = pathOf(kind.group, kind.version, kind.plural);
+      if (!this.#builtIn.has(path)) this.#byPath.set(path, kind);
+    }
   }
 
   find(group: string, version: string, plural: string): Kind | undefined {
@@ -17,11 +35,21 @@ export class Resources {
     return [...this.#byPath.values()];
   }
 
-  /** The groups that are served and their versions, in the order of the kinds; "" is the core group. */
+  /** The groups that are served and their versions, in the order of the kinds; "" is the core group. Those of custom
+   * resources follow by name, better versions first, as the aggregator's priorities have it. */
   groupVersions(): readonly { readonly group: string; readonly version: string }[] {
     const seen = new Map<string, { group: string; version: string }>();
-    for (const { group, version } of this.all()) seen.set(`${group}/${version}`, { group, version });
-    return [...seen.values()];
+    const custom = new Map<string, { group: string; version: string }>();
+    for (const { group, version, custom: isCustom } of this.all()) {
+      const key = `${group}/${version}`;
+      if (isCustom === undefined) seen.set(key, { group, version });
+      else custom.set(key, { group, version });
+    }
+    const added = [...custom].filter(([key]) => !seen.has(key)).map(([, each]) => each);
+    added.sort((a, b) =>
+      a.group === b.group ? compareVersions(a.version, b.version) : a.group < b.group ? -1 : 1,
+    );
+    return [...seen.values(), ...added];
   }
 }
 

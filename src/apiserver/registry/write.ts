@@ -11,7 +11,8 @@ import { alreadyExists, conflict, invalidObject, notFound, OBJECT_MODIFIED } fro
 import type { AnyObject } from "../../objects/types.ts";
 import type { Entry, Transaction } from "../../store/contract.ts";
 import type { ApiContext } from "../context.ts";
-import { decodeObject, encodeObject, encodeUnstored } from "./encoding.ts";
+import { encodeObject, encodeUnstored } from "./encoding.ts";
+import { decodeStored } from "../crd/versions.ts";
 import { recordOwner } from "./fields.ts";
 import { keyOf } from "./keys.ts";
 import { requireLiveNamespace } from "./namespaces.ts";
@@ -114,8 +115,8 @@ export function updateObject(context: ApiContext, place: UpdatePlace, produce: P
     const { kind, namespace, name } = place;
     const entry = tx.get(keyOf(kind, namespace, name));
     if (entry === undefined) return createMissing(context, tx, place, produce);
-    const stored = decodeObject(entry.value);
-    const { object: next, warnings, ownersKnown } = produce(decodeObject(entry.value));
+    const stored = decodeStored(kind, entry.value);
+    const { object: next, warnings, ownersKnown } = produce(decodeStored(kind, entry.value));
     requireCurrent(kind, next, stored);
     if (place.manager !== undefined && ownersKnown !== true) {
       const { manager, subresource } = place;

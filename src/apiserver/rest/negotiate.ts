@@ -3,6 +3,7 @@ import { tableOf } from "../../objects/index.ts";
 import { apiVersionOf, type Kind } from "../../objects/kinds.ts";
 import { ApiError } from "../../objects/status.ts";
 import type { AnyObject } from "../../objects/types.ts";
+import { inVersion } from "../crd/versions.ts";
 import { type Call, headerOf, type Reply } from "../http/call.ts";
 import { JSON_TYPE } from "../http/replies.ts";
 import { decodeObject, itemText } from "../registry/encoding.ts";
@@ -75,9 +76,10 @@ export function objectReply(
   extra: { readonly status?: number; readonly warnings?: readonly string[] } = {},
 ): Reply {
   const form = formOf(call);
+  const shown = inVersion(kind, text);
   const status = extra.status ?? 200;
   const warnings = extra.warnings ?? [];
-  return { ...bodyOf(form, formed(call, kind, form, text)), status, warnings };
+  return { ...bodyOf(form, formed(call, kind, form, shown)), status, warnings };
 }
 
 function formed(call: Call, kind: Kind, form: Form, text: string): string {
@@ -119,7 +121,8 @@ export interface ListMeta {
 /** Answers with a list of objects, given as their stored texts. */
 export function listReply(call: Call, kind: Kind, texts: readonly string[], metadata: ListMeta): Reply {
   const form = formOf(call);
-  return { ...bodyOf(form, listText(call, kind, form, texts, metadata)), status: 200 };
+  const shown = kind.custom === undefined ? texts : texts.map((text) => inVersion(kind, text));
+  return { ...bodyOf(form, listText(call, kind, form, shown, metadata)), status: 200 };
 }
 
 function listText(call: Call, kind: Kind, form: Form, texts: readonly string[], metadata: ListMeta): string {
@@ -136,7 +139,7 @@ function listText(call: Call, kind: Kind, form: Form, texts: readonly string[], 
       items,
     });
   }
-  const head = `{"kind":"${kind.kind}List","apiVersion":"${apiVersionOf(kind)}"`;
+  const head = `{"kind":"${kind.custom?.listKind ?? `${kind.kind}List`}","apiVersion":"${apiVersionOf(kind)}"`;
   const items = texts.map((text) => itemText(kind, text)).join(",");
   return `${head},"metadata":${JSON.stringify(metadata)},"items":[${items}]}`;
 }

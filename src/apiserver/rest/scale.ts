@@ -15,9 +15,10 @@ import {
 import { KINDS, type Kind } from "../../objects/kinds.ts";
 import { ApiError, badRequest, invalidObject, notFound } from "../../objects/status.ts";
 import type { AnyObject, LabelSelector } from "../../objects/types.ts";
+import { customScale, scaledKindOf, setReplicas } from "../crd/scale-paths.ts";
+import { decodeStored } from "../crd/versions.ts";
 import { type Answer, type Call, readBody } from "../http/call.ts";
 import { methodNotAllowed } from "../http/replies.ts";
-import { decodeObject } from "../registry/encoding.ts";
 import { setManagedFields } from "../registry/fields.ts";
 import { keyOf } from "../registry/keys.ts";
 import { updateObject } from "../registry/write.ts";
@@ -38,7 +39,7 @@ const SCALE: Kind = {
 
 /** The `scale` subresource of workloads (autoscaling/v1). */
 export async function serveScale(call: Call, target: Target, verb: string): Promise<Answer> {
-  if (verb === "get") return objectReply(call, SCALE, JSON.stringify(scaleOf(read(target))));
+  if (verb === "get") return objectReply(call, SCALE, JSON.stringify(scaleOf(target.kind, read(target))));
   if (verb === "update") {
     const query = writeQuery(call, "update");
     const body = await readObjectBody(call);
@@ -71,7 +72,7 @@ function patched(present: AnyObject, type: "json" | "merge" | "strategic", text:
 function read({ kind, namespace, name, context }: Target): AnyObject {
   const entry = context.store.get(keyOf(kind, namespace, name!));
   if (entry === undefined) throw notFound({ group: kind.group, kind: kind.plural }, name!);
-  return decodeObject(entry.value);
+  return decodeStored(kind, entry.value);
 }
 
 function parse(text: string): AnyObject {
@@ -105,11 +106,11 @@ async function write(
   ownersKnown = false,
 ): Promise<Answer> {
   const written = await updateObject(context, { kind, namespace, name: name!, dryRun }, (stored) => {
-    const present = ownedScaleOf(stored!);
+    const present = ownedScaleOf(kind, stored!);
     const wanted = change(structuredClone(present));
     wanted.metadata ??= present.metadata;
     const object = stored!;
-    object["spec"].replicas = replicasOf(wanted, name!);
+    setReplicas(object, kind.custom?.scale?.specReplicasPath ?? ".spec.replicas", replicasOf(wanted, name!));
     object.metadata.resourceVersion = wanted.metadata?.resourceVersion ?? "";
     if (!ownersKnown) {
       setManagedFields(managedScale(), present, wanted, {
@@ -118,12 +119,16 @@ async function write(
         subresource: "scale",
       });
     }
-    const owners = parentManagedFields(object, object.metadata.managedFields, wanted.metadata.managedFields);
+    const owners = parentManagedFields(
+      scaledKindOf(kind),
+      object.metadata.managedFields,
+      wanted.metadata.managedFields,
+    );
     if (owners === undefined) delete object.metadata.managedFields;
     else object.metadata.managedFields = owners;
     return { object, warnings: [], ownersKnown: true };
   });
-  return objectReply(call, SCALE, JSON.stringify(scaleOf(decodeObject(written.text))), {
+  return objectReply(call, SCALE, JSON.stringify(scaleOf(kind, decodeStored(kind, written.text))), {
     warnings: written.warnings,
   });
 }
@@ -139,23 +144,28 @@ function replicasOf(scale: AnyObject, name: string): number {
 }
 
 /** A workload's Scale with the owners of its replicas, which answers leave out. */
-function ownedScaleOf(object: AnyObject): AnyObject {
-  const scale = scaleOf(object);
-  const owners = scaleManagedFields(object, object.metadata.managedFields);
+function ownedScaleOf(kind: Kind, object: AnyObject): AnyObject {
+  const scale = scaleOf(kind, object);
+  const owners = scaleManagedFields(scaledKindOf(kind), object.metadata.managedFields);
   if (owners !== undefined) scale.metadata.managedFields = owners;
   return scale;
 }
 
-function scaleOf({ metadata, spec, status }: AnyObject): AnyObject {
+function scaleOf(kind: Kind, object: AnyObject): AnyObject {
+  const { metadata, spec, status } = object;
   const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata;
   // an empty selector prints as <none> in tables, and as nothing here
-  const selector = isEmpty(spec?.selector) ? "" : formatLabelSelector(spec?.selector);
+  const ofWorkload = isEmpty(spec?.selector) ? "" : formatLabelSelector(spec?.selector);
+  const paths = kind.custom?.scale;
+  const custom = paths === undefined ? undefined : customScale(object, paths);
+  const selector = custom?.selector ?? ofWorkload;
+  const replicas = custom?.spec ?? spec?.replicas;
   return {
     kind: "Scale",
     apiVersion: "autoscaling/v1",
     metadata: { name, namespace, uid, resourceVersion, creationTimestamp } as AnyObject["metadata"],
-    spec: spec?.replicas ? { replicas: spec.replicas } : {},
-    status: { replicas: status?.replicas ?? 0, ...(selector === "" ? {} : { selector }) },
+    spec: replicas ? { replicas } : {},
+    status: { replicas: custom?.status ?? status?.replicas ?? 0, ...(selector === "" ? {} : { selector }) },
   };
 }
 

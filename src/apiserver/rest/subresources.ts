@@ -1,3 +1,4 @@
+import { type ApiError, notFound } from "../../objects/status.ts";
 import { requestToken } from "../auth/tokens/request.ts";
 import type { Answer, Call } from "../http/call.ts";
 import { verbOf } from "../http/paths.ts";
@@ -30,8 +31,15 @@ const HANDLERS: Readonly<Record<string, Serve>> = {
 export function serveSubresource(call: Call, target: Target): Answer | Promise<Answer> {
   const name = target.subresource!;
   const serve = target.kind.subresources.includes(name) ? HANDLERS[name] : undefined;
-  if (serve === undefined) throw resourceNotServed();
+  if (serve === undefined) throw notServed(target);
   return serve(call, target, verbOf(call, target.name));
+}
+
+/** Of custom resources the object is what is not found. */
+function notServed({ kind, name }: Target): ApiError {
+  return kind.custom === undefined
+    ? resourceNotServed()
+    : notFound({ group: kind.group, kind: kind.plural }, name!);
 }
 
 function changed(call: Call, target: Target, verb: string): Answer | Promise<Answer> {

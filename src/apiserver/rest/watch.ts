@@ -3,6 +3,7 @@ import { apiVersionOf } from "../../objects/kinds.ts";
 import { expired } from "../../objects/status.ts";
 import type { AnyObject } from "../../objects/types.ts";
 import { type Change, RevisionCompacted, type Stop } from "../../store/contract.ts";
+import { inVersion } from "../crd/versions.ts";
 import { type Call, STREAMED } from "../http/call.ts";
 import { decodeObject } from "../registry/encoding.ts";
 import { keyOf, prefixOf } from "../registry/keys.ts";
@@ -146,13 +147,15 @@ class Watch {
       if (name !== undefined && change.key !== keyOf(kind, namespace, name)) continue;
       const event = eventOf(kind, change, this.#query.selection);
       if (event === undefined) continue;
-      this.#write(isPlain ? lineOf(event, change) : this.#line(event));
+      const isShared = isPlain && inVersion(kind, event.text) === event.text;
+      this.#write(isShared ? lineOf(event, change) : this.#line(event));
     }
   }
 
-  #line(event: WatchEvent): Buffer {
+  #line(stored: WatchEvent): Buffer {
     const { form } = this.#query;
-    const { view } = this.#target;
+    const { kind, view } = this.#target;
+    const event = stored.type === "ERROR" ? stored : { ...stored, text: inVersion(kind, stored.text) };
     if (form.as === "Object" && view === undefined) return lineOf(event);
     const object = decodeObject(event.text);
     if (form.as === "Object") return lineOf({ ...event, text: JSON.stringify(view!.show(object)) });

@@ -38,7 +38,7 @@ export async function create(call: Call, target: Target): Promise<Answer> {
   admitNames(kind, object, { namespace: namespace! });
   defaultObject(kind, object);
   guardRights(call.user, target, object);
-  const written = await createObject(context, { kind, namespace, dryRun, manager }, object);
+  const written = await warned(warnings, createObject(context, { kind, namespace, dryRun, manager }, object));
   return replyTo(call, target, written, warnings);
 }
 
@@ -61,11 +61,8 @@ export async function update(call: Call, target: Target): Promise<Answer> {
   const place: Place = { kind, namespace, name: name!, dryRun, manager };
   const sub = subresource === undefined ? {} : { subresource };
   const produce = subresource === "finalize" ? finalized(object) : () => ({ object, warnings: [] });
-  const written = await updateObject(
-    context,
-    { ...place, ...sub, creates: "as its kind says" },
-    guarded(call.user, target, produce),
-  );
+  const next: UpdatePlace = { ...place, ...sub, creates: "as its kind says" };
+  const written = await warned(warnings, updateObject(context, next, guarded(call.user, target, produce)));
   return replyTo(call, target, written, warnings);
 }
 
@@ -78,7 +75,7 @@ function finalized({ metadata, spec }: AnyObject): Produce {
 export async function patch(call: Call, target: Target): Promise<Answer> {
   const { kind, namespace, name, subresource, context } = target;
   const type = patchTypeOf(mediaType(call));
-  if (type === undefined) throw unknownPatch();
+  if (type === undefined || (type === "strategic" && kind.custom !== undefined)) throw unknownPatch(kind);
   const query = writeQuery(call, type === "apply" ? "apply" : "patch");
   const text = await readBody(call);
   const { dryRun, manager } = query;
@@ -88,7 +85,14 @@ export async function patch(call: Call, target: Target): Promise<Answer> {
     ...(type === "apply" ? { creates: "always" } : {}),
   };
   const produce = type === "apply" ? applied(target, text, query) : patched(target, type, text, query);
-  return replyTo(call, target, await updateObject(context, place, guarded(call.user, target, produce)), []);
+  const noted: string[] = [];
+  const noting: Produce = (stored) => {
+    const produced = produce(stored);
+    noted.push(...produced.warnings);
+    return produced;
+  };
+  const write = updateObject(context, place, guarded(call.user, target, noting));
+  return replyTo(call, target, await warned(noted, write), []);
 }
 
 function patched(
@@ -127,6 +131,16 @@ function applied(
     defaultObject(kind, object);
     return { object, warnings, ownersKnown: true };
   };
+}
+
+/** Warnings about a body go with the answer also when the write fails. */
+async function warned(warnings: readonly string[], write: Promise<Written>): Promise<Written> {
+  try {
+    return await write;
+  } catch (error) {
+    if (error instanceof ApiError) error.warnings = warnings;
+    throw error;
+  }
 }
 
 function requireName({ metadata }: AnyObject, name: string): void {

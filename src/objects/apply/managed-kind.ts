@@ -1,3 +1,4 @@
+import type { CustomVersion } from "../crd/custom-kind.ts";
 import { apiVersionOf, type Kind } from "../kinds.ts";
 import { emptyStruct, typeOfKind } from "../schema/types.ts";
 import { type MergeSchema, mergeTypeOfCustomResource, mergeTypeOfKind } from "./compile.ts";
@@ -29,20 +30,36 @@ const managedKinds = new WeakMap<object, ManagedKind>();
 export function managedKind(kind: Kind): ManagedKind {
   let managed = managedKinds.get(kind);
   if (managed === undefined) {
-    const type = typeOfKind(kind);
-    managed = {
-      group: kind.group,
-      version: kind.version,
-      kind: kind.kind,
-      apiVersion: apiVersionOf(kind),
-      type: mergeTypeOfKind(kind),
-      otherVersions: [],
-      empty: emptyStruct(type),
-      filter: (subresource) => filterOfKind(kind, subresource),
-    };
+    managed = kind.custom === undefined ? builtInKind(kind) : customKind(kind, kind.custom);
     managedKinds.set(kind, managed);
   }
   return managed;
+}
+
+function customKind({ group, version, kind }: Kind, custom: CustomVersion): ManagedKind {
+  const { schema, hasStatus, otherVersions } = custom;
+  return managedCustomResource({
+    group,
+    version,
+    kind,
+    schema: schema as MergeSchema,
+    hasStatus,
+    otherVersions,
+  });
+}
+
+function builtInKind(kind: Kind): ManagedKind {
+  const type = typeOfKind(kind);
+  return {
+    group: kind.group,
+    version: kind.version,
+    kind: kind.kind,
+    apiVersion: apiVersionOf(kind),
+    type: mergeTypeOfKind(kind),
+    otherVersions: [],
+    empty: emptyStruct(type),
+    filter: (subresource) => filterOfKind(kind, subresource),
+  };
 }
 
 /** A version of a custom resource as its CustomResourceDefinition has it. */

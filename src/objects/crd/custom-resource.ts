@@ -23,10 +23,14 @@ const NOT_CHECKED =
  */
 export function admitCustomResource(object: JsonObject, schema: Schema): string[] {
   const unknown = prune(object, schema);
-  const { metadata, ...rest } = schema.properties ?? {};
-  void metadata; // object metadata is the API server's, whatever the CRD says of it
-  applyDefaults(object, { ...schema, properties: rest });
+  applyRootDefaults(object, schema);
   return unknown;
+}
+
+/** Fills in the defaults of a whole object; its metadata is the API server's, whatever the CRD says of it. */
+export function applyRootDefaults(object: JsonObject, schema: Schema): void {
+  const { metadata: _, ...rest } = schema.properties ?? {};
+  applyDefaults(object, { ...schema, properties: rest });
 }
 
 /** Everything wrong with a custom resource but its metadata. `old` is the stored object of an update. */

@@ -10,6 +10,17 @@ export function compilePattern(pattern: string): RegExp {
   return compiled;
 }
 
+/** Whether a pattern can be read. */
+export function isValidPattern(pattern: string): boolean {
+  const { source, flags } = translate(pattern);
+  try {
+    new RegExp(source, flags);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function compile(pattern: string): RegExp {
   const translated = translate(pattern);
   try {

@@ -1,7 +1,8 @@
+import { decodeKind } from "../crd/decode-custom.ts";
 import { invalid } from "../field-errors.ts";
 import type { Kind } from "../kinds.ts";
 import { type Decoded, jsonSyntaxError } from "../schema/body.ts";
-import { DecodeError, decodeStruct, type FieldValidation } from "../schema/decode.ts";
+import { DecodeError, type FieldValidation } from "../schema/decode.ts";
 import { explain } from "../schema/explain.ts";
 import { hasDuplicateKeys, parseGoJson } from "../schema/go-json.ts";
 import { type StructType, typeOfKind, type WireType } from "../schema/types.ts";
@@ -28,20 +29,19 @@ const MAX_OPERATIONS = 10_000;
  *   applied or its result does not fit the kind, 500 where the real server has no better answer
  */
 export function applyPatch(kind: Kind, stored: AnyObject, request: PatchRequest): Decoded {
-  const type = typeOfKind(kind);
-  if (request.type === "strategic") return strategic(type, stored, request);
+  if (request.type === "strategic") return strategic(kind, stored, request);
   const { patch, strict } = readPatch(request);
   if (request.type === "merge" && patch === null) throw badRequest("Invalid JSON Patch");
   const patched = request.type === "json" ? jsonPatch(stored, patch) : applyMergePatch(stored, patch);
-  return finish(type, patched as object, strict, request.mode, "json", () => JSON.stringify(patched));
+  return finish(kind, patched as object, strict, request.mode, "json", () => JSON.stringify(patched));
 }
 
-function strategic(type: StructType, stored: AnyObject, request: PatchRequest): Decoded {
+function strategic(kind: Kind, stored: AnyObject, request: PatchRequest): Decoded {
   const { patch, strict } = readPatch(request);
   const patchMap = (patch ?? {}) as JsonObject;
   try {
-    const patched = applyStrategicMergePatch(type, stored, patchMap);
-    return finish(type, patched, strict, request.mode, "unstructured", () => goPrint(patchMap));
+    const patched = applyStrategicMergePatch(typeOfKind(kind), stored, patchMap);
+    return finish(kind, patched, strict, request.mode, "unstructured", () => goPrint(patchMap));
   } catch (error) {
     if (error instanceof StrategicMergeError) throw strategicFailure(error);
     throw error;
@@ -84,7 +84,7 @@ function jsonPatch(stored: AnyObject, patch: unknown): unknown {
 
 /** Decodes what a patch left; `shown` renders what error texts show of it. */
 function finish(
-  type: StructType,
+  kind: Kind,
   patched: object,
   patchStrict: readonly string[],
   mode: FieldValidation,
@@ -92,7 +92,7 @@ function finish(
   shown: () => string,
 ): Decoded {
   try {
-    const decoded = decodeStruct(type, patched, { strict: mode !== "Ignore", flavour });
+    const decoded = decodeKind(kind, patched, { strict: mode !== "Ignore", flavour });
     const strict = [...patchStrict, ...decoded.strict];
     if (mode === "Strict" && strict.length > 0) {
       throw new DecodeError(`strict decoding error: ${strict.join(", ")}`);

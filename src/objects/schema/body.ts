@@ -1,4 +1,5 @@
 import { parse as parseYaml } from "yaml";
+import { decodeKind } from "../crd/decode-custom.ts";
 import { apiVersionOf, type Kind } from "../kinds.ts";
 import { type ApiError, badRequest } from "../status.ts";
 import type { AnyObject } from "../types.ts";
@@ -134,6 +135,7 @@ function decodeFound(
   text?: string,
 ): Decoded {
   const [group, version] = splitApiVersion(found.apiVersion);
+  if (kind.custom !== undefined) return decodeCustomFound(kind, found, value, mode, document);
   try {
     const target = { ...kind, group, version, kind: found.kind };
     const isOther = found.kind !== kind.kind || group !== kind.group || version !== kind.version;
@@ -152,6 +154,32 @@ function decodeFound(
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
     throw cannotBeHandled(kind, found.kind, version, exactText(error, kind, text, mode, document));
+  }
+}
+
+/** Of a custom resource the apiVersion must be the one asked for; its kind is checked with the rest of it. */
+function decodeCustomFound(
+  kind: Kind,
+  found: FoundKind,
+  value: object,
+  mode: FieldValidation,
+  document?: GoValue,
+): Decoded {
+  const expected = apiVersionOf(kind);
+  if (found.apiVersion !== expected) {
+    const data = `the API version in the data (${found.apiVersion})`;
+    throw badRequest(`${data} does not match the expected API version (${expected})`);
+  }
+  const options = { strict: mode !== "Ignore", flavour: "json", document } as const;
+  try {
+    const decoded = decodeKind(kind, withKind(value, found), options);
+    if (mode === "Strict" && decoded.strict.length > 0) {
+      throw new DecodeError(`strict decoding error: ${decoded.strict.join(", ")}`);
+    }
+    return { object: decoded.value as AnyObject, warnings: [...decoded.strict] };
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw cannotBeHandled(kind, found.kind, kind.version, error.message);
   }
 }
 

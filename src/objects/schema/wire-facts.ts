@@ -77,6 +77,12 @@ networking.IngressSpec ingressClassName
 networking.HTTPIngressPath pathType
 networking.NetworkPolicyPort endPort
 authentication.TokenRequestSpec expirationSeconds
+apiextensions.JSONSchemaProps maximum maxItems maxLength maxProperties minimum minItems minLength minProperties multipleOf x-kubernetes-list-type x-kubernetes-map-type x-kubernetes-preserve-unknown-fields $ref
+apiextensions.ValidationRule optionalOldSelf reason
+apiextensions.CustomResourceDefinitionVersion deprecationWarning
+apiextensions.CustomResourceSubresourceScale labelSelectorPath
+apiextensions.ServiceReference path port
+apiextensions.WebhookClientConfig url
 `;
 
 /** Fields that are written even when empty although the documents call them optional, or the other way round. */
@@ -89,6 +95,8 @@ const ALWAYS_WRITTEN = new Set([
   "core.Event.reportingInstance",
   "discovery.EndpointSlice.ports",
   "rbac.Role.rules",
+  "apiextensions.CustomResourceDefinitionStatus.conditions",
+  "apiextensions.CustomResourceDefinitionStatus.storedVersions",
   "rbac.ClusterRole.rules",
 ]);
 

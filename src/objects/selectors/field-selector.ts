@@ -1,3 +1,4 @@
+import { valuesAt } from "../crd/json-path.ts";
 import { apiVersionOf, type Kind } from "../kinds.ts";
 import type { AnyObject, KubeObject } from "../types.ts";
 import { EVERYTHING, type Selector, SelectorSyntaxError } from "./selector.ts";
@@ -108,14 +109,29 @@ function unescapeValue(text: string): string {
 
 function getterOf(kind: Kind, field: string): Getter {
   const key = `${apiVersionOf(kind)}/${kind.kind}`;
-  const getter = METADATA[field] ?? FIELDS[key]?.[field];
+  const getter = METADATA[field] ?? FIELDS[key]?.[field] ?? customGetter(kind, field);
   if (getter !== undefined) return getter;
   const words = OWN_WORDS[key];
   throw new SelectorSyntaxError(
     words === undefined
-      ? `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`
+      ? `${JSON.stringify(field)} is not a known field selector: only ${knownFields(kind)}`
       : `${words}${field}`,
   );
+}
+
+function knownFields(kind: Kind): string {
+  if (kind.custom === undefined) return '"metadata.name", "metadata.namespace"';
+  const common = kind.namespaced ? ["metadata.name", "metadata.namespace"] : ["metadata.name"];
+  return [...common, ...kind.custom.selectable.map((path) => path.slice(1))]
+    .map((name) => JSON.stringify(name))
+    .join(", ");
+}
+
+/** The selectable fields of a custom resource. */
+function customGetter(kind: Kind, field: string): Getter | undefined {
+  const path = `.${field}`;
+  if (kind.custom?.selectable.includes(path) !== true) return undefined;
+  return (object) => valuesAt(object, path)[0];
 }
 
 /** A selector over fields of objects of a kind; an empty text selects everything. */

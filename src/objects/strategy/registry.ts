@@ -1,3 +1,5 @@
+import { customRules } from "../crd/custom-rules.ts";
+import { CUSTOM_RESOURCE_DEFINITION } from "../crd/definition/strategy.ts";
 import type { Kind } from "../kinds.ts";
 import { CLUSTER_ROLE, CLUSTER_ROLE_BINDING, ROLE, ROLE_BINDING } from "../rbac/strategy.ts";
 import type { AnyObject } from "../types.ts";
@@ -34,6 +36,7 @@ const RULES: Readonly<Record<string, KindRules<any>>> = {
   "DaemonSet.apps": DAEMON_SET,
   "ServiceCIDR.networking.k8s.io": SERVICE_CIDR,
   "IPAddress.networking.k8s.io": IP_ADDRESS,
+  "CustomResourceDefinition.apiextensions.k8s.io": CUSTOM_RESOURCE_DEFINITION,
   "Role.rbac.authorization.k8s.io": ROLE,
   "ClusterRole.rbac.authorization.k8s.io": CLUSTER_ROLE,
   "RoleBinding.rbac.authorization.k8s.io": ROLE_BINDING,
@@ -42,6 +45,7 @@ const RULES: Readonly<Record<string, KindRules<any>>> = {
 
 /** The rules of a kind; those that all kinds share where it has none of its own. */
 export function rulesOf(kind: Kind): KindRules<AnyObject> {
+  if (kind.custom !== undefined) return customRules(kind, kind.custom);
   const name = kind.group === "" ? kind.kind : `${kind.kind}.${kind.group}`;
   return (RULES[name] ?? COMMON) as KindRules<AnyObject>;
 }

@@ -1,3 +1,4 @@
+import { customLayout } from "../crd/custom-table.ts";
 import type { Kind } from "../kinds.ts";
 import type { AnyObject } from "../types.ts";
 import {
@@ -70,6 +71,7 @@ export function tableOf(kind: Kind, objects: readonly AnyObject[], options: Tabl
 }
 
 function layoutOf(kind: Kind): Layout {
+  if (kind.custom !== undefined) return customLayout(kind.custom);
   const name = kind.group === "" ? kind.kind : `${kind.kind}.${kind.group}`;
   return (LAYOUTS[name] ?? NAME_AND_CREATION) as Layout;
 }
