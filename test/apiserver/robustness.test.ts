@@ -219,6 +219,7 @@ test("a protobuf body is refused with 415", async () => {
   });
   assert.equal(answer.status, 415);
   assert.equal(answer.body.reason, "UnsupportedMediaType");
+  assert.match(answer.body.message, /send application\/json or application\/yaml/);
 });
 
 test("bytes that are no request end their connection and nothing else", async () => {

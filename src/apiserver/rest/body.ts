@@ -1,3 +1,4 @@
+import { PROTOBUF_TYPE } from "../../objects/protobuf/questions.ts";
 import { ApiError } from "../../objects/status.ts";
 import { type Call, headerOf, readBody } from "../http/call.ts";
 
@@ -14,6 +15,7 @@ export interface TextBody {
 export async function readObjectBody(call: Call): Promise<TextBody> {
   const type = mediaType(call);
   const yaml = type === "application/yaml";
+  if (type === PROTOBUF_TYPE) throw protobufBody();
   if (!yaml && type !== "" && type !== "application/json") throw unknownFormat();
   return { text: await readBody(call), yaml };
 }
@@ -23,9 +25,17 @@ export function mediaType(call: Call): string {
   return (headerOf(call, "content-type").split(";")[0] ?? "").trim().toLowerCase();
 }
 
-/** 415 for a body in a form that is not served. */
-export function unknownFormat(): ApiError {
-  const types = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
+/** 415 in the words of the real server, which reads protobuf too. */
+function unknownFormat(): ApiError {
+  const types = `application/json, application/yaml, ${PROTOBUF_TYPE}`;
   const message = `the body of the request was in an unknown format - accepted media types include: ${types}`;
+  return new ApiError({ message, reason: "UnsupportedMediaType", code: 415 });
+}
+
+/** 415 that says what this server cannot do, and what its client can. */
+function protobufBody(): ApiError {
+  const message =
+    `this server does not read objects in ${PROTOBUF_TYPE}: send application/json or application/yaml ` +
+    "(with kubectl: kubectl create ... --dry-run=client -o yaml | kubectl create -f -)";
   return new ApiError({ message, reason: "UnsupportedMediaType", code: 415 });
 }
