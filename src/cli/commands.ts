@@ -26,7 +26,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "Probe every Service over every family and print the table",
     load: () => import("./matrix.ts"),
   },
-  { name: "lab", summary: "Work inside the running cluster: exec, break, mend, faults", load: () => import("./lab.ts") },
+  {
+    name: "lab",
+    summary: "Work inside the running cluster: exec, break, mend, faults",
+    load: () => import("./lab.ts"),
+  },
   {
     name: "check",
     summary: "Judge component flags as the real components do",
@@ -44,5 +48,10 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./controllers.ts"),
   },
   { name: "dns", summary: "Run the DNS server alone", load: () => import("./dns.ts") },
+  {
+    name: "proxy",
+    summary: "Run the kernel part alone on a node, in the place of kube-proxy",
+    load: () => import("./proxy.ts"),
+  },
   { name: "internal", summary: "Tandem's own processes", hidden: true, load: () => import("./internal.ts") },
 ];

@@ -15,6 +15,7 @@ import {
 } from "../dns/index.ts";
 import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
+import { readFamilyReadiness } from "./proxy/flags.ts";
 import { connectTrafficModel, reportOnce, untilStopped } from "./wiring.ts";
 
 interface DnsFlags {
@@ -23,6 +24,7 @@ interface DnsFlags {
   port: string;
   clusterDomain: string;
   upstream: string[];
+  familyReadiness?: string;
 }
 
 const RESOLV_CONF = "/etc/resolv.conf";
@@ -46,6 +48,10 @@ export function define(): Command {
       collect,
       [],
     )
+    .option(
+      "--family-readiness <mode>",
+      "enforce: headless names leave out pods for families they do not answer; or report",
+    )
     .action(serve);
 }
 
@@ -63,6 +69,7 @@ async function serve(flags: DnsFlags): Promise<void> {
   try {
     const model = await connectTrafficModel(client, signal, {
       onError: reportOnce("tandem dns: waiting for the API server"),
+      familyReadiness: readFamilyReadiness(flags.familyReadiness),
     });
     const upstream = resolvers.length === 0 ? undefined : createUpstream({ resolvers });
     const server = await startDnsServer({ listen, model, domain, ...(upstream && { upstream }) });
