@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { Duplex, duplexPair } from "node:stream";
+import { type Duplex, duplexPair } from "node:stream";
 import { test } from "node:test";
 import { constants, createDeflate, createInflate, deflateSync } from "node:zlib";
 import fc from "fast-check";
@@ -61,7 +61,7 @@ test("frames come back as they were, however their bytes are cut", () => {
     fc.array(frame, { maxLength: 8 }),
     fc.array(fc.nat(), { maxLength: 8 }),
     (generated, cuts) => {
-    const frames = generated.map((item) => ({ ...item }));
+      const frames = generated.map((item) => ({ ...item }));
       const reader = new FrameReader();
       const read = pieces(Buffer.concat(frames.map(encodeFrame)), cuts).flatMap((piece) => [
         ...reader.push(piece),
@@ -194,7 +194,11 @@ function connect(onStream: (stream: SpdyStream) => void) {
   const packer = new PeerPacker();
   /** Waits until the frames that came match. */
   const until = async (check: (all: readonly Frame[]) => boolean): Promise<void> => {
-    while (!check(frames)) await new Promise<void>((resolve) => void (wake = resolve));
+    while (!check(frames)) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
   };
   return {
     session,

@@ -1,5 +1,6 @@
+import type { IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
-import { ApiError, badRequest } from "../../objects/status.ts";
+import { ApiError, badRequest, internalError } from "../../objects/status.ts";
 import { type Answer, type Call, STREAMED } from "../http/call.ts";
 import { textReply } from "../http/replies.ts";
 import type { Target } from "../rest/target.ts";
@@ -19,8 +20,9 @@ export function serveStream(call: Call, target: Target): Answer | Promise<Answer
 }
 
 /** Requests the log and pipes it; a slow reader slows the kubelet down. */
-function passLog(call: Call, { context }: Target, kubelet: KubeletTarget): Promise<Answer> {
+function passLog(call: Call, target: Target, kubelet: KubeletTarget): Promise<Answer> {
   const { response } = call;
+  const { context } = target;
   return new Promise((resolve, reject) => {
     const upstream = httpsRequest({
       ...kubelet,
@@ -33,8 +35,12 @@ function passLog(call: Call, { context }: Target, kubelet: KubeletTarget): Promi
       else reject(kubeletUnreachable(kubelet, error));
     });
     upstream.once("response", (answer) => {
+      if (answer.statusCode !== 200) {
+        refusalOf(answer, target).then(reject, reject);
+        return;
+      }
       const type = answer.headers["content-type"] ?? "text/plain";
-      response.writeHead(answer.statusCode ?? 502, {
+      response.writeHead(200, {
         "content-type": type,
         "cache-control": "no-cache, private",
       });
@@ -46,6 +52,19 @@ function passLog(call: Call, { context }: Target, kubelet: KubeletTarget): Promi
     response.once("close", () => upstream.destroy());
     upstream.end();
   });
+}
+
+const MAX_REFUSAL_BYTES = 16 * 1024;
+
+/** What the kubelet refuses becomes a Status (registry/generic/rest/response_checker.go). */
+async function refusalOf(answer: IncomingMessage, { name = "" }: Target): Promise<ApiError> {
+  let text = "";
+  for await (const chunk of answer) if (text.length < MAX_REFUSAL_BYTES) text += String(chunk);
+  const code = answer.statusCode ?? 500;
+  if (code === 400) return badRequest(text);
+  if (code === 500) return internalError(text);
+  const message = `the server could not handle the request for the log of pod ${name}: ${text}`;
+  return new ApiError({ message, code, reason: code === 404 ? "NotFound" : "InternalError" });
 }
 
 /**

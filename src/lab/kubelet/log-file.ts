@@ -1,13 +1,4 @@
-import {
-  closeSync,
-  existsSync,
-  fstatSync,
-  openSync,
-  readFileSync,
-  readSync,
-  renameSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
 
 /** Where a rotated log goes; one old file is kept, so that a container has at most twice this on disk. */
 const MAX_BYTES = 10 * 1024 * 1024;
@@ -111,27 +102,20 @@ export interface LogEntry {
   readonly text: string;
 }
 
-/** Reads the entries of a log, the rotated file's first. A file that is gone has none. */
-export function readLog(path: string): LogEntry[] {
-  const text = [`${path}.1`, path]
-    .filter((file) => existsSync(file))
-    .map((file) => readFileSync(file, "utf8"));
-  return text.join("").split("\n").filter(Boolean).map(parseEntry);
+/**
+ * Reads the entries of a log, the rotated file's first. A file that is gone has none. `upTo` ends the newer file at
+ * that many bytes.
+ */
+export function readLog(path: string, upTo?: number): LogEntry[] {
+  const [older = "", newer = ""] = [`${path}.1`, path].map((file) =>
+    existsSync(file) ? readFileSync(file).toString("utf8", 0, file === path ? upTo : undefined) : "",
+  );
+  return parseLog(older + newer);
 }
 
-/** Reads what was added to a log: gives the entries behind an offset, and the offset behind them. */
-export function readLogFrom(path: string, offset: number): { entries: LogEntry[]; offset: number } {
-  const fd = openSync(path, "r");
-  try {
-    const { size } = fstatSync(fd);
-    const from = size < offset ? 0 : offset; // it was rotated
-    const bytes = Buffer.alloc(size - from);
-    const length = readSync(fd, bytes, 0, bytes.length, from);
-    const text = bytes.toString("utf8", 0, length);
-    return { entries: text.split("\n").filter(Boolean).map(parseEntry), offset: from + length };
-  } finally {
-    closeSync(fd);
-  }
+/** Reads entries from whole lines of a log file. */
+export function parseLog(text: string): LogEntry[] {
+  return text.split("\n").filter(Boolean).map(parseEntry);
 }
 
 /** `TIME stdout F TEXT`: both streams' names have six letters. */

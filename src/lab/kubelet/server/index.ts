@@ -59,7 +59,7 @@ function answer(options: KubeletServerOptions, request: IncomingMessage, respons
     const url = new URL(request.url ?? "/", "https://kubelet");
     if (url.pathname === "/healthz") response.end("ok");
     else if (url.pathname.startsWith("/containerLogs/"))
-      serveLogs(containerOf(options.kubelet, url), url.searchParams, response);
+      serveLogs(containerOf(options.kubelet, url), podOf(url), url.searchParams, response);
     else throw new HttpError(404, "404 page not found");
   } catch (error) {
     const code = error instanceof HttpError ? error.code : 500;
@@ -122,6 +122,10 @@ function workerOf(kubelet: Kubelet, url: URL): PodWorker {
   const worker = kubelet.worker(namespace, pod);
   if (worker === undefined) throw new HttpError(404, `pod does not exist: ${namespace}/${pod}`);
   return worker;
+}
+
+function podOf(url: URL): string {
+  return decodeURIComponent(url.pathname.split("/")[3] ?? "");
 }
 
 /** The container of a path `/KIND/NAMESPACE/POD/CONTAINER`. */

@@ -1,7 +1,8 @@
-import { statSync } from "node:fs";
+import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import type { ContainerRunner } from "../container.ts";
-import { type LogFile, type LogQuery, readLog, readLogFrom, selectLog } from "../log-file.ts";
+import { type LogFile, type LogQuery, readLog, selectLog } from "../log-file.ts";
+import { LogTail } from "../log-tail.ts";
 
 /**
  * Serves a container's log with the kubelet's parameters: follow, previous, tailLines, sinceSeconds, sinceTime,
@@ -9,25 +10,32 @@ import { type LogFile, type LogQuery, readLog, readLogFrom, selectLog } from "..
  */
 export function serveLogs(
   container: ContainerRunner,
+  pod: string,
   query: URLSearchParams,
   response: ServerResponse,
 ): void {
-  const log = container.log(query.get("previous") === "true");
+  const previous = query.get("previous") === "true";
+  const log = container.log(previous);
   response.writeHead(log === undefined ? 400 : 200, { "content-type": "text/plain; charset=utf-8" });
   if (log === undefined) {
-    const state = query.get("previous") === "true" ? "previous terminated container" : "container";
-    response.end(`${state} ${JSON.stringify(container.spec.name)} has no log yet: it is waiting to start`);
+    response.end(missingLog(container, pod, previous));
     return;
   }
   const writer = new LogWriter(response, numberOf(query, "limitBytes"));
-  const follow = query.get("follow") === "true" && !log.closed;
-  const offset = statSync(log.path).size;
-  writer.write(selectLog(readLog(log.path), queryOf(query)));
-  if (follow) followLog(log, offset, query.get("timestamps") === "true", writer, response);
-  else response.end();
+  if (query.get("follow") === "true") void followLog(log, queryOf(query), writer, response);
+  else {
+    writer.write(selectLog(readLog(log.path), queryOf(query)));
+    response.end();
+  }
 }
 
-const MAX_BUFFERED = 16 * 1024 * 1024;
+/** Why there is no log, in the kubelet's words (pkg/kubelet/kubelet_pods.go: validateContainerLogStatus). */
+function missingLog({ spec, facts }: ContainerRunner, pod: string, previous: boolean): string {
+  const where = `container ${JSON.stringify(spec.name)} in pod ${JSON.stringify(pod)}`;
+  if (previous) return `previous terminated ${where} not found`;
+  const reason = facts.state.waiting?.reason;
+  return reason === undefined ? `${where} is not available` : `${where} is waiting to start: ${reason}`;
+}
 
 /** Writes until a limit of bytes is reached. */
 class LogWriter {
@@ -39,36 +47,43 @@ class LogWriter {
     this.#left = limit ?? Number.POSITIVE_INFINITY;
   }
 
+  /** Whether nothing more will be sent. */
+  get over(): boolean {
+    return this.#left <= 0 || this.#response.destroyed;
+  }
+
   write(text: string): void {
-    if (text === "" || this.#left <= 0) return;
+    if (text === "" || this.over) return;
     const bytes = Buffer.from(text);
     const part = bytes.length > this.#left ? bytes.subarray(0, this.#left) : bytes;
     this.#left -= part.length;
     this.#response.write(part);
-    // a reader that falls far behind loses the connection, not the kubelet its memory
-    if (this.#response.writableLength > MAX_BUFFERED) this.#response.destroy();
     if (this.#left <= 0) this.#response.end();
   }
 }
 
-/** Sends what is added until the container's run ends or the reader goes. */
-function followLog(
+/**
+ * Sends what is there and what is added until the container's run ends or the reader goes, no faster than it reads.
+ */
+async function followLog(
   log: LogFile,
-  from: number,
-  timestamps: boolean,
+  query: LogQuery,
   writer: LogWriter,
   response: ServerResponse,
-): void {
-  let offset = from;
-  const send = (): void => {
-    const added = readLogFrom(log.path, offset);
-    offset = added.offset;
-    writer.write(selectLog(added.entries, { timestamps }));
-    if (log.closed) response.end();
-  };
-  const stop = log.onChange(send);
-  response.once("close", stop);
-  send();
+): Promise<void> {
+  const tail = new LogTail(log);
+  response.once("close", () => tail.close());
+  response.flushHeaders();
+  let first = true;
+  for await (const entries of tail) {
+    // how much of the past is wanted concerns only what was there at first
+    writer.write(selectLog(entries, first ? query : { timestamps: query.timestamps ?? false }));
+    first = false;
+    if (writer.over) break;
+    if (response.writableNeedDrain) await Promise.race([once(response, "drain"), once(response, "close")]);
+  }
+  tail.close();
+  response.end();
 }
 
 function queryOf(query: URLSearchParams): LogQuery {
