@@ -91,6 +91,33 @@ test("scale and status know conflicts, names and dry runs", async () => {
   assert.equal((await client.put(apps("deployments/d/status"), status)).status, 409);
 });
 
+test("debugging adds ephemeral containers to a pod, and changes nothing else", async () => {
+  const { client } = held;
+  const { core } = await newNamespace(client);
+  const spec = { containers: [{ name: "c", image: "i" }] };
+  await client.post(core("pods"), { apiVersion: "v1", kind: "Pod", metadata: { name: "p" }, spec });
+  const path = core("pods/p/ephemeralcontainers");
+  const patch = (body: object) =>
+    client.patch(path, { spec: body }, "application/strategic-merge-patch+json");
+  const added = await patch({ ephemeralContainers: [{ name: "d", image: "i" }], nodeName: "n" });
+  assert.equal(added.status, 200, added.text);
+  assert.equal(added.body.spec.ephemeralContainers[0].name, "d");
+  assert.equal(added.body.spec.nodeName, undefined);
+  assert.equal(added.body.metadata.generation, 2);
+  const changed = await patch({ ephemeralContainers: [{ name: "d", image: "other" }] });
+  assert.match(changed.body.message, /existing ephemeral containers "d" may not be changed/);
+  const twice = await patch({ ephemeralContainers: [{ name: "c", image: "i" }] });
+  assert.match(twice.body.message, /spec.ephemeralContainers\[\d\].name: Duplicate value: "c"/);
+  const atOnce = { ...spec, ephemeralContainers: [{ name: "d", image: "i" }] };
+  const refused = await client.post(core("pods"), {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "q" },
+    spec: atOnce,
+  });
+  assert.match(refused.body.message, /spec.ephemeralContainers: Forbidden: cannot be set on create/);
+});
+
 test("a generated name that is taken is made anew", async () => {
   const store = createMemoryStore();
   // nothing but the store and the clock is asked of the context

@@ -38,6 +38,11 @@ import {
   validateEndpointSliceUpdate,
   validateEndpoints,
 } from "../validation/endpoints.ts";
+import {
+  keepAllButEphemeralContainers,
+  refuseEphemeralContainers,
+  validateEphemeralContainers,
+} from "../validation/ephemeral-containers.ts";
 import { validatePodSpec, validatePodStatus, validatePodUpdate } from "../validation/pod.ts";
 import { qualityOfService } from "./quality-of-service.ts";
 import type { KindRules } from "./rules.ts";
@@ -107,7 +112,12 @@ export const POD: KindRules<Pod> = {
     next.status ??= {};
     next.status.qosClass ??= stored.status?.qosClass ?? qualityOfService(next.spec);
   },
-  validate: (pod) => validatePodSpec("spec", pod.spec),
+  prepareForPart(next, stored) {
+    keepAllButEphemeralContainers(next, stored);
+    bumpGeneration(next, stored, !sameJson(next.spec, stored.spec));
+  },
+  validatePart: validateEphemeralContainers,
+  validate: (pod) => [...validatePodSpec("spec", pod.spec), ...refuseEphemeralContainers(pod)],
   validateUpdate: (next, stored) => [
     ...validatePodSpec("spec", next.spec),
     ...validatePodUpdate(next, stored),

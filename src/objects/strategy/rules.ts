@@ -18,9 +18,12 @@ export interface KindRules<T> {
   readonly prepareForUpdate?: (next: T, stored: T) => void;
   /** What a write of `/status` may not touch is taken from the stored object. */
   readonly prepareForStatus?: (next: T, stored: T) => void;
+  /** The same for other subresources that show the whole object, such as `/ephemeralcontainers`. */
+  readonly prepareForPart?: (next: T, stored: T) => void;
   readonly validate?: (object: T) => FieldError[];
   readonly validateUpdate?: (next: T, stored: T) => FieldError[];
   readonly validateStatus?: (next: T, stored: T) => FieldError[];
+  readonly validatePart?: (next: T, stored: T) => FieldError[];
   /** Warnings for the client about an object that is taken. */
   readonly warnings?: (object: T) => string[];
 }

@@ -5,6 +5,7 @@ import { validateMetadata, validateMetadataUpdate } from "../metadata/validate-m
 import { invalidObject } from "../status.ts";
 import type { AnyObject, KubeObject } from "../types.ts";
 import { rulesOf } from "./registry.ts";
+import type { KindRules } from "./rules.ts";
 
 // The common order of work of a write (apiserver registry/rest/create.go and update.go).
 
@@ -65,6 +66,7 @@ export function prepareForUpdate(kind: Kind, next: AnyObject, stored: AnyObject,
   if (old.generation === undefined) delete metadata.generation;
   else metadata.generation = old.generation;
   if (subresource === "status") rules.prepareForStatus?.(next, stored);
+  else if (subresource === "ephemeralcontainers") rules.prepareForPart?.(next, stored);
   else if (subresource === undefined) rules.prepareForUpdate?.(next, stored);
   if (!metadata.uid && old.uid !== undefined) metadata.uid = old.uid;
   if (old.creationTimestamp !== undefined) metadata.creationTimestamp = old.creationTimestamp;
@@ -82,8 +84,12 @@ export function validateUpdate(
   subresource?: string,
 ): FieldError[] {
   const rules = rulesOf(kind);
-  const check = subresource === "status" ? rules.validateStatus : rules.validateUpdate;
-  return [...metadataErrors(kind, next, stored), ...(check?.(next, stored) ?? [])];
+  return [...metadataErrors(kind, next, stored), ...(checkOf(rules, subresource)?.(next, stored) ?? [])];
+}
+
+function checkOf(rules: KindRules<AnyObject>, subresource?: string): KindRules<AnyObject>["validateUpdate"] {
+  if (subresource === "status") return rules.validateStatus;
+  return subresource === "ephemeralcontainers" ? rules.validatePart : rules.validateUpdate;
 }
 
 /**
