@@ -4,6 +4,8 @@ import { UserError } from "../errors/user-error.ts";
 import { type Cidr, cidrsOverlap, formatCidr, parseCidr } from "../ip/cidr.ts";
 import { FAMILIES, type Family } from "../ip/family.ts";
 import { findCluster } from "../lab/index.ts";
+import type { FamilyReadiness } from "../traffic/index.ts";
+import { readFamilyReadiness } from "./family-readiness.ts";
 
 /** The name of a cluster where none is given. */
 export const DEFAULT_NAME = "tandem";
@@ -21,6 +23,7 @@ export interface ShapeFlags {
   serviceClusterIpRange?: string;
   clusterCidr?: string;
   port: string;
+  familyReadiness?: string;
 }
 
 /** What a cluster looks like: its families in order, ranges in that order, nodes and port. */
@@ -31,6 +34,7 @@ export interface ClusterShape {
   readonly podRanges: readonly Cidr[];
   readonly nodes: number;
   readonly port: number;
+  readonly familyReadiness: FamilyReadiness;
 }
 
 /** Reads the flags. @throws UserError naming the flag, its value and what would do */
@@ -51,6 +55,7 @@ export function parseShape(flags: ShapeFlags): ClusterShape {
     podRanges,
     nodes: parseCount("--nodes", flags.nodes, 1, MAX_NODES),
     port: parseCount("--port", flags.port, 0, 65535),
+    familyReadiness: readFamilyReadiness(flags.familyReadiness),
   };
 }
 

@@ -15,7 +15,7 @@ import {
 } from "../dns/index.ts";
 import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
-import { readFamilyReadiness } from "./proxy/flags.ts";
+import { FAMILY_READINESS_FLAG, readFamilyReadiness } from "./family-readiness.ts";
 import { connectTrafficModel, reportOnce, untilStopped } from "./wiring.ts";
 
 interface DnsFlags {
@@ -48,10 +48,7 @@ export function define(): Command {
       collect,
       [],
     )
-    .option(
-      "--family-readiness <mode>",
-      "enforce: headless names leave out pods for families they do not answer; or report",
-    )
+    .option(...FAMILY_READINESS_FLAG)
     .action(serve);
 }
 

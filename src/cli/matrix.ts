@@ -3,6 +3,7 @@ import { KubeClient, loadKubeconfig } from "../client/index.ts";
 import { ASCII, type Matrix, printMatrix, runMatrix, UNICODE } from "../diagnosis/index.ts";
 import { EXIT } from "../errors/exit-codes.ts";
 import { kubeconfigOf } from "./cluster.ts";
+import { FAMILY_READINESS_FLAG, readFamilyReadiness } from "./family-readiness.ts";
 import { parseOutput, render } from "./output.ts";
 import { supportsUnicode } from "./steps.ts";
 
@@ -11,6 +12,7 @@ interface MatrixFlags {
   kubeconfig?: string;
   namespace?: string;
   output: string;
+  familyReadiness?: string;
 }
 
 /** `tandem matrix`: probes the running cluster again. Exit 0 where all works, 79 where something does not. */
@@ -21,14 +23,15 @@ export function define(): Command {
     .option("--kubeconfig <file>", "probe the cluster of this kubeconfig instead")
     .option("-n, --namespace <namespace>", "only Services of this namespace")
     .option("-o, --output <format>", "table, wide, json or yaml", "table")
+    .option(...FAMILY_READINESS_FLAG)
     .action(async (flags: MatrixFlags) => {
       const output = parseOutput(flags.output);
       const client = new KubeClient(await loadKubeconfig(flags.kubeconfig ?? kubeconfigOf(flags.name)));
       try {
-        const matrix = await runMatrix(
-          client,
-          flags.namespace === undefined ? {} : { namespace: flags.namespace },
-        );
+        const matrix = await runMatrix(client, {
+          ...(flags.namespace !== undefined && { namespace: flags.namespace }),
+          familyReadiness: readFamilyReadiness(flags.familyReadiness),
+        });
         console.log(render(matrix, output, matrixTable));
         process.exitCode = matrix.ok ? EXIT.ok : EXIT.findings;
       } finally {

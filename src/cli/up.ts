@@ -1,12 +1,12 @@
 import { Command, Option } from "commander";
 import { applyManifests, KubeClient, loadKubeconfig, readManifests } from "../client/index.ts";
-import { createProbePods, type Matrix, runMatrix } from "../diagnosis/index.ts";
+import { createProbePods, type Matrix, type MatrixOptions, runMatrix } from "../diagnosis/index.ts";
 import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
-import type { Family } from "../ip/family.ts";
 import { type ClusterShape, DEFAULT_NAME, parseShape, type ShapeFlags } from "./cluster.ts";
 import { bringUp, checkMachine, type RunningCluster } from "../lab/index.ts";
 import { matrixTable } from "./matrix.ts";
+import { FAMILY_READINESS_FLAG } from "./family-readiness.ts";
 import { parseOutput, render } from "./output.ts";
 import { waitForWorkloads } from "./ready.ts";
 import { createSteps, type Steps } from "./steps.ts";
@@ -37,6 +37,7 @@ export function define(): Command {
     .option("--service-cluster-ip-range <cidrs>", "Service ranges in the order of the families")
     .option("--cluster-cidr <cidrs>", "pod ranges in the order of the families")
     .option("--port <port>", "port of the API on loopback; 0 picks a free one", "0")
+    .option(...FAMILY_READINESS_FLAG)
     .option("--timeout <seconds>", "how long workloads may take to become ready", "60")
     .option("-o, --output <format>", "format of the matrix: table, wide, json or yaml", "table")
     .addOption(new Option("-q, --quiet", "no progress").default(false))
@@ -59,7 +60,7 @@ async function up(flags: UpFlags): Promise<void> {
   });
   const cluster = await bringUp({ ...shape, once: flags.once, signal: abort, step: steps.run });
   try {
-    const matrix = await populate(cluster, shape.families, objects, steps, timeoutSeconds, abort);
+    const matrix = await populate(cluster, shape, objects, steps, timeoutSeconds, abort);
     console.log(render(matrix, output, matrixTable));
     process.exitCode = matrix.ok ? EXIT.ok : EXIT.findings;
     if (!flags.once && !flags.quiet) printNext(cluster, shape, objects);
@@ -72,7 +73,7 @@ type Manifests = Awaited<ReturnType<typeof readManifests>>;
 
 async function populate(
   cluster: RunningCluster,
-  families: readonly Family[],
+  { families, familyReadiness }: ClusterShape,
   objects: Manifests,
   steps: Steps,
   timeoutSeconds: number,
@@ -92,7 +93,7 @@ async function populate(
       ),
     );
     return await steps.run(`Probing every Service over ${families.join(" and ")}`, () =>
-      firstGreen(client, signal),
+      firstGreen(client, { signal, familyReadiness }),
     );
   } finally {
     client.close();
@@ -103,11 +104,11 @@ const SETTLE_ATTEMPTS = 5;
 const SETTLE_PAUSE_MS = 200;
 
 /** Rules follow endpoints by some milliseconds: a red matrix is tried again a few times before it counts. */
-async function firstGreen(client: KubeClient, signal: AbortSignal): Promise<Matrix> {
-  let matrix = await runMatrix(client, { signal });
+async function firstGreen(client: KubeClient, options: MatrixOptions): Promise<Matrix> {
+  let matrix = await runMatrix(client, options);
   for (let attempt = 1; attempt < SETTLE_ATTEMPTS && !matrix.ok; attempt++) {
     await new Promise((resolve) => setTimeout(resolve, SETTLE_PAUSE_MS));
-    matrix = await runMatrix(client, { signal });
+    matrix = await runMatrix(client, options);
   }
   return matrix;
 }

@@ -14,6 +14,8 @@ export interface ClusterShape {
   readonly serviceRanges: readonly Cidr[];
   /** Pod ranges, in the order of the families. */
   readonly podRanges: readonly Cidr[];
+  /** Whether data planes leave pods out for families that they do not answer over; `report` by default. */
+  readonly familyReadiness?: "enforce" | "report";
 }
 
 /** A node before it exists: its name, network namespace and addresses on the fabric. */
@@ -41,6 +43,7 @@ export interface ClusterPlan {
   readonly dnsAddresses: readonly string[];
   /** Cluster IP of default/kubernetes. */
   readonly kubernetesAddress: string;
+  readonly familyReadiness: "enforce" | "report";
   /** Ports of the kubelet's HTTPS server on every node. */
   readonly kubeletPort: number;
 }
@@ -69,6 +72,7 @@ export function planCluster(shape: ClusterShape): ClusterPlan {
     domain: "cluster.local",
     dnsAddresses: serviceRanges.map((range) => formatAddress(addressAt(range, DNS_INDEX))),
     kubernetesAddress: formatAddress(addressAt(serviceRanges[0] as Cidr, 1n)),
+    familyReadiness: shape.familyReadiness ?? "report",
     kubeletPort: KUBELET_PORT,
   };
 }

@@ -6,6 +6,7 @@ export {
   familyReadyType,
   type SilentFamilies,
   silentFamiliesOf,
+  withFamilyReadiness,
 } from "./family-readiness.ts";
 export { feedModel, type ObjectSource, type TrafficSources } from "./feed.ts";
 export { buildFrontend } from "./frontend.ts";

@@ -72,7 +72,8 @@ function controllerOptions({ plan }: LabConfig) {
 
 /** Names of the cluster from the traffic model; all others from the host's resolvers, through the host's sockets. */
 async function serveDns(config: LabConfig, client: KubeClient, signal: AbortSignal): Promise<void> {
-  const model = await connectTrafficModel(client, signal, { onError: reportOnce("dns") });
+  const { familyReadiness } = config.plan;
+  const model = await connectTrafficModel(client, signal, { onError: reportOnce("dns"), familyReadiness });
   const listen = fabricAddresses(config).map((address) => ({ address, port: DNS_PORT }));
   const resolvers = config.resolvers.map((address) => ({ address, port: DNS_PORT }));
   const sockets = Object.fromEntries(config.dnsSockets.map(({ family, fd }) => [family, { fd }]));

@@ -1,7 +1,7 @@
 import type { KubeClient } from "../../client/index.ts";
 import { groupByFamily } from "../../ip/family.ts";
 import { familyOfText } from "../../ip/address.ts";
-import { type NodeFacts, startKernel } from "../../kernel/index.ts";
+import { type NodeFacts, startNodeKernel } from "../../kernel/index.ts";
 import { type LabConfig, readConfig } from "../../lab/config.ts";
 import { connectToControlPlane, setUpNodeNetwork, startNodeAgent } from "../../lab/node/agent.ts";
 import { eachFamily } from "../../lab/plan.ts";
@@ -31,6 +31,9 @@ export async function runNode(configPath: string, name: string): Promise<void> {
 }
 
 const RULES_WAIT_MS = 5_000;
+/** kube-proxy's ports, on every node. Nothing outside of a lab reaches its nodes, so metrics are there for its pods. */
+const HEALTHZ = { host: "0.0.0.0", port: 10256 };
+const METRICS = { host: "0.0.0.0", port: 10249 };
 
 /**
  * Keeps the node's nftables rules in step with Services; resolves when the first ones are in force. What fails is tried
@@ -44,6 +47,8 @@ async function programKernel(
 ): Promise<void> {
   const source = await connectTrafficModel(client, signal, {
     onError: reportOnce("kernel: watching Services"),
+    rulesOnly: true,
+    familyReadiness: config.plan.familyReadiness,
   });
   const report = reportOnce("kernel rules");
   const inForce = Promise.withResolvers<void>();
@@ -52,7 +57,15 @@ async function programKernel(
     last = error;
     report(error);
   };
-  startKernel({ source, facts: nodeFacts(config, name), signal, onError, onSync: () => inForce.resolve() });
+  await startNodeKernel({
+    source,
+    facts: nodeFacts(config, name),
+    signal,
+    onError,
+    onSync: () => inForce.resolve(),
+    healthz: HEALTHZ,
+    metrics: METRICS,
+  });
   const timer = setTimeout(
     () => inForce.reject(last ?? new Error("the kernel's rules took too long")),
     RULES_WAIT_MS,

@@ -7,6 +7,7 @@ import { cidrOf, formatCidr } from "../../ip/cidr.ts";
 import { groupByFamily, type PerFamily } from "../../ip/family.ts";
 import type { ListenAddress } from "../../kernel/index.ts";
 import type { FamilyReadiness } from "../../traffic/index.ts";
+import { FAMILY_READINESS_FLAG, readFamilyReadiness } from "../family-readiness.ts";
 import { REFUSED } from "./refused.ts";
 
 /** What the flags come to. */
@@ -67,7 +68,7 @@ export function addProxyFlags(command: Command): Command {
     .option("--proxy-mode <mode>", "nftables, the only one")
     .option("--iptables-masquerade-bit <bit>", "14, the only one")
     .option("--cleanup [bool]", "take away all that is Tandem's, and exit")
-    .option("--family-readiness <mode>", "enforce: leave pods out for families they do not answer; or report")
+    .option(...FAMILY_READINESS_FLAG)
     .addHelpText(
       "after",
       "\nAn unspecified or loopback bind address stands for that of each family of the node. Other flags of\n" +
@@ -111,13 +112,6 @@ export function readProxyFlags(raw: Raw): ProxySettings {
     cleanup: boolOf("cleanup", raw),
     familyReadiness: readFamilyReadiness(text("family-readiness")),
   };
-}
-
-/** Reads `--family-readiness`, which several commands have. @throws UserError when it is neither word */
-export function readFamilyReadiness(text: string | undefined): FamilyReadiness {
-  if (text === undefined || text === "report") return "report";
-  if (text === "enforce") return "enforce";
-  throw wrong("family-readiness", text, "it is neither enforce nor report", "give one of them");
 }
 
 /** Flags whose only value is the one that Tandem has anyway. */

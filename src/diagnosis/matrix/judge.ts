@@ -75,7 +75,9 @@ function judgeCell(
   resultOf: (client: ClientKind, index: number) => ProbeResult | undefined,
 ): Cell {
   if (plan.kind === "none") return { state: "none", reason: plan.reason };
-  if (plan.kind === "fails") return { state: "failed", reason: plan.reason, failures: [] };
+  if (plan.kind === "fails") {
+    return { state: "failed", reason: plan.reason, failures: [], ...(plan.hint && { hint: plan.hint }) };
+  }
   if (emptyDns(plan.requests)) return judgeEmptyDns(plan.requests, clients, resultOf);
   const failures = failuresOf(plan.requests, clients, resultOf);
   const first = failures[0];
@@ -108,7 +110,8 @@ function failuresOf(
     requests.flatMap((request, index) => {
       const result = resultOf(client, index);
       if (result?.ok === true) return [];
-      return [{ client: client.name, target: request.target, reason: result?.reason ?? "not probed" }];
+      const { target, hint } = request;
+      return [{ client: client.name, target, reason: result?.reason ?? "not probed", ...(hint && { hint }) }];
     }),
   );
 }

@@ -19,7 +19,12 @@ export function clientKindsOf(families: readonly Family[]): ClientKind[] {
 /** One cell: works, does not (with a short reason), or there is nothing to try (with why). */
 export type Cell =
   | { readonly state: "ok"; readonly checks: number }
-  | { readonly state: "failed"; readonly reason: string; readonly failures: readonly Failure[] }
+  | {
+      readonly state: "failed";
+      readonly reason: string;
+      readonly failures: readonly Failure[];
+      readonly hint?: string;
+    }
   | { readonly state: "none"; readonly reason: string };
 
 /** One attempt that failed: from which kind of client, to what, and why. */
@@ -27,6 +32,8 @@ export interface Failure {
   readonly client: string;
   readonly target: string;
   readonly reason: string;
+  /** What is known of the backend behind it, and what would mend that. */
+  readonly hint?: string;
 }
 
 /** One Service: a cell per path and family. */

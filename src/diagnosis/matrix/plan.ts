@@ -1,6 +1,7 @@
 /** From frontends to what must be tried: pure. */
 import { joinHostPort } from "../../ip/address.ts";
-import type { Family, PerFamily } from "../../ip/family.ts";
+import { type Family, otherFamily, type PerFamily } from "../../ip/family.ts";
+import type { SilentFamilies } from "../../traffic/index.ts";
 import type { Backend, Frontend, FrontendPort } from "../../traffic/model.ts";
 import type { ProbeRequest } from "../probe/protocol.ts";
 import { type ClientKind, PATHS, type Path } from "./model.ts";
@@ -9,12 +10,14 @@ import { type ClientKind, PATHS, type Path } from "./model.ts";
 export type CellPlan =
   | { readonly kind: "try"; readonly requests: readonly PlannedRequest[] }
   | { readonly kind: "none"; readonly reason: string }
-  | { readonly kind: "fails"; readonly reason: string };
+  | { readonly kind: "fails"; readonly reason: string; readonly hint?: string };
 
 /** A request without its identity; `target` is how reports name it. */
 export interface PlannedRequest {
   readonly probe: ProbeRequest extends infer R ? (R extends { id: string } ? Omit<R, "id"> : never) : never;
   readonly target: string;
+  /** What is known of the backends behind the target, should it fail. */
+  readonly hint?: string;
 }
 
 export interface RowPlan {
@@ -29,6 +32,8 @@ export interface PlanInput {
   /** Addresses of every node, per family. */
   readonly nodes: PerFamily<readonly string[]>;
   readonly clusterDomain: string;
+  /** Families that a pod, `namespace/name`, is known not to answer over. */
+  readonly silentOf?: (pod: string) => SilentFamilies | undefined;
 }
 
 /** Plans every row; what each kind of client can try follows from its families, see {@link mayTry}. */
@@ -54,11 +59,11 @@ function planCell(path: Path, frontend: Frontend, family: Family, input: PlanInp
     case "DNS":
       return planDns(frontend, family, input.clusterDomain);
     case "ClusterIP":
-      return planClusterIP(frontend, family);
+      return planClusterIP(frontend, family, input);
     case "NodePort":
-      return planNodePort(frontend, family, input.nodes[family] ?? []);
+      return planNodePort(frontend, family, input);
     case "Pod":
-      return planPod(frontend, family);
+      return planPod(frontend, family, input);
   }
 }
 
@@ -94,28 +99,32 @@ function readyAddresses(backends: readonly Backend[], family: Family): string[] 
   return [...new Set(ready.map((backend) => backend.addresses[family] ?? ""))];
 }
 
-function planClusterIP(frontend: Frontend, family: Family): CellPlan {
+function planClusterIP(frontend: Frontend, family: Family, input: PlanInput): CellPlan {
   const address = frontend.addresses[family];
   if (frontend.kind !== "virtual") return none(`${frontend.kind} Services have no cluster IP`);
   if (address === undefined) return none(`the Service has no ${family} address`);
-  return connectEach(frontend, family, [address], (port) => port.port);
+  return connectEach(frontend, family, [address], (port) => port.port, input);
 }
 
-function planNodePort(frontend: Frontend, family: Family, nodes: readonly string[]): CellPlan {
+function planNodePort(frontend: Frontend, family: Family, input: PlanInput): CellPlan {
+  const nodes = input.nodes[family] ?? [];
   if (!frontend.ports.some((port) => port.nodePort !== undefined))
     return none("the Service has no node ports");
   if (!frontend.families.includes(family)) return none(`the Service has no ${family} address`);
   if (nodes.length === 0) return { kind: "fails", reason: `no node has ${family}` };
-  return connectEach(frontend, family, nodes, (port) => port.nodePort);
+  return connectEach(frontend, family, nodes, (port) => port.nodePort, input);
 }
 
-function planPod(frontend: Frontend, family: Family): CellPlan {
+function planPod(frontend: Frontend, family: Family, input: PlanInput): CellPlan {
   if (frontend.kind === "alias") return none("an ExternalName has no pods");
   if (!frontend.families.includes(family)) return none(`the Service does not use ${family}`);
   const requests = frontend.ports.flatMap((port) =>
     port.backends
-      .filter(({ backend }) => backend.conditions[family]?.ready === true)
-      .map(({ backend, port: number }) => connection(port, family, backend.addresses[family] ?? "", number)),
+      .filter(({ backend }) => backend.conditions[family]?.ready || isHalfDeaf(backend, family, input))
+      .map(({ backend, port: number }) => ({
+        ...connection(port, family, backend.addresses[family] ?? "", number),
+        ...hintOf([backend], family, input),
+      })),
   );
   return requests.length === 0 ? { kind: "fails", reason: "no ready endpoints" } : attempt(requests);
 }
@@ -125,15 +134,38 @@ function connectEach(
   family: Family,
   addresses: readonly string[],
   portOf: (port: FrontendPort) => number | undefined,
+  input: PlanInput,
 ): CellPlan {
   const ports = frontend.ports.filter((port) => port.protocol !== "SCTP" && portOf(port) !== undefined);
   if (ports.length === 0) return none("no TCP or UDP ports");
   const idle = ports.find((port) => !port.backends.some(({ backend }) => backend.conditions[family]?.ready));
-  if (idle !== undefined) return { kind: "fails", reason: "no ready endpoints" };
+  const backends = ports.flatMap((port) => port.backends.map(({ backend }) => backend));
+  const hint = hintOf(backends, family, input);
+  if (idle !== undefined) return { kind: "fails", reason: "no ready endpoints", ...hint };
   const requests = addresses.flatMap((address) =>
-    ports.map((port) => connection(port, family, address, portOf(port) ?? 0)),
+    ports.map((port) => ({ ...connection(port, family, address, portOf(port) ?? 0), ...hint })),
   );
   return attempt(requests);
+}
+
+/** Answers over the other family only; where that is enforced it takes no traffic, and shows here all the same. */
+function isHalfDeaf({ addresses, pod }: Backend, family: Family, { silentOf }: PlanInput): boolean {
+  const silent = pod && silentOf?.(`${pod.namespace}/${pod.name}`);
+  const other = otherFamily(family);
+  return (
+    addresses[family] !== undefined &&
+    silent?.[family] !== undefined &&
+    addresses[other] !== undefined &&
+    silent[other] === undefined
+  );
+}
+
+function hintOf(backends: readonly Backend[], family: Family, { silentOf }: PlanInput): { hint?: string } {
+  for (const { pod } of backends) {
+    const message = pod && silentOf?.(`${pod.namespace}/${pod.name}`)?.[family]?.message;
+    if (message) return { hint: `pod ${pod.namespace}/${pod.name} ${message}` };
+  }
+  return {};
 }
 
 function connection(port: FrontendPort, family: Family, address: string, number: number): PlannedRequest {

@@ -50,13 +50,15 @@ function cellDetails(row: Row, path: Path, family: Family, wide: boolean): strin
   const where = `${row.namespace}/${row.name} ${path} over ${family}`;
   if (cell?.state === "none" && wide) return [`${where}: nothing to try: ${cell.reason}`];
   if (cell?.state !== "failed") return [];
-  if (cell.failures.length === 0) return [`${where}: ${cell.reason}`];
+  const why = ({ reason, hint }: { reason: string; hint?: string }) =>
+    hint ? `${reason} (${hint})` : reason;
+  if (cell.failures.length === 0) return [`${where}: ${why(cell)}`];
   const shown = wide ? cell.failures : cell.failures.slice(0, MAX_FAILURES_PER_CELL);
   const rest = cell.failures.length - shown.length;
   return [
     ...shown.map(
       (failure) =>
-        `${where}: ${failure.target} from a client with ${clientText(failure.client)}: ${failure.reason}`,
+        `${where}: ${failure.target} from a client with ${clientText(failure.client)}: ${why(failure)}`,
     ),
     ...(rest > 0 ? [`${where}: and ${rest} more (tandem matrix -o wide shows all)`] : []),
   ];

@@ -4,10 +4,16 @@ import { UserError } from "../../errors/user-error.ts";
 import { type Family, FAMILIES, groupByFamily, type PerFamily } from "../../ip/family.ts";
 import { familyOfText } from "../../ip/address.ts";
 import type { KubeClient } from "../../client/index.ts";
-import { KINDS } from "../../objects/kinds.ts";
+import { KINDS, objectKey } from "../../objects/kinds.ts";
 import { ApiError } from "../../objects/status.ts";
 import type { EndpointSlice, Node, Pod, Service } from "../../objects/types.ts";
-import { buildFrontend } from "../../traffic/index.ts";
+import {
+  buildFrontend,
+  enforcesFamilyReadiness,
+  type FamilyReadiness,
+  silentFamiliesOf,
+  withFamilyReadiness,
+} from "../../traffic/index.ts";
 import type { ProbeRequest, ProbeResult } from "../probe/protocol.ts";
 import { type ClientResults, judgeMatrix, requestsFor } from "./judge.ts";
 import { type ClientKind, clientKindsOf, type Matrix } from "./model.ts";
@@ -22,6 +28,8 @@ export interface MatrixOptions {
   /** Only Services of this namespace; all without it. */
   readonly namespace?: string;
   readonly clusterDomain?: string;
+  /** Whether the data planes leave pods out for families they do not answer over, unless their Service says. */
+  readonly familyReadiness?: FamilyReadiness;
   readonly signal?: AbortSignal;
 }
 
@@ -41,23 +49,29 @@ export async function runMatrix(client: KubeClient, options: MatrixOptions = {})
 
 async function readPlanInput(client: KubeClient, options: MatrixOptions): Promise<PlanInput> {
   const scope = options.namespace === undefined ? {} : { namespace: options.namespace };
-  const [services, slices, nodes] = await Promise.all([
+  const [services, slices, nodes, pods] = await Promise.all([
     client.list<Service>(KINDS.Service, scope),
     client.list<EndpointSlice>(KINDS.EndpointSlice, scope),
     client.list<Node>(KINDS.Node),
+    client.list<Pod>(KINDS.Pod, scope),
   ]);
   const byService = Map.groupBy(slices.items, (slice) => {
     return `${slice.metadata.namespace}/${slice.metadata.labels?.["kubernetes.io/service-name"]}`;
   });
-  const frontends = services.items.map((service) =>
-    buildFrontend(service, byService.get(`${service.metadata.namespace}/${service.metadata.name}`) ?? []),
-  );
+  const silent = new Map(pods.items.map((pod) => [objectKey(pod), silentFamiliesOf(pod)]));
+  const silentOf = (pod: string) => silent.get(pod);
+  const frontends = services.items.map((service) => {
+    const frontend = buildFrontend(service, byService.get(objectKey(service)) ?? []);
+    const enforced = enforcesFamilyReadiness(service, options.familyReadiness ?? "report");
+    return enforced ? withFamilyReadiness(frontend, silentOf) : frontend;
+  });
   const addresses = nodeAddresses(nodes.items);
   return {
     frontends: frontends.sort((a, b) => (a.key < b.key ? -1 : 1)),
     families: clusterFamilies(nodes.items, addresses),
     nodes: addresses,
     clusterDomain: options.clusterDomain ?? "cluster.local",
+    silentOf,
   };
 }
 

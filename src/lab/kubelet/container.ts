@@ -6,7 +6,9 @@ import { linkPrograms } from "./image-links.ts";
 import { formatGoDuration, RestartBackoff } from "./backoff.ts";
 import { ConfigError } from "./env.ts";
 import { expandVariables } from "./expand.ts";
+import { FamilyProbes, type FamilyVerdicts } from "./family-probes.ts";
 import { runHook } from "./hooks.ts";
+import { listenersOf } from "./listeners.ts";
 import { LogFile } from "./log-file.ts";
 import type { ProbeTarget } from "./probe.ts";
 import { type ProbeKind, pause, runProber } from "./prober.ts";
@@ -68,6 +70,8 @@ export class ContainerRunner {
   #runs = 0;
   #ready = false;
   #started = false;
+  /** Kept from run to run, until the next one is probed: conditions of a pod do not go away. */
+  #families: FamilyVerdicts = {};
   #current: RunningContainer | undefined;
   #log: LogFile | undefined;
   #previousLog: LogFile | undefined;
@@ -89,6 +93,7 @@ export class ContainerRunner {
       restartCount: Math.max(0, this.#runs - 1),
       ready: this.#ready,
       started: this.#started,
+      families: this.#families,
     };
   }
 
@@ -254,28 +259,45 @@ export class ContainerRunner {
     }
     if (signal.aborted) return;
     const { startupProbe } = this.spec;
-    if (startupProbe === undefined) this.#hasStarted(target, signal);
+    if (startupProbe === undefined) this.#hasStarted(running, target, signal);
     else
       void this.#probe(
         startupProbe,
         "Startup",
         target,
         signal,
-        (ok) => ok && this.#hasStarted(target, signal),
+        (ok) => ok && this.#hasStarted(running, target, signal),
       );
   }
 
-  #hasStarted(target: ProbeTarget, signal: AbortSignal): void {
+  #hasStarted(running: RunningContainer, target: ProbeTarget, signal: AbortSignal): void {
     const { readinessProbe, livenessProbe } = this.spec;
     this.#started = true;
     this.#ready = readinessProbe === undefined;
     this.#onStarted.resolve();
     this.#host.changed();
     if (livenessProbe) void this.#probe(livenessProbe, "Liveness", target, signal, () => {});
+    const families = this.#familyProbes(running, target, signal);
+    families.start();
     if (readinessProbe === undefined) return;
     void this.#probe(readinessProbe, "Readiness", target, signal, (ok) => {
       this.#ready = ok;
+      families.primary(ok);
       this.#host.changed();
+    });
+  }
+
+  #familyProbes(running: RunningContainer, target: ProbeTarget, signal: AbortSignal): FamilyProbes {
+    return new FamilyProbes({
+      container: this.spec,
+      podIPs: (this.#host.pod().status?.podIPs ?? []).map(({ ip }) => ip),
+      target,
+      listeners: () => listenersOf(running.sandboxPid),
+      onVerdict: (family, verdict) => {
+        this.#families = { ...this.#families, [family]: verdict };
+        this.#host.changed();
+      },
+      signal,
     });
   }
 

@@ -28,7 +28,10 @@ export async function tryProbe(probe: Probe, target: ProbeTarget): Promise<Probe
     if (probe.httpGet) return await tryHttp(probe.httpGet, target, timeoutMs);
     if (probe.tcpSocket) return await tryTcp(probe.tcpSocket, target, timeoutMs);
     if (probe.exec) return await tryExec(probe.exec.command ?? [], target, timeoutMs);
-    return { ok: false, message: "the lab's kubelet knows httpGet, tcpSocket and exec probes only" };
+    // loaded when first needed, as few pods have one
+    if (probe.grpc)
+      return await (await import("./grpc-probe.ts")).tryGrpc(probe.grpc, target.podIP, timeoutMs);
+    return { ok: false, message: "the probe has no httpGet, tcpSocket, exec or grpc" };
   } catch (error) {
     return { ok: false, message: (error as Error).message };
   }
@@ -112,7 +115,7 @@ function dialError(error: NodeJS.ErrnoException, host: string, port: number): st
 }
 
 /** A port by number, or by the name that one of the container's ports has. */
-function portOf(port: number | string, container: Container): number {
+export function portOf(port: number | string, container: Container): number {
   if (typeof port === "number") return port;
   const named = (container.ports ?? []).find(({ name }) => name === port)?.containerPort;
   const number = named ?? Number(port);

@@ -1,3 +1,4 @@
+import { FAMILIES } from "../../ip/family.ts";
 import type {
   Condition,
   Container,
@@ -6,6 +7,7 @@ import type {
   Pod,
   PodStatus,
 } from "../../objects/types.ts";
+import type { FamilyVerdicts } from "./family-probes.ts";
 
 /** What the kubelet knows of one container. */
 export interface ContainerFacts {
@@ -16,6 +18,8 @@ export interface ContainerFacts {
   readonly restartCount: number;
   readonly ready: boolean;
   readonly started: boolean;
+  /** Whether it answers at the pod's address of a family, as far as that was probed. */
+  readonly families?: FamilyVerdicts;
 }
 
 /** What the kubelet knows of a pod. */
@@ -120,7 +124,17 @@ function conditionsOf(pod: Pod, facts: PodFacts, phase: string): Condition[] {
     condition("Ready", containers ?? missingGate(pod)),
     condition("ContainersReady", containers),
     condition("PodScheduled", undefined),
+    ...familyConditions([...main, ...sidecars]),
   ];
+}
+
+/** `tandem.dev/IPv4Ready` and `tandem.dev/IPv6Ready`: no readiness gates, so that Ready stays what it is. */
+function familyConditions(containers: readonly ContainerFacts[]): Condition[] {
+  return FAMILIES.flatMap((family) => {
+    const verdicts = containers.flatMap(({ families }) => families?.[family] ?? []);
+    const silence = verdicts.find((verdict) => verdict !== true);
+    return verdicts.length === 0 ? [] : [condition(`tandem.dev/${family}Ready`, silence)];
+  });
 }
 
 interface Fault {
