@@ -30,6 +30,8 @@ export interface FamilyProbeOptions {
 export class FamilyProbes {
   readonly #options: FamilyProbeOptions;
   readonly #probe: Probe | undefined;
+  /** Addresses with a verdict in this run. */
+  readonly #judged = new Set<string>();
 
   constructor(options: FamilyProbeOptions) {
     this.#options = options;
@@ -46,11 +48,22 @@ export class FamilyProbes {
     else for (const address of others) void this.#probeAt(address, this.#probe);
   }
 
-  /** The container's own readiness probe has found something, at the primary address. */
+  /**
+   * The container's own readiness probe has found something, at the primary address. Where that answers, and nothing is
+   * known of the others yet, one look at them counts: like Ready itself, readiness per family has to be earned.
+   */
   primary(ok: boolean): void {
-    const [address] = this.#options.podIPs;
-    if (this.#probe !== undefined && address !== undefined)
-      this.#tell(address, this.#port(this.#probe), ok, "");
+    const [address, ...others] = this.#options.podIPs;
+    const probe = this.#probe;
+    if (probe === undefined || address === undefined) return;
+    this.#tell(address, this.#port(probe), ok, "");
+    for (const other of ok ? others : []) void this.#lookAt(other, probe);
+  }
+
+  async #lookAt(address: string, probe: Probe): Promise<void> {
+    if (this.#judged.has(address)) return;
+    const { ok, message } = await tryProbe(probe, { ...this.#options.target, podIP: address });
+    if (!this.#judged.has(address)) this.#tell(address, this.#port(probe), ok, message);
   }
 
   /** The same probe with its own thresholds, at another address. */
@@ -110,6 +123,7 @@ export class FamilyProbes {
   #tell(address: string, port: number, ok: boolean, failure: string): void {
     const family = familyOfText(address);
     if (family === undefined || this.#options.signal.aborted) return;
+    this.#judged.add(address);
     const why = () =>
       explainSilence(family, address, port, this.#options.listeners(), failure || "probe failed");
     this.#options.onVerdict(family, ok || why());
