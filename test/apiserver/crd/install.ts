@@ -23,18 +23,33 @@ export async function install(client: TestClient, definitions: readonly object[]
   await Promise.all(names.map((name) => established(client, name)));
 }
 
+interface Condition {
+  readonly type: string;
+  readonly status: string;
+  readonly message: string;
+}
+
 /** Waits until a definition is served. */
 export async function established(client: TestClient, name: string): Promise<void> {
+  await conditions(client, name, (found) =>
+    ["Established", "NamesAccepted"].every((type) =>
+      found.some((each) => each.type === type && each.status === "True"),
+    ),
+  );
+}
+
+/** Waits until the conditions of a definition are as wanted, and gives them. */
+export async function conditions(
+  client: TestClient,
+  name: string,
+  wanted: (found: readonly Condition[]) => boolean,
+): Promise<readonly Condition[]> {
   const watching = await client.watch(`${DEFINITIONS}?watch=true&fieldSelector=metadata.name%3D${name}`);
   try {
     for (let seen = 1; ; seen++) {
       await watching.count(seen);
-      const { conditions } = watching.events[seen - 1]!.object["status"];
-      const isTrue = (type: string): boolean =>
-        (conditions ?? []).some(
-          (each: { type: string; status: string }) => each.type === type && each.status === "True",
-        );
-      if (isTrue("Established") && isTrue("NamesAccepted")) return;
+      const found: readonly Condition[] = watching.events[seen - 1]!.object["status"].conditions ?? [];
+      if (wanted(found)) return found;
     }
   } finally {
     watching.stop();
@@ -54,7 +69,13 @@ export function widgets(name: string, spec: object = {}, version: object = {}): 
       scope: "Namespaced",
       names: { plural: name, kind },
       versions: [
-        { name: "v1", served: true, storage: true, schema: { openAPIV3Schema: SCHEMA }, ...version },
+        {
+          name: "v1",
+          served: true,
+          storage: true,
+          schema: { openAPIV3Schema: structuredClone(SCHEMA) },
+          ...version,
+        },
       ],
       ...spec,
     },
