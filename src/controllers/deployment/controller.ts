@@ -65,6 +65,7 @@ export function runDeployments(context: ControllerContext): void {
       await onNameTaken(deployment, set);
       throw error;
     }
+    if (replicasOf(set) === 0) return;
     events.record(
       SOURCE,
       deployment,
