@@ -2,7 +2,7 @@ import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
 import type { ClusterConfig } from "./config.ts";
 
-/** What is used of @kubernetes/client-node, which is no dependency of Tandem. */
+/** What is used of @kubernetes/client-node. */
 interface ClientNode {
   readonly KubeConfig: new () => {
     loadFromFile(path: string): void;
@@ -22,7 +22,7 @@ interface HttpsOptions {
 /**
  * Signs in through the plugin of a kubeconfig's user, by way of @kubernetes/client-node. The credentials are
  * as of now: a short-lived token is not renewed.
- * @throws UserError when that package is not installed or the plugin fails
+ * @throws UserError when the plugin fails
  */
 export async function loadWithPlugins(paths: readonly string[], user: string): Promise<ClusterConfig> {
   const { KubeConfig } = await importClientNode(paths, user);

@@ -62,10 +62,11 @@ function addDoors(doors: Door[], frontend: Frontend, port: FrontendPort, facts: 
       sourceRanges,
     });
   add("cluster", own, frontend.internalPolicy);
-  if (!isEmpty(externalAddresses)) add("external", externalAddresses, externalPolicy);
-  if (!isEmpty(balancerAddresses)) {
-    add("balancer", balancerAddresses, externalPolicy, port.port, admitted(frontend, facts));
-  }
+  // an address that stands there twice is one door: the balancer's, which knows whom to admit
+  const external = without(externalAddresses, own, balancerAddresses);
+  const balancer = without(balancerAddresses, own);
+  if (!isEmpty(external)) add("external", external, externalPolicy);
+  if (!isEmpty(balancer)) add("balancer", balancer, externalPolicy, port.port, admitted(frontend, facts));
   if (port.nodePort !== undefined)
     add(
       "node",
@@ -76,6 +77,19 @@ function addDoors(doors: Door[], frontend: Frontend, port: FrontendPort, facts: 
 }
 
 const PROTOCOLS = { TCP: "tcp", UDP: "udp", SCTP: "sctp" } as const;
+
+/** The addresses, each once, without those of the other lists. */
+function without(
+  addresses: PerFamily<readonly string[]>,
+  ...others: readonly PerFamily<readonly string[]>[]
+): PerFamily<readonly string[]> {
+  if (isEmpty(addresses)) return NONE;
+  return mapFamilies(addresses, (list, family) => {
+    const taken = new Set(others.flatMap((other) => other[family] ?? []));
+    const left = [...new Set(list)].filter((address) => !taken.has(address));
+    return left.length > 0 ? left : undefined;
+  });
+}
 
 function isEmpty(addresses: PerFamily<readonly string[]>): boolean {
   return addresses.IPv4 === undefined && addresses.IPv6 === undefined;
