@@ -3,6 +3,7 @@ import { issuerDocument } from "./auth/tokens/discovery.ts";
 import type { ApiContext } from "./context.ts";
 import { groupDocument, rootDocument, versionDocument } from "./discovery/documents.ts";
 import { openApiDocument, openApiIndex } from "./discovery/openapi.ts";
+import { openApiV2 } from "./discovery/openapi-v2.ts";
 import type { Answer, Call, Reply } from "./http/call.ts";
 import { parseResourcePath } from "./http/paths.ts";
 import { jsonReply, methodNotAllowed, pageNotFound, resourceNotServed, textReply } from "./http/replies.ts";
@@ -26,6 +27,7 @@ function serveOther(call: Call, { resources, access }: ApiContext, isReady: () =
   const listed = more.length === 0 ? discoveryOf(call, path, first, second, third) : undefined;
   const found = listed ?? issuerDocument(call, access.signingKey);
   if (found !== undefined) return requireGet(call, found);
+  if (path === "/openapi/v2") return requireGet(call, openApiV2());
   if (path === "/openapi/v3") return openApiIndex(resources);
   if (path.startsWith("/openapi/v3/")) {
     return openApiDocument(resources, path.slice("/openapi/v3/".length)) ?? pageNotFound();
@@ -55,7 +57,18 @@ function serveOther(call: Call, { resources, access }: ApiContext, isReady: () =
   function rootPaths(): string[] {
     const groups = resources.groupVersions().filter(({ group }) => group !== "");
     const apis = groups.flatMap(({ group, version }) => [`/apis/${group}`, `/apis/${group}/${version}`]);
-    return ["/api", "/api/v1", "/apis", ...apis, "/healthz", "/livez", "/openapi/v3", "/readyz", "/version"];
+    return [
+      "/api",
+      "/api/v1",
+      "/apis",
+      ...apis,
+      "/healthz",
+      "/livez",
+      "/openapi/v2",
+      "/openapi/v3",
+      "/readyz",
+      "/version",
+    ];
   }
 }
 
