@@ -327,6 +327,7 @@ export interface Node extends KubeObject {
     capacity?: Record<string, string>;
     allocatable?: Record<string, string>;
     nodeInfo?: Record<string, string>;
+    images?: { names?: string[]; sizeBytes?: number }[];
     daemonEndpoints?: { kubeletEndpoint?: { Port: number } };
   };
 }

@@ -1,8 +1,10 @@
 import type { KubeClient } from "../../client/index.ts";
 import type { ClusterPlan, NodePlan } from "../plan.ts";
 import type { PodAddressPool } from "./addresses.ts";
-import type { ConfigReader } from "./env.ts";
+import type { ConfigWatches } from "./config-watches.ts";
 import type { EventRecorder } from "./events.ts";
+import type { HostPorts } from "./host-ports.ts";
+import type { VolumeReader } from "./volume-content.ts";
 
 /** What all pods of a node share. */
 export interface KubeletContext {
@@ -11,7 +13,9 @@ export interface KubeletContext {
   readonly node: NodePlan;
   readonly pool: PodAddressPool;
   readonly events: EventRecorder;
-  readonly reader: ConfigReader;
+  readonly reader: VolumeReader;
+  readonly configWatches: ConfigWatches;
+  readonly hostPorts: HostPorts;
   /** Folder of the logs of all pods. */
   readonly podLogs: string;
   readonly isHostProgram: (name: string) => boolean;

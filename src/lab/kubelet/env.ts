@@ -1,6 +1,7 @@
 import type { ConfigMap, Container, EnvVar, Pod, Secret } from "../../objects/types.ts";
 import { expandVariables } from "./expand.ts";
 import { fieldOf } from "./downward.ts";
+import { resourceOf } from "./resources.ts";
 
 /** Reads config maps and secrets; undefined when there is none of that name. */
 export interface ConfigReader {
@@ -48,7 +49,7 @@ async function variableValue(
   const from = variable.valueFrom;
   if (from === undefined) return expandVariables(variable.value ?? "", (name) => known[name]);
   if (from.fieldRef) return fieldOf(pod, from.fieldRef.fieldPath);
-  if (from.resourceFieldRef) return resourceOf(container, from.resourceFieldRef.resource);
+  if (from.resourceFieldRef) return resourceOf(container, from.resourceFieldRef);
   if (from.configMapKeyRef) return keyOf("configMap", pod, from.configMapKeyRef, reader);
   if (from.secretKeyRef) return keyOf("secret", pod, from.secretKeyRef, reader);
   return undefined;
@@ -95,11 +96,4 @@ export function decodeSecret(data: Data): Data {
   return Object.fromEntries(
     Object.entries(data).map(([key, value]) => [key, Buffer.from(value, "base64").toString()]),
   );
-}
-
-/** Limits and requests of the container's resources as they are written; `0` where none is set. */
-function resourceOf(container: Container, resource: string): string {
-  const [which, name = ""] = resource.split(".", 2);
-  const resources = container.resources ?? {};
-  return (which === "limits" ? resources.limits : resources.requests)?.[name] ?? "0";
 }

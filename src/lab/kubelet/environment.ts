@@ -1,3 +1,5 @@
+import { familyOfText, joinHostPort } from "../../ip/address.ts";
+import type { Family } from "../../ip/family.ts";
 import type { Container, Pod } from "../../objects/types.ts";
 import { POD_PATH } from "../images/registry.ts";
 import { LAB_CACHE } from "../init/root-layout.ts";
@@ -12,9 +14,26 @@ function baseEnvironment(pod: Pod, plan: ClusterPlan): Record<string, string> {
     HOME: "/root",
     HOSTNAME: hostNames(pod, plan).short,
     NODE_COMPILE_CACHE: LAB_CACHE,
-    KUBERNETES_SERVICE_HOST: plan.kubernetesAddress,
-    KUBERNETES_SERVICE_PORT: "443",
-    KUBERNETES_SERVICE_PORT_HTTPS: "443",
+    ...apiAccess(pod, plan),
+  };
+}
+
+/**
+ * Where a pod's clients find the API: the Service default/kubernetes, which has the cluster's primary family only
+ * (KEP-2438); a pod without that family gets the API server's own address of the family that it has.
+ */
+function apiAccess(pod: Pod, plan: ClusterPlan): Record<string, string> {
+  const families = (pod.status?.podIPs ?? []).map(({ ip }) => familyOfText(ip) as Family);
+  const primary = familyOfText(plan.kubernetesAddress) as Family;
+  const [own] = families;
+  const direct = own === undefined || families.includes(primary) ? undefined : plan.fabric[own];
+  const [host, port] =
+    direct === undefined ? [plan.kubernetesAddress, "443"] : [direct, String(plan.apiPort)];
+  return {
+    KUBERNETES_SERVICE_HOST: host,
+    KUBERNETES_SERVICE_PORT: port,
+    KUBERNETES_SERVICE_PORT_HTTPS: port,
+    KUBERNETES_PORT: `tcp://${joinHostPort(host, Number(port))}`,
   };
 }
 

@@ -7,9 +7,12 @@ import type { ConfigMap, Pod, Secret } from "../../objects/types.ts";
 import { findProgram, SYSTEM_PATH } from "../host/preconditions.ts";
 import type { ClusterPlan, NodePlan } from "../plan.ts";
 import { PodAddressPool } from "./addresses.ts";
+import { ConfigWatches } from "./config-watches.ts";
 import type { KubeletContext } from "./context.ts";
 import { EventRecorder } from "./events.ts";
+import { HostPorts, portsTaken } from "./host-ports.ts";
 import { PodWorker } from "./pod-worker.ts";
+import { requestToken } from "./token.ts";
 
 export interface KubeletOptions {
   readonly client: KubeClient;
@@ -43,7 +46,10 @@ export class Kubelet {
       reader: {
         configMap: (namespace, name) => getOrUndefined<ConfigMap>(client, KINDS.ConfigMap, name, namespace),
         secret: (namespace, name) => getOrUndefined<Secret>(client, KINDS.Secret, name, namespace),
+        token: (pod, audience, seconds) => requestToken(client, pod, audience, seconds),
       },
+      configWatches: new ConfigWatches(client),
+      hostPorts: new HostPorts(node.addresses),
       isHostProgram: (name) => findProgram(name, SYSTEM_PATH) !== undefined,
       retry: (write) => retry(write, options.signal),
     };
@@ -81,6 +87,8 @@ export class Kubelet {
       if (pod.metadata.deletionTimestamp) void this.#removeFinished(pod);
       return;
     }
+    const taken = [...this.#workers.values()].find((other) => portsTaken(pod, other.pod));
+    if (taken !== undefined) return void this.#reject(pod);
     const created = new PodWorker(this.#context, pod);
     this.#workers.set(key, created);
     if (!pod.metadata.deletionTimestamp) created.start();
@@ -91,6 +99,23 @@ export class Kubelet {
     if (!pod.metadata.deletionTimestamp) return;
     const grace = pod.metadata.deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30;
     void worker.terminate(grace);
+  }
+
+  /** A pod that was bound here past the scheduler, and wants a host port that another has (pkg/kubelet/lifecycle). */
+  async #reject(pod: Pod): Promise<void> {
+    const message =
+      "Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports";
+    const { name, namespace, uid } = pod.metadata;
+    const { client, retry, events } = this.#context;
+    events.record({
+      object: { kind: "Pod", apiVersion: "v1", name, namespace, uid } as never,
+      type: "Warning",
+      reason: "NodePorts",
+      message,
+    });
+    const patch = { metadata: { uid }, status: { phase: "Failed", reason: "NodePorts", message } };
+    const options = { type: "strategic", subresource: "status", fieldManager: "kubelet" } as const;
+    await retry(() => client.patch(KINDS.Pod, name, namespace, patch, options));
   }
 
   #gone(pod: Pod): void {

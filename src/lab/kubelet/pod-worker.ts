@@ -15,7 +15,7 @@ import { hostNames, hostsFile, resolvConf } from "./resolver.ts";
 import { createSandbox, type Sandbox } from "./sandbox.ts";
 import { isSidecar, type PodFacts, podStatusOf } from "./status.ts";
 import { StatusWriter } from "./status-writer.ts";
-import { mountsOf, prepareVolumes } from "./volumes.ts";
+import { mountsOf, PodVolumes } from "./volumes.ts";
 
 const SANDBOX_RETRY_MS = 1_000;
 
@@ -31,6 +31,7 @@ export class PodWorker {
   readonly #stop = new AbortController();
   readonly #startTime = timestamp();
   readonly #logDir: string;
+  readonly #volumes: PodVolumes;
   #pod: Pod;
   #addresses: PodAddresses | undefined;
   #sandbox: Promise<Sandbox> | undefined;
@@ -55,6 +56,7 @@ export class PodWorker {
       new ContainerRunner(spec, host, restartRuleOf(pod, spec, isInit), waiting);
     this.#init = init.map((spec) => runner(spec, true));
     this.#main = pod.spec.containers.map((spec) => runner(spec, false));
+    this.#volumes = new PodVolumes(() => this.#withAddresses(), context.reader, context.client.config.ca);
     this.#status = new StatusWriter(context.client, () => this.#write());
   }
 
@@ -81,14 +83,28 @@ export class PodWorker {
   start(): void {
     mkdirSync(this.#logDir, { recursive: true, mode: 0o700 });
     this.#status.request();
+    this.#volumes.follow(this.#context.configWatches, this.#stop.signal);
+    this.#warnOfLimits();
     this.#lived = this.#live();
   }
 
   /** Takes over a new version of the object. */
   update(pod: Pod): void {
     const gates = (pod.spec.readinessGates ?? []).length > 0;
+    const told = ({ metadata }: Pod) => JSON.stringify([metadata.labels, metadata.annotations]);
+    const retold = told(pod) !== told(this.#pod);
     this.#pod = pod;
+    if (retold && this.#sandboxReady) this.#volumes.refresh();
+    if (this.#wasOverruled(pod)) this.#status.rewrite();
     if (gates) this.#status.request();
+  }
+
+  /** The node controller took the pod for not ready while its node was away; we know better. */
+  #wasOverruled({ status }: Pod): boolean {
+    const readyOf = (of: PodStatus | undefined) => of?.conditions?.find(({ type }) => type === "Ready");
+    const [theirs, ours] = [readyOf(status), readyOf(this.#written)];
+    if (theirs?.status !== "False" || ours?.status !== "True") return false;
+    return (theirs.lastTransitionTime ?? "") > (ours.lastTransitionTime ?? "");
   }
 
   /** Ends the pod in order within the grace, and removes the object. Safe to repeat. */
@@ -160,6 +176,8 @@ export class PodWorker {
     this.#podIPs = families
       .map((family) => (link === undefined ? this.#context.node.addresses : link.addresses)[family])
       .filter((address) => address !== undefined);
+    const access = this.#volumes.accessFiles();
+    access.catch(() => {}); // awaited below
     const sandbox = await createSandbox({
       hostname: this.#pod.spec.hostNetwork ? this.#context.node.name : hostNames(this.#pod, plan).short,
       resolvConf: resolvConf(this.#pod, families, plan),
@@ -171,10 +189,13 @@ export class PodWorker {
       withdrawPod(namespace, name, sandbox.pid);
       this.#onSandboxEnd();
     });
-    await prepareVolumes(this.#withAddresses(), sandbox.pid, this.#context.reader).catch(async (error) => {
+    try {
+      await this.#volumes.prepare(sandbox.pid, await access);
+      await this.#context.hostPorts.open(this.#pod, this.#addresses?.addresses ?? {});
+    } catch (error) {
       await sandbox.destroy();
       throw error;
-    });
+    }
     this.#sandboxPid = sandbox.pid;
     const hostNetwork = this.#pod.spec.hostNetwork === true;
     announcePod({ namespace, name, node: this.#context.node.name, pid: sandbox.pid, hostNetwork });
@@ -215,6 +236,17 @@ export class PodWorker {
     await sandbox?.destroy();
   }
 
+  /** Nothing of the host changes for a lab, cgroups neither: limits are told of, not enforced. */
+  #warnOfLimits(): void {
+    const { containers, initContainers = [] } = this.#pod.spec;
+    for (const container of [...initContainers, ...containers]) {
+      const limits = Object.keys(container.resources?.limits ?? {});
+      if (limits.length === 0) continue;
+      const message = `The lab does not enforce limits (${limits.join(", ")}): it leaves the host's cgroups alone`;
+      this.#event(container, "Warning", "LimitsNotEnforced", message);
+    }
+  }
+
   #grace(): number {
     return this.#pod.spec.terminationGracePeriodSeconds ?? 30;
   }
@@ -228,6 +260,7 @@ export class PodWorker {
     await byGrace(this.#init);
     await this.#destroySandbox();
     await this.#lived;
+    await this.#context.hostPorts.close(this.#pod);
     if (this.#addresses !== undefined) this.#context.pool.release(this.#addresses.index);
     await this.#status.finish();
     rmSync(this.#logDir, { recursive: true, force: true });

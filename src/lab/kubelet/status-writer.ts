@@ -31,6 +31,12 @@ export class StatusWriter {
     this.#running ??= this.#run();
   }
 
+  /** Somebody else changed the status: it is written again even if it is the same as before. */
+  rewrite(): void {
+    this.#written = undefined;
+    this.request();
+  }
+
   /** Waits until the last status is written; then no more are. */
   async finish(): Promise<void> {
     this.request();

@@ -1,110 +1,116 @@
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import type { AnyVolume, Container, Pod } from "../../objects/types.ts";
-import { fieldOf } from "./downward.ts";
-import { ConfigError, type ConfigReader } from "./env.ts";
+import { chmodSync, existsSync, lstatSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import type { Container, Pod } from "../../objects/types.ts";
+import { writeFilesAtOnce } from "./atomic-files.ts";
+import { ConfigError } from "./env.ts";
 import { expandVariables } from "./expand.ts";
 import type { BindMount } from "./process.ts";
 import { POD_VOLUMES } from "./sandbox-script.ts";
+import { contentOf, type FileContent, referencesOf, type VolumeReader } from "./volume-content.ts";
+import type { ConfigWatches } from "./config-watches.ts";
 
-interface FileContent {
-  readonly path: string;
-  readonly content: Buffer | string;
-  readonly mode?: number;
-}
-
-const SOURCES = ["configMap", "secret", "downwardAPI", "projected", "emptyDir"] as const;
+const TOKEN_SECONDS = 3_607;
+/** Tokens are made anew when a fifth of their time is left (pkg/kubelet/token). */
+const TOKEN_REFRESH_MS = TOKEN_SECONDS * 800;
 
 /**
- * Writes the content of a pod's volumes into its sandbox (memory): configMap, secret, downwardAPI, projected, emptyDir.
- * Content is as of the pod's start; later changes of config maps do not reach it.
- * @throws ConfigError when an object is missing or the source is one that the lab does not have
+ * The volumes of one pod, in its sandbox's memory, and its ServiceAccount's token below
+ * /var/run/secrets/kubernetes.io/serviceaccount. What they are made from is followed: config maps, secrets, labels and
+ * annotations reach the running pod, tokens are renewed. A change that cannot be made leaves the last state.
  */
-export async function prepareVolumes(pod: Pod, sandboxPid: number, reader: ConfigReader): Promise<void> {
-  for (const volume of pod.spec.volumes ?? []) {
-    const folder = join(`/proc/${sandboxPid}/root`, POD_VOLUMES, volume.name);
-    mkdirSync(folder, { recursive: true });
-    chmodSync(folder, 0o777);
-    for (const { path, content, mode } of await contentOf(volume, pod, reader)) {
-      const file = join(folder, path);
-      mkdirSync(dirname(file), { recursive: true });
-      writeFileSync(file, content, { mode: mode ?? 0o644 });
-    }
+export class PodVolumes {
+  readonly #pod: () => Pod;
+  readonly #reader: VolumeReader;
+  readonly #ca: string | undefined;
+  readonly #written = new Map<string, readonly FileContent[]>();
+  #sandboxPid: number | undefined;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(pod: () => Pod, reader: VolumeReader, ca: string | undefined) {
+    this.#pod = pod;
+    this.#reader = reader;
+    this.#ca = ca;
   }
-}
 
-function contentOf(volume: AnyVolume, pod: Pod, reader: ConfigReader): Promise<FileContent[]> {
-  const source = SOURCES.find((name) => volume[name] !== undefined);
-  if (source !== undefined) return sourceContent(source, volume[source], pod, reader);
-  const kinds = Object.keys(volume).filter((key) => key !== "name");
-  throw new ConfigError(
-    `volume ${JSON.stringify(volume.name)}: the lab has no volumes of kind ${kinds.join(", ")}; it has ${SOURCES.join(", ")}`,
-  );
-}
+  /** Writes everything into a new sandbox. @throws ConfigError or ApiError when something is missing */
+  async prepare(sandboxPid: number, access: readonly FileContent[]): Promise<void> {
+    this.#sandboxPid = sandboxPid;
+    this.#written.clear();
+    await this.#write();
+    if (access.length > 0) writeAccess(sandboxPid, access);
+  }
 
-// biome-ignore lint/suspicious/noExplicitAny: the source of a volume, one of some thirty shapes
-type Source = any;
-
-async function sourceContent(
-  kind: string,
-  source: Source,
-  pod: Pod,
-  reader: ConfigReader,
-): Promise<FileContent[]> {
-  switch (kind) {
-    case "configMap":
-    case "secret":
-      return objectContent(kind, source, pod, reader);
-    case "downwardAPI":
-      return (source.items ?? []).map((item: Source) => ({
-        path: item.path,
-        content: item.fieldRef ? fieldOf(pod, item.fieldRef.fieldPath) : "",
-        mode: item.mode ?? source.defaultMode,
-      }));
-    case "projected": {
-      const parts = (source.sources ?? []) as Source[];
-      const contents = parts.map(async (part) => {
-        const inner = SOURCES.find((name) => part[name] !== undefined);
-        return inner === undefined ? [] : sourceContent(inner, part[inner], pod, reader);
-      });
-      return (await Promise.all(contents)).flat();
-    }
-    default:
+  /** The files of the ServiceAccount's token volume: token, ca.crt, namespace; none where the pod wants none. */
+  async accessFiles(): Promise<readonly FileContent[]> {
+    const pod = this.#pod();
+    if ((pod.spec as { automountServiceAccountToken?: boolean }).automountServiceAccountToken === false)
       return [];
+    const token = await this.#reader.token(pod, undefined, TOKEN_SECONDS);
+    if (token === "") return [];
+    return [
+      { path: "token", content: token },
+      { path: "ca.crt", content: this.#ca ?? "" },
+      { path: "namespace", content: pod.metadata.namespace ?? "" },
+    ];
+  }
+
+  /** Brings what has changed into the running pod; one time after the other. */
+  refresh(): void {
+    this.#last = this.#last.then(() => this.#write()).catch(() => {}); // the last state stays
+  }
+
+  /** Follows what the volumes are made from until the signal aborts. */
+  follow(watches: ConfigWatches, signal: AbortSignal): void {
+    const { metadata, spec } = this.#pod();
+    for (const { kind, name } of (spec.volumes ?? []).flatMap(referencesOf)) {
+      watches.follow(kind, metadata.namespace ?? "default", name, () => this.refresh(), signal);
+    }
+    const timer = setInterval(() => void this.#renewAccess().catch(() => {}), TOKEN_REFRESH_MS);
+    signal.addEventListener("abort", () => clearInterval(timer), { once: true });
+  }
+
+  async #renewAccess(): Promise<void> {
+    const files = await this.accessFiles();
+    if (this.#sandboxPid !== undefined && files.length > 0) writeAccess(this.#sandboxPid, files);
+    this.refresh();
+  }
+
+  async #write(): Promise<void> {
+    if (this.#sandboxPid === undefined) return; // the first write is yet to come
+    const pod = this.#pod();
+    for (const volume of pod.spec.volumes ?? []) {
+      const folder = makeFolder(`/proc/${this.#sandboxPid}/root`, join(POD_VOLUMES, volume.name));
+      chmodSync(folder, 0o777);
+      const files = await contentOf(volume, pod, this.#reader);
+      if (volume["emptyDir"] !== undefined || isDeepStrictEqual(files, this.#written.get(volume.name)))
+        continue;
+      writeFilesAtOnce(folder, files);
+      this.#written.set(volume.name, files);
+    }
   }
 }
 
-async function objectContent(
-  kind: "configMap" | "secret",
-  source: Source,
-  pod: Pod,
-  reader: ConfigReader,
-): Promise<FileContent[]> {
-  const name: string = source.name ?? source.secretName;
-  const object = await reader[kind](pod.metadata.namespace ?? "default", name);
-  if (object === undefined) {
-    if (source.optional) return [];
-    throw new ConfigError(`${kind.toLowerCase()} "${name}" not found`);
+const ACCESS = "run/secrets/kubernetes.io/serviceaccount";
+
+/** Makes a folder in a pod's root; not `recursive`, as Node's goes on for ever below /proc once the pod has ended. */
+function makeFolder(root: string, path: string): string {
+  let folder = root;
+  for (const part of path.split("/").filter(Boolean)) {
+    folder = join(folder, part);
+    if (!existsSync(folder)) mkdirSync(folder);
   }
-  const binary =
-    kind === "secret" ? object.data : (object as { binaryData?: Record<string, string> }).binaryData;
-  const text = kind === "secret" ? {} : object.data;
-  const all: Record<string, Buffer | string> = { ...text };
-  for (const [key, value] of Object.entries(binary ?? {})) all[key] = Buffer.from(value, "base64");
-  const items = (source.items ?? Object.keys(all).map((key) => ({ key, path: key }))) as Source[];
-  return items
-    .filter((item) => keyExists(item.key, all, source, name, kind))
-    .map((item) => ({
-      path: item.path,
-      content: all[item.key] as string,
-      mode: item.mode ?? source.defaultMode,
-    }));
+  return folder;
 }
 
-function keyExists(key: string, all: object, source: Source, name: string, kind: string): boolean {
-  if (key in all) return true;
-  if (source.optional) return false;
-  throw new ConfigError(`references non-existent ${kind.toLowerCase()} key: ${key} of ${name}`);
+/** All containers share the pod's root, so that no mount is needed. /var/run is a link to /run on most hosts. */
+function writeAccess(sandboxPid: number, files: readonly FileContent[]): void {
+  const root = `/proc/${sandboxPid}/root`;
+  writeFilesAtOnce(makeFolder(root, join(isLink(join(root, "var/run")) ? "" : "var", ACCESS)), files);
+}
+
+function isLink(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
 }
 
 /** The mounts of a container. @throws ConfigError when one names no volume of the pod */

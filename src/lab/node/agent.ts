@@ -7,12 +7,13 @@ import { ApiError } from "../../objects/status.ts";
 import type { Node } from "../../objects/types.ts";
 import { type LabConfig, statePaths } from "../config.ts";
 import { enableForwarding, nodeLinkCommands } from "../init/fabric.ts";
+import { hostPortScript } from "../kubelet/host-ports.ts";
 import { Kubelet } from "../kubelet/kubelet.ts";
 import { startKubeletServer } from "../kubelet/server/index.ts";
 import type { NodePlan } from "../plan.ts";
 import { ipBatch, run } from "../run.ts";
 import { issueKubeletCertificate } from "./certificate.ts";
-import { keepLease, markReady, registerNode } from "./register.ts";
+import { keepLease, markReady, registerNode, stayReady } from "./register.ts";
 import { followNodeRoutes } from "./routes.ts";
 
 /** A running node: its client and its name, for the other parts that run in its process. */
@@ -34,6 +35,8 @@ export async function setUpNodeNetwork(config: LabConfig, name: string): Promise
     await run(["ip", "-force", "-batch", "-"], stale.map((link) => `link del ${link}\n`).join("")).catch(
       () => {},
     );
+  // those links led to pods that had host ports
+  if (stale.length > 0) await run(["nft", "-f", "-"], hostPortScript([]));
   await ipBatch(nodeLinkCommands(config.plan, name));
 }
 
@@ -91,6 +94,7 @@ export async function startNodeAgent(
   const close = await startKubeletServer({ kubelet, addresses, port: plan.kubeletPort, ...files });
   signal.addEventListener("abort", close, { once: true });
   await Promise.all([kubelet.start(), untilServed(() => markReady(client, node), signal)]);
+  stayReady(client, node, nodes, signal);
   return { client, node, stop: () => kubelet.stop() };
 }
 

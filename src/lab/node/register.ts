@@ -1,13 +1,17 @@
 import { readFileSync } from "node:fs";
-import { arch, availableParallelism, release, totalmem } from "node:os";
-import type { KubeClient } from "../../client/index.ts";
+import { arch, release } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Informer, KubeClient } from "../../client/index.ts";
 import { KINDS } from "../../objects/kinds.ts";
 import { ApiError } from "../../objects/status.ts";
 import type { Condition, Lease, Node } from "../../objects/types.ts";
+import { builtinImages } from "../images/registry.ts";
+import { nodeResources } from "../kubelet/resources.ts";
 import type { ClusterPlan, NodePlan } from "../plan.ts";
 
 const VERSION = "v1.35.4";
 const MAX_PODS = 250;
+const READY_RETRY_MS = 1_000;
 const GO_ARCH: Record<string, string> = { x64: "amd64", arm64: "arm64" };
 
 /** Creates the Node object, or brings the one of an earlier run up to date. Not ready yet: that waits for pod ranges. */
@@ -19,6 +23,37 @@ export async function registerNode(client: KubeClient, plan: ClusterPlan, node: 
     if (!(error instanceof ApiError && error.status.reason === "AlreadyExists")) throw error;
     await patchNodeStatus(client, node.name, object.status ?? {});
     return client.get<Node>(KINDS.Node, node.name);
+  }
+}
+
+/**
+ * Says so again whenever the node controller took the node for gone, because its agent stood still or had no way to
+ * the control plane. The lease comes first, as the controller judges by it.
+ */
+export function stayReady(
+  client: KubeClient,
+  node: NodePlan,
+  nodes: Informer<Node>,
+  signal: AbortSignal,
+): void {
+  const stop = nodes.onChange(({ type, object }) => {
+    if (type === "deleted" || object.metadata.name !== node.name || signal.aborted) return;
+    const ready = object.status?.conditions?.find((condition) => condition.type === "Ready");
+    if (ready?.status !== "Unknown") return;
+    void sayReady(client, node, signal);
+  });
+  signal.addEventListener("abort", stop, { once: true });
+}
+
+async function sayReady(client: KubeClient, node: NodePlan, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await renewLease(client, node);
+      await markReady(client, node);
+      return;
+    } catch {
+      await sleep(READY_RETRY_MS); // no way to the control plane yet
+    }
   }
 }
 
@@ -38,12 +73,7 @@ async function patchNodeStatus(
 
 function nodeObject(plan: ClusterPlan, node: NodePlan): Node {
   const architecture = GO_ARCH[arch()] ?? arch();
-  const resources = {
-    cpu: String(availableParallelism()),
-    memory: `${Math.floor(totalmem() / 1024)}Ki`,
-    pods: String(MAX_PODS),
-    "ephemeral-storage": "10Gi",
-  };
+  const resources = { ...nodeResources(), pods: String(MAX_PODS) };
   return {
     apiVersion: "v1",
     kind: "Node",
@@ -71,6 +101,8 @@ function nodeObject(plan: ClusterPlan, node: NodePlan): Node {
       conditions: conditions(false),
       daemonEndpoints: { kubeletEndpoint: { Port: plan.kubeletPort } },
       nodeInfo: nodeInfo(architecture),
+      // the programs that are built in; the host's own can be named as images besides
+      images: builtinImages().map((name) => ({ names: [name], sizeBytes: 0 })),
     },
   };
 }

@@ -36,7 +36,8 @@ function stream(host: string, port: number, timeout: number): void {
     process.exit(0);
   });
   socket.once("error", (error: NodeJS.ErrnoException) => {
-    const code = error instanceof AggregateError ? (error.errors.at(-1) as NodeJS.ErrnoException).code : error.code;
+    const code =
+      error instanceof AggregateError ? (error.errors.at(-1) as NodeJS.ErrnoException).code : error.code;
     if (code === "ECONNREFUSED") fail("REFUSED");
     if (code === "ETIMEDOUT") fail("TIMEOUT");
     fail(`OTHER: ${error.message || code}`);
