@@ -1,10 +1,5 @@
 import type { Kind } from "../kinds.ts";
-import {
-  type Definition,
-  type DefinitionVersion,
-  type PrinterColumn,
-  type ScalePaths,
-} from "./definition/types.ts";
+import type { Definition, DefinitionVersion, PrinterColumn, ScalePaths } from "./definition/types.ts";
 import type { Schema } from "./schema.ts";
 
 /** What a kind that a CustomResourceDefinition describes has beyond other kinds; one version of it. */

@@ -4,7 +4,7 @@ import type { Definition } from "./types.ts";
 export function defaultDefinition({ spec }: Definition): void {
   if (spec === undefined) return;
   const { names } = spec;
-  if (names !== undefined && names.kind) {
+  if (names?.kind) {
     names.singular ||= names.kind.toLowerCase();
     names.listKind ||= `${names.kind}List`;
   }
