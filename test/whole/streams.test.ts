@@ -104,7 +104,7 @@ describe("streams of kubectl", { skip }, () => {
 
   /** Starts a port-forward to free ports of loopback; gives them in the order of the ports asked for. */
   async function forward(target: string, ports: readonly number[], webSockets: string) {
-    const args = ["port-forward", "--address=127.0.0.1", target, ...ports.map((port) => `:${port}`)];
+    const args = ["port-forward", "-v=4", "--address=127.0.0.1", target, ...ports.map((port) => `:${port}`)];
     const child = spawn("kubectl", args, { env: environment(webSockets), stdio: ["ignore", "pipe", "pipe"] });
     let err = "";
     child.stderr.on("data", (chunk) => {
@@ -123,6 +123,7 @@ describe("streams of kubectl", { skip }, () => {
     }
     child.stdout.resume();
     assert.equal(local.length, ports.length, err);
+    assert.doesNotMatch(err, /fallback/); // kubectl turns to SPDY without a word where WebSockets fail
     return { child, local, said: () => err };
   }
 
@@ -158,6 +159,7 @@ describe("streams of kubectl", { skip }, () => {
       assert.equal(hashOf(cat.raw), hashOf(bytes));
       const missing = run(["exec", "echo", "--", "no-such-program"], undefined, webSockets);
       assert.equal(missing.code, 1);
+      assert.doesNotMatch(run(["exec", "-v=4", "echo", "--", "true"], undefined, webSockets).err, /fallback/);
       assert.match(missing.err, /executable file not found in \$PATH/);
     });
 

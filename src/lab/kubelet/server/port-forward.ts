@@ -19,8 +19,9 @@ const tunnels = new WebSocketServer({
   noServer: true,
   perMessageDeflate: false,
   maxPayload: 16 * 1024 * 1024,
-  handleProtocols: (offered) => (offered.has(TUNNEL_PROTOCOL) ? TUNNEL_PROTOCOL : false),
 });
+// its name has a slash, which RFC 6455 allows in no subprotocol: ws would refuse it, so it is answered past ws
+tunnels.on("headers", (headers) => headers.push(`Sec-WebSocket-Protocol: ${TUNNEL_PROTOCOL}`));
 
 /** The pod whose ports are asked for. */
 export interface ForwardTarget {
@@ -50,6 +51,7 @@ export function servePortForward(
       400,
       `port-forward is served over SPDY/3.1 and the WebSocket protocol ${TUNNEL_PROTOCOL}`,
     );
+  delete request.headers["sec-websocket-protocol"];
   tunnels.handleUpgrade(request, socket, head, (client) => forward(target, createWebSocketStream(client)));
 }
 
