@@ -87,6 +87,11 @@ test("definitions that cannot be served are refused with every cause", async () 
     ),
     [`${schema}.properties[a].type: Required value: must not be empty for specified object fields`],
   );
+  const broken = { type: "array", items: { type: "object", properties: { a: null }, required: 5 } };
+  const odd = await causes((each) => {
+    each.spec.versions[0].schema.openAPIV3Schema.properties.odd = broken;
+  });
+  assert.equal(odd.length, 2, "a schema that is none is told, not run into");
   const [rule] = await causes((each) => {
     const rules = [{ rule: "self.spec +" }];
     each.spec.versions[0].schema.openAPIV3Schema["x-kubernetes-validations"] = rules;

@@ -9,6 +9,7 @@ import {
 import { ruleSyntaxError } from "../cel.ts";
 import { isValidPattern } from "../pattern.ts";
 import { admitCustomResource } from "../custom-resource.ts";
+import { shapeErrors } from "./shape.ts";
 import { type CelRule, isObject, type Schema } from "../schema.ts";
 import { validateSchema } from "../validate.ts";
 
@@ -28,7 +29,8 @@ function byText(a: FieldError, b: FieldError): number {
 }
 
 function invariants(schema: Schema, level: Level, path: string): FieldError[] {
-  if (!isObject(schema)) return [];
+  const wrong = shapeErrors(schema, path);
+  if (wrong.length > 0) return wrong;
   return [
     ...childErrors(schema, level, path),
     ...typeErrors(schema, level, path),
@@ -215,7 +217,8 @@ const NOT_NESTED: readonly (readonly [keyof Schema | "title" | "externalDocs", s
 
 function nested(part: Schema, path: string, skipAnyOf: boolean): FieldError[] {
   const schema: Schema = part;
-  if (!isObject(part)) return [];
+  const wrong = shapeErrors(part, path);
+  if (wrong.length > 0) return wrong;
   const errors: FieldError[] = NOT_NESTED.filter(([name]) =>
     isSet((schema as Record<string, unknown>)[name]),
   ).map(([name, why]) => forbidden(`${path}.${name}`, why));

@@ -36,7 +36,7 @@ export function validateDefinitionUpdate(next: Definition, stored: Definition): 
   const fixed = (field: string, value: unknown, before: unknown): FieldError[] =>
     sameJson(value, before) ? [] : [invalid(field, value, IMMUTABLE)];
   const established = isTrueCondition(stored, "Established");
-  const names = new Set(spec.versions.map(({ name }) => name));
+  const names = new Set((spec.versions ?? []).map(({ name }) => name));
   return [
     ...validateSpec(next),
     ...(established ? fixed("spec.scope", spec.scope, old.scope) : []),
