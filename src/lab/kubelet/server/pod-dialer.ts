@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
-import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -9,7 +8,8 @@ const RELAY = fileURLToPath(new URL(`./relay${extname(import.meta.filename)}`, i
 
 /** Dials ports of a pod's loopback from outside its network namespace, through one relay process in it. */
 export class PodDialer {
-  readonly #folder = mkdtempSync(join(tmpdir(), "tandem-forward-"));
+  // the lab's own /run is in memory and goes with the lab, however that ends
+  readonly #folder = mkdtempSync("/run/tandem-forward-");
   readonly #relay: ChildProcess;
   readonly #ready: Promise<void>;
   readonly #sockets = new Set<Socket>();
