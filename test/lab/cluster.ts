@@ -6,7 +6,7 @@ import { PassThrough, Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { KubeClient, loadKubeconfig } from "../../src/client/index.ts";
 import { parseCidr } from "../../src/ip/cidr.ts";
-import type { Family } from "../../src/ip/family.ts";
+import type { Family, PerFamily } from "../../src/ip/family.ts";
 import { bringUp, type RunningCluster } from "../../src/lab/index.ts";
 import { KINDS } from "../../src/objects/kinds.ts";
 import type { Container, KubeEvent, Pod, PodSpec } from "../../src/objects/types.ts";
@@ -135,4 +135,13 @@ export class TestCluster {
 /** Whether the pod's condition Ready is true. */
 export function isReady(pod: Pod): boolean {
   return pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
+}
+
+/** The addresses of a pod by family. */
+export type FamilyIps = PerFamily<string>;
+
+/** The addresses of a pod by family, from its status. */
+export function ipsOf(pod: Pod): FamilyIps {
+  const ips = pod.status?.podIPs ?? [];
+  return Object.fromEntries(ips.map(({ ip }) => [ip.includes(":") ? "IPv6" : "IPv4", ip])) as FamilyIps;
 }
