@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { type Home, makeHome, ROOT } from "./tandem.ts";
+
+/**
+ * A session of kubectl with what it printed: `golden/kubectl.txt` holds commands (`$ kubectl …`, run by sh in the
+ * folder of the examples) and their output, with what varies masked. UPDATE_GOLDEN=1 writes it anew.
+ */
+const GOLDEN = join(import.meta.dirname, "golden/kubectl.txt");
+
+const version = spawnSync("kubectl", ["version", "--client", "-o", "json"], { encoding: "utf8" });
+const minor = Number(/"minor": "(\d+)/.exec(version.stdout ?? "")?.[1] ?? 0);
+const skip =
+  minor >= 30 && minor <= 33
+    ? false
+    : "2026-11-21: recorded with kubectl 1.32; others word some lines otherwise, or are not on PATH";
+
+/** Longest first: what a mask leaves must not be half of another. */
+const MASKS: readonly [RegExp, string][] = [
+  [/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, "UID"],
+  [/\b(\w+)-[0-9a-f]{8,10}-[bcdfghjklmnpqrstvwxz2456789]{5}\b/g, "$1-HASH-RANDOM"],
+  [/\b(web)-[0-9a-f]{8,10}\b/g, "$1-HASH"],
+  [/pod-template-hash=\w+/g, "pod-template-hash=HASH"],
+  [/\b(web|web-pods)-[bcdfghjklmnpqrstvwxz2456789]{5}\b/g, "$1-RANDOM"],
+  [/\bfd00:10:96::[0-9a-f:]+/g, "SERVICE-IPV6"],
+  [/\b10\.96\.\d+\.\d+/g, "SERVICE-IPV4"],
+  [/\[?\bfd00:10:244:[0-9a-f:]*[0-9a-f](\]:\d+)?/g, "POD-IPV6"],
+  [/\b10\.244\.\d+\.\d+(:\d+)?/g, "POD-IPV4"],
+  [/:3\d{4}\//g, ":NODEPORT/"],
+  [/ 3\d{4}\/(TCP|UDP)/g, " NODEPORT/$1"],
+  [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, "TIME"],
+  [/resourceVersion: "\d+"/g, 'resourceVersion: "N"'],
+  [/\b\d+(\.\d+)?m?s\b/g, "AGE"],
+  [/\bnode-\d\b/g, "NODE"],
+];
+
+/** Masks a text, and makes columns one space apart, since masked values have other widths. */
+function masked(text: string): string {
+  const plain = MASKS.reduce((current, [pattern, by]) => current.replace(pattern, by), text);
+  return plain
+    .split("\n")
+    .map((line) => line.replace(/(\S) {2,}/g, "$1  ").trimEnd())
+    .join("\n");
+}
+
+describe("a session of kubectl", { skip }, () => {
+  let home: Home;
+  let kubeconfig = "";
+
+  before(() => {
+    home = makeHome({ name: "whoever runs this" });
+    const up = home.run(["up"]);
+    assert.equal(up.status, 0, up.stderr);
+    kubeconfig = /export KUBECONFIG=(\S+)/.exec(up.stderr)?.[1] ?? "";
+  });
+
+  after(() => {
+    home.run(["down"]);
+    home.remove();
+  });
+
+  test("prints what it printed before", () => {
+    const commands = [...readFileSync(GOLDEN, "utf8").matchAll(/^\$ (.*)$/gm)].map((match) => match[1] ?? "");
+    assert.ok(commands.length > 20);
+    const env = { ...process.env, KUBECONFIG: kubeconfig, HOME: home.path };
+    const session = commands.map((command) => {
+      const { stdout, stderr, status } = spawnSync("sh", ["-c", command], {
+        cwd: join(ROOT, "examples"),
+        env,
+        encoding: "utf8",
+      });
+      const end = status === 0 ? "" : `(exit ${status})\n`;
+      return `$ ${command}\n${masked(stdout + stderr)}${end}`;
+    });
+    const text = session.join("\n");
+    if (process.env["UPDATE_GOLDEN"]) writeFileSync(GOLDEN, text);
+    assert.equal(text, readFileSync(GOLDEN, "utf8"));
+  });
+});
