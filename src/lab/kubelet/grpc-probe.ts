@@ -33,9 +33,10 @@ export function tryGrpc(
       const what = session.connecting ? "failed to connect service" : "health rpc of";
       fail(`timeout: ${what} ${JSON.stringify(address)} did not complete within ${timeoutMs / 1_000}s`);
     }, timeoutMs);
-    session.on("error", (error: NodeJS.ErrnoException) =>
-      fail(`error: failed to connect service ${JSON.stringify(address)}: ${error.message}`),
-    );
+    // told to the session and to the stream, in either order
+    const failed = (error: Error): void =>
+      fail(`error: failed to connect service ${JSON.stringify(address)}: ${error.message}`);
+    session.on("error", failed);
     const stream = session.request({
       ":method": "POST",
       ":path": PATH,
@@ -54,7 +55,7 @@ export function tryGrpc(
       body = Buffer.concat([body, chunk]);
       if (body.length > MAX_ANSWER) stream.close(constants.NGHTTP2_CANCEL);
     });
-    stream.on("error", () => {}); // the session's error, or the end, tells
+    stream.on("error", failed);
     stream.on("close", () => finish(verdictOf(status, body, address)));
     stream.end(healthRequest(service));
   });

@@ -1,0 +1,222 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { KINDS } from "../../src/objects/kinds.ts";
+import { FAMILIES } from "../../src/ip/family.ts";
+import type { Node, Pod } from "../../src/objects/types.ts";
+import { ipsOf, temporaryHome, TestCluster } from "./cluster.ts";
+
+const home = temporaryHome();
+let lab: TestCluster;
+const IMAGE = "registry.k8s.io/e2e-test-images/agnhost:2.53";
+const NODE_1 = { IPv4: "172.18.0.2", IPv6: "[fd00:172:18::2]" };
+const readinessProbe = { httpGet: { path: "/healthz", port: 8080 } };
+
+before(async () => {
+  lab = await TestCluster.start("kubelet", ["IPv4", "IPv6"], 2);
+  const rbac = "rbac.authorization.k8s.io";
+  await lab.client.request("POST", `/apis/${rbac}/v1/clusterrolebindings`, {
+    apiVersion: `${rbac}/v1`,
+    kind: "ClusterRoleBinding",
+    metadata: { name: "pods-may-look" },
+    roleRef: { apiGroup: rbac, kind: "ClusterRole", name: "view" },
+    subjects: [{ kind: "ServiceAccount", name: "default", namespace: "default" }],
+  });
+  await lab.create("client", { image: IMAGE, args: ["netexec"], readinessProbe }, { nodeName: "node-2" });
+  await lab.ready("client");
+});
+
+after(async () => {
+  await lab?.stop();
+  home.remove();
+});
+
+/** Asks again until the answer is as wished, or for 5 s. */
+async function eventually<T>(ask: () => Promise<T>, holds: (answer: T) => boolean): Promise<T> {
+  let answer = await ask();
+  for (let attempt = 0; attempt < 100 && !holds(answer); attempt++) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    answer = await ask();
+  }
+  return answer;
+}
+
+const ACCESS = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/** A pod that asks the API who itself is, as clients in a cluster do. */
+async function nameByToken(pod: string, url: string): Promise<string> {
+  const path = `/api/v1/namespaces/$(cat ${ACCESS}/namespace)/pods/${pod}`;
+  const call = `curl -sm 5 --cacert ${ACCESS}/ca.crt -H "Authorization: Bearer $(cat ${ACCESS}/token)" ${url}${path}`;
+  const { out } = await lab.exec(pod, ["sh", "-c", call]);
+  return (JSON.parse(out) as Pod).metadata.name;
+}
+
+test("a pod calls the API with its ServiceAccount's token, over each family", async () => {
+  assert.equal(await nameByToken("client", "https://kubernetes.default"), "client");
+  for (const family of FAMILIES) {
+    const name = `only-${family.toLowerCase()}`;
+    const annotations = { "tandem.dev/ip-families": family };
+    await lab.create(name, { command: ["sleep", "infinity"] }, {}, annotations);
+    await lab.ready(name);
+    const host = (await lab.exec(name, ["sh", "-c", "echo $KUBERNETES_SERVICE_HOST"])).out.trim();
+    assert.equal(host.includes(":"), family === "IPv6");
+    const url = family === "IPv6" ? `https://[${host}]` : `https://${host}`;
+    assert.equal(await nameByToken(name, `${url}:$KUBERNETES_SERVICE_PORT`), name);
+  }
+});
+
+test("a Service of both families in front of the API takes tokens over both", async () => {
+  const ports = [{ name: "https", port: 443, targetPort: 6443 }];
+  await lab.client.create(KINDS.Service, {
+    metadata: { name: "api", namespace: "default" },
+    spec: { ipFamilyPolicy: "RequireDualStack", ports },
+  });
+  for (const [family, address] of Object.entries({ IPv4: "172.18.0.1", IPv6: "fd00:172:18::1" })) {
+    await lab.client.create(KINDS.EndpointSlice, {
+      metadata: {
+        name: `api-${family.toLowerCase()}`,
+        namespace: "default",
+        labels: { "kubernetes.io/service-name": "api" },
+      },
+      addressType: family,
+      endpoints: [{ addresses: [address] }],
+      ports: [{ name: "https", port: 6443, protocol: "TCP" }],
+    });
+  }
+  const service = await lab.client.get<{ spec: { clusterIPs: string[] } }>(KINDS.Service, "api", "default");
+  const [four, six] = service.spec.clusterIPs as [string, string];
+  for (const [flag, address] of [
+    ["-4", four],
+    ["-6", `[${six}]`],
+  ]) {
+    const url = `${flag} --retry 5 --retry-connrefused --connect-to ::${address}:443 https://kubernetes.default`;
+    assert.equal(await nameByToken("client", url), "client");
+  }
+});
+
+test("automountServiceAccountToken: false gives no token; projected volumes give one for their audience", async () => {
+  await lab.create("without", { command: ["sleep", "infinity"] }, {
+    automountServiceAccountToken: false,
+  } as never);
+  const source = { serviceAccountToken: { path: "mine", audience: "vault", expirationSeconds: 600 } };
+  const volumeMounts = [{ name: "token", mountPath: "/token" }];
+  await lab.create(
+    "projected",
+    { command: ["sleep", "infinity"], volumeMounts },
+    { volumes: [{ name: "token", projected: { sources: [source] } }] as never },
+  );
+  await Promise.all([lab.ready("without"), lab.ready("projected")]);
+  assert.notEqual((await lab.exec("without", ["ls", `${ACCESS}/token`])).code, 0);
+  const { out } = await lab.exec("projected", ["cat", "/token/mine"]);
+  const claims = JSON.parse(Buffer.from(out.split(".")[1] ?? "", "base64url").toString()) as Record<
+    string,
+    unknown
+  >;
+  assert.deepEqual(claims["aud"], ["vault"]);
+  assert.equal(claims["sub"], "system:serviceaccount:default:default");
+});
+
+test("changes of config maps, secrets, labels and annotations reach the running pod's volumes, all at once", async () => {
+  const metadata = { name: "live", namespace: "default" };
+  await lab.client.create(KINDS.ConfigMap, { metadata, data: { a: "1", gone: "x" } });
+  await lab.client.create(KINDS.Secret, { metadata, stringData: { s: "1" } });
+  const items = [
+    { path: "labels", fieldRef: { fieldPath: "metadata.labels" } },
+    { path: "cpu", resourceFieldRef: { containerName: "main", resource: "limits.cpu", divisor: "1m" } },
+  ];
+  const sources = [{ configMap: { name: "live" } }, { secret: { name: "live" } }, { downwardAPI: { items } }];
+  const volumeMounts = [{ name: "all", mountPath: "/all" }];
+  const resources = { limits: { cpu: "1500m" } };
+  await lab.create(
+    "live",
+    { command: ["sleep", "infinity"], volumeMounts, resources },
+    { volumes: [{ name: "all", projected: { sources } }] as never },
+  );
+  await lab.ready("live");
+  const all = async () => (await lab.exec("live", ["sh", "-c", "cd /all && grep -H '' *"])).out;
+  assert.equal(await all(), 'a:1\ncpu:1500\ngone:x\nlabels:app="live"\ns:1\n');
+  assert.match(await lab.event("live", "LimitsNotEnforced"), /does not enforce limits \(cpu\)/);
+  const merge = { type: "merge" } as const;
+  await lab.client.patch(KINDS.ConfigMap, "live", "default", { data: { a: "2", gone: null } }, merge);
+  await lab.client.patch(KINDS.Secret, "live", "default", { stringData: { s: "2" } }, merge);
+  await lab.client.patch(KINDS.Pod, "live", "default", { metadata: { labels: { more: "yes" } } }, merge);
+  const wanted = 'a:2\ncpu:1500\nlabels:app="live"\nlabels:more="yes"\ns:2\n';
+  assert.equal(await eventually(all, (text) => text === wanted), wanted);
+});
+
+test("a host port leads to the pod over both families, TCP and UDP, and goes with it", async () => {
+  const ports = [
+    { containerPort: 8080, hostPort: 9080 },
+    { containerPort: 8081, hostPort: 9081, protocol: "UDP" as const },
+  ];
+  const web = { image: IMAGE, args: ["netexec"], ports, readinessProbe };
+  await lab.create("ported", web, { nodeName: "node-1" });
+  await lab.ready("ported");
+  const node = await lab.create(
+    "on-node",
+    { command: ["sleep", "infinity"] },
+    { hostNetwork: true, nodeName: "node-1" },
+  );
+  await lab.ready(node.metadata.name);
+  const get = async (from: string, host: string) =>
+    (await lab.exec(from, ["curl", "-sm", "3", `http://${host}:9080/hostname`])).out;
+  for (const family of FAMILIES) {
+    for (const from of ["client", "ported", "on-node"])
+      assert.equal(await get(from, NODE_1[family]), "ported");
+    const udp = ["/agnhost", "connect", "--protocol=udp", "--timeout=3s", `${NODE_1[family]}:9081`];
+    assert.equal((await lab.exec("client", udp)).code, 0);
+  }
+  assert.equal(await get("on-node", "127.0.0.1"), "ported");
+  await lab.create("late", web, { nodeName: "node-1" });
+  const late = await lab.until("late", "rejected", (pod) => pod.status?.phase === "Failed");
+  assert.equal((late.status as { reason?: string }).reason, "NodePorts");
+  await lab.client.delete(KINDS.Pod, "ported", "default");
+  await lab.gone("ported");
+  for (const family of FAMILIES) assert.equal(await get("client", NODE_1[family]), "");
+});
+
+test("agnhost: dial between pods over both families, HTTP and UDP; porter and serve-hostname", async () => {
+  const env = [{ name: "SERVE_PORT_9001", value: "nine" }];
+  await lab.create("server", { image: IMAGE, args: ["netexec"], readinessProbe });
+  await lab.create("porter", {
+    image: IMAGE,
+    args: ["porter"],
+    env,
+    readinessProbe: { tcpSocket: { port: 9001 } },
+  });
+  const args = ["serve-hostname", "--http=false", "--tcp", "--udp", "--port=9376"];
+  await lab.create("names", { image: IMAGE, args, readinessProbe: { tcpSocket: { port: 9376 } } });
+  const [server, porter, names] = await Promise.all(
+    ["server", "porter", "names"].map((name) => lab.ready(name)),
+  );
+  const client = ipsOf(await lab.pod("client"));
+  const dial = async (family: "IPv4" | "IPv6", query: string) => {
+    const host = family === "IPv6" ? `[${client.IPv6}]` : client.IPv4;
+    return JSON.parse(
+      (await lab.exec("client", ["curl", "-s", `http://${host}:8080/dial?${query}`])).out,
+    ) as {
+      responses?: string[];
+      errors?: string[];
+    };
+  };
+  for (const family of FAMILIES) {
+    const host = ipsOf(server!)[family]!;
+    const http = await dial(family, `host=${host}&port=8080&protocol=http&request=hostName&tries=2`);
+    assert.deepEqual(http, { responses: ["server", "server"] });
+    const udp = await dial(family, `host=${host}&port=8081&protocol=udp&request=clientip`);
+    const source = family === "IPv6" ? `[${client.IPv6}]:` : `${client.IPv4}:`;
+    assert.ok(udp.responses?.[0]?.startsWith(source), JSON.stringify(udp));
+    const refused = await dial(family, `host=${host}&port=1&request=hostName`);
+    assert.match(refused.errors?.[0] ?? "", /ECONNREFUSED/);
+    const nine = await dial(family, `host=${ipsOf(porter!)[family]}&port=9001&request=any`);
+    assert.deepEqual(nine, { responses: ["nine"] });
+    const name = await dial(family, `host=${ipsOf(names!)[family]}&port=9376&protocol=udp&request=x`);
+    assert.deepEqual(name, { responses: ["names"] });
+  }
+  const unknown = await lab.exec("client", ["/agnhost", "connect", "no-such.default:80"]);
+  assert.deepEqual([unknown.code, unknown.err.startsWith("DNS: ")], [1, true]);
+});
+
+test("the node lists the images that are built in", async () => {
+  const node = await lab.client.get<Node>(KINDS.Node, "node-1");
+  assert.ok(node.status?.images?.some(({ names }) => names?.includes("agnhost")));
+});
