@@ -1,7 +1,7 @@
 /** Real packets through the rules, in namespaces of this test's own: every case over both families, TCP and UDP. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import type { Service } from "../../src/objects/types.ts";
+import type { Pod, Service } from "../../src/objects/types.ts";
 import { type Kernel, startKernel } from "../../src/kernel/index.ts";
 import { createTrafficModel, type TrafficModel } from "../../src/traffic/index.ts";
 import { nodePorts, type PodEndpoint, setWeb, WEB, web } from "./cluster.ts";
@@ -325,4 +325,39 @@ test("endpoints meant for this node, or for its zone, are preferred", async () =
     assert.deepEqual(await names("client", { host: WEB[family], protocol: "tcp", count: 20 }), ["a"]);
   }
   kernel.setFacts(FACTS);
+});
+
+test("a pod that is silent over a family gets no connection of it, where its Service enforces that", async () => {
+  const annotations = { "tandem.dev/family-readiness": "enforce" };
+  const object = { ...web(), metadata: { ...web().metadata, annotations } };
+  const silent: Pod = {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "a", namespace: "default", uid: "a" },
+    spec: { containers: [] },
+    status: { conditions: [{ type: "tandem.dev/IPv6Ready", status: "False" }] },
+  };
+  await given(object, [{ pod: "a" }, { pod: "b" }]);
+  model.onPod({ type: "added", object: silent });
+  await Promise.race([kernel.settled(), failed]);
+  await everyWay(async (family, protocol) => {
+    const all = await names("client", { host: WEB[family], protocol, count: 40 });
+    assert.deepEqual(all, family === "IPv4" ? ["a", "b"] : ["b"], `${family} ${protocol}`);
+  });
+  model.onPod({ type: "deleted", object: silent });
+});
+
+test("with masquerade-all a pod's address is not seen behind a cluster IP either", async () => {
+  await given(web(), [{ pod: "a" }]);
+  kernel.setFacts({ ...FACTS, masqueradeAll: true });
+  await Promise.race([kernel.settled(), failed]);
+  await everyWay(async (family, protocol) => {
+    const text = await answer("client", { host: WEB[family], protocol });
+    assert.ok(
+      text.startsWith("a ") && !text.includes(ADDRESSES.client[family]),
+      `${family} ${protocol}: ${text}`,
+    );
+  });
+  kernel.setFacts(FACTS);
+  await Promise.race([kernel.settled(), failed]);
 });
