@@ -29,6 +29,8 @@ const MASKS: readonly [RegExp, string][] = [
   [/\b10\.96\.\d+\.\d+/g, "SERVICE-IPV4"],
   [/\[?\bfd00:10:244:[0-9a-f:]*[0-9a-f](\]:\d+)?/g, "POD-IPV6"],
   [/\b10\.244\.\d+\.\d+(:\d+)?/g, "POD-IPV4"],
+  // slices are described in the order of their random names
+  [/^(Endpoints: +).*/gm, "$1FOUR"],
   [/:3\d{4}\//g, ":NODEPORT/"],
   [/ 3\d{4}\/(TCP|UDP)/g, " NODEPORT/$1"],
   [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, "TIME"],
