@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { type FamilyIps, ipsOf, temporaryHome, TestCluster } from "./cluster.ts";
+import { KINDS } from "../../src/objects/kinds.ts";
 import { UserError } from "../../src/errors/user-error.ts";
 import { FAMILIES } from "../../src/ip/family.ts";
 import { askFaults, type FaultEffect, type FaultTarget } from "../../src/lab/index.ts";
@@ -149,7 +150,6 @@ test("a pod's faults end with it", async () => {
   await lab.ready("brief");
   await break_({ kind: "pod", namespace: "default", name: "brief" }, { kind: "loss", percent: 100 });
   assert.equal((await list()).length, 1);
-  const { KINDS } = await import("../../src/objects/kinds.ts");
   await lab.client.delete(KINDS.Pod, "brief", "default");
   await lab.gone("brief");
   assert.deepEqual(await list(), []);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { text } from "node:stream/consumers";
 import { KINDS } from "../../src/objects/kinds.ts";
 import { FAMILIES } from "../../src/ip/family.ts";
 import type { Node, Pod } from "../../src/objects/types.ts";
@@ -214,6 +215,73 @@ test("agnhost: dial between pods over both families, HTTP and UDP; porter and se
   }
   const unknown = await lab.exec("client", ["/agnhost", "connect", "no-such.default:80"]);
   assert.deepEqual([unknown.code, unknown.err.startsWith("DNS: ")], [1, true]);
+});
+
+test("hooks: postStart before readiness, preStop before SIGTERM within the grace; a hook that fails is told", async () => {
+  const lifecycle = {
+    postStart: { exec: { command: ["sh", "-c", "echo post >> /tmp/log"] } },
+    preStop: { exec: { command: ["sh", "-c", "echo pre > /tmp/pre; sleep 0.2"] } },
+  };
+  const script = 'trap "cat /tmp/log /tmp/pre; echo term; exit 0" TERM; while :; do sleep 0.02; done';
+  await lab.create(
+    "hooked",
+    { command: ["sh", "-c", script], lifecycle },
+    { terminationGracePeriodSeconds: 20 },
+  );
+  await lab.ready("hooked");
+  assert.equal((await lab.exec("hooked", ["cat", "/tmp/log"])).out, "post\n");
+  const log = text(await lab.client.logs({ namespace: "default", pod: "hooked", follow: true }));
+  await lab.client.delete(KINDS.Pod, "hooked", "default");
+  assert.equal(await log, "post\npre\nterm\n");
+  await lab.gone("hooked");
+  const failing = { postStart: { httpGet: { port: 1 } } };
+  await lab.create("unhooked", { command: ["sleep", "infinity"], lifecycle: failing });
+  await lab.event("unhooked", "FailedPostStartHook");
+  await lab.until(
+    "unhooked",
+    "started again",
+    (pod) => (pod.status?.containerStatuses?.[0]?.restartCount ?? 0) > 0,
+  );
+});
+
+test("a liveness probe's own grace counts before the pod's", async () => {
+  const stubborn = 'trap "" TERM; while :; do sleep 0.05; done';
+  const livenessProbe = {
+    exec: { command: ["false"] },
+    periodSeconds: 1,
+    failureThreshold: 1,
+    terminationGracePeriodSeconds: 1,
+  };
+  const pod = { terminationGracePeriodSeconds: 3_600 };
+  await lab.create("stubborn", { command: ["sh", "-c", stubborn], livenessProbe }, pod);
+  const restarted = await lab.until(
+    "stubborn",
+    "killed after 1 s",
+    ({ status }) => (status?.containerStatuses?.[0]?.restartCount ?? 0) > 0,
+  );
+  assert.equal(restarted.status?.containerStatuses?.[0]?.lastState?.terminated?.exitCode, 137);
+  await lab.client.delete(KINDS.Pod, "stubborn", "default", { gracePeriodSeconds: 0 });
+});
+
+test("a node and its pods that the node controller took for gone say that they are there", async () => {
+  const lastTransitionTime = new Date(Date.now() + 5_000).toISOString().replace(/\.\d+/, "");
+  const gone = (status: string) => ({
+    conditions: [{ type: "Ready", status, reason: "Gone", lastTransitionTime }],
+  });
+  const options = { type: "strategic", subresource: "status" } as const;
+  await lab.client.patch(KINDS.Node, "node-2", undefined, { status: gone("Unknown") }, options);
+  await lab.client.patch(KINDS.Pod, "client", "default", { status: gone("False") }, options);
+  const readyOf = (object: Node | Pod) => object.status?.conditions?.find(({ type }) => type === "Ready");
+  const node = await eventually(
+    async () => readyOf(await lab.client.get<Node>(KINDS.Node, "node-2")),
+    (ready) => ready?.status === "True",
+  );
+  assert.deepEqual([node?.status, node?.reason], ["True", "KubeletReady"]);
+  const pod = await eventually(
+    async () => readyOf(await lab.pod("client")),
+    (ready) => ready?.status === "True",
+  );
+  assert.equal(pod?.status, "True");
 });
 
 test("the node lists the images that are built in", async () => {

@@ -51,7 +51,7 @@ for (const user of users()) {
       assert.equal(ids.length, 3);
       assert.match(
         home.run(["lab", "faults"]).stdout,
-        /30% of IPv4 lost[^]*10% of both families lost[^]*IPv6 gone/,
+        /30% of IPv4 lost[\s\S]*10% of both families lost[\s\S]*IPv6 gone/,
       );
       assert.equal(home.run(["lab", "mend", String(ids[0])]).status, 0);
       assert.equal(home.run(["lab", "mend", "node", "node-1"]).status, 0);
