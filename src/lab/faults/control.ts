@@ -1,6 +1,6 @@
 import { chmodSync, rmSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
-import type { FaultContext } from "./faults.ts";
+import type { FaultContext, Faults } from "./faults.ts";
 import { FaultRefused, type FaultReply, type FaultRequest } from "./model.ts";
 
 const MAX_REQUEST = 64 * 1024;
@@ -10,16 +10,13 @@ const MAX_REQUEST = 64 * 1024;
  * connection, one JSON line each way. The code of the faults is loaded with the first.
  */
 export function serveControl(path: string, context: FaultContext): void {
-  let faults: Promise<{ serve(request: FaultRequest): Promise<FaultReply & { ok: true }> }> | undefined;
-  const load = async () => {
-    const made = new (await import("./faults.ts")).Faults(context);
-    return {
-      serve: async (request: FaultRequest) => ({ ok: true as const, faults: await made.serve(request) }),
-    };
+  let loaded: Promise<Faults> | undefined;
+  const faults = (): Promise<Faults> => {
+    loaded ??= import("./faults.ts").then((module) => new module.Faults(context));
+    return loaded;
   };
   const server = createServer((socket) => {
-    faults ??= load();
-    void answer(socket, async (request) => (await (faults ??= load())).serve(request));
+    void answer(socket, async (request) => ({ ok: true, faults: await (await faults()).serve(request) }));
   });
   // a path that is too long for a socket: faults cannot be made, all the rest works
   server.on("error", (error) => console.error(`control socket: ${error.message}`));

@@ -10,13 +10,13 @@ const flags = parseFlags(rest);
 
 switch (subcommand) {
   case "netexec":
-    (await import("./agnhost/netexec.ts")).netexec(flags);
+    await (await import("./agnhost/netexec.ts")).netexec(flags);
     break;
   case "serve-hostname":
     (await import("./agnhost/serve-hostname.ts")).serveHostname(flags);
     break;
   case "connect":
-    (await import("./agnhost/connect.ts")).connectOnce(flags);
+    await (await import("./agnhost/connect.ts")).connectOnce(flags);
     break;
   case "porter":
     (await import("./agnhost/porter.ts")).porter(flags);

@@ -87,7 +87,8 @@ function say(response: ServerResponse, text: string, status = 200): void {
 function echo(query: URLSearchParams, _request: IncomingMessage, response: ServerResponse): void {
   const code = query.get("code") ?? "";
   if (code !== "" && !/^\d{3}$/.test(code)) {
-    return say(response, `argument 'code' must be an integer or empty, got ${JSON.stringify(code)}\n`);
+    say(response, `argument 'code' must be an integer or empty, got ${JSON.stringify(code)}\n`);
+    return;
   }
   say(response, query.get("msg") ?? "", code === "" ? 200 : Number(code));
 }
@@ -137,7 +138,8 @@ function exit(query: URLSearchParams, _request: IncomingMessage, response: Serve
   if (wrong >= 0) {
     const name = wrong === 0 ? "wait" : "timeout";
     const got = JSON.stringify(wrong === 0 ? wait : timeout);
-    return say(response, `argument '${name}' must be a valid golang duration or empty, got ${got}\n`);
+    say(response, `argument '${name}' must be a valid golang duration or empty, got ${got}\n`);
+    return;
   }
   const [waitMs = 0, timeoutMs = 0] = durations;
   const status = Number(code) || 0;

@@ -25,8 +25,13 @@ export function serveHostname(flags: Flags): void {
     });
     listenEverywhere(server, port, "dual", listening);
   }
-  if (udp)
-    serveDatagrams(port, (_text, client) => (console.log(`UDP request from ${client}`), name), listening);
+  if (udp) {
+    const answer = (_text: string, client: string): string => {
+      console.log(`UDP request from ${client}`);
+      return name;
+    };
+    serveDatagrams(port, answer, listening);
+  }
   if (!http) return;
   const server = createHttpServer((request, response) => {
     const { remoteAddress = "", remotePort = 0 } = request.socket;
