@@ -1,9 +1,9 @@
 import { type FieldError, forbidden, invalid, notSupported, required } from "../field-errors.ts";
-import { validateMetadataOfTemplate } from "./template-metadata.ts";
 import { matchesLabelSelector } from "../selectors/label-selector.ts";
 import type { DaemonSet, Deployment, LabelSelector, PodTemplateSpec, ReplicaSet } from "../types.ts";
 import { validatePodSpec } from "./pod.ts";
 import { validateLabelSelector } from "./selectors.ts";
+import { validateMetadataOfTemplate } from "./template-metadata.ts";
 
 // Checks of apps/v1 (pkg/apis/apps/validation/validation.go).
 
