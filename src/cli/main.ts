@@ -1,12 +1,19 @@
+import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
 import { COMMANDS, type CommandModule } from "./commands.ts";
 
+function packageVersion(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
+
 /** Builds the program with the one subcommand that was asked for, so that the others need not be loaded. */
 async function buildProgram(asked: string | undefined): Promise<Command> {
   const program = new Command("tandem")
     .description("Dual-stack service networking for Kubernetes: one configuration, both families.")
+    .version(packageVersion(), "-V, --version", "print the version")
     .configureHelp({ showGlobalOptions: true })
     .exitOverride();
   for (const entry of COMMANDS) {
