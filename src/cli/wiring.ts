@@ -36,8 +36,11 @@ export async function connectTrafficModel(
   const { onError, familyReadiness = "report", rulesOnly = false } = options;
   const common: InformerOptions = { ...(onError && { onError }), transform: withoutBallast };
   const selected = rulesOnly ? { ...common, labelSelector: RULES_SELECTOR } : common;
-  const services = new Informer<Service>(client, KINDS.Service, selected);
-  const slices = new Informer<EndpointSlice>(client, KINDS.EndpointSlice, selected);
+  const services = new Informer<Service>(client, KINDS.Service, { ...selected, transform: withoutSelector });
+  const slices = new Informer<EndpointSlice>(client, KINDS.EndpointSlice, {
+    ...selected,
+    transform: sliceTrimmer(),
+  });
   const namespaces = rulesOnly ? undefined : new Informer<Namespace>(client, KINDS.Namespace, common);
   const all = [services, slices, ...(namespaces ? [namespaces] : [])];
   await Promise.all(all.map((informer) => informer.start(signal)));
@@ -116,6 +119,40 @@ function withoutBallast<T extends KubeObject>(object: T): T {
     },
   };
 }
+
+/** The selector is the controllers' concern. */
+function withoutSelector(service: Service): Service {
+  const { selector: _, ...spec } = service.spec;
+  return withoutBallast({ ...service, spec });
+}
+
+/** Slices share what is the same in nearly all of them: ports, conditions, node names. */
+function sliceTrimmer(): (slice: EndpointSlice) => EndpointSlice {
+  const known = new Map<string, unknown>();
+  const shared = <T>(value: T): T => {
+    const key = JSON.stringify(value);
+    if (key === undefined) return value;
+    const first = known.get(key);
+    if (first !== undefined) return first as T;
+    if (known.size < MOST_SHARED) known.set(key, value);
+    return value;
+  };
+  return (slice) => {
+    const trimmed = withoutBallast(slice);
+    return {
+      ...trimmed,
+      ports: shared(trimmed.ports),
+      endpoints: (trimmed.endpoints ?? []).map((endpoint) => ({
+        ...endpoint,
+        ...(endpoint.conditions && { conditions: shared(endpoint.conditions) }),
+        ...(endpoint.nodeName && { nodeName: shared(endpoint.nodeName) }),
+        ...(endpoint.zone && { zone: shared(endpoint.zone) }),
+      })),
+    };
+  };
+}
+
+const MOST_SHARED = 10_000;
 
 /** A signal that aborts on the first SIGINT or SIGTERM; the second ends the process as if nothing had been caught. */
 export function untilStopped(): AbortSignal {

@@ -100,6 +100,18 @@ export class ProxySpace {
     return running;
   }
 
+  /** Starts a script with the kubeconfig and other arguments, its standard input and output at hand. */
+  program(script: string, ...args: string[]): ChildProcess {
+    const [program = "", ...rest] = [
+      ...this.#space.prefix,
+      process.execPath,
+      script,
+      this.kubeconfig,
+      ...args,
+    ];
+    return spawn(program, rest, { stdio: ["pipe", "pipe", "inherit"] });
+  }
+
   /** The proxy of node-1, in force. */
   async proxy(...args: string[]): Promise<Running> {
     const running = this.tandem("proxy", "--kubeconfig", this.kubeconfig, "--node-name=node-1", ...args);
@@ -110,8 +122,7 @@ export class ProxySpace {
   /** A call of the client; resolves with its result. Calls wait for a server that is not there yet. */
   async call<T>(...call: Call): Promise<T> {
     if (this.#driver === undefined) {
-      const [program = "", ...args] = [...this.#space.prefix, process.execPath, DRIVER, this.kubeconfig];
-      this.#driver = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
+      this.#driver = this.program(DRIVER);
       this.#answers = createInterface({ input: this.#driver.stdout as NodeJS.ReadableStream })[
         Symbol.asyncIterator
       ]();

@@ -44,6 +44,7 @@ export function setWeb(
   model: TrafficModel,
   service: Service | undefined,
   pods: readonly PodEndpoint[] = [],
+  served = SERVED,
 ): void {
   for (const family of ["IPv4", "IPv6"] as const) {
     const object: EndpointSlice = {
@@ -61,7 +62,7 @@ export function setWeb(
         conditions: conditions ?? { ready: true },
         targetRef: { kind: "Pod", namespace: "default", name: pod, uid: pod },
       })),
-      ports: PORTS.map(({ name, protocol }) => ({ name, protocol, port: SERVED })),
+      ports: PORTS.map(({ name, protocol }) => ({ name, protocol, port: served })),
     };
     model.onSlice({ type: service === undefined ? "deleted" : "updated", object });
   }

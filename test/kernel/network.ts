@@ -40,6 +40,8 @@ export interface TestNetwork {
   readonly exec: Exec;
   /** Makes connections from a place; the answers are `NAME ADDRESS` or an error code. */
   ask(from: Place, request: Omit<Request, "id" | "count"> & { count?: number }): Promise<string[]>;
+  /** What runs a program in a place, before the program and its arguments. */
+  enter(place: Place): string[];
   close(): Promise<void>;
 }
 
@@ -76,11 +78,15 @@ export async function createNetwork(): Promise<TestNetwork> {
   const built = await space.exec(["sh", "-e"], [buildScript()]);
   if (built.code !== 0) throw new Error(`cannot build the test network: ${built.stderr}`);
   const agents = new Map<Place, Agent>();
+  const enter = (place: Place) => [
+    ...space.prefix,
+    ...(place === "node" ? [] : ["ip", "netns", "exec", place]),
+  ];
   for (const place of Object.keys(ADDRESSES) as Place[]) {
-    const inside = place === "node" ? [] : ["ip", "netns", "exec", place];
-    agents.set(place, await Agent.start([...space.prefix, ...inside], place));
+    agents.set(place, await Agent.start(enter(place), place));
   }
   return {
+    enter,
     exec: space.exec,
     ask: (from, request) => (agents.get(from) as Agent).ask({ count: 1, ...request }),
     close: async () => {

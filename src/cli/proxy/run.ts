@@ -8,6 +8,7 @@ import { createExec, type NodeFacts, removeTables, startNodeKernel } from "../..
 import { KINDS } from "../../objects/kinds.ts";
 import { ApiError } from "../../objects/status.ts";
 import type { Node, ServiceCIDR } from "../../objects/types.ts";
+import { collectGarbage } from "../memory.ts";
 import { connectTrafficModel, reportOnce } from "../wiring.ts";
 import { factsOfNode, type KernelGaps } from "./facts.ts";
 import type { ProxySettings } from "./flags.ts";
@@ -47,6 +48,7 @@ async function serveNode(client: KubeClient, settings: ProxySettings, signal: Ab
     rulesOnly: true,
     familyReadiness: settings.familyReadiness,
   });
+  collectGarbage();
   const gaps = kernelGaps();
   const first = factsOfNode(node, settings, gaps, ranges.list());
   requireFamily(first.facts, first.notes);
@@ -79,6 +81,8 @@ async function serveNode(client: KubeClient, settings: ProxySettings, signal: Ab
   nodes.onChange(follow);
   ranges.onChange(follow);
   await kernel.started;
+  collectGarbage();
+  setTimeout(collectGarbage, 2000).unref(); // what the first pass found was young yet
   announce(first.facts, first.notes, kernel.addresses);
   await kernel.ended;
 }
