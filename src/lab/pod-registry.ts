@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** A pod that runs in the lab, as its node agent tells the lab's other processes. */
@@ -34,7 +34,9 @@ export function withdrawPod(namespace: string, name: string, pid: number): void 
 /** A pod that runs; undefined when it has no sandbox. */
 export function findPod(namespace: string, name: string): RunningPod | undefined {
   try {
-    return JSON.parse(readFileSync(fileOf(namespace, name), "utf8")) as RunningPod;
+    const pod = JSON.parse(readFileSync(fileOf(namespace, name), "utf8")) as RunningPod;
+    // an agent that was killed could not take its pods back
+    return existsSync(`/proc/${pod.pid}/ns`) ? pod : undefined;
   } catch {
     return undefined;
   }
@@ -43,7 +45,8 @@ export function findPod(namespace: string, name: string): RunningPod | undefined
 /** `namespace/name` of all pods that run. */
 export function listPods(): string[] {
   try {
-    return readdirSync(FOLDER).map((file) => file.replace("_", "/"));
+    const pods = readdirSync(FOLDER).map((file) => file.split("_") as [string, string]);
+    return pods.filter(([namespace, name]) => findPod(namespace, name)).map((parts) => parts.join("/"));
   } catch {
     return [];
   }

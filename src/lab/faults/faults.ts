@@ -19,6 +19,8 @@ export interface FaultContext {
   readonly agentOf: (node: string) => number | undefined;
 }
 
+const MAX_FAULTS = 1_000;
+
 /**
  * The faults of a lab, made and mended on request, one request after the other. Rules are always made from all faults
  * of a place at once, so that mending leaves exactly those of the others. A pod's faults end with its sandbox.
@@ -64,6 +66,7 @@ export class Faults {
       await this.#enforce(spec.target);
     } catch (error) {
       this.#faults.delete(fault.id);
+      this.#sandboxes.delete(fault.id);
       throw error;
     }
     return [fault];
@@ -78,7 +81,10 @@ export class Faults {
         (target === undefined || sameTarget(fault.target, target)),
     );
     if (mended.length === 0 && target !== undefined) throw this.#nothing(nameOfTarget(target));
-    for (const { id } of mended) this.#faults.delete(id);
+    for (const { id } of mended) {
+      this.#faults.delete(id);
+      this.#sandboxes.delete(id);
+    }
     for (const { target } of mended) await this.#enforce(target);
     return mended;
   }
@@ -123,6 +129,10 @@ export class Faults {
         `the cluster has ${plan.families.join(" and ")} only`,
         "tandem lab faults",
       );
+    if (this.#faults.size >= MAX_FAULTS)
+      throw new FaultRefused(where, `there are ${MAX_FAULTS} faults already`, "tandem lab mend");
+    if (target.kind === "node" && effect.kind === "stop" && this.#context.agentOf(target.name) === undefined)
+      throw new FaultRefused(where, "its agent is just being started again", "try again in a few seconds");
     if (target.kind !== "pod") return;
     const pod = podOf(target);
     if (pod.hostNetwork && effect.kind !== "freeze")
@@ -152,7 +162,9 @@ export class Faults {
     const chains = nodeChains(effects, agentPorts(plan, target.name));
     await loadRules(replaceTable("inet", chains), `/run/netns/${node?.netns}`);
     const stopped = effects.some(({ kind }) => kind === "stop" || kind === "freeze");
-    setFrozen(() => processesBelow(agentOf(target.name) ?? 0), stopped);
+    const agent = agentOf(target.name);
+    // an agent that is about to be started again has no pods yet
+    if (agent !== undefined) setFrozen(() => processesBelow(agent), stopped);
     if (!stopped) await this.#refreezePods(target.name);
   }
 

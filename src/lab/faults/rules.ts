@@ -27,6 +27,9 @@ function chance(percent: number): string {
   return percent === 100 ? "drop" : `numgen random mod 100 < ${percent} drop`;
 }
 
+/** Neighbours find each other in spite of a fault, over IPv6 as ARP lets them over IPv4: mended is mended at once. */
+const NEIGHBOURS = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept";
+
 function ofFamily(family: Family | undefined): string {
   return family === undefined ? "" : `meta nfproto ${NFPROTO[family]} `;
 }
@@ -55,7 +58,10 @@ export function podChains(effects: readonly FaultEffect[]): string[] {
   });
   return [
     ...(losses.length > 0
-      ? [chain("arriving", "prerouting", arriving), chain("leaving", "postrouting", leaving)]
+      ? [
+          chain("arriving", "prerouting", [NEIGHBOURS, ...arriving]),
+          chain("leaving", "postrouting", [NEIGHBOURS, ...leaving]),
+        ]
       : []),
     ...(refused.length > 0 ? [chain("bound", "input", refused)] : []),
   ];
@@ -84,6 +90,7 @@ export function nodeChains(effects: readonly FaultEffect[], agent: readonly Agen
   const between = ({ family }: AgentPorts, from: string, to: string): string =>
     `${ADDRESS[family]} saddr ${from} ${ADDRESS[family]} daddr ${to} tcp`;
   const arriving = [
+    NEIGHBOURS,
     ...spared.flatMap((ports) => [
       `${between(ports, ports.fabric, ports.node)} sport ${ports.apiPort} accept`,
       `${between(ports, ports.fabric, ports.node)} dport ${ports.kubeletPort} accept`,
@@ -91,6 +98,7 @@ export function nodeChains(effects: readonly FaultEffect[], agent: readonly Agen
     ...losses.map(({ family, percent }) => `iifname "eth0" ${ofFamily(family)}${chance(percent)}`),
   ];
   const leaving = [
+    NEIGHBOURS,
     ...spared.flatMap((ports) => [
       `${between(ports, ports.node, ports.fabric)} dport ${ports.apiPort} accept`,
       `${between(ports, ports.node, ports.fabric)} sport ${ports.kubeletPort} accept`,
@@ -107,7 +115,7 @@ export interface BrokenLink {
   readonly percent: number;
 }
 
-/** Chains of the fabric's bridge: losses between two nodes. Neighbour discovery of IPv6 is lost with it, ARP never. */
+/** Chains of the fabric's bridge: losses between two nodes. */
 export function linkChains(links: readonly BrokenLink[]): string[] {
   if (links.length === 0) return [];
   const rules = links.flatMap(({ ports: [a, b], family, percent }) => {
@@ -117,5 +125,5 @@ export function linkChains(links: readonly BrokenLink[]): string[] {
       [b, a],
     ].map(([from, to]) => `iifname "${from}" oifname "${to}" ${type} ${chance(percent)}`);
   });
-  return [chain("between", "forward", rules)];
+  return [chain("between", "forward", [NEIGHBOURS, ...rules])];
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ClusterConfig, type Informer, KubeClient } from "../../client/index.ts";
@@ -30,6 +30,7 @@ export interface NodeAgent {
  */
 export async function setUpNodeNetwork(config: LabConfig, name: string): Promise<void> {
   enableForwarding();
+  skipAddressDetection("eth0");
   const stale = Object.keys(networkInterfaces()).filter((link) => /^pod\d+$/.test(link));
   if (stale.length > 0)
     await run(["ip", "-force", "-batch", "-"], stale.map((link) => `link del ${link}\n`).join("")).catch(
@@ -38,6 +39,15 @@ export async function setUpNodeNetwork(config: LabConfig, name: string): Promise
   // those links led to pods that had host ports
   if (stale.length > 0) await run(["nft", "-f", "-"], hostPortScript([]));
   await ipBatch(nodeLinkCommands(config.plan, name));
+}
+
+/**
+ * A link that was there before its namespace's defaults were set keeps the old ones. While its link-local address is
+ * tentative, for up to 2 s, the kernel asks for no neighbour on behalf of forwarded packets (ndisc_send_ns).
+ */
+function skipAddressDetection(link: string): void {
+  const file = `/proc/sys/net/ipv6/conf/${link}/accept_dad`;
+  if (existsSync(file)) writeFileSync(file, "0");
 }
 
 const API_POLL_MS = 15;
