@@ -2,16 +2,6 @@ import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
 import type { ClusterConfig } from "./config.ts";
 
-/** What is used of @kubernetes/client-node. */
-interface ClientNode {
-  readonly KubeConfig: new () => {
-    loadFromFile(path: string): void;
-    loadFromDefault(): void;
-    getCurrentCluster(): { server: string; skipTLSVerify?: boolean; tlsServerName?: string } | null;
-    applyToHTTPSOptions(options: HttpsOptions): Promise<void>;
-  };
-}
-
 interface HttpsOptions {
   headers?: Record<string, string>;
   ca?: string | Buffer;
@@ -25,7 +15,8 @@ interface HttpsOptions {
  * @throws UserError when the plugin fails
  */
 export async function loadWithPlugins(paths: readonly string[], user: string): Promise<ClusterConfig> {
-  const { KubeConfig } = await importClientNode(paths, user);
+  // loaded here, because it is large and few users need it
+  const { KubeConfig } = await import("@kubernetes/client-node");
   const kubeconfig = new KubeConfig();
   if (paths.length === 1 && paths[0] !== undefined) kubeconfig.loadFromFile(paths[0]);
   else kubeconfig.loadFromDefault();
@@ -46,23 +37,6 @@ export async function loadWithPlugins(paths: readonly string[], user: string): P
     ...(cluster?.skipTLSVerify ? { insecureSkipTlsVerify: true } : {}),
     ...(cluster?.tlsServerName ? { tlsServerName: cluster.tlsServerName } : {}),
   };
-}
-
-async function importClientNode(paths: readonly string[], user: string): Promise<ClientNode> {
-  // A variable keeps the type checker from resolving a package that need not be there.
-  const name = "@kubernetes/client-node";
-  try {
-    return (await import(name)) as ClientNode;
-  } catch (error) {
-    const why = `it signs in through a plugin, for which ${name} is needed, and that is not installed`;
-    throw refused(
-      paths,
-      user,
-      why,
-      `npm install ${name}, or give the user a token or a client certificate`,
-      error,
-    );
-  }
 }
 
 function refused(

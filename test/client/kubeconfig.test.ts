@@ -65,7 +65,11 @@ test("what is wrong is named", async () => {
     ["bad-yaml", "a: [", /it is not YAML/],
     ["no-context", "clusters: []", /no current-context/],
     ["bad-file", kubeconfig("{client-key: nowhere.key}"), /nowhere\.key/],
-    ["plugin", kubeconfig("{exec: {command: aws}}"), /npm install @kubernetes\/client-node/],
+    [
+      "plugin",
+      kubeconfig("{exec: {command: no-such-plugin-1}}"),
+      /user "u" in .*plugin\n.*next: run the plugin by hand/s,
+    ],
   ];
   for (const [name, content, expected] of cases) {
     const path = await file(name, content);
