@@ -79,6 +79,14 @@ describe("kubectl against a running cluster", { skip }, () => {
     assert.match(kubectl(["describe", "node", "node-1"]), /PodCIDRs: +10\.244\.\d+\.0\/24,fd00:10:244:/);
   });
 
+  test("conditions that hold give no reason against them", () => {
+    const ready = '{.items[*].status.conditions[?(@.type=="Ready")]}';
+    assert.doesNotMatch(
+      kubectl(["get", "pods", "-l", "app=web", "-o", `jsonpath=${ready}`]),
+      /message|reason/,
+    );
+  });
+
   test("logs and exec", () => {
     assert.match(kubectl(["logs", "deploy/web"]), /listening on :8080/);
     assert.equal(kubectl(["exec", "deploy/web", "--", "sh", "-c", "echo $((6*7))"]), "42\n");

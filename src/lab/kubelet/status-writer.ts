@@ -70,7 +70,13 @@ export class StatusWriter {
   /** The uid keeps the status from a later pod of the same name. */
   async #patch(pod: Pod, status: PodStatus): Promise<void> {
     const { name, namespace, uid } = pod.metadata;
-    const patch = { metadata: { uid }, status };
+    // conditions are merged by type: what one no longer says has to be taken out by name
+    const conditions = status.conditions?.map(({ reason = null, message = null, ...rest }) => ({
+      ...rest,
+      reason,
+      message,
+    }));
+    const patch = { metadata: { uid }, status: { ...status, ...(conditions ? { conditions } : {}) } };
     const options = { type: "strategic", subresource: "status", fieldManager: "kubelet" } as const;
     await this.#client.patch(KINDS.Pod, name, namespace, patch, options);
   }
