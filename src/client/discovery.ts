@@ -7,6 +7,12 @@ export interface ServedKind extends Kind {
   readonly verbs: readonly string[];
 }
 
+/** What a server has, and which groups and versions did not answer: an aggregated API may be down. */
+export interface Survey {
+  readonly kinds: readonly ServedKind[];
+  readonly failures: ReadonlyMap<string, Error>;
+}
+
 interface ResourceList {
   readonly resources: readonly {
     readonly name: string;
@@ -33,34 +39,71 @@ export class Discovery {
     return (await this.kindsOf(apiVersion)).find((candidate) => candidate.kind === kind);
   }
 
-  /** All kinds of `v1` or `apps/v1`; none when the server does not know the version. */
+  /**
+   * All kinds of `v1` or `apps/v1`; none when the server does not know the version. A failure is not kept: the
+   * next call asks again.
+   */
   kindsOf(apiVersion: string): Promise<readonly ServedKind[]> {
     let kinds = this.#groups.get(apiVersion);
     if (kinds === undefined) {
       kinds = this.#fetch(apiVersion);
       this.#groups.set(apiVersion, kinds);
+      kinds.catch(() => this.#groups.delete(apiVersion));
     }
     return kinds;
   }
 
-  /** All kinds that live in namespaces and know these verbs, each in the version that its group prefers. */
+  /**
+   * All kinds that live in namespaces and know these verbs, as `survey` names them. Groups that do not answer
+   * are left out.
+   */
   async namespacedKinds(verbs: readonly string[]): Promise<readonly ServedKind[]> {
-    const versions = [...(await this.#coreVersions()), ...(await this.#groupVersions())];
-    const kinds = (await Promise.all(versions.map((version) => this.kindsOf(version)))).flat();
+    const { kinds } = await this.survey();
     return kinds.filter((kind) => kind.namespaced && verbs.every((verb) => kind.verbs.includes(verb)));
+  }
+
+  /**
+   * All kinds, each in the version that its group prefers, or in the first that has it (client-go
+   * ServerPreferredResources).
+   * @throws ApiError when not even the groups can be listed
+   */
+  async survey(): Promise<Survey> {
+    const versions = [...(await this.#coreVersions()), ...(await this.#groupVersions())];
+    const failures = new Map<string, Error>();
+    const found = await Promise.all(
+      versions.map((version) =>
+        this.kindsOf(version).catch((error: Error) => {
+          failures.set(version, error);
+          return [];
+        }),
+      ),
+    );
+    const kinds = new Map<string, ServedKind>();
+    for (const kind of found.flat()) {
+      const key = `${kind.group}/${kind.plural}`;
+      if (!kinds.has(key)) kinds.set(key, kind);
+    }
+    return { kinds: [...kinds.values()], failures };
   }
 
   async #coreVersions(): Promise<readonly string[]> {
     return ((await this.#get("/api")) as { versions: string[] }).versions;
   }
 
+  /** The versions of each group, the preferred one first. */
   async #groupVersions(): Promise<readonly string[]> {
-    interface Groups {
-      readonly groups: readonly { readonly preferredVersion: { readonly groupVersion: string } }[];
+    interface Version {
+      readonly groupVersion: string;
     }
-    return ((await this.#get("/apis")) as Groups).groups.map(
-      ({ preferredVersion }) => preferredVersion.groupVersion,
-    );
+    interface Groups {
+      readonly groups: readonly {
+        readonly preferredVersion: Version;
+        readonly versions: readonly Version[];
+      }[];
+    }
+    const { groups } = (await this.#get("/apis")) as Groups;
+    const versions = groups.flatMap(({ preferredVersion, versions }) => [preferredVersion, ...versions]);
+    return [...new Set(versions.map(({ groupVersion }) => groupVersion))];
   }
 
   async #get(path: string): Promise<unknown> {

@@ -1,5 +1,5 @@
 export type { ClusterConfig } from "./config.ts";
-export { Discovery, type ServedKind } from "./discovery.ts";
+export { Discovery, type ServedKind, type Survey } from "./discovery.ts";
 export type { ExecOptions } from "./exec.ts";
 export { Informer, type InformerOptions, type ObjectChange } from "./informer.ts";
 export {

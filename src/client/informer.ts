@@ -15,6 +15,8 @@ export interface InformerOptions {
   readonly namespace?: string;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
+  /** Objects come with their metadata alone (PartialObjectMetadata), where the server can do so. */
+  readonly metadataOnly?: boolean;
   /** Told of what made a list or watch fail; it is tried again with back-off in any case. */
   readonly onError?: (error: unknown) => void;
   /** Applied to each object before it is kept: take away what nobody reads. Name and version must stay. */

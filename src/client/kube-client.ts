@@ -5,7 +5,7 @@ import type { ClusterConfig } from "./config.ts";
 import { type ExecOptions, execInPod } from "./exec.ts";
 import { type LogOptions, openLogs } from "./logs.ts";
 import { errorOf, readText, type SendOptions, Transport } from "./transport.ts";
-import { type WatchEvent, type WatchOptions, watchObjects } from "./watch.ts";
+import { acceptOf, type WatchEvent, type WatchOptions, watchObjects } from "./watch.ts";
 
 export interface ListOptions {
   readonly namespace?: string;
@@ -13,6 +13,8 @@ export interface ListOptions {
   readonly fieldSelector?: string;
   readonly limit?: number;
   readonly continue?: string;
+  /** Objects come with their metadata alone (PartialObjectMetadata), where the server can do so. */
+  readonly metadataOnly?: boolean;
 }
 
 export interface ObjectList<T> {
@@ -71,12 +73,13 @@ export class KubeClient {
    * One page of a collection, over all namespaces unless one is given; items carry their apiVersion and kind.
    */
   async list<T>(kind: Kind, options: ListOptions = {}): Promise<ObjectList<T>> {
-    const { namespace, ...query } = options;
+    const { namespace, metadataOnly, ...query } = options;
     interface Answer {
       items: T[] | null;
       metadata: { resourceVersion: string; continue?: string };
     }
-    const answer = await this.#call<Answer>("GET", resourcePath(kind, namespace) + queryOf({ ...query }));
+    const path = resourcePath(kind, namespace) + queryOf({ ...query });
+    const answer = await this.#call<Answer>("GET", path, undefined, acceptOf(metadataOnly, "List"));
     const type = { apiVersion: apiVersionOf(kind), kind: kind.kind };
     return {
       items: (answer.items ?? []).map((item) => ({ ...type, ...item })),
@@ -123,7 +126,7 @@ export class KubeClient {
   ): Promise<T> {
     const path = resourcePath(kind, namespace, name, options.subresource);
     const query = queryOf({ ...writeQuery(options), force: options.force });
-    return this.#call<T>("PATCH", path + query, patch, PATCH_TYPES[options.type]);
+    return this.#call<T>("PATCH", path + query, patch, { "content-type": PATCH_TYPES[options.type] });
   }
 
   async delete(kind: Kind, name: string, namespace?: string, options: DeleteOptions = {}): Promise<void> {
@@ -177,8 +180,13 @@ export class KubeClient {
     this.#transport.close();
   }
 
-  async #call<T>(method: string, path: string, body?: unknown, type = "application/json"): Promise<T> {
-    const headers: Record<string, string> = body === undefined ? {} : { "content-type": type };
+  async #call<T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<T> {
+    const headers = body === undefined ? more : { "content-type": "application/json", ...more };
     const answer = await this.request(method, path, body, headers);
     if (answer.status >= 200 && answer.status < 300) return answer.body as T;
     throw errorOf(answer.status, answer.body);

@@ -17,6 +17,8 @@ export interface WatchOptions {
   /** Reports changes after this version; without it, first every object that exists as ADDED. */
   readonly resourceVersion?: string;
   readonly signal?: AbortSignal;
+  /** Objects come with their metadata alone (PartialObjectMetadata), where the server can do so. */
+  readonly metadataOnly?: boolean;
 }
 
 /** The longest line (one object) that a watch takes; etcd's own limit on requests is 1.5 MiB. */
@@ -69,10 +71,18 @@ async function openWatch(transport: Transport, kind: Kind, options: WatchOptions
   }
   const path = `${resourcePath(kind, options.namespace)}?${query}`;
   const { signal } = options;
-  const message = await transport.send("GET", path, { stream: true, ...(signal ? { signal } : {}) });
+  const headers = acceptOf(options.metadataOnly, "");
+  const message = await transport.send("GET", path, { stream: true, headers, ...(signal ? { signal } : {}) });
   if (message.statusCode === 200) return message;
   const body = await readText(message);
   throw errorOf(message.statusCode ?? 0, parseOrText(body));
+}
+
+/** The header that asks for metadata alone, or for plain objects of servers that cannot do so. */
+export function acceptOf(metadataOnly: boolean | undefined, form: "List" | ""): Record<string, string> {
+  if (!metadataOnly) return {};
+  const accept = `application/json;as=PartialObjectMetadata${form};g=meta.k8s.io;v=v1,application/json`;
+  return { accept };
 }
 
 async function* events<T>(message: IncomingMessage): AsyncGenerator<WatchEvent<T>, void, void> {

@@ -62,3 +62,18 @@ test("the graph follows owners as they change, also those that it does not know"
   graph.remove(object("x", ["a"]));
   assert.deepEqual([names("a"), graph.get("x")], [[], undefined]);
 });
+
+test("the graph remembers an owner that went for as long as somebody names it", () => {
+  const graph = new OwnershipGraph();
+  graph.put(KINDS.ConfigMap, object("a"));
+  graph.put(KINDS.ConfigMap, object("b"));
+  graph.put(KINDS.ConfigMap, object("x", ["a", "b"]));
+  graph.remove(object("a"));
+  graph.forget(object("b"));
+  assert.deepEqual([graph.isGone("a"), graph.isGone("b"), graph.get("b")], [true, false, undefined]);
+  graph.remove(object("x", ["a", "b"]));
+  assert.equal(graph.isGone("a"), false);
+  graph.put(KINDS.ConfigMap, object("c"));
+  graph.remove(object("c"));
+  assert.equal(graph.isGone("c"), false);
+});

@@ -55,6 +55,8 @@ class Definitions {
     if (before === undefined || servingMark(before.definition) !== servingMark(definition)) {
       this.#context.resources.setCustom(name, servedKinds(definition, since));
     }
+    if (before !== undefined && storageMark(before.definition) !== storageMark(definition))
+      this.#retire(name);
     this.#judgeSoon(name);
     if (needsCleanup(definition)) this.#clean(name, definition);
   }
@@ -62,10 +64,19 @@ class Definitions {
   #remove(name: string): void {
     this.#known.delete(name);
     this.#context.resources.setCustom(name, []);
+    this.#retire(name);
     // names that were in use may be free now
     for (const [other, { definition }] of this.#known) {
       if (!isTrueCondition(definition, "NamesAccepted")) this.#judgeSoon(other);
     }
+  }
+
+  /**
+   * Ends the watches on the kinds that a definition had, as the real server does with their storage; what
+   * happened before is told to them first.
+   */
+  #retire(name: string): void {
+    setImmediate(() => this.#context.resources.retire(name));
   }
 
   /** Judges the names of what changed, all that came in meanwhile in one transaction. */
@@ -127,6 +138,11 @@ function servedKinds(definition: Definition, since: number): Kind[] {
 
 function schemaMark({ metadata }: Definition): string {
   return `${metadata.uid}/${metadata.generation}`;
+}
+
+/** What the real server makes a new storage for (customresource_handler.go updateCustomResourceDefinition). */
+function storageMark(definition: Definition): string {
+  return `${schemaMark(definition)} ${JSON.stringify(definition.status?.acceptedNames ?? {})}`;
 }
 
 /** What decides about serving: as long as it stays, so do the kinds and all that is compiled for them. */

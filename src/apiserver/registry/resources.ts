@@ -6,6 +6,7 @@ export class Resources {
   readonly #byPath = new Map<string, Kind>();
   readonly #builtIn: ReadonlySet<string>;
   readonly #custom = new Map<string, readonly Kind[]>();
+  readonly #retiring = new Map<string, AbortController>();
 
   constructor(kinds: readonly Kind[] = Object.values(KINDS)) {
     for (const kind of kinds) this.#byPath.set(pathOf(kind.group, kind.version, kind.plural), kind);
@@ -24,6 +25,24 @@ export class Resources {
       const path = pathOf(kind.group, kind.version, kind.plural);
       if (!this.#builtIn.has(path)) this.#byPath.set(path, kind);
     }
+  }
+
+  /** A signal that aborts when a custom kind is replaced or served no longer; undefined for built-in ones. */
+  untilRetired({ custom, plural, group }: Kind): AbortSignal | undefined {
+    if (custom === undefined) return undefined;
+    const definition = `${plural}.${group}`;
+    let controller = this.#retiring.get(definition);
+    if (controller === undefined) {
+      controller = new AbortController();
+      this.#retiring.set(definition, controller);
+    }
+    return controller.signal;
+  }
+
+  /** Ends what holds on to the kinds that a definition had. */
+  retire(definition: string): void {
+    this.#retiring.get(definition)?.abort();
+    this.#retiring.delete(definition);
   }
 
   find(group: string, version: string, plural: string): Kind | undefined {

@@ -64,6 +64,8 @@ class Watch {
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #onClosing = (): void => this.#end();
   #stop: Stop | undefined;
+  /** Aborts when the definition of a custom kind changes or goes. */
+  #retired: AbortSignal | undefined;
   #ended = false;
   #seen = 0;
   #allowance = MAX_BACKLOG;
@@ -77,13 +79,15 @@ class Watch {
 
   start(): void {
     const { response } = this.#call;
-    const { closing } = this.#target.context;
+    const { closing, resources } = this.#target.context;
     response.once("close", () => this.#release());
     if (response.destroyed || closing.aborted) {
       this.#end();
       return;
     }
     closing.addEventListener("abort", this.#onClosing, { once: true });
+    this.#retired = resources.untilRetired(this.#target.kind);
+    this.#retired?.addEventListener("abort", this.#onClosing, { once: true });
     const { withState, bookmarks, timeoutMs } = this.#query;
     this.#seen = this.#query.since!;
     if (withState) this.#sendState();
@@ -201,6 +205,7 @@ class Watch {
     this.#stop?.();
     for (const timer of this.#timers.splice(0)) clearTimeout(timer);
     this.#target.context.closing.removeEventListener("abort", this.#onClosing);
+    this.#retired?.removeEventListener("abort", this.#onClosing);
   }
 }
 

@@ -1,4 +1,4 @@
-import { Discovery } from "../../client/index.ts";
+import type { ObjectChange } from "../../client/index.ts";
 import { type Kind, KINDS } from "../../objects/kinds.ts";
 import { ApiError } from "../../objects/status.ts";
 import type { KubeObject, OwnerReference } from "../../objects/types.ts";
@@ -13,9 +13,10 @@ import {
   OwnershipGraph,
   waitsFor,
 } from "./graph.ts";
+import { FollowedKinds } from "./kinds.ts";
 
-/** The kinds whose objects are collected; their owners may be of any kind. */
-const COLLECTED: readonly Kind[] = [
+/** The kinds that the controllers cache; the metadata of all others is watched for the collector alone. */
+const CACHED: readonly Kind[] = [
   KINDS.Pod,
   KINDS.ReplicaSet,
   KINDS.Deployment,
@@ -35,9 +36,16 @@ const COLLECTED: readonly Kind[] = [
 export function runGarbageCollector(context: ControllerContext): void {
   const { client, informers, writer } = context;
   const graph = new OwnershipGraph();
+  /** Objects whose owners are of kinds that the server does not have at present. */
+  const undecided = new Set<string>();
 
   const queue = context.queue({ name: "garbage-collector", workers: 16 }, async (uid) => {
-    const node = graph.get(uid);
+    let node = graph.get(uid);
+    if (node !== undefined && (waitsFor(node.object, ORPHAN) || waitsFor(node.object, FOREGROUND))) {
+      // else dependants that are not listed yet would be taken for none
+      await kinds.settled();
+      node = graph.get(uid);
+    }
     if (node === undefined) return;
     if (waitsFor(node.object, ORPHAN)) return orphanDependents(uid, node);
     if (waitsFor(node.object, FOREGROUND)) return deleteDependents(uid, node);
@@ -64,24 +72,30 @@ export function runGarbageCollector(context: ControllerContext): void {
     const known = graph.get(owner.uid);
     if (known !== undefined) {
       const { namespace } = known.object.metadata;
+      if (namespace !== undefined && dependent.metadata.namespace === undefined) return "present";
       if (namespace !== undefined && namespace !== dependent.metadata.namespace) return "absent";
       return waitsFor(known.object, FOREGROUND) ? "waiting" : "present";
     }
-    const kind = await kindOf(owner);
-    if (kind === undefined) return "present";
+    if (graph.isGone(owner.uid)) return "absent";
+    const kind = await kinds.find(owner.apiVersion, owner.kind);
+    if (kind === undefined) return undecidedOf(dependent);
+    // Such a reference is wrong and decides nothing, as with the real collector.
+    if (kind.namespaced && dependent.metadata.namespace === undefined) return "present";
     try {
       const namespace = kind.namespaced ? dependent.metadata.namespace : undefined;
       const found = await client.get<KubeObject>(kind, owner.name, namespace);
       if (found.metadata.uid !== owner.uid) return "absent";
       return waitsFor(found, FOREGROUND) ? "waiting" : "present";
     } catch (error) {
-      if (error instanceof ApiError && error.code === 404) return "absent";
-      throw error;
+      if (!(error instanceof ApiError) || error.code !== 404) throw error;
+      // Without a name it is the kind that was not found: it went a moment ago.
+      return error.status.details?.name === undefined ? undecidedOf(dependent) : "absent";
     }
   }
 
-  function kindOf({ apiVersion, kind }: OwnerReference): Promise<Kind | undefined> {
-    return new Discovery(client).find(apiVersion, kind);
+  function undecidedOf({ metadata }: KubeObject): OwnerState {
+    undecided.add(metadata.uid ?? "");
+    return "present";
   }
 
   async function deleteDependents(uid: string, { kind, object }: GraphNode): Promise<void> {
@@ -114,19 +128,28 @@ export function runGarbageCollector(context: ControllerContext): void {
     await unlessGone(client.patch(kind, name, namespace, patch, { type: "merge" }));
   }
 
-  for (const kind of COLLECTED) {
-    informers.of<KubeObject>(kind).onChange(({ type, object }) => {
-      const uid = object.metadata.uid ?? "";
-      if (type !== "deleted") {
-        graph.put(kind, object);
-        if (needsLook(object)) queue.add(uid);
-        return;
-      }
-      graph.remove(object);
-      for (const dependent of graph.dependentsOf(uid)) queue.add(dependent.object.metadata.uid ?? "");
-      for (const owner of object.metadata.ownerReferences ?? []) queue.add(owner.uid);
-    });
+  function changed(kind: Kind, { type, object }: ObjectChange<KubeObject>): void {
+    const uid = object.metadata.uid ?? "";
+    if (type !== "deleted") {
+      graph.put(kind, object);
+      if (needsLook(object)) queue.add(uid);
+      return;
+    }
+    graph.remove(object);
+    undecided.delete(uid);
+    for (const dependent of graph.dependentsOf(uid)) queue.add(dependent.object.metadata.uid ?? "");
+    for (const owner of object.metadata.ownerReferences ?? []) queue.add(owner.uid);
   }
+
+  for (const kind of CACHED) informers.of<KubeObject>(kind).onChange((change) => changed(kind, change));
+  const kinds = new FollowedKinds(context, CACHED, {
+    onChange: changed,
+    onForgotten: (object) => graph.forget(object),
+    onKinds: () => {
+      for (const uid of undecided) queue.add(uid);
+      undecided.clear();
+    },
+  });
 
   function needsLook(object: KubeObject): boolean {
     const owners = object.metadata.ownerReferences ?? [];

@@ -16,6 +16,8 @@ export interface GraphNode {
 export class OwnershipGraph {
   readonly #nodes = new Map<string, GraphNode>();
   readonly #dependents = new Map<string, Set<string>>();
+  /** Owners that were seen to go and that objects still name. */
+  readonly #gone = new Set<string>();
 
   get(uid: string): GraphNode | undefined {
     return this.#nodes.get(uid);
@@ -39,6 +41,18 @@ export class OwnershipGraph {
   /** Takes out an object that is gone. Its dependants still refer to it. */
   remove(object: KubeObject): void {
     const uid = object.metadata.uid ?? "";
+    this.forget(object);
+    if (this.#dependents.has(uid)) this.#gone.add(uid);
+  }
+
+  /** Whether an object is known to be gone: nobody has to ask for it, nor could when its kind went with it. */
+  isGone(uid: string): boolean {
+    return this.#gone.has(uid);
+  }
+
+  /** Takes out an object that nobody watches any longer; it may be there or not. */
+  forget(object: KubeObject): void {
+    const uid = object.metadata.uid ?? "";
     this.#nodes.delete(uid);
     for (const { uid: owner } of object.metadata.ownerReferences ?? []) this.#unlink(owner, uid);
   }
@@ -51,7 +65,9 @@ export class OwnershipGraph {
   #unlink(owner: string, dependent: string): void {
     const dependents = this.#dependents.get(owner);
     dependents?.delete(dependent);
-    if (dependents?.size === 0) this.#dependents.delete(owner);
+    if (dependents === undefined || dependents.size > 0) return;
+    this.#dependents.delete(owner);
+    this.#gone.delete(owner);
   }
 }
 

@@ -1,25 +1,25 @@
-import { Discovery } from "../../client/index.ts";
-import { type Kind, KINDS, resourcePath } from "../../objects/kinds.ts";
+import { KINDS, resourcePath } from "../../objects/kinds.ts";
 import { ApiError } from "../../objects/status.ts";
-import type { KubeObject, Namespace } from "../../objects/types.ts";
+import type { Namespace } from "../../objects/types.ts";
 import type { ControllerContext } from "../runtime/context.ts";
+import { deletionConditions, type Pass } from "./conditions.ts";
+import { deleteContent } from "./content.ts";
 
 /** The finalizer that this controller stands for. */
 const FINALIZER = "kubernetes";
 /** Milliseconds between looks at a namespace in which something is still going. */
 const RECHECK = 100;
 const MAX_RECHECK = 5000;
-/** Requests under way at once for one namespace. */
-const PARALLEL = 16;
 
 /**
  * Empties namespaces that are being deleted, kind by kind as discovery names them, and lets them go when they
- * are empty.
+ * are empty. While a part of discovery fails they wait, and their conditions say so.
  */
 export function runNamespaceDeletion(context: ControllerContext): void {
-  const { client, informers } = context;
+  const { client, informers, writer, options } = context;
   const namespaces = informers.of<Namespace>(KINDS.Namespace);
   const waits = new Map<string, number>();
+  const reported = new Set<string>();
 
   const queue = context.queue({ name: "namespace-deletion" }, async (name) => {
     const namespace = namespaces.get(name);
@@ -28,34 +28,41 @@ export function runNamespaceDeletion(context: ControllerContext): void {
       waits.delete(name);
       return;
     }
-    if ((await deleteContent(name)) > 0) {
-      const wait = waits.get(name) ?? RECHECK;
-      waits.set(name, Math.min(wait * 2, MAX_RECHECK));
-      return queue.addAfter(name, wait);
+    const pass = await deleteContent(client, name);
+    report(pass);
+    const left = pass.remaining.some(({ count }) => count > 0);
+    if (!left && pass.errors.length === 0 && pass.undiscovered.size === 0) {
+      await finalize(namespace, finalizers);
+      waits.delete(name);
+      return;
     }
-    await finalize(namespace, finalizers);
-    waits.delete(name);
+    const wait = waits.get(name) ?? RECHECK;
+    waits.set(name, Math.min(wait * 2, MAX_RECHECK));
+    queue.addAfter(name, wait);
+    await describe(namespace, pass);
   });
 
-  /** Deletes all there is, and says how much was left before. */
-  async function deleteContent(namespace: string): Promise<number> {
-    // Asked anew each time: kinds may have come since, and nothing may be left behind.
-    const kinds = await new Discovery(client).namespacedKinds(["list", "delete"]);
-    const counts = await inParallel(kinds, (kind) => deleteKind(kind, namespace));
-    return counts.reduce((sum, count) => sum + count, 0);
+  /** Each API that fails is named once, however many namespaces wait for it, until it answers again. */
+  function report({ undiscovered }: Pass): void {
+    for (const version of reported) if (!undiscovered.has(version)) reported.delete(version);
+    for (const [version, error] of undiscovered) {
+      if (reported.has(version)) continue;
+      reported.add(version);
+      options.log?.(`namespaces wait for the discovery of ${version}: ${error.message}`);
+    }
   }
 
-  async function deleteKind(kind: Kind, namespace: string): Promise<number> {
-    const { items } = await client.listAll<KubeObject>(kind, { namespace });
-    const living = items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
-    const results = await inParallel(living, async ({ metadata }) => {
-      try {
-        await client.delete(kind, metadata.name, namespace, { propagationPolicy: "Background" });
-      } catch (error) {
-        if (!(error instanceof ApiError) || error.code !== 404) throw error;
-      }
-    });
-    return Math.max(results.length, items.length);
+  async function describe(namespace: Namespace, pass: Pass): Promise<void> {
+    const conditions = deletionConditions(namespace.status?.conditions ?? [], pass, new Date());
+    if (conditions === undefined) return;
+    const status = { ...namespace.status, phase: "Terminating", conditions };
+    const patch = { metadata: { uid: namespace.metadata.uid }, status };
+    try {
+      await writer.patch(KINDS.Namespace, namespace, patch, { subresource: "status" });
+    } catch (error) {
+      // It has changed or is gone: the next pass, which is due already, sees that.
+      if (!(error instanceof ApiError) || (error.code !== 404 && error.code !== 409)) throw error;
+    }
   }
 
   async function finalize(namespace: Namespace, finalizers: readonly string[]): Promise<void> {
@@ -71,17 +78,4 @@ export function runNamespaceDeletion(context: ControllerContext): void {
   namespaces.onChange(({ object }) => {
     if (object.metadata.deletionTimestamp !== undefined) queue.add(object.metadata.name);
   });
-}
-
-async function inParallel<T, U>(items: readonly T[], work: (item: T) => Promise<U>): Promise<U[]> {
-  const results: U[] = [];
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    while (next < items.length) {
-      const index = next++;
-      results[index] = await work(items[index] as T);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(PARALLEL, items.length) }, worker));
-  return results;
 }

@@ -34,6 +34,7 @@ export class ControllerContext {
   readonly signal: AbortSignal;
   readonly #queues: WorkQueue[] = [];
   readonly #starters: (() => void)[] = [];
+  readonly #endings: (() => Promise<void>)[] = [];
 
   constructor(
     parts: Pick<ControllerContext, "client" | "informers" | "writer" | "events" | "options" | "signal">,
@@ -68,6 +69,11 @@ export class ControllerContext {
     });
   }
 
+  /** Has `stop` wait for something else that ends with the signal. */
+  onStop(ended: () => Promise<void>): void {
+    this.#endings.push(ended);
+  }
+
   /** Starts the queues and timers. */
   start(): void {
     for (const queue of this.#queues) queue.start();
@@ -77,6 +83,7 @@ export class ControllerContext {
   /** Resolves when no queue works any longer. */
   async stop(): Promise<void> {
     await Promise.all(this.#queues.map((queue) => queue.stop()));
+    await Promise.all(this.#endings.map((ended) => ended()));
     await this.events.flush();
   }
 }

@@ -48,10 +48,13 @@ export class Informers {
 
   /**
    * Waits until the cache shows of an object what holds, as after a write of one's own: the next look at the
-   * cache then sees it, and nothing is done twice. Gives up after some seconds, and when the informers end.
+   * cache then sees it, and nothing is done twice. Gives up after some seconds, and when the informers end; of a
+   * kind that nobody caches there is nothing to wait for.
    */
   until(kind: Kind, key: string, holds: (object: KubeObject | undefined) => boolean): Promise<void> {
-    const { informer, waiters } = this.#share(kind);
+    const shared = this.#shared.get(`${kind.group}/${kind.plural}`);
+    if (shared === undefined) return Promise.resolve();
+    const { informer, waiters } = shared;
     if (this.#ended || holds(informer.get(key))) return Promise.resolve();
     return new Promise((resolve) => {
       const of = waiters.get(key) ?? new Set();

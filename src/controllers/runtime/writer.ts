@@ -56,10 +56,9 @@ export class Writer {
   }
 
   async #seen<T extends KubeObject>(kind: Kind, object: T): Promise<T> {
-    const version = versionOf(object);
     await this.#informers.until(kind, objectKey(object), (current) => {
       if (current === undefined) return false;
-      return current.metadata.uid !== object.metadata.uid || versionOf(current) >= version;
+      return current.metadata.uid !== object.metadata.uid || versionOf(current) >= versionOf(object);
     });
     return object;
   }
