@@ -6,7 +6,11 @@ import type { AnyObject } from "../../src/objects/types.ts";
 import { eventually } from "./cluster.ts";
 
 /** A small definition, `<plural>.example.com`, in one version. */
-export function definition(plural: string, scope: "Namespaced" | "Cluster" = "Namespaced"): AnyObject {
+export function definition(
+  plural: string,
+  scope: "Namespaced" | "Cluster" = "Namespaced",
+  version = "v1",
+): AnyObject {
   const kind = plural.charAt(0).toUpperCase() + plural.slice(1, -1);
   const schema = { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } };
   return {
@@ -17,7 +21,7 @@ export function definition(plural: string, scope: "Namespaced" | "Cluster" = "Na
       group: "example.com",
       scope,
       names: { plural, kind },
-      versions: [{ name: "v1", served: true, storage: true, schema }],
+      versions: [{ name: version, served: true, storage: true, schema }],
     },
   } as unknown as AnyObject;
 }

@@ -129,9 +129,17 @@ test("with a definition go its objects and what they own; others of its kind com
   const owner = await make(gadgets, "owner", name);
   const map = await make(KINDS.ConfigMap, "map", name, [ownedBy(gadgets, owner)]);
   await make(gadgets, "leaf", name, [ownedBy(KINDS.ConfigMap, map)]);
+  const many = Array.from({ length: 40 }, (_, index) => `many-${index}`);
+  await Promise.all(
+    many.map(async (of) => make(KINDS.Secret, of, name, [ownedBy(gadgets, await make(gadgets, of, name))])),
+  );
   await client.delete(KINDS.CustomResourceDefinition, "gadgets.example.com");
   await gone(KINDS.CustomResourceDefinition, "gadgets.example.com");
   await gone(KINDS.ConfigMap, "map", name);
+  await eventually(
+    () => itemsOf(client, KINDS.Secret, name),
+    (items) => items.length === 0,
+  );
   const again = await define(client, definition("gadgets"));
   const holder = await make(KINDS.ConfigMap, "holder", name);
   await make(again, "leaf", name, [ownedBy(KINDS.ConfigMap, holder)]);
@@ -153,6 +161,29 @@ test("an owner of a kind that is not served keeps its objects, until the kind is
   await gone(KINDS.ConfigMap, "map", name);
 });
 
+test("a kind is followed on while its preferred version changes, and what goes meanwhile is noticed", async () => {
+  const { client } = cluster;
+  const name = await namespace("custom-version");
+  const old = await define(client, definition("tools", "Namespaced", "v1beta1"));
+  const owners = await Promise.all(["a", "b"].map((of) => make(old, of, name)));
+  for (const owner of owners)
+    await make(KINDS.ConfigMap, `of-${owner.metadata.name}`, name, [ownedBy(old, owner)]);
+  type Versioned = AnyObject & { spec: { versions: object[] } };
+  const crd = await client.get<Versioned>(KINDS.CustomResourceDefinition, "tools.example.com");
+  const [version] = crd.spec.versions;
+  crd.spec.versions = [version!, { ...version, name: "v1", storage: false }];
+  await client.update(KINDS.CustomResourceDefinition, crd);
+  await client.delete(old, "a", name);
+  await gone(KINDS.ConfigMap, "of-a", name);
+  const current = { ...old, version: "v1" };
+  await eventually(
+    () => itemsOf(client, current, name).catch(() => []),
+    (items) => items.length === 1,
+  );
+  await client.delete(current, "b", name);
+  await gone(KINDS.ConfigMap, "of-b", name);
+});
+
 test("a cluster-wide custom object owns objects of all namespaces, and stays whatever in a namespace it names", async () => {
   const { client } = cluster;
   const name = await namespace("custom-wide");
@@ -172,6 +203,8 @@ test("a namespace goes with custom objects of all versions that are served, of t
   const name = await namespace("custom-doomed");
   const gateways = await define(client, gatewayDefinition("gateways"));
   const routes = await define(client, gatewayDefinition("tcproutes"));
+  const drafts = await define(client, definition("drafts", "Namespaced", "v1alpha1"));
+  await make(drafts, "draft", name);
   const listeners = [{ name: "http", port: 80, protocol: "HTTP" }];
   await make(gateways, "gateway", name, [], { spec: { gatewayClassName: "tandem", listeners } });
   const rules = [{ backendRefs: [{ name: "web", port: 80 }] }];
@@ -193,7 +226,8 @@ test("a namespace goes with custom objects of all versions that are served, of t
   assert.equal(conditionOf(waiting, "NamespaceDeletionDiscoveryFailure")?.status, "False");
   await client.patch(widgets, "held", name, { metadata: { finalizers: null } }, { type: "merge" });
   await gone(KINDS.Namespace, name);
-  for (const kind of [gateways, routes, widgets]) assert.deepEqual(await itemsOf(client, kind, name), []);
+  for (const kind of [gateways, routes, drafts, widgets])
+    assert.deepEqual(await itemsOf(client, kind, name), []);
 });
 
 test("nothing of all this was worth a complaint", () => {

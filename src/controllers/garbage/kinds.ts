@@ -1,4 +1,4 @@
-import { Backoff, Discovery, type ServedKind } from "../../client/index.ts";
+import { Backoff, Discovery, pause, type ServedKind } from "../../client/index.ts";
 import { type Kind, KINDS } from "../../objects/kinds.ts";
 import { ApiError } from "../../objects/status.ts";
 import type { KubeObject } from "../../objects/types.ts";
@@ -12,6 +12,8 @@ const FIRST_RECHECK = 100;
 const MAX_RECHECK = 30_000;
 /** So often discovery is asked for the kind of a definition that it does not have; then with the next change. */
 const MAX_RECHECKS = 12;
+/** Milliseconds for which owners that wait for their dependants wait for a kind's first list. */
+const MAX_SETTLING = 30_000;
 /** One key in the queue: what is looked at is always the whole of discovery. */
 const ALL = "all kinds";
 
@@ -70,10 +72,17 @@ export class FollowedKinds {
     });
   }
 
-  /** Resolves when the objects of all kinds have been listed once, but for kinds that fail. */
+  /**
+   * Resolves when the objects of all kinds have been listed once, but for kinds that fail or do not answer for
+   * long, and when the controllers end.
+   */
   async settled(): Promise<void> {
-    await this.#looked;
-    await Promise.all([...this.#followers.values()].map((follower) => follower.settled));
+    const enough = new AbortController();
+    const all = this.#looked.then(() =>
+      Promise.all([...this.#followers.values()].map((follower) => follower.settled)),
+    );
+    await Promise.race([all, pause(MAX_SETTLING, AbortSignal.any([enough.signal, this.#context.signal]))]);
+    enough.abort();
   }
 
   /** The kind of an owner, looked up anew when it is not known; undefined when the server has none such. */
