@@ -38,7 +38,8 @@ async function makeServer(flags: Flags, answer: Parameters<typeof createServer>[
 }
 
 function serveCommands(port: number, addresses: string): void {
-  for (const address of addresses === "" ? ["::"] : addresses.split(",")) {
+  // The suite names a pod's primary address twice: as HOST_IP and among POD_IPS.
+  for (const address of addresses === "" ? ["::"] : new Set(addresses.split(","))) {
     const listening = (): void => {
       ready = true;
       console.log(`Started UDP server on port ${address === "::" ? "" : address} ${port}`);
