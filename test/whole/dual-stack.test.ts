@@ -32,28 +32,46 @@ for (const order of [FAMILIES, FAMILIES.toReversed()]) {
   describe(`[Feature:IPv6DualStack] ${order.join(",")}`, () => suite(order));
 }
 
+/** What the tests of one cluster share. */
+interface Stage {
+  home: ReturnType<typeof temporaryHome>;
+  lab: TestCluster;
+  nodes: Node[];
+  net: NetworkSetup;
+}
+
 function suite(order: readonly Family[]): void {
-  let home: ReturnType<typeof temporaryHome>;
-  let lab: TestCluster;
-  let nodes: Node[];
-  let net: NetworkSetup;
+  const stage = {} as Stage;
 
   before(async () => {
-    home = temporaryHome();
-    lab = await TestCluster.start("dualstack", order, 2);
-    nodes = (await lab.client.list<Node>(KINDS.Node)).items;
-    net = new NetworkSetup(lab, nodes, "netserver");
-    await Promise.all([createTestPods(lab), net.create(), apply(lab, SERVICE_PODS)]);
+    stage.home = temporaryHome();
+    const lab = await TestCluster.start("dualstack", order, 2);
+    stage.lab = lab;
+    stage.nodes = (await lab.client.list<Node>(KINDS.Node)).items;
+    stage.net = new NetworkSetup(lab, stage.nodes, "netserver");
+    await Promise.all([createTestPods(lab), stage.net.create(), apply(lab, SERVICE_PODS)]);
+    const targets = (await Promise.all(PROTOCOLS.map((protocol) => stage.net.targets(protocol)))).flat();
+    for (const { host } of targets)
+      assert.equal(familyOf(host), order[1], "dialled over the secondary family");
   });
 
   after(async () => {
-    await lab?.stop();
-    home.remove();
+    await stage.lab?.stop();
+    stage.home.remove();
   });
 
+  addressChecks(stage, order);
+  serviceChecks(stage, order);
+  describe("Granular Checks: Services Secondary IP Family [LinuxOnly]", () => {
+    reachChecks(stage);
+    changeChecks(stage);
+  });
+}
+
+function addressChecks(stage: Stage, order: readonly Family[]): void {
   test("should have ipv4 and ipv6 internal node ip", () => {
-    assert.equal(nodes.length, 2);
-    for (const { status } of nodes) {
+    assert.equal(stage.nodes.length, 2);
+    for (const { status } of stage.nodes) {
       const internal = status?.addresses?.filter(({ type }) => type === "InternalIP") ?? [];
       assert.deepEqual(
         internal.map(({ address }) => familyOf(address)),
@@ -63,7 +81,7 @@ function suite(order: readonly Family[]): void {
   });
 
   test("should create pod, add ipv6 and ipv4 ip to pod ips", async () => {
-    const { status } = await lab.pod("test-container-pod");
+    const { status } = await stage.lab.pod("test-container-pod");
     assert.equal(status?.podIP, status?.podIPs?.[0]?.ip);
     assert.deepEqual(
       status?.podIPs?.map(({ ip }) => familyOf(ip)),
@@ -72,7 +90,7 @@ function suite(order: readonly Family[]): void {
   });
 
   test("should create pod, add ipv6 and ipv4 ip to host ips", async () => {
-    const { status } = await lab.pod("test-container-pod");
+    const { status } = await stage.lab.pod("test-container-pod");
     assert.equal(status?.hostIP, status?.hostIPs?.[0]?.ip);
     assert.deepEqual(
       status?.hostIPs?.map(({ ip }) => familyOf(ip)),
@@ -82,14 +100,14 @@ function suite(order: readonly Family[]): void {
 
   test("should be able to reach pod on ipv4 and ipv6 ip", async () => {
     await apply(
-      lab,
+      stage.lab,
       [onePerNode("dualstack-server", SERVER), onePerNode("dualstack-client", CLIENT)].join("---"),
     );
     const ready = async (name: string) => {
       await eventually(async () =>
-        assert.equal((await podsWith(lab, `test=${name}`)).filter(isReady).length, 2),
+        assert.equal((await podsWith(stage.lab, `test=${name}`)).filter(isReady).length, 2),
       );
-      return podsWith(lab, `test=${name}`);
+      return podsWith(stage.lab, `test=${name}`);
     };
     const [servers, clients] = [await ready("dualstack-server"), await ready("dualstack-client")];
     assert.equal(new Set(servers.map(({ spec }) => spec.nodeName)).size, 2);
@@ -99,14 +117,16 @@ function suite(order: readonly Family[]): void {
         const url = `http://${familyOf(ip) === "IPv6" ? `[${ip}]` : ip}:80`;
         const curl = ["curl", "-g", "-q", "-s", "-f", "--connect-timeout", "2", url];
         assert.equal(
-          (await lab.exec(client.metadata.name, curl)).code,
+          (await stage.lab.exec(client.metadata.name, curl)).code,
           0,
           `${client.metadata.name} to ${url}`,
         );
       }
     }
   });
+}
 
+function serviceChecks(stage: Stage, order: readonly Family[]): void {
   const [primary] = order as [Family];
   const SINGLE = "SingleStack";
   const DUAL = "RequireDualStack";
@@ -125,16 +145,16 @@ function suite(order: readonly Family[]): void {
   ] as const) {
     test(`should create ${title}`, async () => {
       await eventually(async () =>
-        assert.equal((await podsWith(lab, "app=names")).filter(isReady).length, 2),
+        assert.equal((await podsWith(stage.lab, "app=names")).filter(isReady).length, 2),
       );
-      await apply(lab, nodePort53(name, asked));
-      const { spec } = await lab.client.get<Service>(KINDS.Service, name, "default");
+      await apply(stage.lab, nodePort53(name, asked));
+      const { spec } = await stage.lab.client.get<Service>(KINDS.Service, name, "default");
       assert.equal(spec.ports?.length, 2);
       assert.equal(spec.ipFamilyPolicy, policy);
       assert.deepEqual(spec.ipFamilies, families);
       assert.deepEqual(spec.clusterIPs?.map(familyOf), families);
       await eventually(async () => {
-        const slices = await slicesOf(lab, name);
+        const slices = await slicesOf(stage.lab, name);
         assert.deepEqual(slices.map(({ addressType }) => addressType).toSorted(), families.toSorted());
         for (const { addressType, endpoints, ports } of slices) {
           const found = endpoints?.flatMap(({ addresses }) => addresses.map(familyOf));
@@ -144,76 +164,85 @@ function suite(order: readonly Family[]): void {
       });
     });
   }
+}
 
-  describe("Granular Checks: Services Secondary IP Family [LinuxOnly]", () => {
-    for (const protocol of PROTOCOLS) {
-      test(`should function for pod-Service: ${protocol}`, async () => {
-        for (const target of await net.targets(protocol))
-          await net.reaches(net.fromTestPod, protocol, target);
-      });
-    }
+function reachChecks(stage: Stage): void {
+  for (const protocol of PROTOCOLS) {
+    test(`should function for pod-Service: ${protocol}`, async () => {
+      for (const target of await stage.net.targets(protocol))
+        await stage.net.reaches(stage.net.fromTestPod, protocol, target);
+    });
+  }
 
-    test("should function for pod-Service: sctp [Feature:SCTPConnectivity]", { skip: NO_SCTP }, () => {});
+  test("should function for pod-Service: sctp [Feature:SCTPConnectivity]", { skip: NO_SCTP }, () => {});
 
-    for (const protocol of PROTOCOLS) {
-      test(`should function for node-Service: ${protocol}`, async () => {
-        for (const target of await net.targets(protocol)) await net.reaches(net.fromNode, protocol, target);
-      });
-    }
+  for (const protocol of PROTOCOLS) {
+    test(`should function for node-Service: ${protocol}`, async () => {
+      for (const target of await stage.net.targets(protocol))
+        await stage.net.reaches(stage.net.fromNode, protocol, target);
+    });
+  }
 
-    for (const protocol of PROTOCOLS) {
-      test(`should function for endpoint-Service: ${protocol}`, async () => {
-        for (const target of await net.targets(protocol))
-          await net.reaches(net.fromEndpoint, protocol, target);
-      });
-    }
+  for (const protocol of PROTOCOLS) {
+    test(`should function for endpoint-Service: ${protocol}`, async () => {
+      for (const target of await stage.net.targets(protocol))
+        await stage.net.reaches(stage.net.fromEndpoint, protocol, target);
+    });
+  }
+}
 
-    for (const protocol of PROTOCOLS) {
-      test(`should update endpoints: ${protocol}`, async () => {
-        const [clusterIp] = await net.targets(protocol);
-        await net.reaches(net.fromTestPod, protocol, clusterIp!);
-        try {
-          await net.deleteOne();
-          await net.reaches(net.fromTestPod, protocol, clusterIp!, net.hostnames().slice(1), net.maxTries);
-        } finally {
-          await net.fill();
-        }
-      });
-    }
-
-    for (const protocol of PROTOCOLS) {
-      test(`should function for client IP based session affinity: ${protocol}`, async () => {
-        const { spec } = await net.service("affinity");
-        const seen = new Set<string>();
-        for (let i = 0; i < AFFINITY_CHECKS; i++)
-          seen.add(await net.fromTestPod(protocol, spec.clusterIPs![1]!, CLUSTER_PORT[protocol]));
-        const [only, ...more] = seen;
-        assert.ok(net.hostnames().includes(only ?? ""), `answered by ${only}`);
-        assert.deepEqual(more, []);
-      });
-    }
-
-    for (const protocol of PROTOCOLS) {
-      test(`should be able to handle large requests: ${protocol}`, async () => {
-        const [clusterIp] = await net.targets(protocol);
-        const answer = await net.fromTestPod(protocol, clusterIp!.host, clusterIp!.port, ECHO[protocol]);
-        assert.equal(answer, LARGE[protocol]);
-      });
-    }
-
-    test("should function for service endpoints using hostNetwork", async () => {
-      const onHost = new NetworkSetup(lab, nodes, "host-netserver", true);
-      await onHost.create();
-      for (const target of await onHost.targets("http")) {
-        await onHost.reaches(onHost.fromTestPod, "http", target);
-        await onHost.reaches(onHost.fromNode, "http", target);
-      }
-      for (const target of await onHost.targets("udp")) await onHost.reaches(onHost.fromNode, "udp", target);
-      for (const protocol of PROTOCOLS) {
-        const [{ host, port }] = (await onHost.targets(protocol)) as [{ host: string; port: number }];
-        assert.equal(await onHost.fromTestPod(protocol, host, port, ECHO[protocol]), LARGE[protocol]);
+function changeChecks(stage: Stage): void {
+  for (const protocol of PROTOCOLS) {
+    test(`should update endpoints: ${protocol}`, async () => {
+      const [clusterIp] = await stage.net.targets(protocol);
+      await stage.net.reaches(stage.net.fromTestPod, protocol, clusterIp!);
+      try {
+        await stage.net.deleteOne();
+        await stage.net.reaches(
+          stage.net.fromTestPod,
+          protocol,
+          clusterIp!,
+          stage.net.hostnames().slice(1),
+          stage.net.maxTries,
+        );
+      } finally {
+        await stage.net.fill();
       }
     });
+  }
+
+  for (const protocol of PROTOCOLS) {
+    test(`should function for client IP based session affinity: ${protocol}`, async () => {
+      const { spec } = await stage.net.service("affinity");
+      const seen = new Set<string>();
+      for (let i = 0; i < AFFINITY_CHECKS; i++)
+        seen.add(await stage.net.fromTestPod(protocol, spec.clusterIPs![1]!, CLUSTER_PORT[protocol]));
+      const [only, ...more] = seen;
+      assert.ok(stage.net.hostnames().includes(only ?? ""), `answered by ${only}`);
+      assert.deepEqual(more, []);
+    });
+  }
+
+  for (const protocol of PROTOCOLS) {
+    test(`should be able to handle large requests: ${protocol}`, async () => {
+      const [clusterIp] = await stage.net.targets(protocol);
+      const answer = await stage.net.fromTestPod(protocol, clusterIp!.host, clusterIp!.port, ECHO[protocol]);
+      assert.equal(answer, LARGE[protocol]);
+    });
+  }
+
+  test("should function for service endpoints using hostNetwork", async () => {
+    const onHost = new NetworkSetup(stage.lab, stage.nodes, "host-netserver", true);
+    await onHost.create();
+    for (const target of await onHost.targets("http")) {
+      await onHost.reaches(onHost.fromTestPod, "http", target);
+      await onHost.reaches(onHost.fromNode, "http", target);
+    }
+    for (const target of await onHost.targets("udp")) await onHost.reaches(onHost.fromNode, "udp", target);
+    for (const protocol of PROTOCOLS) {
+      const [{ host, port }] = (await onHost.targets(protocol)) as [{ host: string; port: number }];
+      assert.equal(await onHost.fromTestPod(protocol, host, port, ECHO[protocol]), LARGE[protocol]);
+    }
   });
 }
 
