@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { type Home, makeHome, ROOT } from "./tandem.ts";
+import { type Home, kubectlMinor, makeHome, ROOT } from "./tandem.ts";
 
 /**
  * A session of kubectl with what it printed: `golden/kubectl.txt` holds commands (`$ kubectl …`, run by sh in the
@@ -11,8 +11,7 @@ import { type Home, makeHome, ROOT } from "./tandem.ts";
  */
 const GOLDEN = join(import.meta.dirname, "golden/kubectl.txt");
 
-const version = spawnSync("kubectl", ["version", "--client", "-o", "json"], { encoding: "utf8" });
-const minor = Number(/"minor": "(\d+)/.exec(version.stdout ?? "")?.[1] ?? 0);
+const minor = kubectlMinor();
 const skip =
   minor >= 30 && minor <= 33
     ? false

@@ -3,11 +3,9 @@ import { spawnSync } from "node:child_process";
 import { statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { type Home, makeHome, ROOT } from "./tandem.ts";
+import { type Home, kubectlMinor, makeHome, ROOT } from "./tandem.ts";
 
-/** kubectl is not in Debian in a version that speaks WebSockets, so it is taken from PATH. */
-const version = spawnSync("kubectl", ["version", "--client", "-o", "json"], { encoding: "utf8" });
-const minor = Number(/"minor": "(\d+)/.exec(version.stdout ?? "")?.[1] ?? 0);
+const minor = kubectlMinor();
 const skip = minor >= 30 ? false : "2026-11-21: needs kubectl 1.30 or newer on PATH";
 
 /** Controllers follow by some milliseconds: what must become true is tried again, a bounded number of times. */

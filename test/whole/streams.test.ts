@@ -6,11 +6,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { type Home, makeHome, ROOT } from "./tandem.ts";
+import { type Home, kubectlMinor, makeHome, ROOT } from "./tandem.ts";
 
-/** kubectl is not in Debian in a version that speaks WebSockets, so it is taken from PATH. */
-const version = spawnSync("kubectl", ["version", "--client", "-o", "json"], { encoding: "utf8" });
-const minor = Number(/"minor": "(\d+)/.exec(version.stdout ?? "")?.[1] ?? 0);
+const minor = kubectlMinor();
 const skip = minor >= 31 ? false : "2026-11-21: needs kubectl 1.31 or newer on PATH";
 
 /** Servers that send back every byte: on both families, and on one loopback address each. */

@@ -58,3 +58,12 @@ export function makeHome(user: User): Home {
     remove: () => rmSync(path, { recursive: true, force: true }),
   };
 }
+
+/**
+ * The minor version of the kubectl on PATH, 0 where there is none: Debian has none in a version that speaks
+ * WebSockets, so it is taken from PATH.
+ */
+export function kubectlMinor(): number {
+  const version = spawnSync("kubectl", ["version", "--client", "-o", "json"], { encoding: "utf8" });
+  return Number(/"minor": "(\d+)/.exec(version.stdout ?? "")?.[1] ?? 0);
+}

@@ -7,7 +7,6 @@ import {
   type CelValue,
   celFunc,
   celMethod,
-  isCelList,
   listType,
 } from "@bufbuild/cel";
 import { canonicalAddress, parseAddress } from "../../ip/address.ts";
@@ -168,6 +167,3 @@ function urlPart(name: string, part: (url: URL) => string): CelFunc[] {
 
 /** All of them, for the environment of a rule. */
 export const KUBERNETES_FUNCTIONS: readonly CelFunc[] = [...LISTS, ...SETS, ...REGEX, ...NETWORK, ...URLS];
-
-/** Whether a CEL value is a list; for callers that convert back. */
-export { isCelList };
