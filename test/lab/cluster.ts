@@ -74,7 +74,7 @@ export class TestCluster {
   /** Waits until the pod is as asked; the last state is in the error otherwise. */
   async until(name: string, what: string, holds: (pod: Pod) => boolean): Promise<Pod> {
     let pod = await this.pod(name);
-    for (let attempt = 0; attempt < 400; attempt++) {
+    for (let attempt = 0; attempt < 2400; attempt++) {
       if (holds(pod)) return pod;
       await new Promise((resolve) => setTimeout(resolve, 25));
       pod = await this.pod(name);
@@ -87,7 +87,7 @@ export class TestCluster {
   }
 
   async gone(name: string): Promise<void> {
-    for (let attempt = 0; attempt < 400; attempt++) {
+    for (let attempt = 0; attempt < 2400; attempt++) {
       const pods = await this.client.list<Pod>(KINDS.Pod, { namespace: "default" });
       if (!pods.items.some((pod) => pod.metadata.name === name)) return;
       await new Promise((resolve) => setTimeout(resolve, 25));
@@ -97,7 +97,7 @@ export class TestCluster {
 
   /** Waits for an event about a pod with this reason; resolves with its message. */
   async event(name: string, reason: string): Promise<string> {
-    for (let attempt = 0; attempt < 400; attempt++) {
+    for (let attempt = 0; attempt < 2400; attempt++) {
       const events = await this.client.list<KubeEvent>(KINDS.Event, { namespace: "default" });
       const found = events.items.find(
         (event) => event.involvedObject.name === name && event.reason === reason,

@@ -107,7 +107,7 @@ function mentions(file: string, text: string): boolean {
 }
 
 async function until(what: string, holds: () => boolean): Promise<void> {
-  for (let attempt = 0; attempt < 400; attempt++) {
+  for (let attempt = 0; attempt < 2400; attempt++) {
     if (holds()) return;
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
@@ -115,7 +115,7 @@ async function until(what: string, holds: () => boolean): Promise<void> {
 }
 
 async function eventually(what: string, holds: () => Promise<boolean>): Promise<void> {
-  for (let attempt = 0; attempt < 400; attempt++) {
+  for (let attempt = 0; attempt < 2400; attempt++) {
     if (await holds()) return;
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
