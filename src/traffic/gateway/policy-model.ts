@@ -1,0 +1,124 @@
+/** What traffic policies say, in terms of no API: for clients of a listener, for routes, for destinations. */
+
+/** How a listener treats its clients. Times are in milliseconds, sizes in bytes. */
+export interface ClientPolicy {
+  /** Expect the PROXY protocol (v1 and v2), from these CIDRs of either family only; empty: from anybody. */
+  readonly proxyProtocol?: { readonly optional: boolean; readonly trusted: readonly string[] };
+  readonly clientAddress?: { readonly trustedHops?: number; readonly header?: string };
+  readonly keepalive?: { readonly probes?: number; readonly idle?: number; readonly interval?: number };
+  readonly requestReceivedTimeout?: number;
+  readonly idleTimeout?: number;
+  readonly connectionLimit?: number;
+  readonly bufferLimit?: number;
+  readonly accessLog?: AccessLog;
+  readonly compression?: readonly ("gzip" | "brotli" | "zstd")[];
+  readonly pathNormalization?: boolean;
+}
+
+export interface AccessLog {
+  /** A line in Envoy's format language, or fields of one JSON object. */
+  readonly format: { readonly text: string } | { readonly json: Readonly<Record<string, string>> };
+}
+
+export interface RoutePolicy {
+  readonly retry?: RetryPolicy;
+  readonly cors?: CorsPolicy;
+  readonly rateLimits?: readonly RateLimit[];
+  readonly sessionPersistence?: SessionPersistence;
+  readonly idleTimeout?: number;
+  /** CIDRs of either family that may, or may not, come in. */
+  readonly allowedSources?: readonly string[];
+  readonly deniedSources?: readonly string[];
+}
+
+export interface RetryPolicy {
+  readonly attempts: number;
+  /** HTTP statuses and Envoy's conditions (`connect-failure`, `reset`, …). */
+  readonly statuses: readonly number[];
+  readonly conditions: readonly string[];
+  readonly perTryTimeout?: number;
+  readonly backoff?: { readonly base: number; readonly max?: number };
+}
+
+export interface CorsPolicy {
+  /** `*`, `https://a.example`, `https://*.example`. */
+  readonly allowOrigins: readonly string[];
+  readonly allowMethods: readonly string[];
+  readonly allowHeaders: readonly string[];
+  readonly exposeHeaders: readonly string[];
+  /** Seconds. */
+  readonly maxAge?: number;
+  readonly allowCredentials: boolean;
+}
+
+/** A token bucket in each proxy (local). */
+export interface RateLimit {
+  readonly requests: number;
+  readonly perMilliseconds: number;
+  readonly burst?: number;
+  /** Only requests with these headers (all of them); with `distinct` a bucket per value. */
+  readonly headers?: readonly {
+    readonly name: string;
+    readonly value?: string;
+    readonly distinct?: boolean;
+  }[];
+  /** Only clients of these CIDRs, of either family; with `distinctSource` a bucket per client address. */
+  readonly sources?: readonly string[];
+  readonly distinctSource?: boolean;
+}
+
+export interface SessionPersistence {
+  readonly by: "cookie" | "header";
+  readonly name: string;
+  /** Seconds of the cookie's life; undefined: until the browser ends. */
+  readonly lifetime?: number;
+  readonly path?: string;
+}
+
+export interface DestinationPolicy {
+  readonly loadBalancing?: LoadBalancing;
+  readonly circuitBreaker?: {
+    readonly maxConnections?: number;
+    readonly maxPendingRequests?: number;
+    readonly maxRequests?: number;
+    readonly maxRetries?: number;
+  };
+  readonly connectTimeout?: number;
+  readonly keepalive?: ClientPolicy["keepalive"];
+  /** Asked over every family that a backend has: an address that fails is left out, not the backend. */
+  readonly activeHealthCheck?: ActiveHealthCheck;
+  readonly passiveHealthCheck?: PassiveHealthCheck;
+  /** Share of healthy hosts (percent) below which all are used. */
+  readonly panicThreshold?: number;
+  readonly proxyProtocol?: 1 | 2;
+  readonly slowStart?: number;
+  readonly preferZone?: boolean;
+}
+
+export type LoadBalancing =
+  | { readonly kind: "round-robin" | "random" | "least-request" }
+  | {
+      readonly kind: "hash";
+      readonly by: "source" | "header" | "cookie";
+      readonly name?: string;
+      readonly ttl?: number;
+    };
+
+export interface ActiveHealthCheck {
+  readonly kind: "http" | "tcp" | "grpc";
+  readonly interval: number;
+  readonly timeout: number;
+  readonly unhealthyThreshold: number;
+  readonly healthyThreshold: number;
+  readonly path?: string;
+  readonly hostname?: string;
+  readonly expectedStatuses?: readonly number[];
+}
+
+export interface PassiveHealthCheck {
+  readonly consecutiveErrors?: number;
+  readonly consecutiveGatewayErrors?: number;
+  readonly interval?: number;
+  readonly baseEjection?: number;
+  readonly maxEjectedPercent?: number;
+}
