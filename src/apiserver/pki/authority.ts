@@ -2,7 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { join } from "node:path";
-import { runOpensslScript } from "./openssl.ts";
+import { runOpensslScript } from "../../pki/openssl.ts";
 
 /** The PEM texts that the server works with. */
 export interface Pki {

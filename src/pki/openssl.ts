@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { UserError } from "../../errors/user-error.ts";
+import { UserError } from "../errors/user-error.ts";
 
 const run = promisify(execFile);
 
@@ -12,7 +12,7 @@ export async function runOpensslScript(script: string, directory: string): Promi
     const { code, stderr } = cause as { code?: unknown; stderr?: string };
     const missing = code === 127 || /not found/.test(stderr ?? "");
     throw new UserError({
-      what: "cannot make the cluster's certificates",
+      what: "cannot make certificates",
       where: directory,
       why: missing ? "the program openssl is not installed" : (stderr ?? String(cause)).trim(),
       next: missing ? "install it: apt-get install openssl" : "look at the message of openssl above",

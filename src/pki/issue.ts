@@ -1,0 +1,84 @@
+import { X509Certificate } from "node:crypto";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { runOpensslScript } from "./openssl.ts";
+
+/** A certificate with its private key, as PEM texts. */
+export interface KeyPair {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** What a certificate is to say. */
+export interface CertificateRequest {
+  /** The subject's common name: letters, digits, `-`, `.`, `_` and `:`. */
+  readonly commonName: string;
+  /** Names in OpenSSL's words: `DNS:a.example`, `IP:fd00::1`, `URI:spiffe://…`. */
+  readonly subjectAltNames: readonly string[];
+  readonly usages: readonly ("serverAuth" | "clientAuth")[];
+  readonly days: number;
+}
+
+const CA_DAYS = 3650;
+const KEY = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -batch -config openssl.cnf";
+// a configuration of its own keeps the host's openssl.cnf out; the umask keeps keys from others at all times
+const PRELUDE = "umask 077; export OPENSSL_CONF=openssl.cnf";
+
+/** Makes a certificate authority for ten years. @throws UserError when openssl is missing or fails */
+export function createAuthority(commonName: string): Promise<KeyPair> {
+  const extensions = `basicConstraints = critical,CA:TRUE
+keyUsage = critical,keyCertSign,cRLSign,digitalSignature
+subjectKeyIdentifier = hash`;
+  return withOpenssl(extensions, {}, subjectOf(commonName), `-days ${CA_DAYS}`);
+}
+
+/** Issues a certificate, with a new key, under an authority. @throws UserError when openssl is missing or fails */
+export function issueCertificate(authority: KeyPair, request: CertificateRequest): Promise<KeyPair> {
+  const extensions = `basicConstraints = critical,CA:FALSE
+keyUsage = critical,digitalSignature
+extendedKeyUsage = ${request.usages.join(",")}
+subjectAltName = ${request.subjectAltNames.map(withoutControl).join(",")}`;
+  const files = { "ca.crt": authority.certificate, "ca.key": authority.key };
+  const signing = `-CA ca.crt -CAkey ca.key -days ${Math.ceil(request.days)}`;
+  return withOpenssl(extensions, files, subjectOf(request.commonName), signing);
+}
+
+/** Days until a certificate (PEM) is no longer valid; negative: since then; 0 where the text is no certificate. */
+export function daysLeft(certificate: string): number {
+  try {
+    return (Date.parse(new X509Certificate(certificate).validTo) - Date.now()) / 86_400_000;
+  } catch {
+    return 0;
+  }
+}
+
+async function withOpenssl(
+  extensions: string,
+  files: Readonly<Record<string, string>>,
+  subject: string,
+  signing: string,
+): Promise<KeyPair> {
+  const folder = await mkdtemp(join(tmpdir(), "tandem-pki-"));
+  try {
+    const config = `[req]\ndistinguished_name = dn\n[dn]\n[extensions]\n${extensions}\n`;
+    for (const [name, text] of Object.entries({ ...files, "openssl.cnf": config }))
+      await writeFile(join(folder, name), text, { mode: 0o600 });
+    const command = `openssl req -x509 ${signing} ${KEY} -subj ${subject} -extensions extensions`;
+    await runOpensslScript(`${PRELUDE}\n${command} -keyout out.key -out out.crt`, folder);
+    const read = (name: string) => readFile(join(folder, name), "utf8");
+    return { certificate: await read("out.crt"), key: await read("out.key") };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Goes into a shell's command line, so that only harmless characters may pass. */
+function subjectOf(commonName: string): string {
+  return `/CN=${commonName.replaceAll(/[^A-Za-z0-9._:-]/g, "-").slice(0, 64)}`;
+}
+
+/** Goes into a configuration file, where a line's end or a comma would begin something else. */
+function withoutControl(name: string): string {
+  return name.replaceAll(/[^A-Za-z0-9._:/@*-]/g, "");
+}
