@@ -20,6 +20,16 @@ export interface GatewayParameters extends KubeObject {
       loadBalancerClass?: string;
       externalTrafficPolicy?: "Cluster" | "Local";
     };
+    pod?: {
+      labels?: Record<string, string>;
+      annotations?: Record<string, string>;
+      nodeSelector?: Record<string, string>;
+      resources?: {
+        requests?: Record<string, number | string>;
+        limits?: Record<string, number | string>;
+      };
+    };
+    envoy?: { image?: string; concurrency?: number; logLevel?: string };
   };
 }
 

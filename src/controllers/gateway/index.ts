@@ -1,0 +1,15 @@
+/** Gateways as objects of the API: their statuses, and the infrastructure that each of them needs. */
+export type { Reachability } from "./addresses.ts";
+export { ensureAuthority, issueServerCertificate, proxyIdentity, proxyOfIdentity } from "./certificates.ts";
+export {
+  type InfrastructurePort,
+  type InfrastructureRequest,
+  type ProxyContainer,
+  XDS_CERTIFICATE_FOLDER,
+} from "./desired.ts";
+export {
+  type GatewayInfrastructure,
+  type InfrastructureState,
+  startGatewayInfrastructure,
+} from "./infrastructure.ts";
+export { type DesiredStatus, StatusWriter } from "./status-writer.ts";
