@@ -5,6 +5,7 @@ import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
 import { type ClusterShape, DEFAULT_NAME, parseShape, type ShapeFlags } from "./cluster.ts";
 import { bringUp, checkMachine, type RunningCluster } from "../lab/index.ts";
+import { installDefinitions, needsDefinitions } from "./gateway/definitions.ts";
 import { matrixTable } from "./matrix.ts";
 import { FAMILY_READINESS_FLAG } from "./family-readiness.ts";
 import { parseOutput, render } from "./output.ts";
@@ -83,6 +84,9 @@ async function populate(
   try {
     const probes = createProbePods(client, families);
     probes.catch(() => {}); // awaited below, unless the manifests fail first
+    if (objects.some(({ object }) => needsDefinitions(object))) {
+      await steps.run("Installing the Gateway API", () => installDefinitions(client));
+    }
     await steps.run(`Applying ${objects.length} objects`, () => applyManifests(client, objects));
     await probes;
     await steps.run("Waiting for pods", (onWaiting) =>

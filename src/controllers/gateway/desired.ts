@@ -33,6 +33,8 @@ export interface ProxyContainer {
 
 /** Where the proxy finds its certificate for xDS: `tls.crt`, `tls.key` and `ca.crt`. */
 export const XDS_CERTIFICATE_FOLDER = "/etc/tandem/xds";
+/** Asks a balancer for certain addresses, of both families; `spec.loadBalancerIP` has place for one only. */
+const REQUESTED_ADDRESSES = "tandem.dev/load-balancer-ips";
 /** Seconds between a pod's leaving the endpoints and the end of its proxy, so that no new connection is refused. */
 const DRAIN_SECONDS = 5;
 
@@ -149,6 +151,7 @@ function serviceOf(request: InfrastructureRequest): object | undefined {
   if (ports.length === 0) return undefined;
   const metadata = metadataOf(request);
   const { service = {} } = parameters;
+  const { staticAddresses = [] } = request;
   const type = service.type ?? "LoadBalancer";
   return {
     apiVersion: "v1",
@@ -156,7 +159,12 @@ function serviceOf(request: InfrastructureRequest): object | undefined {
     metadata: {
       ...metadata,
       labels: { ...service.labels, ...metadata.labels },
-      annotations: { ...service.annotations, ...metadata.annotations },
+      annotations: {
+        ...service.annotations,
+        ...metadata.annotations,
+        ...(type === "LoadBalancer" &&
+          staticAddresses.length > 0 && { [REQUESTED_ADDRESSES]: staticAddresses.join(",") }),
+      },
     },
     spec: {
       type,
@@ -165,9 +173,15 @@ function serviceOf(request: InfrastructureRequest): object | undefined {
       ports,
       ...(type !== "ClusterIP" && { externalTrafficPolicy: service.externalTrafficPolicy ?? "Cluster" }),
       ...(service.loadBalancerClass && { loadBalancerClass: service.loadBalancerClass }),
-      ...(request.staticAddresses?.length && { externalIPs: [...request.staticAddresses] }),
+      ...askFor(type, staticAddresses),
     },
   };
+}
+
+/** A balancer is asked; other Services take packets for the addresses, however those come to the nodes. */
+function askFor(type: string, addresses: readonly string[]): object {
+  if (addresses.length === 0) return {};
+  return type === "LoadBalancer" ? { loadBalancerIP: addresses[0] } : { externalIPs: [...addresses] };
 }
 
 function familiesOf({ ipFamilyPolicy, ipFamilies }: NonNullable<GatewayParameters["spec"]>): {

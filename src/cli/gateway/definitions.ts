@@ -1,0 +1,60 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { KubeClient } from "../../client/index.ts";
+import { GATEWAY_GROUP, TANDEM_GROUP } from "../../objects/gateway/index.ts";
+import { KINDS } from "../../objects/kinds.ts";
+import { ApiError } from "../../objects/status.ts";
+import type { AnyObject, KubeObject } from "../../objects/types.ts";
+
+/** The experimental channel has all kinds and fields of the standard one, and more. */
+const BUNDLES = ["gateway-api-v1.6.3-experimental.json", "tandem-v1alpha1.json"];
+const FOLDER = join(import.meta.dirname, "../../../data/crds");
+
+/** Whether objects of this apiVersion need definitions that {@link installDefinitions} brings. */
+export function needsDefinitions({ apiVersion }: { readonly apiVersion: string }): boolean {
+  return [GATEWAY_GROUP, TANDEM_GROUP].some((group) => apiVersion.startsWith(`${group}/`));
+}
+
+/**
+ * Installs the definitions of the Gateway API and of Tandem's own kinds, and resolves when they are served. Where a
+ * definition of the Gateway API is there already, that bundle stays as its owner has it. Safe to repeat, also at once.
+ */
+export async function installDefinitions(client: KubeClient): Promise<void> {
+  const there = await client.listAll<KubeObject>(KINDS.CustomResourceDefinition, { metadataOnly: true });
+  const names = new Set(there.items.map(({ metadata }) => metadata.name));
+  const ownBundle = [...names].some((name) => name.endsWith(`.${GATEWAY_GROUP}`));
+  const wanted = (await Promise.all(BUNDLES.map(read))).flat();
+  const missing = wanted.filter(({ metadata: { name } }) => {
+    return !names.has(name) && !(ownBundle && !name.endsWith(`.${TANDEM_GROUP}`));
+  });
+  await Promise.all(missing.map((definition) => createUnlessThere(client, definition)));
+  await Promise.all(missing.map(({ metadata }) => established(client, metadata.name)));
+}
+
+async function read(file: string): Promise<AnyObject[]> {
+  return (JSON.parse(await readFile(join(FOLDER, file), "utf8")) as { items: AnyObject[] }).items;
+}
+
+async function createUnlessThere(client: KubeClient, definition: AnyObject): Promise<void> {
+  try {
+    await client.create(KINDS.CustomResourceDefinition, definition);
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.code !== 409) throw error;
+  }
+}
+
+const PAUSE_MS = 20;
+const MAX_TRIES = 500;
+
+async function established(client: KubeClient, name: string): Promise<void> {
+  for (let attempt = 1; attempt < MAX_TRIES; attempt++) {
+    const { status } = await client.get<Definition>(KINDS.CustomResourceDefinition, name);
+    if (status?.conditions?.some(({ type, status }) => type === "Established" && status === "True")) return;
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  }
+  throw new Error(`the definition ${name} is not established`);
+}
+
+interface Definition extends KubeObject {
+  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
+}
