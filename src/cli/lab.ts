@@ -4,6 +4,7 @@ import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
 import { ApiError } from "../objects/status.ts";
 import { addFaultCommands } from "./lab-faults.ts";
+import { execOutside } from "./lab-outside.ts";
 import { findPodOf } from "./lab-target.ts";
 import { DEFAULT_NAME, kubeconfigOf } from "./cluster.ts";
 
@@ -13,15 +14,22 @@ interface ExecFlags {
   container?: string;
   stdin?: boolean;
   tty?: boolean;
+  outside?: boolean;
 }
 
 /** `tandem lab`: work inside the running cluster. */
 export function define(): Command {
   const lab = new Command("lab").description("Work inside the running cluster.");
   lab
-    .command("exec <target> [command...]")
-    .description("Run a command in a pod: POD, pod/NAME, deploy/NAME, rs/NAME, ds/NAME or svc/NAME.")
-    .usage("[options] <target> -- <command...>")
+    .command("exec [target] [command...]")
+    .description(
+      "Run a command in a pod: POD, pod/NAME, deploy/NAME, rs/NAME, ds/NAME or svc/NAME; or outside of the cluster.",
+    )
+    .usage("[options] <target> -- <command...>  |  --outside -- <command...>")
+    .option(
+      "--outside",
+      "a program of this machine, as a client outside of the cluster, on its nodes' network",
+    )
     .option("--name <cluster>", "the cluster of `tandem up`", DEFAULT_NAME)
     .option("-n, --namespace <namespace>", "namespace of the target", "default")
     .option("-c, --container <name>", "container, where the pod has several")
@@ -32,7 +40,9 @@ export function define(): Command {
   return lab;
 }
 
-async function exec(target: string, command: string[], flags: ExecFlags): Promise<void> {
+async function exec(target: string | undefined, command: string[], flags: ExecFlags): Promise<void> {
+  if (flags.outside) return execOutside(target === undefined ? [] : [target, ...command], flags);
+  if (target === undefined) throw noTarget();
   const client = new KubeClient(await loadKubeconfig(kubeconfigOf(flags.name)));
   const words = command.length > 0 ? command : ["/bin/sh"];
   const interactive = command.length === 0 && process.stdin.isTTY;
@@ -63,4 +73,14 @@ async function exec(target: string, command: string[], flags: ExecFlags): Promis
   }
   // an unread standard input must not hold the command up
   if (stdin) setImmediate(() => process.exit(process.exitCode ?? EXIT.ok));
+}
+
+function noTarget(): UserError {
+  return new UserError({
+    what: "cannot run the command",
+    where: "tandem lab exec",
+    why: "it needs a pod, or --outside",
+    next: "tandem lab exec deploy/web -- sh, or tandem lab exec --outside -- curl http://172.18.255.1",
+    exitCode: EXIT.usage,
+  });
 }

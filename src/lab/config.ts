@@ -31,6 +31,7 @@ export function statePaths(stateDir: string) {
     logs: join(stateDir, "logs"),
     podLogs: join(stateDir, "logs", "pods"),
     kubeconfig: join(stateDir, "kubeconfig"),
+    outside: join(stateDir, "kubeconfig.outside"),
     control: join(stateDir, "control.sock"),
     inner: join(stateDir, "kubeconfig.inner"),
     data: join(stateDir, "data"),

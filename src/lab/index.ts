@@ -20,6 +20,7 @@ export {
   nameOfTarget,
 } from "./faults/model.ts";
 export { type LabConfig, readConfig, statePaths } from "./config.ts";
+export { type Outside, outsideOf } from "./host/outside.ts";
 export type { ClusterPlan, ClusterShape, NodePlan } from "./plan.ts";
 export type { LabStep } from "./report.ts";
 

@@ -37,6 +37,8 @@ export interface ClusterPlan {
   readonly nodePlans: readonly NodePlan[];
   /** The lab's own addresses on the fabric: API server and DNS server. */
   readonly fabric: PerFamily<string>;
+  /** Ranges on the fabric for addresses of Services of type LoadBalancer, in the order of the families. */
+  readonly balancerRanges: readonly string[];
   readonly apiPort: number;
   readonly domain: string;
   /** Cluster IPs of kube-dns, in the order of the families. */
@@ -54,6 +56,12 @@ export const FABRIC: Required<PerFamily<{ readonly address: string; readonly pre
   IPv6: { address: "fd00:172:18::1", prefix: 64 },
 };
 
+/** Parts of the fabric that no node gets to: nodes are numbered from its beginning, and are fewer than 65,000. */
+const BALANCER_RANGES: Required<PerFamily<string>> = {
+  IPv4: "172.18.255.0/24",
+  IPv6: "fd00:172:18:0:ff::/112",
+};
+
 const API_PORT = 6443;
 const KUBELET_PORT = 10250;
 const DNS_INDEX = 10n;
@@ -68,6 +76,7 @@ export function planCluster(shape: ClusterShape): ClusterPlan {
     podRanges: podRanges.map(formatCidr),
     nodePlans: Array.from({ length: shape.nodes }, (_, index) => planNode(families, index + 1)),
     fabric: eachFamily(families, (family) => FABRIC[family].address),
+    balancerRanges: families.map((family) => BALANCER_RANGES[family]),
     apiPort: API_PORT,
     domain: "cluster.local",
     dnsAddresses: serviceRanges.map((range) => formatAddress(addressAt(range, DNS_INDEX))),

@@ -5,6 +5,7 @@ import { startControllers } from "../../controllers/index.ts";
 import { createUpstream, startDnsServer } from "../../dns/index.ts";
 import { parseCidr } from "../../ip/cidr.ts";
 import { type LabConfig, readConfig, statePaths } from "../../lab/config.ts";
+import { runCloud } from "../../lab/cloud/index.ts";
 import { followNodeRoutes } from "../../lab/node/routes.ts";
 import { connectTrafficModel, reportOnce } from "../wiring.ts";
 import { createClusterDns } from "./cluster-dns.ts";
@@ -27,6 +28,7 @@ export async function runControlPlane(configPath: string): Promise<void> {
       serveDns(config, client, abort.signal),
       createClusterDns(client, config.plan),
       followNodeRoutes(client, undefined, abort.signal),
+      runCloud(client, config.plan, abort.signal, logLine),
     ]);
     reportReady();
   } catch (error) {
@@ -53,7 +55,9 @@ async function startApi(config: LabConfig) {
   const url = server.urls.find((text) => text.includes(fabric[0] as string)) ?? server.urls[0] ?? "";
   const access = { server: url, token: server.token, ca: server.ca };
   const paths = statePaths(config.stateDir);
-  writeAtOnce(paths.kubeconfig, server.kubeconfig.replaceAll(/https:\/\/[^\s"]+/g, config.hostUrl));
+  const kubeconfigFor = (url: string) => server.kubeconfig.replaceAll(/https:\/\/[^\s"]+/g, url);
+  writeAtOnce(paths.outside, kubeconfigFor(url));
+  writeAtOnce(paths.kubeconfig, kubeconfigFor(config.hostUrl));
   writeAtOnce(paths.inner, JSON.stringify(access));
   return { server, client: new KubeClient(access) };
 }
@@ -66,8 +70,12 @@ function controllerOptions({ plan }: LabConfig) {
   return {
     clusterCidrs: plan.podRanges,
     serviceCidrs: plan.serviceRanges,
-    log: (line: string) => console.error(`${new Date().toISOString()} ${line}`),
+    log: logLine,
   };
+}
+
+function logLine(line: string): void {
+  console.error(`${new Date().toISOString()} ${line}`);
 }
 
 /** Names of the cluster from the traffic model; all others from the host's resolvers, through the host's sockets. */

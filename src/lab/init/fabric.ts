@@ -50,9 +50,14 @@ const FORWARDING: Record<Family, readonly (readonly [string, string])[]> = {
     // replies may take another way than requests (NodePort, hairpin)
     ["ipv4/conf/all/rp_filter", "0"],
     ["ipv4/conf/default/rp_filter", "0"],
+    // a node that sends a packet on to a pod elsewhere is no reason to go round it the next time
+    ["ipv4/conf/all/accept_redirects", "0"],
+    // connections, not clients, are spread over the nodes that lead to a balancer's address
+    ["ipv4/fib_multipath_hash_policy", "1"],
   ],
   IPv6: [
     ["ipv6/conf/all/forwarding", "1"],
+    ["ipv6/fib_multipath_hash_policy", "1"],
     ["ipv6/conf/default/accept_dad", "0"],
     ["ipv6/conf/all/accept_dad", "0"],
     ["ipv6/conf/default/accept_ra", "0"],

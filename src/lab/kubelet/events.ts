@@ -21,13 +21,15 @@ const MAX_REMEMBERED = 1_000;
 export class EventRecorder {
   readonly #client: KubeClient;
   readonly #node: string;
+  readonly #component: string;
   readonly #queue: EventFact[] = [];
   readonly #known = new Map<string, { name: string; count: number }>();
   #working = false;
 
-  constructor(client: KubeClient, node: string) {
+  constructor(client: KubeClient, node: string, component = "kubelet") {
     this.#client = client;
     this.#node = node;
+    this.#component = component;
   }
 
   record(fact: EventFact): void {
@@ -61,7 +63,7 @@ export class EventRecorder {
     const name = `${object.name}.${randomBytes(8).toString("hex")}`;
     this.#remember(key, name);
     await this.#client.create<KubeEvent>(KINDS.Event, this.#eventOf(fact, name, now), {
-      fieldManager: "kubelet",
+      fieldManager: this.#component,
     });
   }
 
@@ -75,8 +77,8 @@ export class EventRecorder {
       count: 1,
       firstTimestamp: now,
       lastTimestamp: now,
-      source: { component: "kubelet", host: this.#node },
-      reportingComponent: "kubelet",
+      source: { component: this.#component, host: this.#node },
+      reportingComponent: this.#component,
       reportingInstance: this.#node,
     };
   }
