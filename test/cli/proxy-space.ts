@@ -8,7 +8,8 @@ import { createInterface } from "node:readline";
 import type { Exec } from "../../src/kernel/index.ts";
 import { createNamespace } from "../kernel/network.ts";
 
-const MAIN = join(import.meta.dirname, "../../src/cli/main.ts");
+/** What users run: it also sets the memory that a process takes. */
+const TANDEM = join(import.meta.dirname, "../../bin/tandem");
 const DRIVER = join(import.meta.dirname, "api-driver.ts");
 
 /** What the driver is asked: one call of the client, see api-driver.ts. */
@@ -94,7 +95,7 @@ export class ProxySpace {
 
   /** Runs a command of tandem in the namespace. */
   tandem(...args: string[]): Running {
-    const [program = "", ...rest] = [...this.#space.prefix, process.execPath, MAIN, ...args];
+    const [program = "", ...rest] = [...this.#space.prefix, TANDEM, ...args];
     const running = new Running(spawn(program, rest, { stdio: ["ignore", "pipe", "pipe"] }));
     this.#running.push(running);
     return running;
