@@ -53,5 +53,10 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "Run the kernel part alone on a node, in the place of kube-proxy",
     load: () => import("./proxy.ts"),
   },
+  {
+    name: "gateway",
+    summary: "Run the Gateway controller and its xDS server alone against any API server",
+    load: () => import("./gateway.ts"),
+  },
   { name: "internal", summary: "Tandem's own processes", hidden: true, load: () => import("./internal.ts") },
 ];

@@ -12,6 +12,10 @@ export function define(): Command {
     .description("API server, controllers and DNS")
     .action(async (config: string) => (await import("./internal/control-plane.ts")).runControlPlane(config));
   internal
+    .command("gateway <config>")
+    .description("Gateways: statuses, infrastructure and xDS")
+    .action(async (config: string) => (await import("./internal/gateway.ts")).runLabGateway(config));
+  internal
     .command("node <config> <name>")
     .description("kubelet and kernel rules of one node")
     .action(async (config: string, name: string) =>

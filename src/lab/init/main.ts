@@ -2,10 +2,12 @@ import { closeSync, mkdirSync, writeSync } from "node:fs";
 import { type LabConfig, readConfig, statePaths } from "../config.ts";
 import { serveControl } from "../faults/control.ts";
 import { MAIN, PACKAGE_ROOT } from "../host/main-path.ts";
+import { placeOfProgram } from "../images/mapping.ts";
+import { LAB_ENVOY } from "../images/registry.ts";
 import { DETACH, FD, type Report } from "../report.ts";
 import { ipBatch, run } from "../run.ts";
 import { enableForwarding, fabricCommands } from "./fabric.ts";
-import { bindOwnFiles, detectRootLayout } from "./root-layout.ts";
+import { bindOwnFiles, bindPrograms, detectRootLayout } from "./root-layout.ts";
 import { PartFailed, Supervisor } from "./supervise.ts";
 
 const STOP_GRACE_MS = 2_000;
@@ -71,7 +73,17 @@ async function prepare(config: LabConfig): Promise<void> {
   mkdirSync("/run/tandem", { recursive: true });
   enableForwarding();
   const own = bindOwnFiles(PACKAGE_ROOT, process.execPath, config.cacheDir);
-  await Promise.all([ipBatch(fabricCommands(config.plan)), own, detectRootLayout()]);
+  const images = bindPrograms(programsOf(config));
+  await Promise.all([ipBatch(fabricCommands(config.plan)), own, images, detectRootLayout()]);
+}
+
+/** The host's programs that pods may run, each with its place in the lab. */
+function programsOf({ images, envoy }: LabConfig): [program: string, place: string][] {
+  const mapped = images.map((mapping, index): [string, string] => [
+    mapping.program,
+    placeOfProgram(mapping, index),
+  ]);
+  return envoy === undefined ? mapped : [...mapped, [envoy, LAB_ENVOY]];
 }
 
 async function startParts(config: LabConfig, report: (report: Report) => void): Promise<void> {
@@ -87,17 +99,20 @@ async function startParts(config: LabConfig, report: (report: Report) => void): 
     const command = ["nsenter", `--net=/run/netns/${node.netns}`, "--", ...self, "node", file, node.name];
     return new Supervisor({ name: node.name, command }, logs);
   });
-  const parts = [control, ...agents];
+  const gateway = new Supervisor({ name: "gateway", command: [...self, "gateway", file] }, logs);
+  const parts = [control, gateway, ...agents];
   serveControl(statePaths(config.stateDir).control, {
     plan: config.plan,
     agentOf: (node) => agents.find(({ part }) => part.name === node)?.pid,
   });
   stopOnSignal(parts);
-  for (const part of parts) part.start();
+  for (const part of [control, ...agents]) part.start();
   await control.ready;
   report({ type: "step", step: "control-plane" });
   await Promise.all(agents.map((agent) => agent.ready));
   report({ type: "step", step: "nodes" });
+  // of its own, so that neither takes the other down; last, as nobody waits for it who has no Gateway
+  gateway.start();
 }
 
 function stopOnSignal(parts: readonly Supervisor[]): void {

@@ -1,0 +1,92 @@
+import { networkInterfaces } from "node:os";
+import { Command } from "commander";
+import { KubeClient, loadKubeconfig } from "../client/index.ts";
+import { EXIT } from "../errors/exit-codes.ts";
+import { UserError } from "../errors/user-error.ts";
+import { FAMILY_READINESS_FLAG, readFamilyReadiness } from "./family-readiness.ts";
+import { podFamilies } from "./gateway/families.ts";
+import { startGateways } from "./gateway/run.ts";
+import { reportOnce, untilStopped } from "./wiring.ts";
+
+interface GatewayFlags {
+  kubeconfig?: string;
+  xdsPort: string;
+  xdsBind: string[];
+  xdsAdvertise?: string;
+  clusterDomain: string;
+  familyReadiness?: string;
+}
+
+/** `tandem gateway`: Gateways on Envoy, against any API server, until it is told to stop. */
+export function define(): Command {
+  return new Command("gateway")
+    .description(
+      "Serve the Gateway API on Envoy: statuses, infrastructure, and configuration over xDS. The Gateway API's " +
+        "definitions (v1.6) have to be in the cluster, or come later.",
+    )
+    .option("--kubeconfig <file>", "how to reach the API server (default: $KUBECONFIG, then ~/.kube/config)")
+    .option("--xds-port <port>", "port that Envoys get their configuration from", "18000")
+    .option(
+      "--xds-bind <address>",
+      "address to serve xDS on, of either family (repeatable; default: all)",
+      collect,
+      [],
+    )
+    .option(
+      "--xds-advertise <list>",
+      "addresses or names by which Envoys reach it, divided by commas (default: this machine's addresses)",
+    )
+    .option("--cluster-domain <domain>", "domain of the cluster", "cluster.local")
+    .option(...FAMILY_READINESS_FLAG)
+    .action(serve);
+}
+
+function collect(value: string, previous: string[]): string[] {
+  return [...previous, value];
+}
+
+async function serve(flags: GatewayFlags): Promise<void> {
+  const xdsPort = parsePort(flags.xdsPort);
+  const advertise = flags.xdsAdvertise?.split(",").filter((item) => item !== "") ?? ownAddresses();
+  const signal = untilStopped();
+  const client = new KubeClient(await loadKubeconfig(flags.kubeconfig));
+  try {
+    const { stopped } = await startGateways({
+      client,
+      listen: flags.xdsBind.length > 0 ? flags.xdsBind : ["0.0.0.0", "::"],
+      advertise,
+      xdsPort,
+      families: await podFamilies(client),
+      clusterDomain: flags.clusterDomain,
+      familyReadiness: readFamilyReadiness(flags.familyReadiness),
+      log: reportOnce("tandem gateway"),
+      signal,
+    });
+    console.log(`tandem gateway: serving Gateways of ${client.config.server}; xDS on port ${xdsPort}`);
+    await stopped;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    client.close();
+  }
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (/^[0-9]+$/.test(text) && port >= 1 && port <= 65535) return port;
+  throw new UserError({
+    what: "cannot serve Gateways",
+    where: `flag --xds-port, value ${JSON.stringify(text)}`,
+    why: "a port is a number from 1 to 65535",
+    next: "for example --xds-port 18000",
+    exitCode: EXIT.usage,
+  });
+}
+
+/** This machine's addresses of both families, loopback and link-local ones left out. */
+function ownAddresses(): string[] {
+  return Object.values(networkInterfaces())
+    .flatMap((list) => list ?? [])
+    .filter(({ internal, address }) => !internal && !/^(fe80|169\.254)/i.test(address))
+    .map(({ address }) => address);
+}
