@@ -1,0 +1,239 @@
+import { RESOURCE_KINDS, type Resource } from "../resources.ts";
+import {
+  findInUse,
+  HOLD_BUSY_MS,
+  HOLD_MS,
+  type InUse,
+  isClusterGone,
+  isWaitOver,
+  missingCluster,
+} from "./readiness.ts";
+import {
+  type Entry,
+  entryOf,
+  type InFlightItem,
+  isWanted,
+  type KindView,
+  type Pending,
+  type View,
+} from "./view.ts";
+
+/** What is to be sent of one kind now. */
+export interface Batch {
+  readonly kind: KindView;
+  readonly nonce: string;
+  readonly resources: readonly Resource[];
+  readonly removed: readonly string[];
+}
+
+/** The outcome of one look at a stream. */
+export interface Plan {
+  readonly batches: readonly Batch[];
+  /** When to look again though nothing happened, Unix milliseconds. */
+  readonly wakeAt?: number;
+}
+
+/** Bytes of resources in one response, beyond which the rest goes in the next; one resource always goes. */
+const MAX_BATCH_BYTES = 4 << 20;
+
+/** How long a resource that the client has not asked for yet counts as missing. */
+const AWAIT_SUBSCRIPTION_MS = 5_000;
+
+/**
+ * What can be sent on a stream now, in the order in which it must be written: at most one response of each kind, and
+ * none where one is not answered yet (so a slow client gets the newest state and no queue).
+ */
+export function plan(view: View, now: number): Plan {
+  const round: Round = { view, now, wakeAt: Number.POSITIVE_INFINITY, inUse: undefined };
+  const batches: Batch[] = [];
+  for (const name of RESOURCE_KINDS) {
+    const kind = view.kinds[name];
+    if (kind.inFlight !== undefined) continue;
+    const batch = takeBatch(round, kind, suspectsOf(kind)) ?? takeBatch(round, kind, allOf(view, kind), true);
+    if (batch !== undefined) batches.push(batch);
+  }
+  return Number.isFinite(round.wakeAt) ? { batches, wakeAt: round.wakeAt } : { batches };
+}
+
+interface Round {
+  readonly view: View;
+  readonly now: number;
+  wakeAt: number;
+  inUse: InUse | undefined;
+}
+
+type Decision =
+  | { readonly act: "send"; readonly resource: Resource }
+  | { readonly act: "remove" }
+  | { readonly act: "wait" }
+  | { readonly act: "done" };
+
+const WAIT: Decision = { act: "wait" };
+const DONE: Decision = { act: "done" };
+const REMOVE: Decision = { act: "remove" };
+
+type Names = readonly (readonly [string, Pending])[];
+
+function takeBatch(round: Round, kind: KindView, names: Names, last = false): Batch | undefined {
+  const resources: Resource[] = [];
+  const removed: string[] = [];
+  const items = new Map<string, InFlightItem>();
+  let bytes = 0;
+  for (const [name, pending] of names) {
+    const decision = decide(round, kind, name, pending);
+    if (decision.act === "wait") continue;
+    if (decision.act === "send") {
+      if (bytes > 0 && bytes + decision.resource.bytes.length > MAX_BATCH_BYTES) break;
+      bytes += decision.resource.bytes.length;
+      resources.push(decision.resource);
+      items.set(name, { resource: decision.resource, revision: pending.revision });
+    } else if (decision.act === "remove") {
+      removed.push(name);
+      items.set(name, { revision: pending.revision });
+    }
+    settle(round, kind, name, pending, decision);
+  }
+  if (items.size === 0 && !(last && kind.answerOwed)) return undefined;
+  return launch(round, kind, items, { resources, removed });
+}
+
+/** As many suspects as may go in one response; those that changed nothing meanwhile are none any more. */
+function suspectsOf(kind: KindView): Names {
+  const suspects: [string, Pending][] = [];
+  for (const name of kind.suspects) {
+    const pending = kind.pending.get(name);
+    if (pending === undefined) kind.suspects.delete(name);
+    else if (suspects.length < kind.suspectLimit) suspects.push([name, pending]);
+  }
+  if (kind.suspects.size === 0) kind.suspectLimit = Number.POSITIVE_INFINITY;
+  return suspects;
+}
+
+/** All that is pending and no suspect, removals last: they depend on what is held back among the others. */
+function allOf(view: View, kind: KindView): Names {
+  const all = [...kind.pending].filter(([name]) => !kind.suspects.has(name));
+  const isRemoval = ([name]: readonly [string, Pending]) => !view.table.has(kind.kind, name);
+  const removals = all.filter(isRemoval);
+  return removals.length === 0 ? all : [...all.filter((one) => !isRemoval(one)), ...removals];
+}
+
+function launch(
+  round: Round,
+  kind: KindView,
+  items: ReadonlyMap<string, InFlightItem>,
+  content: { readonly resources: readonly Resource[]; readonly removed: readonly string[] },
+): Batch {
+  const sequence = ++round.view.sequence;
+  const nonce = String(sequence);
+  for (const name of items.keys()) {
+    const entry = kind.entries.get(name);
+    if (entry !== undefined) entry.sentIn = sequence;
+  }
+  kind.inFlight = { nonce, sequence, sentAt: round.now, items };
+  kind.answerOwed = false;
+  return { kind, nonce, ...content };
+}
+
+/** What to do about one resource that may differ from the table. */
+function decide(round: Round, kind: KindView, name: string, pending: Pending): Decision {
+  const { view } = round;
+  const wanted = view.table.get(kind.kind, name);
+  if (!isWanted(kind, name))
+    return wanted === undefined ? DONE : awaitSubscription(round, kind, name, pending);
+  const entry = kind.entries.get(name);
+  if (wanted === undefined) {
+    dropCandidate(kind, name);
+    return decideRemoval(round, kind, name, entry);
+  }
+  if (entry !== undefined && !entry.again) {
+    if (entry.inForce?.version === wanted.version) return DONE;
+    if (entry.rejected?.version === wanted.version) return DONE;
+  }
+  return decideSending(round, kind, wanted);
+}
+
+/** A client asks for endpoints and routes only once it has the clusters and listeners that name them. */
+function awaitSubscription(round: Round, kind: KindView, name: string, pending: Pending): Decision {
+  const cluster = kind.kind === "endpoint" ? round.view.kinds.cluster.entries.get(name) : undefined;
+  const vain = cluster?.rejected !== undefined && cluster.inForce === undefined;
+  const until = pending.since + AWAIT_SUBSCRIPTION_MS;
+  if (vain || round.now >= until) return DONE;
+  round.wakeAt = Math.min(round.wakeAt, until);
+  return WAIT;
+}
+
+function decideRemoval(round: Round, kind: KindView, name: string, entry: Entry | undefined): Decision {
+  if (entry?.inForce === undefined) {
+    return kind.names.has(name) && entry?.toldMissing !== true ? REMOVE : DONE;
+  }
+  return mayRemove(round, kind, name) ? REMOVE : WAIT;
+}
+
+/** Make before break: a thing goes after all that named it has been replaced, and the replacement was acknowledged. */
+function mayRemove(round: Round, kind: KindView, name: string): boolean {
+  const { view, now } = round;
+  round.inUse ??= findInUse(view, now);
+  const { clusters, referred } = round.inUse;
+  switch (kind.kind) {
+    case "cluster":
+      if (clusters === undefined) round.wakeAt = Math.min(round.wakeAt, afterSilence(view, now));
+      return clusters !== undefined && !clusters.has(name);
+    case "endpoint":
+      return view.table.has("cluster", name) || !view.kinds.cluster.entries.get(name)?.inForce;
+    case "listener":
+      // Its successor may be the one that waits. Both go in one response: Envoy removes first, then adds.
+      return kind.held.size === 0;
+    case "route":
+    case "secret":
+      return referred !== undefined && !referred.has(name);
+  }
+}
+
+function afterSilence(view: View, now: number): number {
+  const end = view.openedAt + HOLD_MS;
+  return end > now ? end : Number.POSITIVE_INFINITY;
+}
+
+/** Sends the newest version; or the one that has waited, where the newest must wait and that one need not any more. */
+function decideSending(round: Round, kind: KindView, wanted: Resource): Decision {
+  const send: Decision = { act: "send", resource: wanted };
+  if (kind.kind !== "route" && kind.kind !== "listener") return send;
+  if (missingCluster(round.view, wanted) === undefined) return send;
+  const candidate = kind.entries.get(wanted.name)?.candidate;
+  const since = candidate?.since ?? round.now;
+  if (isWaitOver(round.view, since, round.now)) return send;
+  if (candidate !== undefined && candidate.resource !== wanted) {
+    const missing = missingCluster(round.view, candidate.resource);
+    if (missing === undefined) return { act: "send", resource: candidate.resource };
+    if (isClusterGone(round.view, missing)) hold(kind, wanted, since);
+  } else if (candidate === undefined) hold(kind, wanted, since);
+  round.wakeAt = Math.min(round.wakeAt, nextLook(since, round.now));
+  return WAIT;
+}
+
+function nextLook(since: number, now: number): number {
+  return now - since < HOLD_MS ? since + HOLD_MS : since + HOLD_BUSY_MS;
+}
+
+function hold(kind: KindView, resource: Resource, since: number): void {
+  entryOf(kind, resource.name).candidate = { resource, since };
+  kind.held.add(resource.name);
+}
+
+function dropCandidate(kind: KindView, name: string): void {
+  delete kind.entries.get(name)?.candidate;
+  kind.held.delete(name);
+}
+
+/** Clears the notes about a resource that was decided on; a newer version than the one sent stays pending. */
+function settle(round: Round, kind: KindView, name: string, pending: Pending, decision: Decision): void {
+  const newest = round.view.table.get(kind.kind, name);
+  if (decision.act === "send") entryOf(kind, name).again = false;
+  const candidate = kind.entries.get(name)?.candidate;
+  dropCandidate(kind, name);
+  if (decision.act === "send" && decision.resource !== newest) {
+    pending.revision = candidate?.newerSince ?? round.view.table.revision;
+    return;
+  }
+  kind.pending.delete(name);
+}

@@ -1,0 +1,106 @@
+import type { Resource } from "../resources.ts";
+import type { Entry, KindView, View } from "./view.ts";
+
+/*
+ * Make before break. Envoy warms clusters and listeners, but not routes: a route that names a cluster which is not in
+ * force answers 503. So what names clusters waits for them, and clusters go only after nothing names them any more.
+ */
+
+/** How long a route or listener waits for its clusters at most. Envoy itself gives up on a resource after 15 s. */
+export const HOLD_MS = 5_000;
+
+/** How long the wait may take even while Envoy is still busy with clusters: its own `initial_fetch_timeout`. */
+export const HOLD_BUSY_MS = 15_000;
+
+/** The first cluster that a resource needs and that is not in force in the client; undefined where none is missing. */
+export function missingCluster(view: View, resource: Resource): string | undefined {
+  // A client that asks for clusters by name (gRPC) learns these names from routes: it would wait for itself.
+  if (!view.kinds.cluster.wildcard) return undefined;
+  return resource.needsClusters?.find((name) => !isClusterReady(view, name));
+}
+
+/** Whether a wait for clusters has taken so long that the resource is sent anyway. */
+export function isWaitOver(view: View, since: number, now: number): boolean {
+  const busy = view.kinds.cluster.inFlight !== undefined || view.kinds.endpoint.inFlight !== undefined;
+  return now - since >= (busy ? HOLD_BUSY_MS : HOLD_MS);
+}
+
+/** Whether waiting for a cluster is vain: the table does not have it, nor does the client. */
+export function isClusterGone(view: View, name: string): boolean {
+  return !view.table.has("cluster", name) && view.kinds.cluster.entries.get(name)?.inForce === undefined;
+}
+
+/**
+ * Whether a route may name a cluster: some version of it is in force with its endpoints and secrets. A cluster that was
+ * refused and never worked holds nothing back: only requests to it fail, and a route table has other routes as well.
+ */
+function isClusterReady(view: View, name: string): boolean {
+  const { cluster, endpoint, secret } = view.kinds;
+  const entry = cluster.entries.get(name);
+  if (isBeingRemoved(cluster, name)) return false;
+  if (entry?.inForce === undefined) return entry?.rejected !== undefined;
+  if (view.table.has("endpoint", name) && !isAnswered(endpoint.entries.get(name))) return false;
+  const secrets = entry.inForce.resource?.needsRoutes ?? [];
+  return secrets.every(
+    (needed) => !view.table.has("secret", needed) || isAnswered(secret.entries.get(needed)),
+  );
+}
+
+function isBeingRemoved(kind: KindView, name: string): boolean {
+  const item = kind.inFlight?.items.get(name);
+  return item !== undefined && item.resource === undefined;
+}
+
+function isAnswered(entry: Entry | undefined): boolean {
+  return entry !== undefined && (entry.inForce !== undefined || entry.rejected !== undefined);
+}
+
+/** What may not be removed yet. */
+export interface InUse {
+  /** Undefined: the client has routes or listeners of before this stream, so that any cluster may be in use. */
+  readonly clusters: ReadonlySet<string> | undefined;
+  /** Route tables and secrets that listeners and clusters in force name; undefined likewise. */
+  readonly referred: ReadonlySet<string> | undefined;
+}
+
+/** What the routes, listeners and clusters in force, in flight or next in line name. */
+export function findInUse(view: View, now: number): InUse {
+  const { cluster, listener, route } = view.kinds;
+  const users = [listener, route];
+  const clusters = users.some((kind) => isObscure(view, kind, now))
+    ? undefined
+    : collect(users, (resource) => resource.needsClusters);
+  const referred = hasForeign(listener) ? undefined : collect([listener, cluster], (one) => one.needsRoutes);
+  return { clusters, referred };
+}
+
+/** Whether it is unknown what a client's resources of a kind name: it kept them from before, and did not say which. */
+function isObscure(view: View, kind: KindView, now: number): boolean {
+  const silent = view.reconnected && !kind.subscribed && now - view.openedAt < HOLD_MS;
+  return silent || hasForeign(kind);
+}
+
+function hasForeign(kind: KindView): boolean {
+  for (const { inForce } of kind.entries.values()) {
+    if (inForce !== undefined && inForce.resource === undefined) return true;
+  }
+  return false;
+}
+
+function collect(
+  kinds: readonly KindView[],
+  named: (resource: Resource) => readonly string[] | undefined,
+): Set<string> {
+  const names = new Set<string>();
+  const add = (resource: Resource | undefined) => {
+    if (resource !== undefined) for (const name of named(resource) ?? []) names.add(name);
+  };
+  for (const kind of kinds) {
+    for (const entry of kind.entries.values()) {
+      add(entry.inForce?.resource);
+      add(entry.candidate?.resource);
+    }
+    for (const item of kind.inFlight?.items.values() ?? []) add(item.resource);
+  }
+  return names;
+}

@@ -1,0 +1,250 @@
+import {
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServiceDefinition,
+  status,
+} from "@grpc/grpc-js";
+import type { PeerCertificate } from "node:tls";
+import { UserError } from "../../errors/user-error.ts";
+import { familyOfText } from "../../ip/address.ts";
+import type { Resource, ResourceChange } from "../resources.ts";
+import type { PeerStatus, Receiver } from "./connection.ts";
+import type { Counters } from "./counters.ts";
+import { DELTA } from "./delta.ts";
+import { isLocal, type ListenAddress, type Listening, listen } from "./listen.ts";
+import type { NodeInfo, Response } from "./messages.ts";
+import { createProxies, type Nack, type Proxies } from "./proxies.ts";
+import { SOTW } from "./sotw.ts";
+import type { StreamStatus } from "./status.ts";
+import type { Protocol } from "./stream.ts";
+import { decodeDeltaRequest, decodeSotwRequest, encodeDeltaResponse, encodeSotwResponse } from "./wire.ts";
+
+/** Who a client is: what its certificate says (nothing over a unix socket), and the node id that it claims. */
+export interface Peer {
+  readonly commonName?: string;
+  /** Subject alternative names, `URI:spiffe://…`, `DNS:…`. */
+  readonly names: readonly string[];
+  readonly nodeId: string;
+}
+
+/** PEM texts of the server's side of mutual TLS. */
+export interface AdsCertificates {
+  readonly certificate: string;
+  readonly key: string;
+  /** Clients must have a certificate of this authority. */
+  readonly clientCa: string;
+}
+
+export interface AdsOptions {
+  /** Addresses of either family, and unix sockets. Without `tls` only such that this machine alone can reach. */
+  readonly listen: readonly ListenAddress[];
+  /** For all addresses but unix sockets, whose file's mode guards them. */
+  readonly tls?: AdsCertificates;
+  /** The proxy whose configuration a client gets; undefined denies it. */
+  authorize(peer: Peer): string | undefined;
+}
+
+/** The xDS management server: what each proxy is to have goes in, and its clients are brought there step by step. */
+export interface AdsServer {
+  /** Where it listens, with the ports that were taken. */
+  readonly addresses: readonly ListenAddress[];
+  /** Changes what a proxy is to have. The first call (or `replace`) must hold all: clients are served from then on. */
+  set(proxy: string, changes: readonly ResourceChange[]): void;
+  /** Says all that a proxy is to have; only differences are sent. */
+  replace(proxy: string, resources: readonly Resource[]): void;
+  /** Forgets a proxy. Its streams end; clients that come back keep what they have until there is a `set` again. */
+  remove(proxy: string): void;
+  /**
+   * Resolves when every connected client of the proxy has answered all that was set before; at once where none is
+   * connected. A refusal counts as an answer: `onNack` tells of it first.
+   */
+  applied(proxy: string): Promise<void>;
+  /** The clients connected now. */
+  status(proxy: string): readonly StreamStatus[];
+  /** The proxies that have a configuration or a client. */
+  proxies(): string[];
+  /** Calls back for every resource that a client refuses; the result stops that. */
+  onNack(listener: (nack: Nack) => void): () => void;
+  readonly counters: Counters;
+  close(): Promise<void>;
+}
+
+const SERVICE = "/envoy.service.discovery.v3.AggregatedDiscoveryService";
+const MAX_REQUEST_BYTES = 64 << 20;
+const KEEPALIVE_MS = 30_000;
+const KEEPALIVE_TIMEOUT_MS = 10_000;
+
+const METHODS: ServiceDefinition = {
+  DeltaAggregatedResources: method("DeltaAggregatedResources", decodeDeltaRequest, encodeDeltaResponse),
+  StreamAggregatedResources: method("StreamAggregatedResources", decodeSotwRequest, encodeSotwResponse),
+};
+
+function method<Request>(
+  name: string,
+  decode: (bytes: Buffer) => Request,
+  encode: (response: Response) => Buffer,
+) {
+  const never = () => {
+    throw new Error("this side only serves");
+  };
+  return {
+    path: `${SERVICE}/${name}`,
+    requestStream: true,
+    responseStream: true,
+    requestSerialize: never,
+    requestDeserialize: decode,
+    responseSerialize: encode,
+    responseDeserialize: never,
+  };
+}
+
+/** Starts the server. @throws UserError where an address cannot be listened on, or would be open to all */
+export async function startAdsServer(options: AdsOptions): Promise<AdsServer> {
+  const open = options.tls === undefined ? options.listen.find((address) => !isLocal(address)) : undefined;
+  if (open !== undefined) throw unguarded(open);
+  const proxies = createProxies();
+  const grpc = new Server({
+    "grpc.max_receive_message_length": MAX_REQUEST_BYTES,
+    "grpc.max_send_message_length": -1,
+    "grpc.keepalive_time_ms": KEEPALIVE_MS,
+    "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
+  });
+  grpc.addService(METHODS, {
+    DeltaAggregatedResources: (call: Call<Parameters<typeof DELTA.receive>[1]>) =>
+      serve(call, "delta", DELTA, options, proxies),
+    StreamAggregatedResources: (call: Call<Parameters<typeof SOTW.receive>[1]>) =>
+      serve(call, "sotw", SOTW, options, proxies),
+  });
+  const listening = await listenOnAll(options, grpc);
+  return {
+    addresses: listening.map(({ address }) => address),
+    set: proxies.set,
+    replace: proxies.replace,
+    remove: proxies.remove,
+    applied: proxies.applied,
+    status: proxies.status,
+    proxies: proxies.keys,
+    onNack: proxies.onNack,
+    counters: proxies.counters,
+    close: async () => {
+      proxies.close();
+      grpc.forceShutdown();
+      await Promise.all(listening.map((one) => one.close()));
+    },
+  };
+}
+
+async function listenOnAll(options: AdsOptions, grpc: Server): Promise<Listening[]> {
+  const local = grpc.createConnectionInjector(ServerCredentials.createInsecure());
+  const secure = options.tls && grpc.createConnectionInjector(credentialsOf(options.tls));
+  const listening: Listening[] = [];
+  try {
+    for (const address of options.listen) {
+      const injector = "path" in address ? local : (secure ?? local);
+      listening.push(await listen(address, (socket) => injector.injectConnection(socket)));
+    }
+  } catch (error) {
+    grpc.forceShutdown();
+    await Promise.all(listening.map((one) => one.close()));
+    throw error;
+  }
+  return listening;
+}
+
+function credentialsOf(tls: AdsCertificates): ServerCredentials {
+  const pair = { private_key: Buffer.from(tls.key), cert_chain: Buffer.from(tls.certificate) };
+  return ServerCredentials.createSsl(Buffer.from(tls.clientCa), [pair], true);
+}
+
+type Call<Request> = ServerDuplexStream<Request, Response>;
+type RequestOf = { readonly typeUrl: string; readonly node?: NodeInfo };
+
+/** Serves one stream: its first request says which node it is, and so which proxy. */
+function serve<Request extends RequestOf>(
+  call: Call<Request>,
+  protocolName: StreamStatus["protocol"],
+  protocol: Protocol<Request>,
+  options: AdsOptions,
+  proxies: Proxies,
+): void {
+  let receiver: Receiver<Request> | undefined;
+  let over = false;
+  const fail = (code: status, details: string) => {
+    over = true;
+    call.emit("error", { code, details });
+  };
+  const write = (response: Response) => {
+    call.write(response);
+    return response.resources.reduce((sum, { bytes }) => sum + bytes.length, 0);
+  };
+  const peer = peerStatus(call, protocolName);
+  call.on("data", (request: Request) => {
+    if (over) return;
+    receiver ??= admit(request);
+    receiver?.receive(request);
+  });
+  const end = () => {
+    over = true;
+    receiver?.close();
+    receiver = undefined;
+  };
+  call.on("end", () => {
+    end();
+    call.end();
+  });
+  call.on("error", end);
+  call.on("cancelled", end);
+  call.on("close", end);
+
+  function admit(request: Request): Receiver<Request> | undefined {
+    const { node } = request;
+    if (node === undefined) {
+      fail(status.INVALID_ARGUMENT, "the first request of a stream must name its node");
+      return undefined;
+    }
+    const proxy = options.authorize({ ...identityOf(call), nodeId: node.id });
+    if (proxy === undefined) {
+      proxies.counters.denied++;
+      fail(status.PERMISSION_DENIED, `node ${JSON.stringify(node.id)} is not one that this client may be`);
+      return undefined;
+    }
+    return proxies.connect(proxy, node, {
+      protocol,
+      peer,
+      write,
+      fail: (why) => fail(status.UNAVAILABLE, why),
+    });
+  }
+}
+
+function peerStatus(call: Call<never> | Call<RequestOf>, protocol: StreamStatus["protocol"]): PeerStatus {
+  const peer = call.getPeer();
+  const family = familyOfText(peer.replace(/:\d+$/, ""));
+  return {
+    protocol,
+    peer: peer === "unknown" ? "unix socket" : peer,
+    connectedAt: Date.now(),
+    ...(family && { family }),
+  };
+}
+
+function identityOf(call: {
+  getAuthContext(): { sslPeerCertificate?: PeerCertificate };
+}): Omit<Peer, "nodeId"> {
+  const certificate = call.getAuthContext().sslPeerCertificate;
+  const commonName = certificate?.subject.CN;
+  return {
+    names: certificate?.subjectaltname?.split(", ") ?? [],
+    ...(typeof commonName === "string" && { commonName }),
+  };
+}
+
+function unguarded(address: ListenAddress): UserError {
+  return new UserError({
+    what: "cannot serve xDS",
+    where: "host" in address ? `${address.host}, port ${address.port}` : address.path,
+    why: "configuration holds private keys, and without certificates anyone could ask for it there",
+    next: "give certificates, or listen on a loopback address or a unix socket",
+  });
+}

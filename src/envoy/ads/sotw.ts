@@ -1,0 +1,100 @@
+import { createHash } from "node:crypto";
+import type { Resource } from "../resources.ts";
+import { acknowledge, refuse } from "./acknowledge.ts";
+import type { Response, SotwRequest } from "./messages.ts";
+import type { Batch } from "./plan.ts";
+import { kindOf, type Protocol, type Received } from "./stream.ts";
+import {
+  entryOf,
+  isWanted,
+  type KindView,
+  subscribeAll,
+  subscribeName,
+  unsubscribeName,
+  type View,
+} from "./view.ts";
+
+/**
+ * The state-of-the-world protocol, as gRPC clients speak it. Each response with clusters or listeners lists all of them
+ * (what is absent does not exist); of the other kinds only what changed. A version is a digest of what the client then
+ * has, so that it is the same after a restart of the control plane, and nothing is sent again.
+ */
+export const SOTW: Protocol<SotwRequest> = { receive, respond };
+
+function receive(view: View, request: SotwRequest, now: number): Received {
+  const kindName = kindOf(request.typeUrl);
+  if (kindName === undefined) return { type: "unknown", typeUrl: request.typeUrl };
+  const kind = view.kinds[kindName];
+  const answer = takeAnswer(view, kind, request, now);
+  subscribe(view, kind, request, now);
+  return answer;
+}
+
+function takeAnswer(view: View, kind: KindView, request: SotwRequest, now: number): Received {
+  const { nonce, error } = request;
+  if (nonce === "") return { type: "subscribed" };
+  if (error !== undefined) return { type: "refused", refused: refuse(view, kind, nonce, error, now) };
+  return { type: acknowledge(view, kind, nonce, now) ? "acknowledged" : "subscribed" };
+}
+
+/** Every request lists all names that the client wants; a kind listed in full with no names ever means everything. */
+function subscribe(view: View, kind: KindView, request: SotwRequest, now: number): void {
+  const first = !kind.subscribed;
+  kind.subscribed = true;
+  const names = new Set(request.names);
+  const everything = names.delete("*") || (names.size === 0 && (first ? isFull(kind) : kind.wildcard));
+  if (everything && !kind.wildcard) subscribeAll(view, kind, now);
+  kind.wildcard = everything;
+  const fresh = [...names].filter((name) => !kind.names.has(name));
+  for (const name of [...kind.names]) if (!names.has(name)) unsubscribeName(kind, name);
+  for (const name of fresh) subscribeName(kind, name, now, false);
+  if (first) adopt(view, kind, request);
+  kind.answerOwed ||= isFull(kind) && (first || fresh.length > 0) && view.table.count(kind.kind) === 0;
+}
+
+/** A client of before comes with the version it has: if that is what it would get, it has it all. */
+function adopt(view: View, kind: KindView, request: SotwRequest): void {
+  if (request.nonce !== "" || request.version === "") return;
+  view.reconnected = true;
+  const wanted: Resource[] = [];
+  for (const name of kind.wildcard ? view.table.names(kind.kind) : kind.names) {
+    const resource = view.table.get(kind.kind, name);
+    if (resource !== undefined) wanted.push(resource);
+  }
+  if (digest(wanted) !== request.version) return;
+  for (const resource of wanted) {
+    entryOf(kind, resource.name).inForce = { version: resource.version, resource };
+  }
+}
+
+function respond(_view: View, batch: Batch): Response {
+  const { kind, nonce } = batch;
+  const after = stateAfter(kind, batch);
+  return {
+    kind: kind.kind,
+    nonce,
+    version: digest(after),
+    resources: isFull(kind) ? after : batch.resources,
+    removed: [],
+  };
+}
+
+/** What the client has once it accepts a batch: what is in force, without what goes, with what comes. */
+function stateAfter(kind: KindView, batch: Batch): Resource[] {
+  const after = new Map<string, Resource>();
+  for (const [name, { inForce }] of kind.entries) {
+    if (inForce?.resource !== undefined && isWanted(kind, name)) after.set(name, inForce.resource);
+  }
+  for (const name of batch.removed) after.delete(name);
+  for (const resource of batch.resources) after.set(resource.name, resource);
+  return [...after.values()];
+}
+
+function isFull(kind: KindView): boolean {
+  return kind.kind === "cluster" || kind.kind === "listener";
+}
+
+function digest(resources: readonly Resource[]): string {
+  const lines = resources.map(({ name, version }) => `${name}\0${version}`).sort();
+  return createHash("sha256").update(lines.join("\n")).digest("base64url").slice(0, 22);
+}

@@ -1,0 +1,75 @@
+import { RESOURCE_KINDS, type Resource, type ResourceChange, type ResourceKind } from "../resources.ts";
+
+/** What one proxy is to have. Shared by all streams of the proxy; they never change it. */
+export interface ResourceTable {
+  /** How often it was changed. */
+  readonly revision: number;
+  get(kind: ResourceKind, name: string): Resource | undefined;
+  has(kind: ResourceKind, name: string): boolean;
+  names(kind: ResourceKind): Iterable<string>;
+  count(kind: ResourceKind): number;
+}
+
+/** A table and its one writer. */
+export interface TableWriter extends ResourceTable {
+  /** Applies changes and gives those that changed something. */
+  apply(changes: readonly ResourceChange[]): ResourceChange[];
+  /** Makes the table hold exactly these resources, and gives what changed. */
+  replace(resources: readonly Resource[]): ResourceChange[];
+}
+
+/** A value per kind of resource. */
+export type PerKind<T> = Readonly<Record<ResourceKind, T>>;
+
+/** Makes a value for each kind of resource. */
+export function perKind<T>(make: (kind: ResourceKind) => T): PerKind<T> {
+  return {
+    cluster: make("cluster"),
+    endpoint: make("endpoint"),
+    secret: make("secret"),
+    listener: make("listener"),
+    route: make("route"),
+  };
+}
+
+/** An empty table. */
+export function createTable(): TableWriter {
+  const resources = perKind(() => new Map<string, Resource>());
+  let revision = 0;
+
+  function apply(changes: readonly ResourceChange[]): ResourceChange[] {
+    const effective = changes.filter(({ kind, name, resource }) => {
+      const map = resources[kind];
+      if (map.get(name)?.version === resource?.version) return false;
+      if (resource === undefined) map.delete(name);
+      else map.set(name, resource);
+      return true;
+    });
+    if (effective.length > 0) revision++;
+    return effective;
+  }
+
+  function replace(all: readonly Resource[]): ResourceChange[] {
+    const kept = perKind(() => new Set<string>());
+    for (const { kind, name } of all) kept[kind].add(name);
+    const gone: ResourceChange[] = RESOURCE_KINDS.flatMap((kind) =>
+      [...resources[kind].keys()].filter((name) => !kept[kind].has(name)).map((name) => ({ kind, name })),
+    );
+    return apply([
+      ...gone,
+      ...all.map((resource) => ({ kind: resource.kind, name: resource.name, resource })),
+    ]);
+  }
+
+  return {
+    get revision() {
+      return revision;
+    },
+    get: (kind, name) => resources[kind].get(name),
+    has: (kind, name) => resources[kind].has(name),
+    names: (kind) => resources[kind].keys(),
+    count: (kind) => resources[kind].size,
+    apply,
+    replace,
+  };
+}

@@ -1,0 +1,198 @@
+import type { Resource, ResourceKind } from "../resources.ts";
+import { type PerKind, perKind, type ResourceTable } from "./table.ts";
+
+/** What one stream's client has of one resource, as it acknowledged it. */
+export interface Held {
+  readonly version: string;
+  /** Missing where the client had it before this stream and the table has another version: what it names is unknown. */
+  readonly resource?: Resource;
+}
+
+/** A version of a resource that the client refused. */
+export interface Rejection {
+  readonly version: string;
+  readonly message: string;
+}
+
+/** A version that waits for its clusters. It is kept while newer ones come, or steady change would starve it. */
+export interface Candidate {
+  readonly resource: Resource;
+  /** Since when some version of this resource waits. Unix milliseconds. */
+  readonly since: number;
+  /** The revision of the table that brought the first newer version. */
+  newerSince?: number;
+}
+
+/** All that is known about one resource on one stream. */
+export interface Entry {
+  inForce?: Held;
+  rejected?: Rejection;
+  candidate?: Candidate;
+  /** The number of the response that last carried it; 0 where none did. */
+  sentIn: number;
+  /** It was asked for again, or has to be sent again: send it even where the version is in force. */
+  again: boolean;
+  /** The client asked for it by name and was told that it does not exist. */
+  toldMissing: boolean;
+}
+
+/** A resource that may differ from the table, or that the client has not asked for yet. */
+export interface Pending {
+  /** The first revision of the table that is not with the client yet. */
+  revision: number;
+  /** Unix milliseconds. */
+  readonly since: number;
+}
+
+/** One resource of a response that is not answered yet. */
+export interface InFlightItem {
+  /** Undefined: a removal. */
+  readonly resource?: Resource;
+  readonly revision: number;
+}
+
+/** The one response of a kind that is not answered yet. */
+export interface InFlight {
+  readonly nonce: string;
+  readonly sequence: number;
+  readonly sentAt: number;
+  readonly items: ReadonlyMap<string, InFlightItem>;
+}
+
+/** One stream's state of one kind of resource. */
+export interface KindView {
+  readonly kind: ResourceKind;
+  /** The client has asked for this kind at all. */
+  subscribed: boolean;
+  wildcard: boolean;
+  readonly names: Set<string>;
+  readonly entries: Map<string, Entry>;
+  readonly pending: Map<string, Pending>;
+  inFlight?: InFlight;
+  /** A response is owed even if it is empty: a client that asked for everything must learn that there is nothing. */
+  answerOwed: boolean;
+  /** Resources of a response that was refused as a whole without naming the culprit: sent in ever smaller parts. */
+  readonly suspects: Set<string>;
+  suspectLimit: number;
+  /** Names of resources in entries that have a `rejected`. */
+  readonly rejected: Set<string>;
+  /** Names of resources that wait for clusters. */
+  readonly held: Set<string>;
+}
+
+/** What one stream's client has, wants, and was sent. Plain state; the functions of this folder change it. */
+export interface View {
+  readonly table: ResourceTable;
+  readonly kinds: PerKind<KindView>;
+  readonly openedAt: number;
+  /** The client came with resources of an earlier stream. */
+  reconnected: boolean;
+  /** The number of the last response. */
+  sequence: number;
+}
+
+/** A stream's state before its first request. */
+export function createView(table: ResourceTable, now: number): View {
+  return { table, kinds: perKind(createKindView), openedAt: now, reconnected: false, sequence: 0 };
+}
+
+function createKindView(kind: ResourceKind): KindView {
+  return {
+    kind,
+    subscribed: false,
+    wildcard: false,
+    names: new Set(),
+    entries: new Map(),
+    pending: new Map(),
+    answerOwed: false,
+    suspects: new Set(),
+    suspectLimit: Number.POSITIVE_INFINITY,
+    rejected: new Set(),
+    held: new Set(),
+  };
+}
+
+/** Whether the client wants this resource. */
+export function isWanted(kind: KindView, name: string): boolean {
+  return kind.wildcard || kind.names.has(name);
+}
+
+/** The entry of a resource, made where there is none. */
+export function entryOf(kind: KindView, name: string): Entry {
+  let entry = kind.entries.get(name);
+  if (entry === undefined) {
+    entry = { sentIn: 0, again: false, toldMissing: false };
+    kind.entries.set(name, entry);
+  }
+  return entry;
+}
+
+/** Forgets what the client had of a resource. */
+export function forgetEntry(kind: KindView, name: string): void {
+  kind.entries.delete(name);
+  kind.rejected.delete(name);
+  kind.held.delete(name);
+  kind.suspects.delete(name);
+}
+
+/** Notes that a resource has to be looked at. An older note stays: it says since when. */
+export function markPending(kind: KindView, name: string, revision: number, now: number): void {
+  const known = kind.pending.get(name);
+  if (known === undefined) kind.pending.set(name, { revision, since: now });
+  else known.revision = Math.min(known.revision, revision);
+}
+
+/** Notes a change of the table. */
+export function noteChange(view: View, kindName: ResourceKind, name: string, now: number): void {
+  const kind = view.kinds[kindName];
+  const { revision } = view.table;
+  const candidate = kind.entries.get(name)?.candidate;
+  if (candidate !== undefined) candidate.newerSince ??= revision;
+  markPending(kind, name, revision, now);
+}
+
+/** Begins to send everything of a kind: all that the table has, and the end of what it has no more. */
+export function subscribeAll(view: View, kind: KindView, now: number): void {
+  kind.wildcard = true;
+  for (const name of view.table.names(kind.kind)) markPending(kind, name, 0, now);
+  for (const name of kind.entries.keys()) markPending(kind, name, 0, now);
+}
+
+/** Begins to send one resource; one that the client is known to have is sent again (a client that asks has lost it). */
+export function subscribeName(kind: KindView, name: string, now: number, again: boolean): void {
+  kind.names.add(name);
+  const entry = entryOf(kind, name);
+  if (again) entry.again = true;
+  entry.toldMissing = false;
+  markPending(kind, name, 0, now);
+}
+
+/** Stops sending one resource. */
+export function unsubscribeName(kind: KindView, name: string): void {
+  kind.names.delete(name);
+  if (kind.wildcard) return;
+  forgetEntry(kind, name);
+  kind.pending.delete(name);
+}
+
+/** Stops sending everything; what was asked for by name stays. */
+export function unsubscribeAll(kind: KindView): void {
+  kind.wildcard = false;
+  for (const name of [...kind.entries.keys()]) if (!kind.names.has(name)) unsubscribeName(kind, name);
+}
+
+/**
+ * The oldest revision of the table that is not wholly with the client, infinity where nothing is missing. What is
+ * merely to be removed does not count: it waits for what still uses it, and harms nobody.
+ */
+export function oldestMissing(view: View): number {
+  let oldest = Number.POSITIVE_INFINITY;
+  for (const kind of Object.values(view.kinds)) {
+    if (kind.answerOwed) oldest = 0;
+    for (const item of kind.inFlight?.items.values() ?? []) oldest = Math.min(oldest, item.revision);
+    for (const [name, { revision }] of kind.pending) {
+      if (revision < oldest && view.table.has(kind.kind, name)) oldest = revision;
+    }
+  }
+  return oldest;
+}
