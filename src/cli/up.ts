@@ -6,6 +6,8 @@ import { UserError } from "../errors/user-error.ts";
 import { type ClusterShape, DEFAULT_NAME, parseShape, type ShapeFlags } from "./cluster.ts";
 import { bringUp, checkMachine, type RunningCluster } from "../lab/index.ts";
 import { installDefinitions, needsDefinitions } from "./gateway/definitions.ts";
+import { ENVOY_FLAG, envoyOfLab } from "./lab-envoy.ts";
+import { IMAGE_FLAG, parseImage } from "./lab-images.ts";
 import { matrixTable } from "./matrix.ts";
 import { FAMILY_READINESS_FLAG } from "./family-readiness.ts";
 import { parseOutput, render } from "./output.ts";
@@ -14,6 +16,8 @@ import { createSteps, type Steps } from "./steps.ts";
 
 interface UpFlags extends ShapeFlags {
   filename: string[];
+  image: string[];
+  envoy?: string;
   once: boolean;
   timeout: string;
   output: string;
@@ -39,6 +43,8 @@ export function define(): Command {
     .option("--cluster-cidr <cidrs>", "pod ranges in the order of the families")
     .option("--port <port>", "port of the API on loopback; 0 picks a free one", "0")
     .option(...FAMILY_READINESS_FLAG)
+    .option(...IMAGE_FLAG, collect, [])
+    .option(...ENVOY_FLAG)
     .option("--timeout <seconds>", "how long workloads may take to become ready", "60")
     .option("-o, --output <format>", "format of the matrix: table, wide, json or yaml", "table")
     .addOption(new Option("-q, --quiet", "no progress").default(false))
@@ -53,13 +59,14 @@ async function up(flags: UpFlags): Promise<void> {
   const output = parseOutput(flags.output);
   const timeoutSeconds = parseSeconds(flags.timeout);
   const shape = parseShape(flags);
+  const programs = { images: flags.image.map(parseImage), ...envoyOfLab(flags.envoy) };
   const steps = createSteps(process.stderr, flags.quiet);
   const abort = abortOnSignals();
   const objects = await steps.run("Checking this machine and the manifests", async () => {
     await checkMachine(shape);
     return flags.filename.length === 0 ? [] : await readManifests(flags.filename);
   });
-  const cluster = await bringUp({ ...shape, once: flags.once, signal: abort, step: steps.run });
+  const cluster = await bringUp({ ...shape, ...programs, once: flags.once, signal: abort, step: steps.run });
   try {
     const matrix = await populate(cluster, shape, objects, steps, timeoutSeconds, abort);
     console.log(render(matrix, output, matrixTable));

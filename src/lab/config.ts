@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { ImageMapping } from "./images/mapping.ts";
 import type { ClusterPlan } from "./plan.ts";
 
 /** What the host side hands to the processes inside: the plan, the places of files, and inherited sockets. */
@@ -19,6 +20,10 @@ export interface LabConfig {
   readonly dnsSockets: readonly { readonly family: "IPv4" | "IPv6"; readonly fd: number }[];
   /** The host's resolvers. */
   readonly resolvers: readonly string[];
+  /** Images that are programs of the host. */
+  readonly images: readonly ImageMapping[];
+  /** The host's Envoy, an absolute path. */
+  readonly envoy?: string;
   /** Whether the lab ends when its control pipe (fd 0) does. */
   readonly attached: boolean;
 }

@@ -8,6 +8,7 @@ import { cacheFolder, hostResolvers, type Launched, launch } from "./host/launch
 import { checkMachine as checkPrograms } from "./host/preconditions.ts";
 import { type HostSockets, openHostSockets } from "./host/sockets.ts";
 import { createStateDir, killLab, readLabProcess, removeStateDir, stateDirOf } from "./host/state.ts";
+import type { ImageMapping } from "./images/mapping.ts";
 import { type ClusterShape, planCluster } from "./plan.ts";
 import { FD, type LabStep } from "./report.ts";
 
@@ -21,6 +22,7 @@ export {
 } from "./faults/model.ts";
 export { type LabConfig, readConfig, statePaths } from "./config.ts";
 export { type Outside, outsideOf } from "./host/outside.ts";
+export type { ImageMapping } from "./images/mapping.ts";
 export type { ClusterPlan, ClusterShape, NodePlan } from "./plan.ts";
 export type { LabStep } from "./report.ts";
 
@@ -32,6 +34,10 @@ export interface BringUpOptions extends ClusterShape {
   readonly once: boolean;
   /** Where the API server keeps its data; the default is inside the cluster's own folder. */
   readonly dataDir?: string;
+  /** Images that are programs of the host. */
+  readonly images?: readonly ImageMapping[];
+  /** The Envoy that the image `envoy` runs, an absolute path; without it there is no such image. */
+  readonly envoy?: string;
   /** Shows one step of the start: its title, and the work that it stands for. */
   readonly step?: <T>(title: string, work: () => Promise<T>) => Promise<T>;
   /** Aborts the start; what was begun is taken down. */
@@ -115,6 +121,8 @@ function configure(options: BringUpOptions, stateDir: string, sockets: HostSocke
       fd: FIRST_SOCKET + sockets.api.length + index,
     })),
     resolvers: hostResolvers(),
+    images: options.images ?? [],
+    ...(options.envoy !== undefined && { envoy: options.envoy }),
     attached: options.once,
   };
 }

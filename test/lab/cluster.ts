@@ -7,7 +7,7 @@ import { text } from "node:stream/consumers";
 import { KubeClient, loadKubeconfig } from "../../src/client/index.ts";
 import { parseCidr } from "../../src/ip/cidr.ts";
 import type { Family, PerFamily } from "../../src/ip/family.ts";
-import { bringUp, type RunningCluster } from "../../src/lab/index.ts";
+import { bringUp, type BringUpOptions, type RunningCluster } from "../../src/lab/index.ts";
 import { KINDS } from "../../src/objects/kinds.ts";
 import type { Container, KubeEvent, Pod, PodSpec } from "../../src/objects/types.ts";
 
@@ -44,8 +44,13 @@ export class TestCluster {
     this.client = client;
   }
 
-  static async start(name: string, families: readonly Family[], nodes = 1): Promise<TestCluster> {
-    const cluster = await bringUp({ ...shapeOf(name, families, nodes), once: true });
+  static async start(
+    name: string,
+    families: readonly Family[],
+    nodes = 1,
+    more: Partial<BringUpOptions> = {},
+  ): Promise<TestCluster> {
+    const cluster = await bringUp({ ...shapeOf(name, families, nodes), once: true, ...more });
     return new TestCluster(cluster, new KubeClient(await loadKubeconfig(cluster.kubeconfig)));
   }
 

@@ -4,7 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { parseCidr } from "../../src/ip/cidr.ts";
-import { commandLine, lastPart, programOf, UnknownImage } from "../../src/lab/images/registry.ts";
+import {
+  commandLine,
+  type LabImages,
+  lastPart,
+  programOf,
+  UnknownImage,
+} from "../../src/lab/images/registry.ts";
 import { PodAddressPool } from "../../src/lab/kubelet/addresses.ts";
 import { formatGoDuration, RestartBackoff } from "../../src/lab/kubelet/backoff.ts";
 import { expandVariables } from "../../src/lab/kubelet/expand.ts";
@@ -88,15 +94,49 @@ test("variables expand as in Kubernetes", () => {
   );
 });
 
+const imagesWith = (program?: string, mappings: LabImages["mappings"] = []): LabImages => ({
+  mappings,
+  envoy: true,
+  isHostProgram: (name) => name === program,
+});
+
+test("an image that is mapped is the program given, by the last parts of its repository and its tag", () => {
+  const mappings = [
+    { image: "echo", program: "/a/plain" },
+    { image: "x/echo", program: "/a/longer" },
+    { image: "echo:v2", program: "/a/tagged" },
+    { image: "localhost:5000/tcp-echo", program: "/a/port" },
+  ];
+  const of = (image: string) => programOf(image, imagesWith(undefined, mappings)).entrypoint[0];
+  assert.equal(of("registry.example/echo:v1"), "/run/tandem/images/0/plain");
+  assert.equal(of("registry.example/x/echo@sha256:00ff"), "/run/tandem/images/1/longer");
+  assert.equal(of("echo:v2"), "/run/tandem/images/2/tagged");
+  assert.equal(
+    of("localhost:5000/tcp-echo:1"),
+    "/run/tandem/images/3/port",
+    "mappings come before built-in images",
+  );
+  assert.throws(() => of("my-echo"), UnknownImage, "a name is no ending of another");
+  assert.deepEqual(programOf("echo", imagesWith(undefined, mappings)).links, {
+    "/plain": "/run/tandem/images/0/plain",
+  });
+});
+
+test("envoy runs Tandem's entry, and Envoy itself where its arguments name a configuration", () => {
+  const envoy = programOf("docker.io/envoyproxy/envoy:distroless-v1.40.0", imagesWith());
+  assert.deepEqual(commandLine(envoy).slice(-2), ["internal", "envoy"]);
+  assert.deepEqual(commandLine(envoy, [], ["--id=a"]).slice(-3), ["internal", "envoy", "--id=a"]);
+  const own = commandLine(envoy, [], ["--config-yaml", "{}"]);
+  assert.deepEqual(own, ["/run/tandem/images/envoy/envoy", "--config-yaml", "{}"]);
+  assert.throws(() => programOf("envoy", { ...imagesWith(), envoy: false }), /scripts\/setup/);
+});
+
 test("images are found by their last part; unknown ones say what there is", () => {
   assert.equal(lastPart("registry:5000/a/tcp-echo-server:1.3@sha256:00ff"), "tcp-echo-server");
-  const echo = programOf("docker.io/istio/tcp-echo-server:1.3", () => false);
+  const echo = programOf("docker.io/istio/tcp-echo-server:1.3", imagesWith());
   assert.match(echo.entrypoint[1] ?? "", /images\/programs\/tcp-echo\.ts$/);
-  assert.deepEqual(
-    programOf("nginx:1.27", (name) => name === "nginx"),
-    { entrypoint: ["nginx"], cmd: [] },
-  );
-  assert.throws(() => programOf("example.com/x:1", () => false), UnknownImage);
+  assert.deepEqual(programOf("nginx:1.27", imagesWith("nginx")), { entrypoint: ["nginx"], cmd: [] });
+  assert.throws(() => programOf("example.com/x:1", imagesWith()), UnknownImage);
   const program = { entrypoint: ["run"], cmd: ["default"] };
   assert.deepEqual(commandLine(program), ["run", "default"]);
   assert.deepEqual(commandLine(program, [], ["a"]), ["run", "a"]);

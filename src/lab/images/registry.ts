@@ -1,5 +1,6 @@
-import { extname } from "node:path";
+import { basename, extname, join } from "node:path";
 import { LAB_APP, LAB_NODE } from "../init/root-layout.ts";
+import { findMapping, type ImageMapping, LAB_IMAGES, placeOfProgram } from "./mapping.ts";
 
 /** What an image is in the lab: a program, as ENTRYPOINT and CMD of an image are. */
 export interface ImageProgram {
@@ -7,6 +8,19 @@ export interface ImageProgram {
   readonly cmd: readonly string[];
   /** Symbolic links in the pod's root, path → target: programs that tests call by a path of the image. */
   readonly links?: Readonly<Record<string, string>>;
+  /** Another entrypoint for certain arguments. */
+  readonly instead?: {
+    readonly entrypoint: readonly string[];
+    when(args: readonly string[]): boolean;
+  };
+}
+
+/** What a lab has beside the images that are built in. */
+export interface LabImages {
+  readonly mappings: readonly ImageMapping[];
+  /** Whether the image `envoy` has its program. */
+  readonly envoy: boolean;
+  isHostProgram(name: string): boolean;
 }
 
 /** An image that the lab cannot run; becomes the reason ErrImagePull. */
@@ -32,6 +46,18 @@ const AGNHOST: ImageProgram = {
   links: { "/agnhost": `${LAB_APP}/src/lab/images/bin/agnhost` },
 };
 const SHELL: ImageProgram = { entrypoint: [], cmd: ["/bin/sh"] };
+
+/** Where pods find Envoy; the folder is on their PATH. */
+export const LAB_ENVOY = join(LAB_IMAGES, "envoy", "envoy");
+const ENVOY_IMAGES = ["envoy", "envoy-distroless"];
+const CONFIG_FLAG = /^(-c|--config-path|--config-yaml)(=|$)/;
+
+/** Envoy as Tandem's gateways run it; with a configuration among its arguments, Envoy alone, as its own image does. */
+const ENVOY: ImageProgram = {
+  entrypoint: [`${LAB_NODE}/node`, `${LAB_APP}/src/cli/main${extension}`, "internal", "envoy"],
+  cmd: [],
+  instead: { entrypoint: [LAB_ENVOY], when: (args) => args.some((arg) => CONFIG_FLAG.test(arg)) },
+};
 const IDLE: ImageProgram = { entrypoint: ["/bin/sleep", "infinity"], cmd: [] };
 
 /** Images that are built in, by the last part of their names. */
@@ -61,19 +87,36 @@ const RULES: readonly Rule[] = [
 ];
 
 /**
- * Finds the program for an image: a built-in one, or a program of the host whose name is the last part of the
- * image's (`nginx:1.27` runs `nginx`). Registry, tag and digest do not count.
- * @throws UnknownImage when there is neither
+ * Finds the program for an image: one that was mapped to it, a built-in one, or a program of the host whose name is the
+ * last part of the image's (`nginx:1.27` runs `nginx`). Registry, tag and digest do not count but for mappings.
+ * @throws UnknownImage when there is none
  */
-export function programOf(image: string, isOnHost: (program: string) => boolean): ImageProgram {
+export function programOf(image: string, { mappings, envoy, isHostProgram }: LabImages): ImageProgram {
+  const mapped = findMapping(image, mappings);
+  if (mapped !== undefined) return mappedProgram(mappings[mapped] as ImageMapping, mapped);
   const name = lastPart(image);
   const rule = RULES.find(({ names }) => names.includes(name));
   if (rule !== undefined) return rule.program;
-  if (isOnHost(name)) return { entrypoint: [name], cmd: [] };
+  if (ENVOY_IMAGES.includes(name)) return envoyProgram(image, envoy);
+  if (isHostProgram(name)) return { entrypoint: [name], cmd: [] };
   const known = builtinImages().join(", ");
   throw new UnknownImage(
     `the lab has no program for image ${JSON.stringify(image)}: it runs built-in images (${known}) and programs ` +
       `of the host, and ${JSON.stringify(name)} is none on this machine's PATH`,
+  );
+}
+
+/** The program has the path that it has in most images, `/NAME`, beside its own. */
+function mappedProgram(mapping: ImageMapping, index: number): ImageProgram {
+  const place = placeOfProgram(mapping, index);
+  return { entrypoint: [place], cmd: [], links: { [`/${basename(place)}`]: place } };
+}
+
+function envoyProgram(image: string, present: boolean): ImageProgram {
+  if (present) return ENVOY;
+  throw new UnknownImage(
+    `the lab has no Envoy for image ${JSON.stringify(image)}: none was found on this machine when the cluster was ` +
+      "brought up; run scripts/setup, or put envoy on the PATH, then tandem down and tandem up",
   );
 }
 
@@ -96,8 +139,9 @@ export function commandLine(
   args: readonly string[] = [],
 ): string[] {
   if (command.length > 0) return [...command, ...args];
+  if (program.instead?.when(args)) return [...program.instead.entrypoint, ...args];
   return [...program.entrypoint, ...(args.length > 0 ? args : program.cmd)];
 }
 
-/** Programs of the lab's own that every container finds first on its PATH: nc, tandem-probe. */
-export const POD_PATH = `${LAB_APP}/src/lab/images/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`;
+/** Programs of the lab's own that every container finds first on its PATH: nc, tandem-probe, envoy where there is one. */
+export const POD_PATH = `${LAB_APP}/src/lab/images/bin:${LAB_IMAGES}/envoy:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`;

@@ -1,5 +1,6 @@
 import { lstatSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { LAB_IMAGES } from "../images/mapping.ts";
 import { run } from "../run.ts";
 
 /**
@@ -42,6 +43,21 @@ mkdir -p "$2" "$4" "$6" ${SANDBOX_BASE}
 mount --rbind "$1" "$2"; mount -o remount,bind,ro "$2"
 mount --rbind "$3" "$4"; mount -o remount,bind,ro "$4"
 [ -z "$5" ] || mount --bind "$5" "$6"`;
+
+/** Shows single programs of the host, read-only, at the places given. */
+export async function bindPrograms(
+  programs: readonly (readonly [program: string, place: string])[],
+): Promise<void> {
+  await run(["sh", "-ec", BIND_PROGRAMS, "bind", LAB_IMAGES, ...programs.flat()]);
+}
+
+const BIND_PROGRAMS = `
+mkdir -p "$1"; shift
+while [ $# -gt 0 ]; do
+  mkdir -p "${"$"}{2%/*}"; : > "$2"
+  mount --bind "$1" "$2"; mount -o remount,bind,ro "$2"
+  shift 2
+done`;
 
 /**
  * Finds out, once a lab, which of the host's folders can be overlaid: the kernel refuses it to plain users where

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Container, ContainerState, Pod, Probe } from "../../objects/types.ts";
-import { commandLine, programOf, UnknownImage } from "../images/registry.ts";
+import { commandLine, type LabImages, programOf, UnknownImage } from "../images/registry.ts";
 import { linkPrograms } from "./image-links.ts";
 import { formatGoDuration, RestartBackoff } from "./backoff.ts";
 import { ConfigError } from "./env.ts";
@@ -26,7 +26,7 @@ export interface ContainerHost {
   mounts(container: Container, env: Record<string, string>): BindMount[];
   /** Folder of the pod's logs. */
   readonly logDir: string;
-  isHostProgram(name: string): boolean;
+  readonly images: LabImages;
   exec(
     container: RunningContainer,
     command: readonly string[],
@@ -196,7 +196,7 @@ export class ContainerRunner {
   async #start(): Promise<RunningContainer> {
     const host = this.#host;
     const sandbox = await host.sandbox();
-    const program = programOf(this.spec.image ?? "", (name) => host.isHostProgram(name));
+    const program = programOf(this.spec.image ?? "", host.images);
     const env = await host.environment(this.spec);
     const lookup = (name: string) => env[name];
     const expand = (texts?: string[]) => texts?.map((text) => expandVariables(text, lookup));

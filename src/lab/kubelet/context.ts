@@ -1,4 +1,5 @@
 import type { KubeClient } from "../../client/index.ts";
+import type { LabImages } from "../images/registry.ts";
 import type { ClusterPlan, NodePlan } from "../plan.ts";
 import type { PodAddressPool } from "./addresses.ts";
 import type { ConfigWatches } from "./config-watches.ts";
@@ -18,7 +19,7 @@ export interface KubeletContext {
   readonly hostPorts: HostPorts;
   /** Folder of the logs of all pods. */
   readonly podLogs: string;
-  readonly isHostProgram: (name: string) => boolean;
+  readonly images: LabImages;
   /** Tries a write again until the server is there; what the server refuses is dropped. */
   retry(write: () => Promise<unknown>): Promise<void>;
 }

@@ -5,6 +5,7 @@ import { type Kind, KINDS, objectKey } from "../../objects/kinds.ts";
 import { ApiError } from "../../objects/status.ts";
 import type { ConfigMap, Pod, Secret } from "../../objects/types.ts";
 import { findProgram, SYSTEM_PATH } from "../host/preconditions.ts";
+import type { LabImages } from "../images/registry.ts";
 import type { ClusterPlan, NodePlan } from "../plan.ts";
 import { PodAddressPool } from "./addresses.ts";
 import { ConfigWatches } from "./config-watches.ts";
@@ -21,6 +22,7 @@ export interface KubeletOptions {
   /** The node's pod ranges. */
   readonly podRanges: readonly Cidr[];
   readonly podLogs: string;
+  readonly images: Omit<LabImages, "isHostProgram">;
   readonly signal: AbortSignal;
 }
 
@@ -50,7 +52,7 @@ export class Kubelet {
       },
       configWatches: new ConfigWatches(client),
       hostPorts: new HostPorts(node.addresses),
-      isHostProgram: (name) => findProgram(name, SYSTEM_PATH) !== undefined,
+      images: { ...options.images, isHostProgram: (name) => findProgram(name, SYSTEM_PATH) !== undefined },
       retry: (write) => retry(write, options.signal),
     };
   }

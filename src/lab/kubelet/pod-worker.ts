@@ -303,7 +303,7 @@ export class PodWorker {
         environmentOf(this.#withAddresses(), container, context.plan, context.reader),
       mounts: (container, env) => mountsOf(this.#pod, container, env),
       logDir: this.#logDir,
-      isHostProgram: context.isHostProgram,
+      images: context.images,
       exec: execToEnd,
       event: (container, type, reason, message) => this.#event(container, type, reason, message),
       changed: () => this.#status.request(),

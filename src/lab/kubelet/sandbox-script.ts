@@ -1,3 +1,4 @@
+import { LAB_IMAGES } from "../images/mapping.ts";
 import {
   LAB_APP,
   LAB_CACHE,
@@ -35,7 +36,7 @@ cd ${BASE}
 mkdir -p rootfs $POD_FOLDERS
 mount --bind rootfs rootfs
 cd rootfs
-mkdir -p proc sys dev tmp run/tandem/app run/tandem/node run/tandem/cache run/tandem/volumes home root mnt var/log var/tmp $POD_TOP
+mkdir -p proc sys dev tmp run/tandem/app run/tandem/node run/tandem/cache run/tandem/images run/tandem/volumes home root mnt var/log var/tmp $POD_TOP
 [ -z "$POD_LINKS" ] || cp -P $POD_LINKS .
 [ ! -d etc ] || [ -n "$POD_ETC_OVERLAID" ] || cp -a /etc/. etc/ 2>/dev/null || true
 chmod 1777 tmp
@@ -100,7 +101,7 @@ function mountTable(layout: RootLayout): string {
     `pts ${root}/dev/pts devpts newinstance,ptmxmode=0666,mode=620 0 0`,
     `proc ${root}/proc proc defaults 0 0`,
     `sys ${root}/sys sysfs ro 0 0`,
-    ...[LAB_APP, LAB_NODE, LAB_CACHE].map((path) => `${path} ${root}${path} none rbind 0 0`),
+    ...[LAB_APP, LAB_NODE, LAB_CACHE, LAB_IMAGES].map((path) => `${path} ${root}${path} none rbind 0 0`),
   ];
   return `${lines.join("\n")}\n`;
 }
