@@ -1,0 +1,165 @@
+/**
+ * Whether a regular expression is one of RE2, which is what Envoy takes. One that it does not take would have the whole
+ * route table refused, with everybody's routes in it; so it has to be found out here.
+ */
+
+/** Why Envoy would refuse the expression, or undefined when it takes it (https://github.com/google/re2/wiki/Syntax). */
+export function re2Problem(pattern: string): string | undefined {
+  try {
+    const end = alternation({ text: pattern, at: 0, depth: 0, names: new Set() });
+    return end < pattern.length ? `unexpected ) at ${end}` : undefined;
+  } catch (error) {
+    if (error instanceof BadPattern) return error.message;
+    throw error;
+  }
+}
+
+class BadPattern extends Error {}
+
+interface Reader {
+  readonly text: string;
+  at: number;
+  depth: number;
+  readonly names: Set<string>;
+}
+
+/** RE2 refuses counts above this, and deep nesting. */
+const MAX_REPEAT = 1000;
+const MAX_DEPTH = 200;
+
+function alternation(reader: Reader): number {
+  let repeatable = false;
+  while (reader.at < reader.text.length) {
+    const char = reader.text[reader.at] ?? "";
+    if (char === ")") return reader.at;
+    if (char === "|") {
+      reader.at++;
+      repeatable = false;
+    } else if (repetition(reader, repeatable)) repeatable = false;
+    else repeatable = atom(reader, char);
+  }
+  return reader.at;
+}
+
+/** Reads `*`, `+`, `?` or `{n,m}` with its lazy mark; a brace that is no count is a literal. */
+function repetition(reader: Reader, repeatable: boolean): boolean {
+  const match = /^(?:[*+?]|\{(\d+)(?:,(\d*))?\})\??/.exec(reader.text.slice(reader.at, reader.at + 32));
+  if (match === null) return false;
+  const [whole, min, max] = match;
+  if (!repeatable) throw new BadPattern(`nothing to repeat before ${whole} at ${reader.at}`);
+  const counts = [min, max].filter((text) => text !== undefined && text !== "").map(Number);
+  if (counts.some((count) => count > MAX_REPEAT))
+    throw new BadPattern(`repetition ${whole} is above ${MAX_REPEAT}`);
+  if (counts.length === 2 && (counts[0] ?? 0) > (counts[1] ?? 0))
+    throw new BadPattern(`repetition ${whole} counts backwards`);
+  reader.at += whole.length;
+  return true;
+}
+
+/** Reads one item; false where nothing was read that a repetition can follow (flags). */
+function atom(reader: Reader, char: string): boolean {
+  if (char === "(") return group(reader);
+  if (char === "[") return characterClass(reader);
+  if (char === "\\") return escapeSequence(reader, false);
+  reader.at += (reader.text.codePointAt(reader.at) ?? 0) > 0xffff ? 2 : 1;
+  return true;
+}
+
+function group(reader: Reader): boolean {
+  const start = reader.at;
+  const head = /^\((?:\?P?<([A-Za-z0-9_]+)>|\?([imsU]*(?:-[imsU]+)?)(:|\)))?/.exec(reader.text.slice(start));
+  const whole = head?.[0] ?? "(";
+  if (whole === "(" && reader.text[start + 1] === "?")
+    throw new BadPattern(`${reader.text.slice(start, start + 4)} at ${start} is not in RE2 (no look-around)`);
+  const name = head?.[1];
+  if (name !== undefined && reader.names.has(name)) throw new BadPattern(`two groups are named ${name}`);
+  if (name !== undefined) reader.names.add(name);
+  reader.at += whole.length;
+  if (head?.[3] === ")") return false;
+  if (++reader.depth > MAX_DEPTH) throw new BadPattern("groups are nested too deeply");
+  alternation(reader);
+  if (reader.text[reader.at] !== ")") throw new BadPattern(`missing ) for ( at ${start}`);
+  reader.depth--;
+  reader.at++;
+  return true;
+}
+
+const POSIX_CLASS =
+  /^\[:\^?(alnum|alpha|ascii|blank|cntrl|digit|graph|lower|print|punct|space|upper|word|xdigit):\]/;
+
+function characterClass(reader: Reader): boolean {
+  const start = reader.at++;
+  if (reader.text[reader.at] === "^") reader.at++;
+  for (let first = true; first || reader.text[reader.at] !== "]"; first = false) {
+    if (reader.at >= reader.text.length) throw new BadPattern(`missing ] for [ at ${start}`);
+    const posix = POSIX_CLASS.exec(reader.text.slice(reader.at, reader.at + 16));
+    if (posix !== null) reader.at += posix[0].length;
+    else classRange(reader);
+  }
+  reader.at++;
+  return true;
+}
+
+function classRange(reader: Reader): void {
+  const start = reader.at;
+  const low = classItem(reader);
+  if (low === undefined || reader.text[reader.at] !== "-" || reader.text[reader.at + 1] === "]") return;
+  if (reader.at + 1 >= reader.text.length) return;
+  reader.at++;
+  const high = classItem(reader);
+  if (high === undefined || high < low)
+    throw new BadPattern(`bad range ${reader.text.slice(start, reader.at)} at ${start}`);
+}
+
+/** The code point of one item of a class; undefined for a set such as `\d`. */
+function classItem(reader: Reader): number | undefined {
+  const start = reader.at;
+  if (reader.text[start] !== "\\") {
+    const code = reader.text.codePointAt(start) ?? 0;
+    reader.at += code > 0xffff ? 2 : 1;
+    return code;
+  }
+  escapeSequence(reader, true);
+  const text = reader.text.slice(start + 1, reader.at);
+  if (/^[dDsSwWpP]/.test(text)) return undefined;
+  const hex = /^x\{?([0-9A-Fa-f]+)/.exec(text);
+  if (hex !== null) return Number.parseInt(hex[1] ?? "0", 16);
+  if (/^[0-7]/.test(text)) return Number.parseInt(text, 8);
+  return CONTROLS[text] ?? text.codePointAt(0);
+}
+
+const CONTROLS: Readonly<Record<string, number>> = { a: 7, t: 9, n: 10, v: 11, f: 12, r: 13 };
+
+const ESCAPE =
+  /^\\(?:[dDsSwWabBfnrtvzAC]|[pP](?:[A-Z]|\{\^?[A-Za-z_]+\})|x(?:[0-9A-Fa-f]{2}|\{[0-9A-Fa-f]{1,6}\})|0[0-7]{0,2}|[1-7][0-7]{1,2}|[^A-Za-z0-9])/u;
+
+function escapeSequence(reader: Reader, inClass: boolean): boolean {
+  const rest = reader.text.slice(reader.at);
+  if (!inClass && rest.startsWith("\\Q")) {
+    const end = rest.indexOf("\\E");
+    reader.at += end < 0 ? rest.length : end + 2;
+    return true;
+  }
+  const match = ESCAPE.exec(rest);
+  const bad = match === null || (inClass && /^\\[bBzAC]/.test(match[0]));
+  if (bad)
+    throw new BadPattern(`escape ${rest.slice(0, 2)} at ${reader.at} is not in RE2 (no back-references)`);
+  const property = /^\\[pP](?:\{\^?(\w+)\}|(\w))/.exec(match[0]);
+  if (property !== null && !isUnicodeClass(property[1] ?? property[2] ?? ""))
+    throw new BadPattern(`${match[0]} at ${reader.at} is no Unicode class`);
+  reader.at += match[0].length;
+  return true;
+}
+
+/** RE2 knows general categories (`L`, `Lu`), scripts (`Greek`) and `Any`. */
+function isUnicodeClass(name: string): boolean {
+  if (name === "Any") return true;
+  const spellings = [`General_Category=${name}`, `Script=${name}`];
+  return spellings.some((spelling) => {
+    try {
+      return new RegExp(`\\p{${spelling}}`, "u") !== undefined;
+    } catch {
+      return false;
+    }
+  });
+}
