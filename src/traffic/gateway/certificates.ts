@@ -1,0 +1,75 @@
+/** Certificates and keys out of Secrets, and bundles of certificate authorities out of ConfigMaps and Secrets. */
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import type { ConfigMap, Secret } from "../../objects/types.ts";
+
+/** The PEM texts of a server's or client's certificate, or what is wrong with the Secret. */
+export type KeyPair =
+  | { readonly certificate: string; readonly privateKey: string; readonly problem?: undefined }
+  | { readonly problem: string };
+
+/** PEM text of one or more CA certificates, or what is wrong. */
+export type CaBundle =
+  | { readonly certificates: string; readonly problem?: undefined }
+  | { readonly problem: string };
+
+/** Parsing a key costs a millisecond, and one Secret serves many listeners. */
+const pairs = new WeakMap<Secret, KeyPair>();
+
+/** Reads and checks a Secret of type `kubernetes.io/tls`: both parse, and the key belongs to the certificate. */
+export function keyPairOf(secret: Secret): KeyPair {
+  const known = pairs.get(secret);
+  if (known !== undefined) return known;
+  const pair = readKeyPair(secret);
+  pairs.set(secret, pair);
+  return pair;
+}
+
+function readKeyPair({ type, data }: Secret): KeyPair {
+  if (type !== "kubernetes.io/tls")
+    return { problem: `is of type ${type ?? "Opaque"}, not kubernetes.io/tls` };
+  const certificate = decoded(data?.["tls.crt"]);
+  const privateKey = decoded(data?.["tls.key"]);
+  if (certificate === undefined) return { problem: "has no tls.crt" };
+  if (privateKey === undefined) return { problem: "has no tls.key" };
+  return checkPair(certificate, privateKey);
+}
+
+function checkPair(certificate: string, privateKey: string): KeyPair {
+  const chain = parseCertificates(certificate);
+  if (chain.problem !== undefined) return { problem: `tls.crt ${chain.problem}` };
+  try {
+    const key = createPrivateKey(privateKey);
+    if (!chain.leaf.checkPrivateKey(key))
+      return { problem: "tls.key is not the key of the certificate in tls.crt" };
+  } catch {
+    return { problem: "tls.key is not a PEM private key that can be read without a passphrase" };
+  }
+  return { certificate, privateKey };
+}
+
+/** Reads `ca.crt` of a ConfigMap or a Secret. */
+export function caBundleOf(object: ConfigMap | Secret): CaBundle {
+  const isSecret = object.kind === "Secret";
+  const text = isSecret ? decoded(object.data?.["ca.crt"]) : object.data?.["ca.crt"];
+  if (text === undefined || text === "") return { problem: "has no ca.crt" };
+  const parsed = parseCertificates(text);
+  return parsed.problem === undefined ? { certificates: text } : { problem: `ca.crt ${parsed.problem}` };
+}
+
+const BLOCK = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
+
+function parseCertificates(
+  text: string,
+): { readonly leaf: X509Certificate; readonly problem?: undefined } | { readonly problem: string } {
+  const blocks = text.match(BLOCK) ?? [];
+  try {
+    const [leaf] = blocks.map((block) => new X509Certificate(block));
+    return leaf === undefined ? { problem: "holds no PEM certificate" } : { leaf };
+  } catch {
+    return { problem: "holds a PEM certificate that does not parse" };
+  }
+}
+
+function decoded(base64: string | undefined): string | undefined {
+  return base64 === undefined ? undefined : Buffer.from(base64, "base64").toString("utf8");
+}

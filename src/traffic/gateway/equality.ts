@@ -1,0 +1,55 @@
+/** Structural equality of plain data, and how parts that did not change keep their identity. */
+
+/** Whether two plain values (JSON, Maps of it) are equal; a field with the value undefined counts as absent. */
+export function equal(one: unknown, other: unknown): boolean {
+  if (one === other) return true;
+  if (typeof one !== "object" || typeof other !== "object" || one === null || other === null) return false;
+  if (Array.isArray(one) || Array.isArray(other)) return equalArrays(one, other);
+  const keys = Object.keys(one).filter((key) => field(one, key) !== undefined);
+  const others = Object.keys(other).filter((key) => field(other, key) !== undefined);
+  return keys.length === others.length && keys.every((key) => equal(field(one, key), field(other, key)));
+}
+
+function equalArrays(one: unknown, other: unknown): boolean {
+  if (!Array.isArray(one) || !Array.isArray(other) || one.length !== other.length) return false;
+  return one.every((item, index) => equal(item, other[index]));
+}
+
+function field(object: object, key: string): unknown {
+  return (object as Record<string, unknown>)[key];
+}
+
+/** The old value where the new one is equal to it, so that whoever compares by identity sees no change. */
+export function keep<T>(before: T | undefined, next: T): T {
+  return before !== undefined && equal(before, next) ? before : next;
+}
+
+/** A list whose items keep their identity where an equal one of the same key was there; the list itself as well. */
+export function keepItems<T>(
+  before: readonly T[] | undefined,
+  next: readonly T[],
+  keyOf: (item: T) => string,
+): readonly T[] {
+  if (before === undefined) return next;
+  const old = new Map(before.map((item) => [keyOf(item), item]));
+  const items = next.map((item) => keep(old.get(keyOf(item)), item));
+  return items.length === before.length && items.every((item, index) => item === before[index])
+    ? before
+    : items;
+}
+
+/** The same for a Map. */
+export function keepEntries<T>(
+  before: ReadonlyMap<string, T> | undefined,
+  next: ReadonlyMap<string, T>,
+): ReadonlyMap<string, T> {
+  if (before === undefined) return next;
+  const entries = new Map<string, T>();
+  let changed = before.size !== next.size;
+  for (const [key, value] of next) {
+    const kept = keep(before.get(key), value);
+    changed ||= kept !== before.get(key);
+    entries.set(key, kept);
+  }
+  return changed ? entries : before;
+}

@@ -1,0 +1,45 @@
+/**
+ * Hostnames of listeners and routes: exact ones, wildcards (`*.example.com`, which stands for any number of labels in
+ * front, GatewaySpec.listeners) and `*`, any. All are lower case.
+ */
+
+/** Any hostname. */
+export const ANY_HOST = "*";
+
+/** A hostname as the API has it (absent, empty, upper case) in the form used here. */
+export function hostnameOf(hostname: string | undefined): string {
+  return hostname === undefined || hostname === "" ? ANY_HOST : hostname.toLowerCase();
+}
+
+/** Whether everything that `narrow` stands for (one hostname, or a wildcard's) is also meant by `wide`. */
+export function covers(wide: string, narrow: string): boolean {
+  if (wide === ANY_HOST || wide === narrow) return true;
+  if (!wide.startsWith("*.") || narrow === ANY_HOST) return false;
+  const suffix = wide.slice(1);
+  return narrow.startsWith("*.") ? narrow.slice(1).endsWith(suffix) : narrow.endsWith(suffix);
+}
+
+/** What both stand for: the narrower one, or undefined when they have nothing in common. */
+export function intersection(one: string, other: string): string | undefined {
+  if (covers(one, other)) return other;
+  return covers(other, one) ? one : undefined;
+}
+
+/** The hostnames that a route serves on a listener, without repetition: none when they do not intersect. */
+export function routeHostnames(listener: string, route: readonly string[] | undefined): string[] {
+  if (route === undefined || route.length === 0) return [listener];
+  const served = new Set<string>();
+  for (const hostname of route) {
+    const common = intersection(listener, hostnameOf(hostname));
+    if (common !== undefined) served.add(common);
+  }
+  return [...served];
+}
+
+/** The most specific of the patterns that cover a hostname: what a connection or request for it belongs to. */
+export function ownerOf(hostname: string, patterns: Iterable<string>): string | undefined {
+  let owner: string | undefined;
+  for (const pattern of patterns)
+    if (covers(pattern, hostname) && (owner === undefined || covers(owner, pattern))) owner = pattern;
+  return owner;
+}

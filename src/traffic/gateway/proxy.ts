@@ -1,0 +1,381 @@
+/** One Gateway's proxy, kept up to date route by route: everything that did not change keeps its identity. */
+import type { Attachment } from "./attach.ts";
+import { type StreamAt, proxyListener, tableName } from "./chains.ts";
+import { equal, keep, keepEntries, keepItems } from "./equality.ts";
+import { withClientCertificate } from "./routes/client-certificate.ts";
+import { ownerOf } from "./hostnames.ts";
+import type { ResolvedListener } from "./listeners.ts";
+import type { Certificate, Destination, ProxyModel, RouteTable, TrustBundle } from "./model.ts";
+import { Pool } from "./pool.ts";
+import type { Port } from "./ports.ts";
+import type { Resolution } from "./resolution.ts";
+import { losers, older, type Rival } from "./rivals.ts";
+import type { Needs, StreamForward, TranslatedRoute } from "./routes/types.ts";
+import { Table } from "./table.ts";
+
+/** A route as it is known to a proxy. */
+export interface ProxyRoute extends Omit<Rival, "hostnames"> {
+  readonly translated: TranslatedRoute;
+}
+
+interface Placed {
+  readonly route: ProxyRoute;
+  readonly attachments: readonly Attachment[];
+  readonly needs: readonly Needs[];
+}
+
+/** The state of one Gateway's proxy. */
+export class ProxyState {
+  readonly key: string;
+  #resolution: Resolution;
+  readonly #routes = new Map<string, Placed>();
+  /** Routes by the listener's id, with the hostnames that they have there. */
+  readonly #attached = new Map<string, Map<string, readonly string[]>>();
+  /** By listener: routes that lost a hostname to one of another kind, with the winner's key. */
+  readonly #lost = new Map<string, ReadonlyMap<string, string>>();
+  /** By listener: how many routes of each kind. */
+  readonly #kinds = new Map<string, Map<string, number>>();
+  readonly #unsettled = new Set<string>();
+  readonly #tables = new Map<string, Table>();
+  readonly #portOf = new Map<string, Port>();
+  readonly #destinations = new Pool<Destination>();
+  readonly #certificates = new Pool<Certificate>();
+  readonly #trust = new Pool<TrustBundle>();
+  #model: ProxyModel | undefined;
+  #listenersDirty = true;
+
+  constructor(key: string, resolution: Resolution) {
+    this.key = key;
+    this.#resolution = resolution;
+    this.#describe();
+  }
+
+  get resolution(): Resolution {
+    return this.#resolution;
+  }
+
+  get routes(): Iterable<string> {
+    return this.#routes.keys();
+  }
+
+  /** Takes a new resolution; routes are to be put again where {@link sameSites} says that listeners differ. */
+  resolve(resolution: Resolution): void {
+    const before = this.#resolution;
+    this.#resolution = resolution;
+    this.#listenersDirty = true;
+    const isSame = sameSites(before, resolution);
+    for (const { route } of isSame ? [] : [...this.#routes.values()]) this.put(route, []);
+    this.#describe();
+  }
+
+  /** Places a route on listeners; none: takes it away. Returns whether anything changed. */
+  put(route: ProxyRoute, attachments: readonly Attachment[]): boolean {
+    const before = this.#routes.get(route.key);
+    if (before === undefined && attachments.length === 0) return false;
+    if (before?.route.translated === route.translated && samePlaces(before.attachments, attachments))
+      return false;
+    if (before !== undefined) this.#remove(before, attachments);
+    if (attachments.length === 0) this.#routes.delete(route.key);
+    else this.#add(route, attachments);
+    return true;
+  }
+
+  /** The number of routes attached to a listener. */
+  attachedRoutes(listener: string): number {
+    return (this.#attached.get(listener)?.size ?? 0) - (this.#lost.get(listener)?.size ?? 0);
+  }
+
+  /** The key of the route that a route lost a listener to. */
+  lostTo(listener: string, route: string): string | undefined {
+    return this.#lost.get(listener)?.get(route);
+  }
+
+  /** Decides between HTTPRoutes and GRPCRoutes where listeners changed; returns the routes for which that changed. */
+  settle(): ReadonlySet<string> {
+    const changed = new Set<string>();
+    for (const id of this.#unsettled) {
+      const before = this.#lost.get(id) ?? new Map<string, string>();
+      const after = this.#losersOn(id);
+      for (const key of [...before.keys(), ...after.keys()]) {
+        if (before.get(key) === after.get(key)) continue;
+        changed.add(key);
+      }
+      if (after.size === 0) this.#lost.delete(id);
+      else this.#lost.set(id, after);
+    }
+    this.#unsettled.clear();
+    for (const key of changed) this.#place(key);
+    return changed;
+  }
+
+  /** The model as of now; the same object while nothing changed. */
+  build(): ProxyModel {
+    for (const pool of [this.#destinations, this.#certificates, this.#trust]) pool.sweep();
+    const before = this.#model;
+    const { families } = this.#resolution;
+    const next: ProxyModel = {
+      key: this.key,
+      families: keep(before?.families, families),
+      listeners: this.#listenersDirty || before === undefined ? this.#listeners(before) : before.listeners,
+      routeTables: this.#routeTables(before?.routeTables),
+      destinations: this.#destinations.take(),
+      certificates: this.#allCertificates(before?.certificates),
+      trust: this.#allTrust(before?.trust),
+    };
+    this.#listenersDirty = false;
+    if (before === undefined || PARTS.some((part) => before[part] !== next[part])) this.#model = next;
+    return this.#model ?? next;
+  }
+
+  #add(route: ProxyRoute, attachments: readonly Attachment[]): void {
+    const needs = needsOf(route.translated, attachments);
+    for (const need of needs) this.#count(need);
+    this.#routes.set(route.key, { route, attachments, needs });
+    for (const { listener, hostnames } of attachments) {
+      const there = this.#attached.get(listener.id) ?? new Map<string, readonly string[]>();
+      there.set(route.key, hostnames);
+      this.#attached.set(listener.id, there);
+      this.#countKind(listener.id, route.kind, 1);
+      if (this.#isMixed(listener.id)) this.#unsettled.add(listener.id);
+    }
+    this.#place(route.key);
+  }
+
+  #remove({ route, attachments, needs }: Placed, next: readonly Attachment[]): void {
+    const staying = new Set<string>();
+    for (const { listener, hostnames } of next)
+      for (const hostname of hostnames) staying.add(`${tableName(listener)} ${hostname}`);
+    for (const { listener, hostnames } of attachments) {
+      const there = this.#attached.get(listener.id);
+      if (this.#isMixed(listener.id)) this.#unsettled.add(listener.id);
+      this.#countKind(listener.id, route.kind, -1);
+      there?.delete(route.key);
+      if (there?.size === 0) this.#attached.delete(listener.id);
+      if (isStream(route)) this.#listenersDirty = true;
+      const table = this.#tables.get(tableName(listener));
+      for (const hostname of hostnames)
+        if (!staying.has(`${tableName(listener)} ${hostname}`)) table?.unset(hostname, route.key);
+    }
+    for (const need of needs) this.#release(need);
+  }
+
+  /** Puts a route's rules on the hosts that are its own on each listener. */
+  #place(key: string): void {
+    const placed = this.#routes.get(key);
+    if (placed === undefined) return;
+    if (isStream(placed.route)) this.#listenersDirty = true;
+    else for (const attachment of placed.attachments) this.#placeOn(attachment, placed.route);
+  }
+
+  #placeOn({ listener, hostnames }: Attachment, { key, translated }: ProxyRoute): void {
+    const table = this.#tables.get(tableName(listener));
+    const siblings = this.#siblings(listener);
+    const lost = this.lostTo(listener.id, key) !== undefined;
+    for (const hostname of hostnames) {
+      const isOwn = ownerOf(hostname, siblings) === listener.hostname;
+      if (isOwn && !lost) table?.set(hostname, key, translated.rules);
+      else if (isOwn) table?.unset(hostname, key);
+    }
+  }
+
+  #siblings(listener: ResolvedListener): readonly string[] {
+    return this.#portOf.get(listener.id)?.listeners.map(({ hostname }) => hostname) ?? [];
+  }
+
+  /** Whether routes of several kinds are, or just were, on a listener. */
+  #isMixed(id: string): boolean {
+    return (this.#kinds.get(id)?.size ?? 0) > 1 || this.#lost.has(id);
+  }
+
+  #countKind(id: string, kind: string, change: 1 | -1): void {
+    const kinds = this.#kinds.get(id) ?? new Map<string, number>();
+    const count = (kinds.get(kind) ?? 0) + change;
+    if (count === 0) kinds.delete(kind);
+    else kinds.set(kind, count);
+    this.#kinds.set(id, kinds);
+  }
+
+  #losersOn(id: string): ReadonlyMap<string, string> {
+    const rivals: Rival[] = [];
+    for (const [key, hostnames] of this.#attached.get(id) ?? []) {
+      const route = this.#routes.get(key)?.route;
+      if (route !== undefined) rivals.push({ ...route, hostnames });
+    }
+    return losers(rivals);
+  }
+
+  /** Makes the tables that the listeners need. */
+  #describe(): void {
+    this.#portOf.clear();
+    const wanted = new Set<string>();
+    for (const port of this.#resolution.ports)
+      for (const listener of port.listeners) {
+        this.#portOf.set(listener.id, port);
+        if (listener.spec.protocol === "HTTP" || listener.spec.protocol === "HTTPS")
+          wanted.add(this.#table(listener, port));
+      }
+    for (const name of this.#tables.keys()) if (!wanted.has(name)) this.#tables.delete(name);
+  }
+
+  #table(listener: ResolvedListener, { port, listeners }: Port): string {
+    const name = tableName(listener);
+    const isHttp = listener.group === "http";
+    const mine = isHttp ? listeners : [listener];
+    const others = isHttp
+      ? []
+      : listeners.filter((other) => other !== listener).map(({ hostname }) => hostname);
+    const scheme = isHttp ? ("http" as const) : ("https" as const);
+    const misdirected = others.length === 0 ? {} : { misdirected: others.sort() };
+    const site = { name, port, scheme, ...misdirected };
+    const table = this.#tables.get(name) ?? new Table(site);
+    const anchors = mine.map(({ hostname }) => hostname).filter((hostname) => hostname !== "*");
+    table.describe(site, new Set(listeners.length > 1 ? anchors : []));
+    this.#tables.set(name, table);
+    return name;
+  }
+
+  #listeners(before: ProxyModel | undefined): ProxyModel["listeners"] {
+    const streams = new Map<string, Map<string, ProxyRoute>>();
+    for (const [id, routes] of this.#attached) streams.set(id, this.#streamsOn(routes));
+    const streamAt: StreamAt = (listener, hostname) => {
+      const stream = streams.get(listener.id)?.get(hostname)?.translated.stream;
+      return stream && chosen(stream, listener).forward;
+    };
+    const hostnames = (listener: ResolvedListener) => [...(streams.get(listener.id)?.keys() ?? [])].sort();
+    const next = this.#resolution.ports.flatMap((port) => {
+      const old = before?.listeners.find(({ name }) => name === port.name);
+      const listener = proxyListener(port, streamAt, hostnames);
+      if (listener === undefined) return [];
+      return [{ ...listener, chains: keepItems(old?.chains, listener.chains, ({ name }) => name) }];
+    });
+    return keepItems(before?.listeners, next, ({ name }) => name);
+  }
+
+  /** The route of each hostname: the oldest. */
+  #streamsOn(routes: ReadonlyMap<string, readonly string[]>): Map<string, ProxyRoute> {
+    const streams = new Map<string, ProxyRoute>();
+    for (const [key, hostnames] of routes) {
+      const route = this.#routes.get(key)?.route;
+      if (route === undefined || !isStream(route)) continue;
+      for (const hostname of hostnames) {
+        const rival = streams.get(hostname);
+        if (rival === undefined || older(route, rival) < 0) streams.set(hostname, route);
+      }
+    }
+    return streams;
+  }
+
+  #routeTables(before: ReadonlyMap<string, RouteTable> | undefined): ReadonlyMap<string, RouteTable> {
+    const serving = new Set(this.#resolution.listeners.filter(({ serves }) => serves).map(tableName));
+    const tables = new Map<string, RouteTable>();
+    for (const [name, table] of [...this.#tables].sort(([one], [other]) => (one < other ? -1 : 1)))
+      if (serving.has(name)) tables.set(name, table.build());
+    const same =
+      before?.size === tables.size && [...tables].every(([name, table]) => before.get(name) === table);
+    return same && before !== undefined ? before : tables;
+  }
+
+  #allCertificates(before: ReadonlyMap<string, Certificate> | undefined): ReadonlyMap<string, Certificate> {
+    const all = new Map(this.#certificates.take());
+    for (const { security, serves } of this.#resolution.listeners)
+      if (serves) for (const certificate of security?.certificates ?? []) put(all, certificate);
+    const client = this.#resolution.clientCertificate;
+    if (client !== undefined && client.reason === undefined) put(all, client.certificate);
+    return keepEntries(before, all);
+  }
+
+  #allTrust(before: ReadonlyMap<string, TrustBundle> | undefined): ReadonlyMap<string, TrustBundle> {
+    const all = new Map(this.#trust.take());
+    for (const { security, serves } of this.#resolution.listeners)
+      if (serves) for (const bundle of security?.trust ?? []) put(all, bundle);
+    return keepEntries(before, all);
+  }
+
+  #count({ destinations, certificates, trust }: Needs): void {
+    const client = clientCertificateName(this.#resolution);
+    for (const [key, value] of destinations)
+      this.#destinations.add(key, client === undefined ? value : withClientCertificate(value, client));
+    for (const [key, value] of certificates) this.#certificates.add(key, value);
+    for (const [key, value] of trust) this.#trust.add(key, value);
+  }
+
+  #release({ destinations, certificates, trust }: Needs): void {
+    for (const key of destinations.keys()) this.#destinations.release(key);
+    for (const key of certificates.keys()) this.#certificates.release(key);
+    for (const key of trust.keys()) this.#trust.release(key);
+  }
+}
+
+const PARTS = ["families", "listeners", "routeTables", "destinations", "certificates", "trust"] as const;
+
+function isStream({ kind }: ProxyRoute): boolean {
+  return kind !== "HTTPRoute" && kind !== "GRPCRoute";
+}
+
+function chosen(
+  { passthrough, terminated }: NonNullable<TranslatedRoute["stream"]>,
+  listener: ResolvedListener,
+): StreamForward {
+  return listener.terminates ? terminated : passthrough;
+}
+
+/** What a route needs on the listeners that it is attached to: for streams only the ways that are in use. */
+function needsOf(translated: TranslatedRoute, attachments: readonly Attachment[]): readonly Needs[] {
+  const { stream, needs } = translated;
+  if (stream === undefined) return [needs];
+  return [...new Set(attachments.map(({ listener }) => chosen(stream, listener).needs))];
+}
+
+function samePlaces(one: readonly Attachment[], other: readonly Attachment[]): boolean {
+  return (
+    one.length === other.length &&
+    one.every(
+      ({ listener, hostnames }, index) =>
+        listener.id === other[index]?.listener.id && equal(hostnames, other[index]?.hostnames),
+    )
+  );
+}
+
+/** Whether routes are attached to both in the same way, and put into the same tables. */
+export function sameSites(one: Resolution, other: Resolution): boolean {
+  return (
+    clientCertificateName(one) === clientCertificateName(other) &&
+    equal(one.listeners.map(siteOf), other.listeners.map(siteOf)) &&
+    equal(
+      one.ports.map(({ name }) => name),
+      other.ports.map(({ name }) => name),
+    )
+  );
+}
+
+function siteOf({ id, owner, spec, hostname, kinds, terminates, conflict }: ResolvedListener): unknown {
+  const { port, protocol, allowedRoutes } = spec;
+  const choice = allowedRoutes?.namespaces;
+  return [
+    id,
+    owner,
+    port,
+    protocol,
+    hostname,
+    [...kinds],
+    terminates,
+    conflict === undefined,
+    choice ?? null,
+  ];
+}
+
+function clientCertificateName({ clientCertificate }: Resolution): string | undefined {
+  return clientCertificate?.reason === undefined ? clientCertificate?.certificate.name : undefined;
+}
+
+/** Adds an entry; one that several need has the origins of all. */
+function put<T extends { readonly name: string; readonly origins: readonly unknown[] }>(
+  all: Map<string, T>,
+  entry: T,
+): void {
+  const there = all.get(entry.name);
+  all.set(
+    entry.name,
+    there === undefined ? entry : { ...there, origins: [...there.origins, ...entry.origins] },
+  );
+}

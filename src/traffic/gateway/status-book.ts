@@ -1,0 +1,236 @@
+/** The statuses that objects are to have, and which of them are news. */
+import type { BackendTLSPolicy, PolicyStatus } from "../../objects/gateway/index.ts";
+import type { KubeObject } from "../../objects/types.ts";
+import { conditionsOf, type Moment } from "./conditions.ts";
+import type { Dependents } from "./dependents.ts";
+import { equal } from "./equality.ts";
+import { gatewayClassStatus, type GatewayState, gatewayStatus, listenerSetStatus } from "./gateway-status.ts";
+import { gatewayOfSet, isRoute, type ObjectStore, splitId } from "./objects.ts";
+import type { ProxyState, ProxyRoute } from "./proxy.ts";
+import { GATEWAY_GROUP, recordingReferences } from "./references.ts";
+import type { ParentResult } from "./attach.ts";
+import type { Reports } from "./reports.ts";
+import type { ResolvedParameters } from "./resolution.ts";
+import { type ParentVerdict, routeStatus } from "./route-status.ts";
+import { translateBackendTlsPolicy } from "./routes/backend-tls.ts";
+import type { DesiredStatus, GatewayModelOptions, StatusKind, StatusKinds } from "./types.ts";
+
+/** What statuses are computed from. */
+export interface StatusSources {
+  readonly objects: ObjectStore;
+  readonly dependents: Dependents;
+  readonly classes: ReadonlyMap<string, ResolvedParameters>;
+  readonly proxies: ReadonlyMap<string, ProxyState>;
+  readonly routes: ReadonlyMap<string, ProxyRoute & { readonly parents: readonly ParentResult[] }>;
+  readonly reports: Reports;
+}
+
+interface Computed {
+  readonly status: StatusKinds[StatusKind];
+  readonly proxies: readonly string[];
+}
+
+type WithStatus = KubeObject & { status?: unknown };
+
+/** Keeps what was last said about each object, so that nothing is said twice, and times stay. */
+export class StatusBook {
+  readonly #options: GatewayModelOptions;
+  readonly #sources: StatusSources;
+  readonly #said = new Map<string, unknown>();
+  /** The status that an object had when it was last looked at. */
+  readonly #seen = new Map<string, unknown>();
+
+  constructor(options: GatewayModelOptions, sources: StatusSources) {
+    this.#options = options;
+    this.#sources = sources;
+  }
+
+  /** Computes statuses anew; those that are neither there nor said already are returned. */
+  update(ids: readonly string[]): ReadonlyMap<string, DesiredStatus> {
+    const moment = { now: this.#options.now() };
+    const news = new Map<string, DesiredStatus>();
+    for (const id of ids) {
+      const desired = this.#desired(id, moment);
+      if (desired !== undefined) news.set(id, desired);
+    }
+    return news;
+  }
+
+  #desired(id: string, moment: Moment): DesiredStatus | undefined {
+    const [kind, key] = splitId(id) as readonly [StatusKind, string];
+    const object = this.#sources.objects.get(kind, key) as WithStatus | undefined;
+    if (object === undefined) return this.#forget(id);
+    this.#look(id, object);
+    const before = this.#said.get(id) ?? object.status;
+    const computed = this.#compute(kind, key, object, before, moment);
+    if (computed === undefined) return undefined;
+    const { status, proxies } = computed;
+    if (equal(status, this.#said.get(id) ?? object.status)) return undefined;
+    this.#said.set(id, status);
+    const { generation } = object.metadata;
+    return { kind, key, status, proxies, ...(generation === undefined ? {} : { generation }) };
+  }
+
+  /** What somebody else wrote since makes what we said out of date. */
+  #look(id: string, { status }: WithStatus): void {
+    const isNew = !equal(this.#seen.get(id), status);
+    this.#seen.set(id, status);
+    if (isNew) this.#said.delete(id);
+  }
+
+  #forget(id: string): undefined {
+    this.#said.delete(id);
+    this.#seen.delete(id);
+    return undefined;
+  }
+
+  #compute(
+    kind: StatusKind,
+    key: string,
+    object: WithStatus,
+    before: unknown,
+    moment: Moment,
+  ): Computed | undefined {
+    if (isRoute(kind))
+      return this.#route(`${kind}/${key}`, object, before as StatusKinds["HTTPRoute"] | undefined, moment);
+    switch (kind) {
+      case "GatewayClass":
+        return this.#gatewayClass(key, before as StatusKinds["GatewayClass"] | undefined, moment);
+      case "Gateway": {
+        const resolution = this.#sources.proxies.get(key)?.resolution;
+        const status =
+          resolution &&
+          gatewayStatus(resolution, this.#state(key, moment), before as StatusKinds["Gateway"] | undefined);
+        return status && { status, proxies: [key] };
+      }
+      case "ListenerSet":
+        return this.#listenerSet(key, before as StatusKinds["ListenerSet"] | undefined, moment);
+      default:
+        return this.#policy(key, object as BackendTLSPolicy, before as PolicyStatus | undefined, moment);
+    }
+  }
+
+  #gatewayClass(
+    name: string,
+    before: StatusKinds["GatewayClass"] | undefined,
+    moment: Moment,
+  ): Computed | undefined {
+    const object = this.#sources.objects.get("GatewayClass", name);
+    const parameters = this.#sources.classes.get(name);
+    if (object === undefined || parameters === undefined) return undefined;
+    return {
+      status: gatewayClassStatus({ ...object, ...(before && { status: before }) }, parameters, moment),
+      proxies: [],
+    };
+  }
+
+  #state(gateway: string, moment: Moment): GatewayState {
+    const { proxies, reports } = this.#sources;
+    const infrastructure = reports.infrastructure(gateway);
+    return {
+      ...(infrastructure === undefined ? {} : { infrastructure }),
+      applied: reports.applied(gateway),
+      rejections: reports.rejections(gateway),
+      attachedRoutes: (listener) => proxies.get(gateway)?.attachedRoutes(listener) ?? 0,
+      clusterFamilies: this.#options.clusterFamilies,
+      moment,
+    };
+  }
+
+  #listenerSet(
+    key: string,
+    before: StatusKinds["ListenerSet"] | undefined,
+    moment: Moment,
+  ): Computed | undefined {
+    const object = this.#sources.objects.get("ListenerSet", key);
+    const gateway = object && gatewayOfSet(object);
+    const resolution = gateway === undefined ? undefined : this.#sources.proxies.get(gateway)?.resolution;
+    const set = resolution?.sets.find((entry) => entry.key === key);
+    if (gateway === undefined || resolution === undefined || set === undefined) return undefined;
+    return {
+      status: listenerSetStatus(resolution, set, this.#state(gateway, moment), before),
+      proxies: [gateway],
+    };
+  }
+
+  #route(
+    id: string,
+    object: KubeObject,
+    before: StatusKinds["HTTPRoute"] | undefined,
+    moment: Moment,
+  ): Computed | undefined {
+    const route = this.#sources.routes.get(id);
+    if (route === undefined) return undefined;
+    const { controllerName } = this.#options;
+    const isKnown = before?.parents.some((entry) => entry.controllerName === controllerName);
+    if (route.parents.length === 0 && !isKnown) return undefined;
+    const verdicts = route.parents.map((parent) => this.#verdict(id, parent));
+    const { generation } = object.metadata;
+    const status = routeStatus(
+      verdicts,
+      route.translated.conditions,
+      controllerName,
+      generation,
+      before,
+      moment,
+    );
+    return { status, proxies: [...new Set(route.parents.map(({ gateway }) => gateway))].sort() };
+  }
+
+  #verdict(id: string, parent: ParentResult): ParentVerdict {
+    const proxy = this.#sources.proxies.get(parent.gateway);
+    const lost = parent.attachments.map(({ listener }) => proxy?.lostTo(listener.id, id));
+    const lostTo = lost.length > 0 && lost.every((key) => key !== undefined) ? lost[0] : undefined;
+    const refused = this.#sources.reports.rejections(parent.gateway).get(id);
+    const rejection = refused === undefined ? undefined : [...refused.values()].join("; ");
+    return {
+      ...parent,
+      ...(lostTo === undefined ? {} : { lostTo }),
+      ...(rejection === undefined ? {} : { rejection }),
+    };
+  }
+
+  /** A policy's ancestors are the Gateways of the routes that lead to its Services. */
+  #policy(
+    key: string,
+    policy: BackendTLSPolicy,
+    before: PolicyStatus | undefined,
+    moment: Moment,
+  ): Computed | undefined {
+    const { controllerName } = this.#options;
+    const references = recordingReferences(this.#sources.objects);
+    const { accepted, resolvedRefs } = translateBackendTlsPolicy(policy, references);
+    this.#sources.dependents.record(`BackendTLSPolicy/${key}`, references.lookups);
+    const gateways = this.#gatewaysOfPolicy(policy);
+    const others = (before?.ancestors ?? []).filter((entry) => entry.controllerName !== controllerName);
+    if (gateways.length === 0 && others.length === (before?.ancestors ?? []).length) return undefined;
+    const facts = [
+      { type: "Accepted", ...accepted },
+      { type: "ResolvedRefs", ...resolvedRefs },
+    ];
+    const ours = gateways.map((gateway) => {
+      const [namespace = "", name = ""] = gateway.split("/");
+      const ancestorRef = { group: GATEWAY_GROUP, kind: "Gateway", namespace, name };
+      const old = before?.ancestors.find(
+        (entry) => entry.controllerName === controllerName && equal(entry.ancestorRef, ancestorRef),
+      );
+      const conditions = conditionsOf(facts, old?.conditions, policy.metadata.generation, moment);
+      return { ancestorRef, controllerName, conditions };
+    });
+    return { status: { ancestors: [...others, ...ours].slice(0, MAX_ANCESTORS) }, proxies: gateways };
+  }
+
+  #gatewaysOfPolicy({ metadata, spec }: BackendTLSPolicy): readonly string[] {
+    const gateways = new Set<string>();
+    for (const { name } of spec.targetRefs)
+      for (const dependent of this.#sources.dependents.of(
+        `BackendTLSPolicy/${metadata.namespace ?? ""}/${name}`,
+      ))
+        for (const parent of this.#sources.routes.get(dependent)?.parents ?? [])
+          if (parent.accepted.status === "True") gateways.add(parent.gateway);
+    return [...gateways].sort();
+  }
+}
+
+/** The API allows no more (PolicyStatus.ancestors). */
+const MAX_ANCESTORS = 16;
