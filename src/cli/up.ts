@@ -6,6 +6,7 @@ import { UserError } from "../errors/user-error.ts";
 import { type ClusterShape, DEFAULT_NAME, parseShape, type ShapeFlags } from "./cluster.ts";
 import { bringUp, checkMachine, type RunningCluster } from "../lab/index.ts";
 import { installDefinitions, needsDefinitions } from "./gateway/definitions.ts";
+import { waitForGateways } from "./gateway/ready.ts";
 import { ENVOY_FLAG, envoyOfLab } from "./lab-envoy.ts";
 import { IMAGE_FLAG, parseImage } from "./lab-images.ts";
 import { matrixTable } from "./matrix.ts";
@@ -103,6 +104,12 @@ async function populate(
         { timeoutSeconds, onWaiting, signal },
       ),
     );
+    if (objects.some(({ object }) => object.kind === "Gateway")) {
+      const given = objects.map((item) => item.object);
+      await steps.run("Waiting for gateways", (onWaiting) =>
+        waitForGateways(client, given, { timeoutSeconds, onWaiting, signal }),
+      );
+    }
     return await steps.run(`Probing every Service over ${families.join(" and ")}`, () =>
       firstGreen(client, { signal, familyReadiness }),
     );

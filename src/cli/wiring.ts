@@ -81,7 +81,7 @@ async function followPods(
 }
 
 /** What is kept of a pod: by far the most objects of a cluster, of which two conditions matter. */
-function conditionsOnly({ apiVersion, kind, metadata, spec, status }: Pod): Pod {
+export function conditionsOnly({ apiVersion, kind, metadata, spec, status }: Pod): Pod {
   const { name, namespace, uid, resourceVersion } = metadata;
   const types = [familyReadyType("IPv4"), familyReadyType("IPv6")];
   const conditions = (status?.conditions ?? []).filter(({ type }) => types.includes(type));
@@ -127,7 +127,7 @@ function withoutSelector(service: Service): Service {
 }
 
 /** Slices share what is the same in nearly all of them: ports, conditions, node names. */
-function sliceTrimmer(): (slice: EndpointSlice) => EndpointSlice {
+export function sliceTrimmer(): (slice: EndpointSlice) => EndpointSlice {
   const known = new Map<string, unknown>();
   const shared = <T>(value: T): T => {
     const key = JSON.stringify(value);

@@ -6,16 +6,25 @@ import type { KubeObject } from "../../objects/types.ts";
 /** Takes one change of an object in. */
 export type Intake = (change: ObjectChange<KubeObject>) => void;
 
+/** A kind, and what takes its changes in. */
+export interface Source {
+  readonly kind: Kind;
+  readonly intake: Intake;
+  /** What is kept of an object, besides what is left out of all. */
+  readonly transform?: (object: never) => KubeObject;
+}
+
 export interface SourcesOptions {
   readonly client: KubeClient;
-  /** Which kinds, and what takes their changes. */
-  readonly kinds: readonly { readonly kind: Kind; readonly intake: Intake }[];
+  readonly kinds: readonly Source[];
   readonly onError?: (error: unknown) => void;
 }
 
 /** The caches, by kind. */
 export interface Sources {
   get(kind: Kind, key: string): KubeObject | undefined;
+  /** Calls the listener with each change of every object, those of statuses alone included. */
+  onAny(listener: (kind: Kind, change: ObjectChange<KubeObject>) => void): void;
 }
 
 /**
@@ -25,15 +34,19 @@ export interface Sources {
 export async function startSources(options: SourcesOptions, signal: AbortSignal): Promise<Sources> {
   const { client, kinds, onError } = options;
   const informers = new Map<string, Informer<KubeObject>>();
-  const start = async (kind: Kind, intake: Intake): Promise<void> => {
+  const listeners: ((kind: Kind, change: ObjectChange<KubeObject>) => void)[] = [];
+  const start = async ({ kind, intake, transform = (object) => object }: Source): Promise<void> => {
     const informer = new Informer<KubeObject>(client, kind, {
       ...(onError && { onError: (error) => signal.aborted || onError(error) }),
-      transform: withoutBallast,
+      transform: (object: KubeObject) => transform(withoutBallast(object) as never),
     });
     informers.set(nameOf(kind), informer);
     await informer.start(signal);
     for (const object of informer.list()) intake({ type: "added", object });
-    informer.onChange((change) => isNews(change) && intake(change));
+    informer.onChange((change) => {
+      if (isNews(change)) intake(change);
+      for (const listener of listeners) listener(kind, change);
+    });
   };
   const waiting = new Map(kinds.map((entry) => [nameOf(entry.kind), entry]));
   const startServed = async (): Promise<void> => {
@@ -43,10 +56,13 @@ export async function startSources(options: SourcesOptions, signal: AbortSignal)
     );
     const ready = [...waiting.values()].filter(({ kind }) => served.has(nameOf(kind)));
     for (const { kind } of ready) waiting.delete(nameOf(kind));
-    await Promise.all(ready.map(({ kind, intake }) => start(kind, intake)));
+    await Promise.all(ready.map(start));
   };
   await followDefinitions(client, waiting, startServed, options, signal);
-  return { get: (kind, key) => informers.get(nameOf(kind))?.get(key) };
+  return {
+    get: (kind, key) => informers.get(nameOf(kind))?.get(key),
+    onAny: (listener) => void listeners.push(listener),
+  };
 }
 
 function nameOf(kind: Kind): string {

@@ -55,9 +55,19 @@ async function createUnlessThere(creation: Promise<unknown>): Promise<void> {
   }
 }
 
-/** The xDS server's certificate, for the names and addresses that proxies dial, of both families. */
-export function issueServerCertificate(authority: KeyPair, names: readonly string[]): Promise<KeyPair> {
-  const subjectAltNames = names.map((name) => (/^[0-9.]+$|:/.test(name) ? `IP:${name}` : `DNS:${name}`));
+/** What the xDS server's certificate says it is. */
+export function serverIdentity(domain: string): string {
+  return `spiffe://${domain}/tandem-xds`;
+}
+
+/** The xDS server's certificate: its identity, and the names and addresses that proxies dial, of both families. */
+export function issueServerCertificate(
+  authority: KeyPair,
+  domain: string,
+  names: readonly string[],
+): Promise<KeyPair> {
+  const places = names.map((name) => (/^[0-9.]+$|:/.test(name) ? `IP:${name}` : `DNS:${name}`));
+  const subjectAltNames = [`URI:${serverIdentity(domain)}`, ...places];
   return issueCertificate(authority, {
     commonName: "tandem-xds",
     subjectAltNames,
@@ -78,22 +88,31 @@ export function proxyOfIdentity(domain: string, identity: string): string | unde
   return /^[^/]+\/[^/]+$/.test(key) ? key : undefined;
 }
 
+/** What all proxies' certificates have in common. */
+export interface CertificateOptions {
+  readonly authority: KeyPair;
+  /** In the proxies' identities. */
+  readonly trustDomain: string;
+  /** Further files beside the certificate, by name. */
+  readonly files?: Readonly<Record<string, string>>;
+}
+
 /** The Secret with a proxy's certificate as it has to be: the one that is there while that is good, or a new one. */
 export async function proxySecret(
-  authority: KeyPair,
-  domain: string,
+  { authority, trustDomain, files = {} }: CertificateOptions,
   gateway: Gateway,
   current: Secret | undefined,
 ): Promise<AnyObject> {
   const key = `${gateway.metadata.namespace}/${gateway.metadata.name}`;
-  const identity = proxyIdentity(domain, key);
+  const identity = proxyIdentity(trustDomain, key);
+  const others = Object.entries(files).map(([name, text]) => [name, toBase64(text)]);
   const data = isGood(current, authority, identity) ? current?.data : await newData(authority, identity);
   return {
     apiVersion: "v1",
     kind: "Secret",
     metadata: metadataOf({ gateway }),
     type: "kubernetes.io/tls",
-    data,
+    data: { ...data, ...Object.fromEntries(others) },
   } as AnyObject;
 }
 

@@ -1,6 +1,12 @@
 /** Gateways as objects of the API: their statuses, and the infrastructure that each of them needs. */
 export type { Reachability } from "./addresses.ts";
-export { ensureAuthority, issueServerCertificate, proxyIdentity, proxyOfIdentity } from "./certificates.ts";
+export {
+  ensureAuthority,
+  issueServerCertificate,
+  proxyIdentity,
+  proxyOfIdentity,
+  serverIdentity,
+} from "./certificates.ts";
 export {
   type InfrastructurePort,
   type InfrastructureRequest,

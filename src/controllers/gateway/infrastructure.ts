@@ -3,11 +3,10 @@ import { Informer, type KubeClient } from "../../client/index.ts";
 import { type Kind, KINDS, objectKey } from "../../objects/kinds.ts";
 import { ApiError } from "../../objects/status.ts";
 import type { AnyObject, Deployment, KubeObject, Node, Secret, Service } from "../../objects/types.ts";
-import type { KeyPair } from "../../pki/issue.ts";
 import { controllerOf } from "../runtime/owners.ts";
 import { WorkQueue } from "../runtime/work-queue.ts";
 import { type Reachability, reachabilityOf } from "./addresses.ts";
-import { proxySecret } from "./certificates.ts";
+import { type CertificateOptions, proxySecret } from "./certificates.ts";
 import { covers } from "./covers.ts";
 import { desiredInfrastructure, type InfrastructureRequest, nameOf, type ProxyContainer } from "./desired.ts";
 import { GATEWAY_NAME_LABEL, PROXY_LABEL } from "./names.ts";
@@ -20,11 +19,8 @@ export interface InfrastructureState extends Reachability {
   readonly problem?: string;
 }
 
-export interface InfrastructureOptions {
+export interface InfrastructureOptions extends CertificateOptions {
   readonly client: KubeClient;
-  readonly authority: KeyPair;
-  /** In the proxies' identities, see `proxyIdentity`. */
-  readonly trustDomain: string;
   /** How the proxy of a Gateway is run. */
   readonly container: (request: InfrastructureRequest) => ProxyContainer;
   readonly onState: (key: string, state: InfrastructureState) => void;
@@ -112,12 +108,7 @@ async function ensure(
   const desired = desiredInfrastructure(request, options.container(request));
   const owner = gateway.metadata.uid ?? "";
   try {
-    const secret = await proxySecret(
-      options.authority,
-      options.trustDomain,
-      gateway,
-      caches.secrets.get(key),
-    );
+    const secret = await proxySecret(options, gateway, caches.secret(key));
     await apply(options.client, caches, KINDS.ServiceAccount, desired.account, owner);
     await apply(options.client, caches, KINDS.Secret, secret, owner);
     const { service } = desired;

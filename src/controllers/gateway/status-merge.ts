@@ -51,7 +51,8 @@ function mergeEntries(
 ): Entry[] {
   const others = current.filter((entry) => entry.controllerName !== controllerName);
   const own = current.filter((entry) => entry.controllerName === controllerName);
-  const merged = desired.map((entry) => {
+  const wished = desired.filter((entry) => entry.controllerName === controllerName);
+  const merged = wished.map((entry) => {
     const before = own.find((candidate) => sameValue(subjectOf(candidate), subjectOf(entry)));
     return { ...entry, conditions: mergeConditions(before?.conditions ?? [], entry.conditions ?? [], now) };
   });

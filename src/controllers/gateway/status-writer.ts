@@ -57,15 +57,11 @@ export class StatusWriter {
     }
   }
 
-  /** Has the status of an object compared again, as when somebody else has written it. */
-  recheck(kind: Kind, key: string): void {
+  /** Has the status of an object compared again, as when somebody else has written it; forgets one that is gone. */
+  recheck(kind: Kind, type: "added" | "updated" | "deleted", key: string): void {
     const id = idOf(kind, key);
+    if (type === "deleted") this.#wishes.delete(id);
     if (this.#wishes.has(id)) this.#queue.add(id);
-  }
-
-  /** Wishes nothing of an object any longer: it is gone, or no longer ours. */
-  forget(kind: Kind, key: string): void {
-    this.#wishes.delete(idOf(kind, key));
   }
 
   /** Resolves when no write is under way; no further one begins. */

@@ -1,0 +1,68 @@
+/** The kinds that Gateways are made from, and what is kept of each object. */
+import type { ObjectChange } from "../../client/index.ts";
+import { ENVOY_GATEWAY_KINDS, GATEWAY_KINDS, TANDEM_GATEWAY_KINDS } from "../../objects/gateway/index.ts";
+import { type Kind, KINDS } from "../../objects/kinds.ts";
+import type { ConfigMap, EndpointSlice, KubeObject, Pod, Secret, Service } from "../../objects/types.ts";
+import type { GatewayModel, IntakeKind } from "../../traffic/gateway/index.ts";
+import type { FamilyReadiness, TrafficModel } from "../../traffic/index.ts";
+import { conditionsOnly, sliceTrimmer } from "../wiring.ts";
+import type { Source } from "./sources.ts";
+
+/** Those whose changes the Gateway model alone takes in. */
+const OWN: readonly (Kind & { readonly kind: string })[] = [
+  ...Object.values(GATEWAY_KINDS),
+  ...Object.values(TANDEM_GATEWAY_KINDS),
+  ...Object.values(ENVOY_GATEWAY_KINDS),
+];
+
+/** Every kind with what takes its changes in: the Gateway model, the traffic model, or both. */
+export function sourcesOf(
+  model: GatewayModel,
+  traffic: TrafficModel,
+  familyReadiness: FamilyReadiness,
+): readonly Source[] {
+  const own = OWN.map((kind) => ({ kind, intake: intakeOf(model, kind.kind as IntakeKind) }));
+  const both =
+    (first: (change: never) => unknown, kind: IntakeKind) => (change: ObjectChange<KubeObject>) => {
+      first(change as never);
+      model.on(kind, change as never);
+    };
+  const services = both((change: ObjectChange<Service>) => traffic.onService(change), "Service");
+  const namespaces = both((change: ObjectChange<KubeObject>) => traffic.onNamespace(change), "Namespace");
+  const slices = (change: ObjectChange<KubeObject>) => traffic.onSlice(change as ObjectChange<EndpointSlice>);
+  const pods = (change: ObjectChange<KubeObject>) => traffic.onPod(change as ObjectChange<Pod>);
+  return [
+    ...own,
+    { kind: KINDS.Secret, intake: intakeOf(model, "Secret"), transform: certificatesOnly },
+    { kind: KINDS.ConfigMap, intake: intakeOf(model, "ConfigMap"), transform: authoritiesOnly },
+    { kind: KINDS.Service, intake: services, transform: withoutSelector },
+    { kind: KINDS.EndpointSlice, intake: slices, transform: sliceTrimmer() },
+    { kind: KINDS.Namespace, intake: namespaces },
+    ...(familyReadiness === "enforce" ? [{ kind: KINDS.Pod, intake: pods, transform: conditionsOnly }] : []),
+  ];
+}
+
+function intakeOf(model: GatewayModel, kind: IntakeKind) {
+  return (change: ObjectChange<KubeObject>) => model.on(kind, change as never);
+}
+
+/** Which pods a Service selects is the controllers' concern. */
+function withoutSelector(service: Service): Service {
+  const { selector: _, ...spec } = service.spec;
+  return { ...service, spec };
+}
+
+const CERTIFICATE_KEYS = ["tls.crt", "tls.key", "ca.crt"];
+
+/** Secrets hold all kinds of things; what is no certificate is of no use here, and better not in memory. */
+function certificatesOnly(secret: Secret): Secret {
+  return { ...secret, ...(secret.data && { data: pick(secret.data, CERTIFICATE_KEYS) }) };
+}
+
+function authoritiesOnly(map: ConfigMap): ConfigMap {
+  return { ...map, ...(map.data && { data: pick(map.data, ["ca.crt"]) }) };
+}
+
+function pick(data: Readonly<Record<string, string>>, keys: readonly string[]): Record<string, string> {
+  return Object.fromEntries(keys.flatMap((key) => (data[key] === undefined ? [] : [[key, data[key]]])));
+}
