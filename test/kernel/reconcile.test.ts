@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import fc from "fast-check";
-import { type Exec, type NodeFacts, type Outcome, Programmer, removeTables } from "../../src/kernel/index.ts";
-import { readTables } from "../../src/kernel/current.ts";
+import { type NodeFacts, type Outcome, Programmer, removeTables } from "../../src/kernel/index.ts";
 import type { Service, ServiceSpec } from "../../src/objects/types.ts";
 import { createTrafficModel, type TrafficModel } from "../../src/traffic/index.ts";
 import { nodePorts, setWeb, web } from "./cluster.ts";
 import { createNamespace, FACTS } from "./network.ts";
+import { freshLoad, stateOf } from "./state.ts";
 
 let space: Awaited<ReturnType<typeof createNamespace>>;
 let scratch: Awaited<ReturnType<typeof createNamespace>>;
@@ -26,22 +26,6 @@ async function nft(...args: string[]): Promise<string> {
   const result = await space.exec(["nft", ...args]);
   assert.equal(result.code, 0, result.stderr);
   return result.stdout;
-}
-
-/** Everything in the tables in a form that compares. */
-async function stateOf(exec: Exec): Promise<unknown> {
-  const tables = await readTables(exec);
-  return Object.entries(tables).map(([ip, { elements, rules }]) => [
-    ip,
-    [...elements].map(([map, inMap]) => [map, [...inMap].sort()]).sort(),
-    [...rules].sort(),
-  ]);
-}
-
-async function freshLoad(model: TrafficModel, facts: NodeFacts = FACTS): Promise<unknown> {
-  await removeTables(scratch.exec);
-  await new Programmer(scratch.exec, facts).sync(model);
-  return stateOf(scratch.exec);
 }
 
 async function loaded(model: TrafficModel): Promise<Programmer> {
@@ -72,7 +56,7 @@ test("a restart reads what is there and changes nothing", async () => {
     elements: { IPv4: 0, IPv6: 0 },
     foreignRules: false,
   });
-  assert.deepEqual(await stateOf(space.exec), await freshLoad(model));
+  assert.deepEqual(await stateOf(space.exec), await freshLoad(scratch.exec, model, FACTS));
 });
 
 test("a restart changes only what changed meanwhile", async () => {
@@ -84,7 +68,7 @@ test("a restart changes only what changed meanwhile", async () => {
   // Per family: two verdicts of the cluster IP and two of the node port, the second endpoint of each, one hairpin.
   assert.deepEqual(outcome.elements, { IPv4: 2 + 2 + 4 + 1, IPv6: 2 + 2 + 4 + 1 });
   await programmer.tidy();
-  assert.deepEqual(await stateOf(space.exec), await freshLoad(model));
+  assert.deepEqual(await stateOf(space.exec), await freshLoad(scratch.exec, model, FACTS));
 });
 
 test("what somebody else changed is found and put right", async () => {
@@ -106,7 +90,11 @@ test("what somebody else changed is found and put right", async () => {
       change.join(" "),
     );
     await programmer.tidy();
-    assert.deepEqual(await stateOf(space.exec), await freshLoad(model), change.join(" "));
+    assert.deepEqual(
+      await stateOf(space.exec),
+      await freshLoad(scratch.exec, model, FACTS),
+      change.join(" "),
+    );
   }
 });
 
@@ -115,11 +103,11 @@ test("a table that is gone, or made by somebody else, is made anew", async () =>
   const programmer = await loaded(model);
   await nft("delete", "table", "ip6", "tandem");
   await programmer.sync(model);
-  assert.deepEqual(await stateOf(space.exec), await freshLoad(model));
+  assert.deepEqual(await stateOf(space.exec), await freshLoad(scratch.exec, model, FACTS));
   await removeTables(space.exec);
   await nft("add table ip tandem; add map ip tandem services { type ipv4_addr : verdict; }");
   assert.equal((await new Programmer(space.exec, FACTS).sync(model)).how, "load");
-  assert.deepEqual(await stateOf(space.exec), await freshLoad(model));
+  assert.deepEqual(await stateOf(space.exec), await freshLoad(scratch.exec, model, FACTS));
 });
 
 test("a family that the node lacks goes, and what is not Tandem's stays", async () => {
@@ -128,7 +116,7 @@ test("a family that the node lacks goes, and what is not Tandem's stays", async 
   await loaded(model);
   const facts: NodeFacts = { ...FACTS, families: ["IPv4"] };
   await new Programmer(space.exec, facts).sync(model);
-  assert.deepEqual(await stateOf(space.exec), await freshLoad(model, facts));
+  assert.deepEqual(await stateOf(space.exec), await freshLoad(scratch.exec, model, facts));
   assert.deepEqual(await removeTables(space.exec), ["ip"]);
   assert.equal((await nft("list", "tables")).trim(), "table ip6 other");
 });
@@ -156,7 +144,11 @@ test("of two Services with one external IP the first has it, and the other takes
   const apply = async (type: "added" | "deleted", object: Service) => {
     const [key = ""] = model.onService({ type, object });
     await programmer.update(new Map([[key, model.get(key)]]));
-    assert.deepEqual(await stateOf(space.exec), await freshLoad(model), `${type} ${key}`);
+    assert.deepEqual(
+      await stateOf(space.exec),
+      await freshLoad(scratch.exec, model, FACTS),
+      `${type} ${key}`,
+    );
   };
   await apply("added", service("b", 2));
   await apply("added", service("a", 1));
@@ -221,7 +213,7 @@ test("random changes leave exactly what a full load of the last state makes", as
         await programmer.update(new Map([["default/web", model.get("default/web")]]));
       }
       await programmer.tidy();
-      assert.deepEqual(await stateOf(space.exec), await freshLoad(model));
+      assert.deepEqual(await stateOf(space.exec), await freshLoad(scratch.exec, model, FACTS));
     }),
     { numRuns: 15, examples: [[ONE_ADDRESS_TWICE]] },
   );
