@@ -127,7 +127,7 @@ export function problemsOf(
 function resolvedRefs({ badReferences, notes }: RouteContext): ConditionPart {
   const [first] = badReferences;
   if (first === undefined) {
-    const message = ["All references are resolved", ...notes].join("; ");
+    const message = ["All references are resolved", ...new Set(notes)].join("; ");
     return { status: "True", reason: "ResolvedRefs", message: limited(message) };
   }
   const messages = new Set([...badReferences.map(({ message }) => message), ...notes]);

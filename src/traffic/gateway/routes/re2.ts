@@ -131,7 +131,7 @@ function classItem(reader: Reader): number | undefined {
 const CONTROLS: Readonly<Record<string, number>> = { a: 7, t: 9, n: 10, v: 11, f: 12, r: 13 };
 
 const ESCAPE =
-  /^\\(?:[dDsSwWabBfnrtvzAC]|[pP](?:[A-Z]|\{\^?[A-Za-z_]+\})|x(?:[0-9A-Fa-f]{2}|\{[0-9A-Fa-f]{1,6}\})|0[0-7]{0,2}|[1-7][0-7]{1,2}|[^A-Za-z0-9])/u;
+  /^\\(?:[dDsSwWabBfnrtvzA]|[pP](?:[A-Z]|\{\^?[A-Za-z_]+\})|x(?:[0-9A-Fa-f]{2}|\{[0-9A-Fa-f]{1,6}\})|0[0-7]{0,2}|[1-7][0-7]{1,2}|[!-/:-@[-`{-~ \t\n\r])/u;
 
 function escapeSequence(reader: Reader, inClass: boolean): boolean {
   const rest = reader.text.slice(reader.at);
@@ -141,7 +141,7 @@ function escapeSequence(reader: Reader, inClass: boolean): boolean {
     return true;
   }
   const match = ESCAPE.exec(rest);
-  const bad = match === null || (inClass && /^\\[bBzAC]/.test(match[0]));
+  const bad = match === null || (inClass && /^\\[bBzA]/.test(match[0]));
   if (bad)
     throw new BadPattern(`escape ${rest.slice(0, 2)} at ${reader.at} is not in RE2 (no back-references)`);
   const property = /^\\[pP](?:\{\^?(\w+)\}|(\w))/.exec(match[0]);
