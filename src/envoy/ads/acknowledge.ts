@@ -1,5 +1,6 @@
-import type { ResourceKind } from "../resources.ts";
-import { entryOf, forgetEntry, type InFlight, type KindView, markPending, type View } from "./view.ts";
+import type { Resource, ResourceKind } from "../resources.ts";
+import { healRefused } from "./heal.ts";
+import { entryOf, forgetEntry, type InFlight, type KindView, markPending } from "./view.ts";
 
 /** A resource that a client refused. */
 export interface Refused {
@@ -14,11 +15,10 @@ export interface Refused {
 }
 
 /** Takes the answer of a client to a response: all of it is in force. Answers to older responses are not news. */
-export function acknowledge(view: View, kind: KindView, nonce: string, now: number): boolean {
-  const { inFlight } = kind;
-  if (inFlight === undefined || inFlight.nonce !== nonce) return false;
-  delete kind.inFlight;
-  for (const name of inFlight.items.keys()) putInForce(view, kind, name, inFlight, now);
+export function acknowledge(kind: KindView, nonce: string): boolean {
+  const inFlight = takeAnswered(kind, nonce);
+  if (inFlight === undefined) return false;
+  for (const name of inFlight.items.keys()) putInForce(kind, name, inFlight);
   if (kind.suspects.size > 0) kind.suspectLimit *= 2;
   return true;
 }
@@ -27,10 +27,9 @@ export function acknowledge(view: View, kind: KindView, nonce: string, now: numb
  * Takes a rejection. Envoy applies the good clusters and listeners of a response and names the bad ones in its text; a
  * response that does not parse or validate is refused as a whole, and then the culprit is found by sending it in parts.
  */
-export function refuse(view: View, kind: KindView, nonce: string, error: string, now: number): Refused[] {
-  const { inFlight } = kind;
-  if (inFlight === undefined || inFlight.nonce !== nonce) return [];
-  delete kind.inFlight;
+export function refuse(kind: KindView, nonce: string, error: string, now: number): Refused[] {
+  const inFlight = takeAnswered(kind, nonce);
+  if (inFlight === undefined) return [];
   const sent = [...inFlight.items].filter(([, item]) => item.resource !== undefined).map(([name]) => name);
   const named = namesInError(kind.kind, error, sent);
   if (named.size === 0 && sent.length > 1) {
@@ -44,55 +43,54 @@ export function refuse(view: View, kind: KindView, nonce: string, error: string,
   for (const name of inFlight.items.keys()) {
     const message = named.get(name);
     if (message === undefined && whole && only !== undefined) retry(kind, name, inFlight, now);
-    else if (message === undefined) putInForce(view, kind, name, inFlight, now);
-    else refused.push(...reject(kind, name, inFlight, message));
+    else if (message === undefined) putInForce(kind, name, inFlight);
+    else refused.push(...reject(kind, name, inFlight, message, now));
   }
   return refused;
 }
 
-function putInForce(view: View, kind: KindView, name: string, inFlight: InFlight, now: number): void {
+function takeAnswered(kind: KindView, nonce: string): InFlight | undefined {
+  const at = kind.inFlight.findIndex((one) => one.nonce === nonce);
+  return at < 0 ? undefined : kind.inFlight.splice(at, 1)[0];
+}
+
+function putInForce(kind: KindView, name: string, inFlight: InFlight): void {
   const resource = inFlight.items.get(name)?.resource;
   kind.suspects.delete(name);
-  if (resource === undefined) putRemoved(view, kind, name);
-  else if (kind.wildcard || kind.names.has(name)) {
-    const entry = entryOf(kind, name);
-    entry.inForce = { version: resource.version, resource };
-    delete entry.rejected;
-    kind.rejected.delete(name);
-    if (kind.kind === "cluster") rewarm(view, name, inFlight.sequence, now);
+  if (inFlight.items.get(name)?.heals === true) {
+    putBack(kind, name, resource);
+    return;
   }
+  if (resource === undefined) {
+    forgetEntry(kind, name);
+    if (kind.names.has(name)) entryOf(kind, name).toldMissing = true;
+    return;
+  }
+  if (!kind.wildcard && !kind.names.has(name)) return;
+  const entry = entryOf(kind, name);
+  if (entry.lostIn > inFlight.sequence) return;
+  entry.inForce = { version: resource.version, resource };
+  delete entry.rejected;
+  kind.rejected.delete(name);
 }
 
-/** A removed cluster takes its endpoints with it; they count as missing until the client asks for them again. */
-function putRemoved(view: View, kind: KindView, name: string): void {
-  forgetEntry(kind, name);
-  if (kind.names.has(name)) entryOf(kind, name).toldMissing = true;
-  const { endpoint } = view.kinds;
-  if (kind.kind !== "cluster" || !endpoint.entries.has(name)) return;
-  forgetEntry(endpoint, name);
-  if (endpoint.names.has(name)) entryOf(endpoint, name).toldMissing = true;
+/** The client is back at what it had; the refusal stays noted, and what was only stuck is tried again. */
+function putBack(kind: KindView, name: string, resource: Resource | undefined): void {
+  const entry = entryOf(kind, name);
+  if (resource === undefined) delete entry.inForce;
+  else entry.inForce = { version: resource.version, resource };
+  delete entry.heal;
+  markPending(kind, name, Number.MAX_SAFE_INTEGER, 0);
 }
 
-/**
- * An updated cluster warms anew and waits for endpoints, which Envoy does not ask for again in the delta protocol
- * (envoyproxy/envoy#33607). Endpoints that followed the cluster already need not be repeated.
- */
-function rewarm(view: View, name: string, clusterSequence: number, now: number): void {
-  const { endpoint } = view.kinds;
-  const entry = endpoint.entries.get(name);
-  if (entry === undefined || !view.table.has("endpoint", name) || entry.sentIn > clusterSequence) return;
-  if (!endpoint.wildcard && !endpoint.names.has(name)) return;
-  entry.again = true;
-  markPending(endpoint, name, view.table.revision, now);
-}
-
-function reject(kind: KindView, name: string, inFlight: InFlight, message: string): Refused[] {
+function reject(kind: KindView, name: string, inFlight: InFlight, message: string, now: number): Refused[] {
   const resource = inFlight.items.get(name)?.resource;
   kind.suspects.delete(name);
   if (resource === undefined) return [];
   const entry = entryOf(kind, name);
   entry.rejected = { version: resource.version, message };
   kind.rejected.add(name);
+  if (inFlight.items.get(name)?.heals !== true) healRefused(kind, name, now);
   return [
     {
       kind: kind.kind,

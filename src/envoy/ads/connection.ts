@@ -5,7 +5,8 @@ import { plan } from "./plan.ts";
 import { kindStatuses, type StreamStatus } from "./status.ts";
 import { kindOf, type Protocol } from "./stream.ts";
 import type { ResourceTable } from "./table.ts";
-import { createView, noteChange, oldestMissing, type View } from "./view.ts";
+import { oldestMissing } from "./progress.ts";
+import { createView, noteChange, type View } from "./view.ts";
 import type { ResourceChange } from "../resources.ts";
 
 /** What a stream's transport knows about its other end. */
@@ -111,7 +112,7 @@ export function createConnection<Request extends { readonly typeUrl: string }>(
       if (view === undefined) return;
       for (const { kind, name } of changes) noteChange(view, kind, name, Date.now());
     },
-    oldestMissing: () => (view === undefined ? Number.POSITIVE_INFINITY : oldestMissing(view)),
+    oldestMissing: () => (view === undefined ? Number.POSITIVE_INFINITY : oldestMissing(view, Date.now())),
     status: () =>
       view && { node: node.id, userAgent: node.userAgent, ...sink.peer, kinds: kindStatuses(view) },
     drop: (why) => sink.fail(why),

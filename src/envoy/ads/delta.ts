@@ -19,18 +19,18 @@ function receive(view: View, request: DeltaRequest, now: number): Received {
   const kindName = kindOf(request.typeUrl);
   if (kindName === undefined) return { type: "unknown", typeUrl: request.typeUrl };
   const kind = view.kinds[kindName];
-  const answer = takeAnswer(view, kind, request, now);
+  const answer = takeAnswer(kind, request, now);
   if (kind.subscribed) subscribeMore(view, kind, request, now);
   else open(view, kind, request, now);
   return answer;
 }
 
 /** A subscription may come with the answer to any response, old ones too; so the two are read apart. */
-function takeAnswer(view: View, kind: KindView, request: DeltaRequest, now: number): Received {
+function takeAnswer(kind: KindView, request: DeltaRequest, now: number): Received {
   const { nonce, error } = request;
   if (nonce === "") return { type: "subscribed" };
-  if (error !== undefined) return { type: "refused", refused: refuse(view, kind, nonce, error, now) };
-  return { type: acknowledge(view, kind, nonce, now) ? "acknowledged" : "subscribed" };
+  if (error !== undefined) return { type: "refused", refused: refuse(kind, nonce, error, now) };
+  return { type: acknowledge(kind, nonce) ? "acknowledged" : "subscribed" };
 }
 
 /** The first request of a kind: no names at all mean everything, and the client says what it has from before. */

@@ -1,9 +1,11 @@
+import { healStuck } from "./heal.ts";
 import { RESOURCE_KINDS, type Resource } from "../resources.ts";
 import {
   findInUse,
   HOLD_BUSY_MS,
   HOLD_MS,
   type InUse,
+  SLOW_ANSWER_MS,
   isClusterGone,
   isWaitOver,
   missingCluster,
@@ -11,8 +13,11 @@ import {
 import {
   type Entry,
   entryOf,
+  findInFlight,
+  forgetEntry,
   type InFlightItem,
   isWanted,
+  markPending,
   type KindView,
   type Pending,
   type View,
@@ -36,6 +41,10 @@ export interface Plan {
 /** Bytes of resources in one response, beyond which the rest goes in the next; one resource always goes. */
 const MAX_BATCH_BYTES = 4 << 20;
 
+/** After how long more clusters go out though the last ones are not answered, and how often. */
+const CLUSTER_PATIENCE_MS = 250;
+const MAX_CLUSTER_RESPONSES = 16;
+
 /** How long a resource that the client has not asked for yet counts as missing. */
 const AWAIT_SUBSCRIPTION_MS = 5_000;
 
@@ -46,13 +55,25 @@ const AWAIT_SUBSCRIPTION_MS = 5_000;
 export function plan(view: View, now: number): Plan {
   const round: Round = { view, now, wakeAt: Number.POSITIVE_INFINITY, inUse: undefined };
   const batches: Batch[] = [];
+  round.wakeAt = Math.min(round.wakeAt, healStuck(view, now));
   for (const name of RESOURCE_KINDS) {
     const kind = view.kinds[name];
-    if (kind.inFlight !== undefined) continue;
+    if (!maySend(round, kind)) continue;
     const batch = takeBatch(round, kind, suspectsOf(kind)) ?? takeBatch(round, kind, allOf(view, kind), true);
     if (batch !== undefined) batches.push(batch);
   }
   return Number.isFinite(round.wakeAt) ? { batches, wakeAt: round.wakeAt } : { batches };
+}
+
+/** One response at a time; but Envoy keeps back its answer to clusters while any of them warms. */
+function maySend(round: Round, kind: KindView): boolean {
+  const newest = kind.inFlight.at(-1);
+  if (newest === undefined) return true;
+  if (kind.kind !== "cluster" || kind.pending.size === 0 || kind.suspects.size > 0) return false;
+  if (kind.inFlight.length >= MAX_CLUSTER_RESPONSES) return false;
+  const at = newest.sentAt + CLUSTER_PATIENCE_MS;
+  if (round.now < at) round.wakeAt = Math.min(round.wakeAt, at);
+  return round.now >= at;
 }
 
 interface Round {
@@ -63,14 +84,14 @@ interface Round {
 }
 
 type Decision =
-  | { readonly act: "send"; readonly resource: Resource }
-  | { readonly act: "remove" }
+  | { readonly act: "send"; readonly resource: Resource; readonly heals?: boolean }
+  | { readonly act: "remove"; readonly heals?: boolean }
   | { readonly act: "wait" }
   | { readonly act: "done" };
 
 const WAIT: Decision = { act: "wait" };
 const DONE: Decision = { act: "done" };
-const REMOVE: Decision = { act: "remove" };
+const REMOVE = { act: "remove" } as const;
 
 type Names = readonly (readonly [string, Pending])[];
 
@@ -86,15 +107,19 @@ function takeBatch(round: Round, kind: KindView, names: Names, last = false): Ba
       if (bytes > 0 && bytes + decision.resource.bytes.length > MAX_BATCH_BYTES) break;
       bytes += decision.resource.bytes.length;
       resources.push(decision.resource);
-      items.set(name, { resource: decision.resource, revision: pending.revision });
+      items.set(name, itemOf(decision, pending, decision.resource));
     } else if (decision.act === "remove") {
       removed.push(name);
-      items.set(name, { revision: pending.revision });
+      items.set(name, itemOf(decision, pending));
     }
     settle(round, kind, name, pending, decision);
   }
   if (items.size === 0 && !(last && kind.answerOwed)) return undefined;
   return launch(round, kind, items, { resources, removed });
+}
+
+function itemOf(decision: { heals?: boolean }, { revision }: Pending, resource?: Resource): InFlightItem {
+  return { revision, ...(resource && { resource }), ...(decision.heals && { heals: true }) };
 }
 
 /** As many suspects as may go in one response; those that changed nothing meanwhile are none any more. */
@@ -129,9 +154,32 @@ function launch(
     const entry = kind.entries.get(name);
     if (entry !== undefined) entry.sentIn = sequence;
   }
-  kind.inFlight = { nonce, sequence, sentAt: round.now, items };
+  kind.inFlight.push({ nonce, sequence, sentAt: round.now, items });
+  if (kind.kind === "cluster" && kind.wildcard) takeEndpointsAlong(round, items, sequence);
   kind.answerOwed = false;
   return { kind, nonce, ...content };
+}
+
+/**
+ * An updated cluster warms anew and waits for endpoints, which Envoy does not ask for again in the delta protocol
+ * (envoyproxy/envoy#33607), and it answers nothing until then: they follow at once. A removed one takes its endpoints
+ * with it.
+ */
+function takeEndpointsAlong(round: Round, items: ReadonlyMap<string, InFlightItem>, sequence: number): void {
+  const { endpoint } = round.view.kinds;
+  for (const [name, item] of items) {
+    const entry = endpoint.entries.get(name);
+    if (entry === undefined) continue;
+    if (item.resource === undefined) {
+      forgetEntry(endpoint, name);
+      const lost = entryOf(endpoint, name);
+      lost.lostIn = sequence;
+      lost.toldMissing = true;
+    } else if (entry.sentIn > 0 || entry.inForce !== undefined) {
+      entry.again = true;
+      markPending(endpoint, name, item.revision, round.now);
+    }
+  }
 }
 
 /** What to do about one resource that may differ from the table. */
@@ -145,11 +193,23 @@ function decide(round: Round, kind: KindView, name: string, pending: Pending): D
     dropCandidate(kind, name);
     return decideRemoval(round, kind, name, entry);
   }
+  if (entry?.heal === true) {
+    entry.heal = false;
+    const before = entry.inForce?.resource;
+    return before === undefined ? { ...REMOVE, heals: true } : { act: "send", resource: before, heals: true };
+  }
   if (entry !== undefined && !entry.again) {
-    if (entry.inForce?.version === wanted.version) return DONE;
+    if (versionAtClient(kind, name) === wanted.version) return DONE;
     if (entry.rejected?.version === wanted.version) return DONE;
   }
   return decideSending(round, kind, wanted);
+}
+
+/** The version that the client will have when it has accepted all that is under way. */
+function versionAtClient(kind: KindView, name: string): string | undefined {
+  const flight = findInFlight(kind, name);
+  if (flight !== undefined) return flight.items.get(name)?.resource?.version;
+  return kind.entries.get(name)?.inForce?.version;
 }
 
 /** A client asks for endpoints and routes only once it has the clusters and listeners that name them. */
@@ -163,7 +223,7 @@ function awaitSubscription(round: Round, kind: KindView, name: string, pending: 
 }
 
 function decideRemoval(round: Round, kind: KindView, name: string, entry: Entry | undefined): Decision {
-  if (entry?.inForce === undefined) {
+  if (versionAtClient(kind, name) === undefined) {
     return kind.names.has(name) && entry?.toldMissing !== true ? REMOVE : DONE;
   }
   return mayRemove(round, kind, name) ? REMOVE : WAIT;
@@ -179,7 +239,7 @@ function mayRemove(round: Round, kind: KindView, name: string): boolean {
       if (clusters === undefined) round.wakeAt = Math.min(round.wakeAt, afterSilence(view, now));
       return clusters !== undefined && !clusters.has(name);
     case "endpoint":
-      return view.table.has("cluster", name) || !view.kinds.cluster.entries.get(name)?.inForce;
+      return view.table.has("cluster", name) || versionAtClient(view.kinds.cluster, name) === undefined;
     case "listener":
       // Its successor may be the one that waits. Both go in one response: Envoy removes first, then adds.
       return kind.held.size === 0;
@@ -198,12 +258,12 @@ function afterSilence(view: View, now: number): number {
 function decideSending(round: Round, kind: KindView, wanted: Resource): Decision {
   const send: Decision = { act: "send", resource: wanted };
   if (kind.kind !== "route" && kind.kind !== "listener") return send;
-  if (missingCluster(round.view, wanted) === undefined) return send;
+  if (missingCluster(round.view, wanted, round.now) === undefined) return send;
   const candidate = kind.entries.get(wanted.name)?.candidate;
   const since = candidate?.since ?? round.now;
   if (isWaitOver(round.view, since, round.now)) return send;
   if (candidate !== undefined && candidate.resource !== wanted) {
-    const missing = missingCluster(round.view, candidate.resource);
+    const missing = missingCluster(round.view, candidate.resource, round.now);
     if (missing === undefined) return { act: "send", resource: candidate.resource };
     if (isClusterGone(round.view, missing)) hold(kind, wanted, since);
   } else if (candidate === undefined) hold(kind, wanted, since);
@@ -212,7 +272,8 @@ function decideSending(round: Round, kind: KindView, wanted: Resource): Decision
 }
 
 function nextLook(since: number, now: number): number {
-  return now - since < HOLD_MS ? since + HOLD_MS : since + HOLD_BUSY_MS;
+  const looks = [SLOW_ANSWER_MS, HOLD_MS, HOLD_BUSY_MS].map((after) => since + after);
+  return looks.find((at) => at > now) ?? now + SLOW_ANSWER_MS;
 }
 
 function hold(kind: KindView, resource: Resource, since: number): void {
@@ -231,7 +292,7 @@ function settle(round: Round, kind: KindView, name: string, pending: Pending, de
   if (decision.act === "send") entryOf(kind, name).again = false;
   const candidate = kind.entries.get(name)?.candidate;
   dropCandidate(kind, name);
-  if (decision.act === "send" && decision.resource !== newest) {
+  if (decision.act === "send" && decision.resource !== newest && decision.heals !== true) {
     pending.revision = candidate?.newerSince ?? round.view.table.revision;
     return;
   }

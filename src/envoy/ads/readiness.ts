@@ -1,5 +1,5 @@
 import type { Resource } from "../resources.ts";
-import type { Entry, KindView, View } from "./view.ts";
+import { type Entry, findInFlight, type KindView, type View } from "./view.ts";
 
 /*
  * Make before break. Envoy warms clusters and listeners, but not routes: a route that names a cluster which is not in
@@ -12,16 +12,22 @@ export const HOLD_MS = 5_000;
 /** How long the wait may take even while Envoy is still busy with clusters: its own `initial_fetch_timeout`. */
 export const HOLD_BUSY_MS = 15_000;
 
+/**
+ * Envoy answers a response with clusters only when all that were warming are warm. After this time one that got its
+ * endpoints counts as ready without the answer, so that one slow cluster does not hold up the routes of the others.
+ */
+export const SLOW_ANSWER_MS = 1_000;
+
 /** The first cluster that a resource needs and that is not in force in the client; undefined where none is missing. */
-export function missingCluster(view: View, resource: Resource): string | undefined {
+export function missingCluster(view: View, resource: Resource, now: number): string | undefined {
   // A client that asks for clusters by name (gRPC) learns these names from routes: it would wait for itself.
   if (!view.kinds.cluster.wildcard) return undefined;
-  return resource.needsClusters?.find((name) => !isClusterReady(view, name));
+  return resource.needsClusters?.find((name) => !isClusterReady(view, name, now));
 }
 
 /** Whether a wait for clusters has taken so long that the resource is sent anyway. */
 export function isWaitOver(view: View, since: number, now: number): boolean {
-  const busy = view.kinds.cluster.inFlight !== undefined || view.kinds.endpoint.inFlight !== undefined;
+  const busy = view.kinds.cluster.inFlight.length + view.kinds.endpoint.inFlight.length > 0;
   return now - since >= (busy ? HOLD_BUSY_MS : HOLD_MS);
 }
 
@@ -34,21 +40,27 @@ export function isClusterGone(view: View, name: string): boolean {
  * Whether a route may name a cluster: some version of it is in force with its endpoints and secrets. A cluster that was
  * refused and never worked holds nothing back: only requests to it fail, and a route table has other routes as well.
  */
-function isClusterReady(view: View, name: string): boolean {
-  const { cluster, endpoint, secret } = view.kinds;
+export function isClusterReady(view: View, name: string, now: number): boolean {
+  const { cluster, endpoint } = view.kinds;
   const entry = cluster.entries.get(name);
-  if (isBeingRemoved(cluster, name)) return false;
-  if (entry?.inForce === undefined) return entry?.rejected !== undefined;
-  if (view.table.has("endpoint", name) && !isAnswered(endpoint.entries.get(name))) return false;
-  const secrets = entry.inForce.resource?.needsRoutes ?? [];
-  return secrets.every(
-    (needed) => !view.table.has("secret", needed) || isAnswered(secret.entries.get(needed)),
-  );
+  const flight = findInFlight(cluster, name);
+  const flying = flight?.items.get(name);
+  if (flying !== undefined && flying.resource === undefined) return flying.heals === true;
+  const endpoints = endpoint.entries.get(name);
+  if (entry?.inForce !== undefined) {
+    if (view.table.has("endpoint", name) && !isAnswered(endpoints)) return false;
+    return hasSecrets(view, entry.inForce.resource);
+  }
+  if (flight === undefined) return entry?.rejected !== undefined;
+  const warmed = endpoints?.inForce !== undefined && endpoints.sentIn > flight.sequence;
+  return warmed && now - flight.sentAt >= SLOW_ANSWER_MS && hasSecrets(view, flying?.resource);
 }
 
-function isBeingRemoved(kind: KindView, name: string): boolean {
-  const item = kind.inFlight?.items.get(name);
-  return item !== undefined && item.resource === undefined;
+function hasSecrets(view: View, cluster: Resource | undefined): boolean {
+  const { secret } = view.kinds;
+  return (cluster?.needsRoutes ?? []).every(
+    (name) => !view.table.has("secret", name) || isAnswered(secret.entries.get(name)),
+  );
 }
 
 function isAnswered(entry: Entry | undefined): boolean {
@@ -100,7 +112,7 @@ function collect(
       add(entry.inForce?.resource);
       add(entry.candidate?.resource);
     }
-    for (const item of kind.inFlight?.items.values() ?? []) add(item.resource);
+    for (const { items } of kind.inFlight) for (const item of items.values()) add(item.resource);
   }
   return names;
 }

@@ -25,16 +25,16 @@ function receive(view: View, request: SotwRequest, now: number): Received {
   const kindName = kindOf(request.typeUrl);
   if (kindName === undefined) return { type: "unknown", typeUrl: request.typeUrl };
   const kind = view.kinds[kindName];
-  const answer = takeAnswer(view, kind, request, now);
+  const answer = takeAnswer(kind, request, now);
   subscribe(view, kind, request, now);
   return answer;
 }
 
-function takeAnswer(view: View, kind: KindView, request: SotwRequest, now: number): Received {
+function takeAnswer(kind: KindView, request: SotwRequest, now: number): Received {
   const { nonce, error } = request;
   if (nonce === "") return { type: "subscribed" };
-  if (error !== undefined) return { type: "refused", refused: refuse(view, kind, nonce, error, now) };
-  return { type: acknowledge(view, kind, nonce, now) ? "acknowledged" : "subscribed" };
+  if (error !== undefined) return { type: "refused", refused: refuse(kind, nonce, error, now) };
+  return { type: acknowledge(kind, nonce) ? "acknowledged" : "subscribed" };
 }
 
 /** Every request lists all names that the client wants; a kind listed in full with no names ever means everything. */

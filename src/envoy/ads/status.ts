@@ -52,7 +52,7 @@ function kindStatus(view: View, kind: KindView): KindStatus {
     state: stateOf(kind),
     wanted: view.table.count(kind.kind),
     inForce,
-    inFlight: kind.inFlight?.items.size ?? 0,
+    inFlight: kind.inFlight.reduce((sum, { items }) => sum + items.size, 0),
     held: kind.held.size,
     refused,
   };
@@ -61,5 +61,5 @@ function kindStatus(view: View, kind: KindView): KindStatus {
 function stateOf(kind: KindView): KindStatus["state"] {
   if (!kind.subscribed) return "not asked for";
   if (kind.rejected.size > 0) return "refused";
-  return kind.pending.size > 0 || kind.inFlight !== undefined || kind.answerOwed ? "pending" : "synced";
+  return kind.pending.size > 0 || kind.inFlight.length > 0 || kind.answerOwed ? "pending" : "synced";
 }

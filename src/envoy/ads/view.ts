@@ -30,8 +30,14 @@ export interface Entry {
   candidate?: Candidate;
   /** The number of the response that last carried it; 0 where none did. */
   sentIn: number;
+  /** The number of a response by which the client lost it: answers to earlier ones say nothing any more. */
+  lostIn: number;
   /** It was asked for again, or has to be sent again: send it even where the version is in force. */
   again: boolean;
+  /** A refused or stuck cluster: the client is to be brought back to what it had (see `heal.ts`). */
+  heal?: boolean;
+  /** The version that was taken back because the client seemed stuck with it; that is tried once. */
+  stuckVersion?: string;
   /** The client asked for it by name and was told that it does not exist. */
   toldMissing: boolean;
 }
@@ -49,9 +55,11 @@ export interface InFlightItem {
   /** Undefined: a removal. */
   readonly resource?: Resource;
   readonly revision: number;
+  /** Not what the table wants, but the way back to what the client had. */
+  readonly heals?: boolean;
 }
 
-/** The one response of a kind that is not answered yet. */
+/** A response that is not answered yet. */
 export interface InFlight {
   readonly nonce: string;
   readonly sequence: number;
@@ -68,7 +76,8 @@ export interface KindView {
   readonly names: Set<string>;
   readonly entries: Map<string, Entry>;
   readonly pending: Map<string, Pending>;
-  inFlight?: InFlight;
+  /** Oldest first. */
+  readonly inFlight: InFlight[];
   /** A response is owed even if it is empty: a client that asked for everything must learn that there is nothing. */
   answerOwed: boolean;
   /** Resources of a response that was refused as a whole without naming the culprit: sent in ever smaller parts. */
@@ -104,6 +113,7 @@ function createKindView(kind: ResourceKind): KindView {
     names: new Set(),
     entries: new Map(),
     pending: new Map(),
+    inFlight: [],
     answerOwed: false,
     suspects: new Set(),
     suspectLimit: Number.POSITIVE_INFINITY,
@@ -121,7 +131,7 @@ export function isWanted(kind: KindView, name: string): boolean {
 export function entryOf(kind: KindView, name: string): Entry {
   let entry = kind.entries.get(name);
   if (entry === undefined) {
-    entry = { sentIn: 0, again: false, toldMissing: false };
+    entry = { sentIn: 0, lostIn: 0, again: false, toldMissing: false };
     kind.entries.set(name, entry);
   }
   return entry;
@@ -181,18 +191,7 @@ export function unsubscribeAll(kind: KindView): void {
   for (const name of [...kind.entries.keys()]) if (!kind.names.has(name)) unsubscribeName(kind, name);
 }
 
-/**
- * The oldest revision of the table that is not wholly with the client, infinity where nothing is missing. What is
- * merely to be removed does not count: it waits for what still uses it, and harms nobody.
- */
-export function oldestMissing(view: View): number {
-  let oldest = Number.POSITIVE_INFINITY;
-  for (const kind of Object.values(view.kinds)) {
-    if (kind.answerOwed) oldest = 0;
-    for (const item of kind.inFlight?.items.values() ?? []) oldest = Math.min(oldest, item.revision);
-    for (const [name, { revision }] of kind.pending) {
-      if (revision < oldest && view.table.has(kind.kind, name)) oldest = revision;
-    }
-  }
-  return oldest;
+/** The newest response with this resource that is not answered yet. */
+export function findInFlight(kind: KindView, name: string): InFlight | undefined {
+  return kind.inFlight.findLast(({ items }) => items.has(name));
 }
