@@ -53,3 +53,16 @@ export function keepEntries<T>(
   }
   return changed ? entries : before;
 }
+
+/** Whether two statuses say the same: servers may leave out what is empty. */
+export function sameStatus(one: unknown, other: unknown): boolean {
+  return equal(one, other) || equal(withoutEmpty(one), withoutEmpty(other));
+}
+
+function withoutEmpty(value: unknown): unknown {
+  if (Array.isArray(value)) return value.length === 0 ? undefined : value.map(withoutEmpty);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).map(([key, item]) => [key, withoutEmpty(item)] as const);
+  const full = entries.filter(([, item]) => item !== undefined);
+  return full.length === 0 ? undefined : Object.fromEntries(full);
+}

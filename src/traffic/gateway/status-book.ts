@@ -3,7 +3,7 @@ import type { BackendTLSPolicy, PolicyStatus } from "../../objects/gateway/index
 import type { KubeObject } from "../../objects/types.ts";
 import { conditionsOf, type Moment } from "./conditions.ts";
 import type { Dependents } from "./dependents.ts";
-import { equal } from "./equality.ts";
+import { equal, sameStatus } from "./equality.ts";
 import { gatewayClassStatus, type GatewayState, gatewayStatus, listenerSetStatus } from "./gateway-status.ts";
 import { gatewayOfSet, isRoute, type ObjectStore, splitId } from "./objects.ts";
 import type { ProxyState, ProxyRoute } from "./proxy.ts";
@@ -56,16 +56,22 @@ export class StatusBook {
     return news;
   }
 
+  /** The object is gone; one that comes under its name has heard nothing yet. */
+  forget(id: string): void {
+    this.#said.delete(id);
+    this.#seen.delete(id);
+  }
+
   #desired(id: string, moment: Moment): DesiredStatus | undefined {
     const [kind, key] = splitId(id) as readonly [StatusKind, string];
     const object = this.#sources.objects.get(kind, key) as WithStatus | undefined;
-    if (object === undefined) return this.#forget(id);
+    if (object === undefined) return undefined;
     this.#look(id, object);
     const before = this.#said.get(id) ?? object.status;
     const computed = this.#compute(kind, key, object, before, moment);
     if (computed === undefined) return undefined;
     const { status, proxies } = computed;
-    if (equal(status, this.#said.get(id) ?? object.status)) return undefined;
+    if (sameStatus(status, this.#said.get(id) ?? object.status)) return undefined;
     this.#said.set(id, status);
     const { generation } = object.metadata;
     return { kind, key, status, proxies, ...(generation === undefined ? {} : { generation }) };
@@ -76,12 +82,6 @@ export class StatusBook {
     const isNew = !equal(this.#seen.get(id), status);
     this.#seen.set(id, status);
     if (isNew) this.#said.delete(id);
-  }
-
-  #forget(id: string): undefined {
-    this.#said.delete(id);
-    this.#seen.delete(id);
-    return undefined;
   }
 
   #compute(

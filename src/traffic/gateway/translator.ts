@@ -74,6 +74,10 @@ class Translator {
   }
 
   on<K extends IntakeKind>(kind: K, change: ObjectChange<IntakeKinds[K]>): void {
+    const key = keyOf(change.object);
+    const before = this.objects.get(kind, key)?.metadata.uid;
+    if (change.type === "deleted" || before !== change.object.metadata.uid)
+      this.#statuses.forget(`${kind}/${key}`);
     takeIn(this, kind, change);
   }
 

@@ -1,0 +1,23 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { emptyModel, isReport, objectsOf, report, take, textOf } from "./text.ts";
+
+const FOLDER = join(import.meta.dirname, "golden");
+
+// To write the expected files anew: UPDATE_GOLDEN=1; then read what changed.
+for (const file of readdirSync(FOLDER).filter((name) => name.endsWith(".in.yaml"))) {
+  const name = file.replace(".in.yaml", "");
+  test(`golden: ${name}`, () => {
+    const model = emptyModel(name.startsWith("ipv4-cluster") ? { clusterFamilies: ["IPv4"] } : {});
+    for (const object of objectsOf(readFileSync(join(FOLDER, file), "utf8")))
+      if (isReport(object)) report(model, object);
+      else take(model, object);
+    const text = textOf(model, model.flush().statuses).replace(/ {4}supportedFeatures:\n( {6}- .*\n)+/, "");
+    const expected = join(FOLDER, `${name}.out.yaml`);
+    if (process.env["UPDATE_GOLDEN"]) writeFileSync(expected, text);
+    assert.ok(existsSync(expected), `${expected} is missing`);
+    assert.equal(text, readFileSync(expected, "utf8"));
+  });
+}
