@@ -1,0 +1,118 @@
+/** Destinations as clusters. Nothing here depends on backends: these come as endpoints, without a change of the cluster. */
+import type { Family } from "../../ip/family.ts";
+import type { Destination, HostTarget } from "../../traffic/gateway/model.ts";
+import type { JsonObject } from "../proto/index.ts";
+import { outlierDetection, healthChecks } from "./health.ts";
+import { loadBalancing } from "./load-balancing.ts";
+import { any, duration, OVER_ADS, socketAddress, tcpKeepalive } from "./names.ts";
+import { upstreamSocket } from "./upstream-tls.ts";
+
+const CONNECT_TIMEOUT_MS = 5_000;
+const BUFFER_LIMIT = 32_768;
+/** Envoy's own 1024 is less than a gateway has to carry; who wants a limit sets one. */
+const GENEROUS = 65_536;
+
+/** What a cluster is made from: a destination, under its own name or as one part of several (see udp-split.ts). */
+export interface ClusterOptions {
+  readonly name: string;
+  /** Families of the proxy's host. */
+  readonly families: readonly Family[];
+  /** Parts have weights of their own. */
+  readonly weighted?: boolean;
+}
+
+/** A destination as Envoy's Cluster. */
+export function clusterOf(destination: Destination, options: ClusterOptions): JsonObject {
+  const { policy = {}, protocol } = destination;
+  const socket = upstreamSocket(destination);
+  const connection = connectionOptions(destination);
+  return {
+    name: options.name,
+    ...discovery(destination, options),
+    connect_timeout: duration(policy.connectTimeout ?? CONNECT_TIMEOUT_MS),
+    per_connection_buffer_limit_bytes: BUFFER_LIMIT,
+    ...loadBalancing(policy, options.weighted ?? false),
+    circuit_breakers: circuitBreakers(destination),
+    // A backend that is no longer listed gets nothing new, whatever its last health was.
+    ignore_health_on_host_removal: true,
+    ...(socket && { transport_socket: socket }),
+    ...(connection && { upstream_connection_options: connection }),
+    ...(protocol === "http2" && { typed_extension_protocol_options: HTTP2 }),
+    ...(policy.activeHealthCheck && { health_checks: healthChecks(policy.activeHealthCheck, protocol) }),
+    ...(policy.passiveHealthCheck && { outlier_detection: outlierDetection(policy.passiveHealthCheck) }),
+  };
+}
+
+const HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+const HTTP2: JsonObject = {
+  [HTTP_OPTIONS]: any(HTTP_OPTIONS, { explicit_http_config: { http2_protocol_options: {} } }),
+};
+
+/** Hosts by name are resolved by Envoy; all else comes as endpoints. */
+function discovery(destination: Destination, { name, families }: ClusterOptions): JsonObject {
+  const hosts = namedHosts(destination);
+  if (hosts === undefined) return { type: "EDS", eds_cluster_config: { eds_config: OVER_ADS } };
+  const single = hosts.length === 1;
+  return {
+    type: single ? "LOGICAL_DNS" : "STRICT_DNS",
+    dns_lookup_family: lookupFamily(families, destination.preferFamily, single),
+    load_assignment: {
+      cluster_name: name,
+      endpoints: [
+        {
+          lb_endpoints: hosts.map((host) => {
+            const address = host.hostname ?? host.addresses?.[0] ?? "";
+            return { endpoint: { address: socketAddress(address, host.port) } };
+          }),
+        },
+      ],
+    },
+  };
+}
+
+/** The hosts of a destination when at least one of them is a name, which EDS cannot carry. */
+export function namedHosts({ target }: Destination): readonly HostTarget[] | undefined {
+  if (target.kind !== "hosts") return undefined;
+  return target.hosts.some((host) => host.hostname !== undefined) ? target.hosts : undefined;
+}
+
+/**
+ * One name: all its addresses are one host, and families are raced. Several names: Envoy makes a host of each address,
+ * so that only one family of each name is taken, lest one with both counts twice.
+ */
+function lookupFamily(families: readonly Family[], prefer: Family | undefined, single: boolean): string {
+  const [only] = families;
+  if (families.length === 1) return only === "IPv4" ? "V4_ONLY" : "V6_ONLY";
+  if (single) return "ALL";
+  return prefer === "IPv4" ? "V4_PREFERRED" : "AUTO";
+}
+
+function circuitBreakers({ policy }: Destination): JsonObject {
+  const { circuitBreaker = {} } = policy ?? {};
+  return {
+    thresholds: [
+      {
+        max_connections: circuitBreaker.maxConnections ?? GENEROUS,
+        max_pending_requests: circuitBreaker.maxPendingRequests ?? GENEROUS,
+        max_requests: circuitBreaker.maxRequests ?? GENEROUS,
+        max_retries: circuitBreaker.maxRetries ?? GENEROUS,
+      },
+    ],
+  };
+}
+
+/** The order of addresses already says which family goes first; only names need to be told. */
+function connectionOptions(destination: Destination): JsonObject | undefined {
+  const { policy, preferFamily } = destination;
+  if (policy?.keepalive === undefined && preferFamily === undefined) return undefined;
+  return {
+    ...(policy?.keepalive && { tcp_keepalive: tcpKeepalive(policy.keepalive) }),
+    ...(preferFamily && {
+      happy_eyeballs_config: {
+        first_address_family_version: preferFamily === "IPv4" ? "V4" : "V6",
+        first_address_family_count: 1,
+      },
+    }),
+  };
+}

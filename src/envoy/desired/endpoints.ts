@@ -1,0 +1,122 @@
+/** Backends as endpoints: one each, with an address per family, in the order in which families are tried. */
+import { familyOfText } from "../../ip/address.ts";
+import { type Family, FAMILIES, otherFamily } from "../../ip/family.ts";
+import type { Destination } from "../../traffic/gateway/model.ts";
+import type { BackendConditions, Frontend, PortBackend } from "../../traffic/model.ts";
+import type { JsonObject } from "../proto/index.ts";
+import type { ProxyCapabilities } from "./capabilities.ts";
+import { partsByAddress } from "./health.ts";
+import { socketAddress } from "./names.ts";
+
+/** One backend of a destination: its addresses, best family first. */
+export interface Target {
+  readonly addresses: readonly string[];
+  readonly port: number;
+  readonly zone?: string;
+}
+
+/** The backends that a destination has now. `frontend` is that of its target, if there is one. */
+export function targetsOf(
+  destination: Destination,
+  frontend: Frontend | undefined,
+  capabilities: ProxyCapabilities,
+): readonly Target[] {
+  const { target, protocol, preferFamily } = destination;
+  if (target.kind === "hosts") {
+    const order = familyOrder(preferFamily, FAMILIES, capabilities);
+    return target.hosts.flatMap((host) => {
+      const addresses = order.flatMap((family) =>
+        (host.addresses ?? []).filter((address) => familyOfText(address) === family),
+      );
+      const { port, zone } = host;
+      return addresses.length === 0 ? [] : [{ addresses, port, ...(zone !== undefined && { zone }) }];
+    });
+  }
+  if (frontend === undefined) return [];
+  const wanted = protocol === "udp" ? "UDP" : "TCP";
+  const port = frontend.ports.find((one) => one.port === target.port && one.protocol === wanted);
+  const families = frontend.families.length > 0 ? frontend.families : FAMILIES;
+  return usable(port?.backends ?? [], familyOrder(preferFamily, families, capabilities));
+}
+
+/** The preferred family first, then as listed; only what the proxy's host has. */
+function familyOrder(
+  prefer: Family | undefined,
+  listed: readonly Family[],
+  { families }: ProxyCapabilities,
+): readonly Family[] {
+  const order = prefer === undefined ? listed : [prefer, otherFamily(prefer)];
+  return order.filter((family) => listed.includes(family) && families.includes(family));
+}
+
+/**
+ * Backends that are ready, over the families over which they are; when there are none, those that still serve while they
+ * terminate (KEP-1669).
+ */
+function usable(backends: readonly PortBackend[], order: readonly Family[]): readonly Target[] {
+  const ready = having(backends, order, (conditions) => conditions.ready);
+  if (ready.length > 0) return ready;
+  return having(backends, order, ({ serving, terminating }) => serving && terminating);
+}
+
+function having(
+  backends: readonly PortBackend[],
+  order: readonly Family[],
+  accept: (conditions: BackendConditions) => boolean,
+): readonly Target[] {
+  return backends.flatMap(({ backend, port }) => {
+    const addresses = order.flatMap((family) => {
+      const conditions = backend.conditions[family];
+      const address = backend.addresses[family];
+      return address !== undefined && conditions && accept(conditions) ? [address] : [];
+    });
+    const { zone } = backend;
+    return addresses.length === 0 ? [] : [{ addresses, port, ...(zone !== undefined && { zone }) }];
+  });
+}
+
+/** The backends of a destination as Envoy's ClusterLoadAssignment: a locality per zone. */
+export function loadAssignment(
+  name: string,
+  { policy }: Destination,
+  targets: readonly Target[],
+  capabilities: ProxyCapabilities,
+): JsonObject {
+  const near = policy?.preferZone ? capabilities.zone : undefined;
+  const farther = near !== undefined && targets.some((target) => target.zone === near);
+  const zones = Map.groupBy(targets, (target) => target.zone);
+  const endpoints = [...zones].map(([zone, those]) => ({
+    ...(zone !== undefined && { locality: { zone } }),
+    lb_endpoints: lbEndpoints(those, partsByAddress(policy), mostAddresses(targets)),
+    // Other zones serve what the own one has no healthy backends for.
+    ...(farther && zone !== near && { priority: 1 }),
+  }));
+  return { cluster_name: name, ...(endpoints.length > 0 && { endpoints }) };
+}
+
+function mostAddresses(targets: readonly Target[]): number {
+  return Math.max(1, ...targets.map((target) => target.addresses.length));
+}
+
+/** Endpoints; parted into addresses, those of one backend together weigh what those of any other do. */
+export function lbEndpoints(targets: readonly Target[], parted: boolean, most: number): JsonObject[] {
+  if (!parted) return targets.map(({ addresses, port }) => ({ endpoint: endpoint(addresses, port) }));
+  return targets.flatMap(({ addresses, port }) =>
+    addresses.map((address) => {
+      const weight = Math.max(1, Math.round(most / addresses.length));
+      return {
+        endpoint: endpoint([address], port),
+        ...(weight > 1 && { load_balancing_weight: weight }),
+      };
+    }),
+  );
+}
+
+function endpoint([first = "", ...others]: readonly string[], port: number): JsonObject {
+  return {
+    address: socketAddress(first, port),
+    ...(others.length > 0 && {
+      additional_addresses: others.map((address) => ({ address: socketAddress(address, port) })),
+    }),
+  };
+}

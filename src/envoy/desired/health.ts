@@ -1,0 +1,63 @@
+/** Health checks of backends, by asking (active) and by what their answers were (passive). */
+import type { Destination } from "../../traffic/gateway/model.ts";
+import type {
+  ActiveHealthCheck,
+  DestinationPolicy,
+  PassiveHealthCheck,
+} from "../../traffic/gateway/policy-model.ts";
+import type { JsonObject } from "../proto/index.ts";
+import { duration } from "./names.ts";
+
+/**
+ * Whether each address of a backend is an endpoint of its own. Envoy asks, and ejects, endpoints as a whole, and asks
+ * only their first address (envoyproxy/envoy#30743); so with health checks a backend is parted into its addresses, which
+ * share its weight, and one family that fails is left out while the other serves.
+ */
+export function partsByAddress(policy: DestinationPolicy | undefined): boolean {
+  return policy?.activeHealthCheck !== undefined || policy?.passiveHealthCheck !== undefined;
+}
+
+/** Active checks. */
+export function healthChecks(check: ActiveHealthCheck, protocol: Destination["protocol"]): JsonObject[] {
+  return [
+    {
+      timeout: duration(check.timeout),
+      interval: duration(check.interval),
+      unhealthy_threshold: check.unhealthyThreshold,
+      healthy_threshold: check.healthyThreshold,
+      ...question(check, protocol),
+    },
+  ];
+}
+
+function question(check: ActiveHealthCheck, protocol: Destination["protocol"]): JsonObject {
+  if (check.kind === "tcp") return { tcp_health_check: {} };
+  if (check.kind === "grpc") {
+    return { grpc_health_check: { ...(check.hostname !== undefined && { authority: check.hostname }) } };
+  }
+  return {
+    http_health_check: {
+      path: check.path ?? "/",
+      ...(check.hostname !== undefined && { host: check.hostname }),
+      ...(check.expectedStatuses?.length && {
+        expected_statuses: check.expectedStatuses.map((status) => ({ start: status, end: status + 1 })),
+      }),
+      ...(protocol === "http2" && { codec_client_type: "HTTP2" }),
+    },
+  };
+}
+
+/** Passive checks; what the policy does not say is Envoy's default (5 errors in a row, 30 s out, at most 10 %). */
+export function outlierDetection(check: PassiveHealthCheck): JsonObject {
+  const { interval, baseEjection } = check;
+  return {
+    consecutive_5xx: check.consecutiveErrors,
+    ...(check.consecutiveGatewayErrors !== undefined && {
+      consecutive_gateway_failure: check.consecutiveGatewayErrors,
+      enforcing_consecutive_gateway_failure: 100,
+    }),
+    ...(interval !== undefined && { interval: duration(interval) }),
+    ...(baseEjection !== undefined && { base_ejection_time: duration(baseEjection) }),
+    max_ejection_percent: check.maxEjectedPercent,
+  };
+}

@@ -1,0 +1,112 @@
+/** Listeners: one per port, whatever the families and server names. */
+import type { Family } from "../../ip/family.ts";
+import type { ListenerChain, ProxyListener, ProxyModel } from "../../traffic/gateway/model.ts";
+import type { ClientPolicy } from "../../traffic/gateway/policy-model.ts";
+import type { JsonObject } from "../proto/index.ts";
+import { connectionManager } from "./http-connection.ts";
+import { cidrRange, extension, socketAddress, tcpKeepalive } from "./names.ts";
+import { downstreamTls } from "./server-tls.ts";
+import { closeFilter, tcpProxy, udpProxy } from "./stream.ts";
+
+const WILDCARDS = { IPv4: "0.0.0.0", IPv6: "::" } as const;
+/** Bytes that are read ahead for a connection, each way (Envoy's advice for edges). */
+const BUFFER_LIMIT = 32_768;
+
+/**
+ * A port as Envoy's Listener: it binds the wildcard of the first family, and that of the other as an additional
+ * address. The IPv6 socket takes IPv6 only (no `ipv4_compat`), so peers of either family show their own addresses.
+ * @param families that the host has, preferred first; at least one
+ */
+export function listenerOf(
+  listener: ProxyListener,
+  families: readonly Family[],
+  model: Pick<ProxyModel, "destinations">,
+): JsonObject {
+  const [first, ...others] = families.map((family) =>
+    socketAddress(WILDCARDS[family], listener.bindPort, listener.transport),
+  );
+  return {
+    name: listener.name,
+    stat_prefix: listener.name,
+    address: first,
+    ...(others.length > 0 && { additional_addresses: others.map((address) => ({ address })) }),
+    ...(listener.transport === "UDP" ? udpParts(listener, model) : tcpParts(listener)),
+  };
+}
+
+function udpParts(listener: ProxyListener, model: Pick<ProxyModel, "destinations">): JsonObject {
+  return { udp_listener_config: {}, listener_filters: [udpProxy(listener, model)] };
+}
+
+function tcpParts(listener: ProxyListener): JsonObject {
+  const { chains, policy = {} } = listener;
+  const filters = [
+    ...(policy.proxyProtocol ? [proxyProtocol(policy.proxyProtocol.optional)] : []),
+    ...(chains.some((chain) => chain.tls || chain.serverNames.length > 0) ? [TLS_INSPECTOR] : []),
+  ];
+  return {
+    per_connection_buffer_limit_bytes: policy.bufferLimit ?? BUFFER_LIMIT,
+    ...(policy.keepalive && { tcp_keepalive: tcpKeepalive(policy.keepalive) }),
+    ...(filters.length > 0 && { listener_filters: filters }),
+    // Connections that no chain is for are closed; without any chain Envoy would refuse the listener.
+    filter_chains:
+      chains.length > 0
+        ? chains.map((chain) => filterChain(chain, listener))
+        : [{ name: "none", filters: [closeFilter()] }],
+  };
+}
+
+const TLS_INSPECTOR = extension(
+  "envoy.filters.listener.tls_inspector",
+  "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
+);
+
+function proxyProtocol(optional: boolean): JsonObject {
+  return extension(
+    "envoy.filters.listener.proxy_protocol",
+    "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol",
+    optional ? { allow_requests_without_proxy_protocol: true } : {},
+  );
+}
+
+function filterChain(chain: ListenerChain, listener: ProxyListener): JsonObject {
+  const policy: ClientPolicy = { ...listener.policy, ...chain.policy };
+  const match = chainMatch(chain, listener.policy);
+  return {
+    name: chain.name,
+    ...(match && { filter_chain_match: match }),
+    filters: [
+      ...(policy.connectionLimit === undefined ? [] : [connectionLimit(policy.connectionLimit)]),
+      networkFilter(chain, listener, policy),
+    ],
+    ...(chain.tls && {
+      transport_socket: downstreamTls(chain.tls, chain.serve.kind === "http"),
+      transport_socket_connect_timeout: "15s",
+    }),
+  };
+}
+
+/** Peers that are not trusted to speak the PROXY protocol have no chain, so their connections are closed. */
+function chainMatch({ serverNames }: ListenerChain, policy: ClientPolicy = {}): JsonObject | undefined {
+  const trusted = policy.proxyProtocol?.trusted ?? [];
+  const named = serverNames.length > 0 && !serverNames.includes("*");
+  if (trusted.length === 0 && !named) return undefined;
+  return {
+    ...(named && { server_names: serverNames }),
+    ...(trusted.length > 0 && { direct_source_prefix_ranges: trusted.map(cidrRange) }),
+  };
+}
+
+function networkFilter(chain: ListenerChain, listener: ProxyListener, policy: ClientPolicy): JsonObject {
+  const { serve } = chain;
+  if (serve.kind === "http") return connectionManager(serve.routeTable, listener.name, policy);
+  return serve.kind === "stream" ? tcpProxy(serve.forward, listener.name, policy) : closeFilter();
+}
+
+function connectionLimit(most: number): JsonObject {
+  return extension(
+    "envoy.filters.network.connection_limit",
+    "envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit",
+    { stat_prefix: "connections", max_connections: most },
+  );
+}

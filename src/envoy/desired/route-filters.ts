@@ -1,0 +1,73 @@
+/** What HTTP filters do for one route: each is off in the chain of every listener, and switched on where a route has it. */
+import type { CorsPolicy, RoutePolicy, SessionPersistence } from "../../traffic/gateway/policy-model.ts";
+import type { JsonObject } from "../proto/index.ts";
+import { FILTERS } from "./http-filters.ts";
+import { any, cidrRange, extension } from "./names.ts";
+import { escapeRegex } from "./paths.ts";
+import { localRateLimit } from "./rate-limit.ts";
+
+/** `typed_per_filter_config` of a route; undefined when no filter is switched on. */
+export function routeFilters(policy: RoutePolicy | undefined): JsonObject | undefined {
+  if (policy === undefined) return undefined;
+  const sources = sourceRules(policy);
+  const filters: Record<string, JsonObject> = {};
+  if (policy.cors) filters[FILTERS.cors] = cors(policy.cors);
+  if (policy.rateLimits?.length) filters[FILTERS.rateLimit] = localRateLimit(policy.rateLimits);
+  if (sources) filters[FILTERS.sources] = sources;
+  if (policy.sessionPersistence) filters[FILTERS.session] = session(policy.sessionPersistence);
+  return Object.keys(filters).length === 0 ? undefined : filters;
+}
+
+function cors(policy: CorsPolicy): JsonObject {
+  const list = (values: readonly string[]) => (values.length === 0 ? undefined : values.join(","));
+  return any("envoy.extensions.filters.http.cors.v3.CorsPolicy", {
+    allow_origin_string_match: policy.allowOrigins.map(originMatch),
+    allow_methods: list(policy.allowMethods),
+    allow_headers: list(policy.allowHeaders),
+    expose_headers: list(policy.exposeHeaders),
+    ...(policy.maxAge !== undefined && { max_age: String(policy.maxAge) }),
+    allow_credentials: policy.allowCredentials,
+    // Preflights of others are answered here too, without the headers that would allow anything.
+    forward_not_matching_preflights: false,
+  });
+}
+
+function originMatch(origin: string): JsonObject {
+  if (origin === "*") return { safe_regex: { regex: ".*" } };
+  if (!origin.includes("*")) return { exact: origin };
+  return { safe_regex: { regex: escapeRegex(origin).replaceAll("\\*", ".+") } };
+}
+
+/** Who may come in, by the client's address as the listener knows it (`X-Forwarded-For`, PROXY protocol). */
+function sourceRules({ allowedSources, deniedSources }: RoutePolicy): JsonObject | undefined {
+  if (!allowedSources?.length && !deniedSources?.length) return undefined;
+  const anyOf = (cidrs: readonly string[]): JsonObject => ({
+    or_ids: { ids: cidrs.map((cidr) => ({ remote_ip: cidrRange(cidr) })) },
+  });
+  const ids = [
+    ...(allowedSources?.length ? [anyOf(allowedSources)] : [{ any: true }]),
+    ...(deniedSources?.length ? [{ not_id: anyOf(deniedSources) }] : []),
+  ];
+  const policy = { permissions: [{ any: true }], principals: [{ and_ids: { ids } }] };
+  return any("envoy.extensions.filters.http.rbac.v3.RBACPerRoute", {
+    rbac: { rules: { action: "ALLOW", policies: { sources: policy } } },
+  });
+}
+
+function session({ by, name, lifetime, path }: SessionPersistence): JsonObject {
+  const state =
+    by === "header"
+      ? extension(
+          "envoy.http.stateful_session.header",
+          "envoy.extensions.http.stateful_session.header.v3.HeaderBasedSessionState",
+          { name },
+        )
+      : extension(
+          "envoy.http.stateful_session.cookie",
+          "envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState",
+          { cookie: { name, ttl: `${lifetime ?? 0}s`, ...(path !== undefined && { path }) } },
+        );
+  return any("envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute", {
+    stateful_session: { session_state: state },
+  });
+}

@@ -1,0 +1,151 @@
+/**
+ * Route tables. A table is encoded in parts (rules, then hosts) that are kept by identity, so that one changed rule
+ * costs its own encoding, and the rest is copied as bytes.
+ */
+import type { RouteRule, RouteTable, VirtualHost } from "../../traffic/gateway/model.ts";
+import { encode, encodeField, type JsonObject } from "../proto/index.ts";
+import type { OriginRef } from "../resources.ts";
+import { clustersOf, reachesBackend, routeAction } from "./forward.ts";
+import { headerChanges } from "./header-changes.ts";
+import { originRef } from "./names.ts";
+import { type EntryPoint, redirectAction } from "./redirect.ts";
+import { DEFAULT_RETRY } from "./retry.ts";
+import { routeFilters } from "./route-filters.ts";
+import { isMatchable, routeMatch } from "./route-match.ts";
+
+const TABLE = "envoy.config.route.v3.RouteConfiguration";
+const HOST = "envoy.config.route.v3.VirtualHost";
+
+/** Part of a table, encoded, with what it names. */
+interface Part {
+  readonly bytes: Uint8Array;
+  readonly clusters: readonly string[];
+  readonly origins: readonly OriginRef[];
+}
+
+/** A table, encoded: its bytes, and each cluster and object that it names once. */
+export interface EncodedTable {
+  readonly bytes: Uint8Array;
+  readonly clusters: readonly string[];
+  readonly origins: readonly OriginRef[];
+}
+
+/** Encodes tables; remembers their parts for as long as the model has them. */
+export class RouteEncoder {
+  readonly #parts = new Map<string, { rules: WeakMap<RouteRule, Part>; hosts: WeakMap<VirtualHost, Part> }>();
+
+  /** A table whose requests come in by `entry`. */
+  encode(table: RouteTable, entry: EntryPoint): EncodedTable {
+    const name = `${entry.scheme}:${entry.port}`;
+    let parts = this.#parts.get(name);
+    if (parts === undefined) {
+      parts = { rules: new WeakMap(), hosts: new WeakMap() };
+      this.#parts.set(name, parts);
+    }
+    const { rules, hosts } = parts;
+    const encodeRule = (rule: RouteRule) => remembered(rules, rule, () => rulePart(rule, entry));
+    const encoded = table.hosts.map((host) => remembered(hosts, host, () => hostPart(host, encodeRule)));
+    return {
+      bytes: concat([tableHead(table), ...encoded.map((part) => part.bytes)]),
+      clusters: [...new Set(encoded.flatMap((part) => part.clusters))],
+      origins: [...new Set(encoded.flatMap((part) => part.origins))],
+    };
+  }
+}
+
+function remembered<K extends object>(known: WeakMap<K, Part>, key: K, make: () => Part): Part {
+  let part = known.get(key);
+  if (part === undefined) {
+    part = make();
+    known.set(key, part);
+  }
+  return part;
+}
+
+function tableHead({ name, hosts, misdirected = [] }: RouteTable): Uint8Array {
+  const own = new Set(hosts.map((host) => host.hostname));
+  const others = misdirected.filter((hostname) => !own.has(hostname));
+  return encode(TABLE, {
+    name,
+    // `Host: example.com:8080` means example.com, whatever the port.
+    ignore_port_in_host_matching: true,
+    ...(others.length > 0 && {
+      virtual_hosts: [
+        {
+          name: "misdirected",
+          domains: others,
+          routes: [{ match: { prefix: "/" }, direct_response: { status: 421 } }],
+        },
+      ],
+    }),
+  });
+}
+
+function hostPart({ hostname, rules }: VirtualHost, encodeRule: (rule: RouteRule) => Part): Part {
+  const parts = rules.filter((rule) => isMatchable(rule.match)).map(encodeRule);
+  const head = encode(HOST, { name: hostname, domains: [hostname], retry_policy: DEFAULT_RETRY });
+  const message = concat([head, ...parts.map((part) => part.bytes)]);
+  return {
+    // RouteConfiguration.virtual_hosts = 2
+    bytes: concat([lengthPrefix(2, message.length), message]),
+    clusters: [...new Set(parts.flatMap((part) => part.clusters))],
+    origins: [...new Set(parts.flatMap((part) => part.origins))],
+  };
+}
+
+function rulePart(rule: RouteRule, entry: EntryPoint): Part {
+  return {
+    bytes: encodeField(HOST, "routes", [routeOf(rule, entry)]),
+    clusters: clustersOf(rule.action),
+    origins: [originRef(rule.origin)],
+  };
+}
+
+/** A rule as Envoy's Route. */
+export function routeOf(rule: RouteRule, entry: EntryPoint): JsonObject {
+  return {
+    name: rule.name,
+    match: routeMatch(rule.match),
+    ...action(rule, entry),
+    ...headerChanges(rule),
+    typed_per_filter_config: routeFilters(rule.policy),
+  };
+}
+
+function action(rule: RouteRule, entry: EntryPoint): JsonObject {
+  const { action: does } = rule;
+  if (does.kind === "redirect") return { redirect: redirectAction(does.redirect, entry) };
+  if (does.kind === "forward" && reachesBackend(does.forward)) return { route: routeAction(does, rule) };
+  const { status, body } = does.kind === "answer" ? does : { status: 500 };
+  return {
+    direct_response: {
+      // To a gRPC client 503 is UNAVAILABLE, and 500 would be UNKNOWN.
+      status: status === 500 && rule.match.grpc ? 503 : status,
+      ...(body !== undefined && { body: { inline_string: body } }),
+    },
+  };
+}
+
+/** Tag and length of a length-delimited field (wire type 2). */
+function lengthPrefix(field: number, length: number): Uint8Array {
+  const bytes = [(field << 3) | 2];
+  let rest = length;
+  while (rest > 127) {
+    bytes.push((rest & 127) | 128);
+    rest >>>= 7;
+  }
+  bytes.push(rest);
+  return Uint8Array.from(bytes);
+}
+
+function concat(chunks: readonly Uint8Array[]): Uint8Array {
+  let length = 0;
+  for (const chunk of chunks) length += chunk.length;
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
+}
