@@ -8,21 +8,28 @@ import type { ResolvedListener } from "./listeners.ts";
 /** The conflict of each listener that has one, by id; `levels` in order of precedence. */
 export function conflictsOf(levels: readonly (readonly ResolvedListener[])[]): ReadonlyMap<string, Fact> {
   const conflicts = new Map<string, Fact>();
-  const taken = new Map<string, ResolvedListener[]>();
-  for (const level of levels) {
-    const fresh = byPort(level);
-    for (const [port, listeners] of fresh)
-      for (const listener of listeners) {
-        const rivals = [...(taken.get(port) ?? []), ...listeners.filter((other) => other !== listener)];
-        const conflict = firstConflict(listener, rivals);
-        if (conflict !== undefined) conflicts.set(listener.id, conflict);
-      }
-    for (const [port, listeners] of fresh) {
-      const winners = listeners.filter(({ id }) => !conflicts.has(id));
-      taken.set(port, [...(taken.get(port) ?? []), ...winners]);
+  const taken = new Map<string, readonly ResolvedListener[]>();
+  for (const level of levels)
+    for (const [port, listeners] of byPort(level)) {
+      const before = taken.get(port) ?? [];
+      const left = without(listeners, () => before, conflicts);
+      const winners = without(left, (listener) => left.filter((other) => other !== listener), conflicts);
+      taken.set(port, [...before, ...winners]);
     }
-  }
   return conflicts;
+}
+
+/** Those that are in conflict with none of their rivals; the conflicts of the others are noted. */
+function without(
+  listeners: readonly ResolvedListener[],
+  rivalsOf: (listener: ResolvedListener) => readonly ResolvedListener[],
+  conflicts: Map<string, Fact>,
+): readonly ResolvedListener[] {
+  return listeners.filter((listener) => {
+    const found = firstConflict(listener, rivalsOf(listener));
+    if (found !== undefined) conflicts.set(listener.id, found);
+    return found === undefined;
+  });
 }
 
 /** Listeners that could be in each other's way; unsupported protocols are in nobody's. */
