@@ -99,6 +99,10 @@ export async function createNetwork(): Promise<TestNetwork> {
 /** Link-local addresses too must be usable at once: neighbour discovery starts from them. */
 const NO_DAD = "sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.all.accept_dad=0";
 
+/** Every refusal must arrive, however many there are at once: no kind of ICMP error that says so is limited. */
+const NO_ICMP_LIMIT =
+  "sysctl -qw net.ipv4.icmp_ratelimit=0 net.ipv4.icmp_ratemask=0 net.ipv6.icmp.ratelimit=0 net.ipv6.icmp.ratemask=129";
+
 function buildScript(): string {
   const pods = (["a", "b", "client"] as const).flatMap((pod) => [
     `ip netns add ${pod}`,
@@ -119,6 +123,7 @@ function buildScript(): string {
   return [
     "echo 1 > /proc/sys/net/ipv4/ip_forward",
     "echo 1 > /proc/sys/net/ipv6/conf/all/forwarding",
+    NO_ICMP_LIMIT,
     NO_DAD,
     ...pods,
     "ip netns add outside",

@@ -2,44 +2,34 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Pod, Service } from "../../src/objects/types.ts";
-import { type Kernel, startKernel } from "../../src/kernel/index.ts";
-import { createTrafficModel, type TrafficModel } from "../../src/traffic/index.ts";
+import type { Kernel } from "../../src/kernel/index.ts";
+import type { TrafficModel } from "../../src/traffic/index.ts";
 import { nodePorts, type PodEndpoint, setWeb, WEB, web } from "./cluster.ts";
-import { ADDRESSES, createNetwork, FACTS, type Place, type TestNetwork, UNASSIGNED } from "./network.ts";
+import { ADDRESSES, FACTS, type Place, type TestNetwork, UNASSIGNED } from "./network.ts";
+import { startNode, type TestNode } from "./node.ts";
 
 const FAMILIES = ["IPv4", "IPv6"] as const;
 const PROTOCOLS = ["tcp", "udp"] as const;
 type Family = (typeof FAMILIES)[number];
 type Protocol = (typeof PROTOCOLS)[number];
 
+let node: TestNode;
 let network: TestNetwork;
 let model: TrafficModel;
 let kernel: Kernel;
-const stop = new AbortController();
-let fail: (error: Error) => void;
-/** Rejects at the first error of the kernel part: rules that nft does not take would be retried for ever. */
-const failed = new Promise<never>((_, reject) => {
-  fail = reject;
-});
-failed.catch(() => {});
 
 before(async () => {
-  network = await createNetwork();
-  model = createTrafficModel();
-  const { exec } = network;
-  kernel = startKernel({ source: model, facts: FACTS, exec, signal: stop.signal, onError: fail });
-  await kernel.started;
+  node = await startNode(FACTS);
+  ({ network, model, kernel } = node);
 });
 
 after(async () => {
-  stop.abort();
-  await kernel.ended;
-  await network.close();
+  await node.close();
 });
 
 async function given(service: Service | undefined, pods: readonly PodEndpoint[] = []): Promise<void> {
   setWeb(model, service, pods);
-  await Promise.race([kernel.settled(), failed]);
+  await node.settled();
 }
 
 async function everyWay(check: (family: Family, protocol: Protocol) => Promise<void>): Promise<void> {
@@ -315,12 +305,12 @@ test("endpoints meant for this node, or for its zone, are preferred", async () =
     }
   };
   hint((pod) => ({ forZones: [{ name: pod === "a" ? "west" : "east" }] }));
-  await Promise.race([kernel.settled(), failed]);
+  await node.settled();
   for (const family of FAMILIES) {
     assert.deepEqual(await names("client", { host: WEB[family], protocol: "tcp", count: 20 }), ["b"]);
   }
   hint((pod) => ({ forNodes: [{ name: pod === "a" ? "node-1" : "node-2" }], forZones: [{ name: "east" }] }));
-  await Promise.race([kernel.settled(), failed]);
+  await node.settled();
   for (const family of FAMILIES) {
     assert.deepEqual(await names("client", { host: WEB[family], protocol: "tcp", count: 20 }), ["a"]);
   }
@@ -339,7 +329,7 @@ test("a pod that is silent over a family gets no connection of it, where its Ser
   };
   await given(object, [{ pod: "a" }, { pod: "b" }]);
   model.onPod({ type: "added", object: silent });
-  await Promise.race([kernel.settled(), failed]);
+  await node.settled();
   await everyWay(async (family, protocol) => {
     const all = await names("client", { host: WEB[family], protocol, count: 40 });
     assert.deepEqual(all, family === "IPv4" ? ["a", "b"] : ["b"], `${family} ${protocol}`);
@@ -350,7 +340,7 @@ test("a pod that is silent over a family gets no connection of it, where its Ser
 test("with masquerade-all a pod's address is not seen behind a cluster IP either", async () => {
   await given(web(), [{ pod: "a" }]);
   kernel.setFacts({ ...FACTS, masqueradeAll: true });
-  await Promise.race([kernel.settled(), failed]);
+  await node.settled();
   await everyWay(async (family, protocol) => {
     const text = await answer("client", { host: WEB[family], protocol });
     assert.ok(
@@ -359,5 +349,5 @@ test("with masquerade-all a pod's address is not seen behind a cluster IP either
     );
   });
   kernel.setFacts(FACTS);
-  await Promise.race([kernel.settled(), failed]);
+  await node.settled();
 });
