@@ -62,6 +62,9 @@ export function proxyContainer(
   };
 }
 
+/** Without a time limit: a proxy that has no configuration yet is not ready, however long that takes. */
+const ADS = { ads: {}, resource_api_version: "V3", initial_fetch_timeout: "0s" };
+
 /** Health and stats follow the same rule as everything else: one listener, an address of each family. */
 function bootstrap(gateway: string, families: readonly Family[], xds: XdsAccess): object {
   const admin = { address: LOOPBACK[families[0] ?? "IPv4"], port_value: PROXY_PORTS.admin };
@@ -79,8 +82,8 @@ function bootstrap(gateway: string, families: readonly Family[], xds: XdsAccess)
         set_node_on_first_message_only: true,
         grpc_services: [{ envoy_grpc: { cluster_name: "tandem-xds" } }],
       },
-      lds_config: { ads: {}, resource_api_version: "V3" },
-      cds_config: { ads: {}, resource_api_version: "V3" },
+      lds_config: ADS,
+      cds_config: ADS,
     },
     static_resources: {
       listeners: [
@@ -182,7 +185,8 @@ function tlsContext(identity: string): object {
   return {
     "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
     common_tls_context: {
-      tls_params: { tls_minimum_protocol_version: "TLSv1_3" },
+      // as a client Envoy offers TLS 1.2 at most unless told
+      tls_params: { tls_minimum_protocol_version: "TLSv1_3", tls_maximum_protocol_version: "TLSv1_3" },
       tls_certificate_sds_secret_configs: [
         {
           name: "xds",

@@ -1,10 +1,31 @@
 /** Joins the rooms into what serves Gateways: objects → model → xDS, and statuses and infrastructure back. */
 import type { KubeClient } from "../../client/index.ts";
+import {
+  ensureAuthority,
+  issueServerCertificate,
+  proxyOfIdentity,
+  serverIdentity,
+  StatusWriter,
+  startGatewayInfrastructure,
+} from "../../controllers/gateway/index.ts";
+import { type AdsServer, startAdsServer } from "../../envoy/ads/index.ts";
+import { createEnvoyOutput } from "../../envoy/desired/index.ts";
 import type { Family } from "../../ip/family.ts";
-import type { FamilyReadiness } from "../../traffic/index.ts";
+import { objectKey } from "../../objects/kinds.ts";
+import { createGatewayModel } from "../../traffic/gateway/index.ts";
+import { createTrafficModel, type FamilyReadiness } from "../../traffic/index.ts";
+import { CERTIFICATE_FILE, certificateFile, proxyContainer } from "./bootstrap.ts";
+import { modelStateOf } from "./infrastructure.ts";
+import { sourcesOf } from "./kinds.ts";
+import { Pump } from "./pump.ts";
+import { startSources } from "./sources.ts";
 
 /** The controllerName of GatewayClasses that are ours. */
 export const CONTROLLER_NAME = "tandem.dev/gateway-controller";
+/** Where proxies get their configuration from, unless told otherwise. */
+const XDS_PORT = 18000;
+/** Where the authority of proxies' certificates is kept. */
+const NAMESPACE = "tandem-system";
 
 export interface GatewayOptions {
   readonly client: KubeClient;
@@ -21,16 +42,84 @@ export interface GatewayOptions {
   readonly signal: AbortSignal;
 }
 
-/** Starts to serve Gateways until the signal aborts. */
-export async function startGateways({
-  signal,
-}: GatewayOptions): Promise<{ readonly stopped: Promise<void> }> {
-  const stopped = new Promise<void>((resolve) => {
-    const timer = setInterval(() => {}, 60_000);
-    signal.addEventListener("abort", () => {
-      clearInterval(timer);
-      resolve();
-    });
+/**
+ * Starts to serve Gateways until the signal aborts. Proxies are served once everything in the cluster is known, so that
+ * those that have a configuration keep it over a restart.
+ */
+export async function startGateways(options: GatewayOptions): Promise<{ readonly stopped: Promise<void> }> {
+  const { client, families, signal, log, familyReadiness = "report" } = options;
+  const now = () => new Date().toISOString().replace(/\.\d+Z$/, "Z");
+  const model = createGatewayModel({ controllerName: CONTROLLER_NAME, clusterFamilies: families, now });
+  const traffic = createTrafficModel({ familyReadiness });
+  const onError = (error: unknown): void => log(`watching: ${(error as Error).message}`);
+  const kinds = sourcesOf(model, traffic, familyReadiness);
+  const [sources, authority] = await Promise.all([
+    startSources({ client, kinds, onError }, signal),
+    patiently(() => ensureAuthority(client, NAMESPACE), onError, signal),
+  ]);
+  const xdsPort = options.xdsPort ?? XDS_PORT;
+  const xds = {
+    advertise: options.advertise,
+    port: xdsPort,
+    identity: serverIdentity(options.clusterDomain),
+  };
+  const infrastructure = await startGatewayInfrastructure(
+    {
+      client,
+      authority,
+      trustDomain: options.clusterDomain,
+      files: { [CERTIFICATE_FILE]: certificateFile() },
+      container: (request) => proxyContainer(request, families, xds),
+      onState: (key, state) => model.setInfrastructure(key, modelStateOf(state)),
+      log,
+    },
+    signal,
+  );
+  const statuses = new StatusWriter({ client, controllerName: CONTROLLER_NAME, current: sources.get, log });
+  sources.onAny((kind, { type, object }) => statuses.recheck(kind, type, objectKey(object)));
+  const ads = await startXds(options, xdsPort, authority);
+  const output = createEnvoyOutput({ families });
+  new Pump({ model, traffic, output, ads, infrastructure, statuses, sources, log }).start(signal);
+  const stopped = infrastructure.stopped.then(async () => {
+    await Promise.all([statuses.stop(), ads.close()]);
   });
   return { stopped };
+}
+
+/** Over mutual TLS: what a proxy gets is told by its certificate alone. */
+async function startXds(
+  { listen, advertise, clusterDomain }: GatewayOptions,
+  port: number,
+  authority: Awaited<ReturnType<typeof ensureAuthority>>,
+): Promise<AdsServer> {
+  const { certificate, key } = await issueServerCertificate(authority, clusterDomain, advertise);
+  return startAdsServer({
+    listen: listen.map((host) => ({ host, port })),
+    tls: { certificate, key, clientCa: authority.certificate },
+    authorize: ({ names }) => {
+      const identities = names.flatMap((name) => (name.startsWith("URI:") ? [name.slice(4)] : []));
+      return identities
+        .map((identity) => proxyOfIdentity(clusterDomain, identity))
+        .find((proxy) => proxy !== undefined);
+    },
+  });
+}
+
+const RETRY_MS = 500;
+
+/** The API server may not be there yet, or be gone for a moment. */
+async function patiently<T>(
+  work: () => Promise<T>,
+  onError: (error: unknown) => void,
+  signal: AbortSignal,
+): Promise<T> {
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      return await work();
+    } catch (error) {
+      onError(error);
+    }
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+  }
 }

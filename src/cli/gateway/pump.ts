@@ -1,0 +1,220 @@
+/** Carries what changed from the models to xDS, infrastructure and statuses, and what came of it back. */
+import type { GatewayInfrastructure, StatusWriter } from "../../controllers/gateway/index.ts";
+import type { EnvoyOutput } from "../../envoy/desired/index.ts";
+import type { AdsServer, Nack } from "../../envoy/ads/index.ts";
+import type { ResourceChange } from "../../envoy/resources.ts";
+import { GATEWAY_KINDS, type Gateway } from "../../objects/gateway/index.ts";
+import type { DesiredStatus, GatewayChanges, GatewayModel, Rejection } from "../../traffic/gateway/index.ts";
+import type { TrafficModel } from "../../traffic/index.ts";
+import { requestOf } from "./infrastructure.ts";
+import type { Sources } from "./sources.ts";
+
+export interface PumpParts {
+  readonly model: GatewayModel;
+  readonly traffic: TrafficModel;
+  readonly output: EnvoyOutput;
+  readonly ads: AdsServer;
+  readonly infrastructure: GatewayInfrastructure;
+  readonly statuses: StatusWriter;
+  readonly sources: Sources;
+  readonly log: (line: string) => void;
+}
+
+/** A status waits so long for its proxies to take the configuration in, in milliseconds; then it is written anyway. */
+const APPLIED_WAIT = 10_000;
+/** How often proxies that are not connected yet are looked for, in milliseconds. */
+const LOOK_PERIOD = 100;
+
+/**
+ * One turn of the event loop's changes are one step. Statuses follow once the proxies that they speak of have answered,
+ * so that what is Accepted is served.
+ */
+export class Pump {
+  readonly #parts: PumpParts;
+  /** Frontends whose endpoints changed. */
+  readonly #frontends = new Set<string>();
+  /** The newest status of each object that waits for its proxies. */
+  readonly #waiting = new Map<string, DesiredStatus>();
+  readonly #refused = new Map<string, Map<string, Nack>>();
+  readonly #unapplied = new Set<string>();
+  #planned = false;
+
+  constructor(parts: PumpParts) {
+    this.#parts = parts;
+  }
+
+  /** Begins, with all that the models hold; to be called when they know everything that there is. */
+  start(signal: AbortSignal): void {
+    const { model, traffic, ads } = this.#parts;
+    const ends = [
+      model.onDirty(() => this.#plan()),
+      traffic.onChange((keys) => {
+        for (const key of keys) this.#frontends.add(key);
+        this.#plan();
+      }),
+      ads.onNack((nack) => this.#onNack(nack)),
+    ];
+    const timer = setInterval(() => this.#lookForProxies(), LOOK_PERIOD);
+    signal.addEventListener("abort", () => {
+      clearInterval(timer);
+      for (const end of ends) end();
+    });
+    this.#step();
+  }
+
+  #plan(): void {
+    if (this.#planned) return;
+    this.#planned = true;
+    setImmediate(() => this.#step());
+  }
+
+  #step(): void {
+    this.#planned = false;
+    try {
+      const changes = this.#parts.model.flush();
+      this.#sendProxies(changes);
+      this.#sendEndpoints();
+      this.#setInfrastructure(changes);
+      this.#announce(changes.statuses);
+    } catch (error) {
+      this.#parts.log(`gateways: ${(error as Error).stack ?? String(error)}`);
+    }
+  }
+
+  #sendProxies({ proxies }: GatewayChanges): void {
+    const { ads, output, traffic, model } = this.#parts;
+    for (const [key, proxy] of proxies) {
+      if (proxy === undefined) {
+        output.remove(key);
+        ads.remove(key);
+        this.#refused.delete(key);
+        this.#unapplied.delete(key);
+        continue;
+      }
+      ads.set(
+        key,
+        output.update(proxy, (frontend) => traffic.get(frontend)),
+      );
+      if (!this.#unapplied.has(key)) void this.#settle(key);
+      else model.setApplied(key, false);
+    }
+  }
+
+  #sendEndpoints(): void {
+    const { ads, output } = this.#parts;
+    const all = new Map<string, ResourceChange[]>();
+    for (const frontend of this.#frontends) {
+      for (const [proxy, changes] of output.endpointsChanged(frontend)) {
+        const list = all.get(proxy);
+        if (list === undefined) all.set(proxy, [...changes]);
+        else list.push(...changes);
+      }
+    }
+    this.#frontends.clear();
+    for (const [proxy, changes] of all) ads.set(proxy, changes);
+  }
+
+  #setInfrastructure({ infrastructure: wanted }: GatewayChanges): void {
+    const { infrastructure, sources } = this.#parts;
+    for (const [key, one] of wanted) {
+      const gateway = sources.get(GATEWAY_KINDS.Gateway, key) as Gateway | undefined;
+      if (one === undefined || gateway === undefined) infrastructure.set(key, undefined);
+      else if (one.accepted) infrastructure.set(key, requestOf(one, gateway));
+    }
+  }
+
+  /** Has statuses written once their proxies have answered. */
+  #announce(statuses: GatewayChanges["statuses"]): void {
+    const answers = new Map<string, { proxies: readonly string[]; ids: string[] }>();
+    for (const [id, status] of statuses) {
+      this.#waiting.set(id, status);
+      const name = status.proxies.join();
+      const group = answers.get(name) ?? { proxies: status.proxies, ids: [] };
+      group.ids.push(id);
+      answers.set(name, group);
+    }
+    for (const { proxies, ids } of answers.values()) {
+      const wishes = ids.map((id) => this.#waiting.get(id) as DesiredStatus);
+      void this.#applied(proxies).then(() => this.#write(ids, wishes));
+    }
+  }
+
+  /** Only what is still the newest; what was refused meanwhile has become another status. */
+  #write(ids: readonly string[], wishes: readonly DesiredStatus[]): void {
+    const current = ids.flatMap((id, index) => {
+      const wish = wishes[index] as DesiredStatus;
+      if (this.#waiting.get(id) !== wish) return [];
+      this.#waiting.delete(id);
+      return [{ kind: GATEWAY_KINDS[wish.kind], key: wish.key, status: wish.status }];
+    });
+    this.#parts.statuses.set(current);
+  }
+
+  async #applied(proxies: readonly string[]): Promise<void> {
+    if (proxies.length === 0) return;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, APPLIED_WAIT);
+    });
+    await Promise.race([Promise.all(proxies.map((proxy) => this.#parts.ads.applied(proxy))), late]);
+    clearTimeout(timer);
+    if (this.#planned) this.#step();
+  }
+
+  /** Tells the model when a proxy has taken in what it has now, and what it refuses of that. */
+  async #settle(key: string): Promise<void> {
+    const { ads, model } = this.#parts;
+    if (ads.status(key).length === 0) {
+      this.#unapplied.add(key);
+      model.setApplied(key, false);
+      return;
+    }
+    await this.#applied([key]);
+    if (ads.status(key).length === 0) return void this.#unapplied.add(key);
+    model.setApplied(key, true);
+    this.#forgetRefused(key);
+  }
+
+  #lookForProxies(): void {
+    for (const key of this.#unapplied) {
+      if (this.#parts.ads.status(key).length === 0) continue;
+      this.#unapplied.delete(key);
+      void this.#settle(key);
+    }
+  }
+
+  #onNack(nack: Nack): void {
+    this.#parts.log(`the proxy of Gateway ${nack.proxy} refuses ${nack.kind} ${nack.name}: ${nack.message}`);
+    const refused = this.#refused.get(nack.proxy) ?? new Map<string, Nack>();
+    this.#refused.set(nack.proxy, refused.set(`${nack.kind}/${nack.name}`, nack));
+    this.#tellRefused(nack.proxy);
+  }
+
+  /** Takes back what is no longer refused by any client. */
+  #forgetRefused(proxy: string): void {
+    const refused = this.#refused.get(proxy);
+    if (refused === undefined) return;
+    const streams = this.#parts.ads.status(proxy);
+    for (const [id, { kind, name }] of refused) {
+      const still = streams.some(({ kinds }) => kinds[kind].refused.some((one) => one.name === name));
+      if (!still) refused.delete(id);
+    }
+    if (refused.size === 0) this.#refused.delete(proxy);
+    this.#tellRefused(proxy);
+  }
+
+  #tellRefused(proxy: string): void {
+    const nacks = [...(this.#refused.get(proxy)?.values() ?? [])];
+    this.#parts.model.setRejected(
+      proxy,
+      nacks.flatMap(({ origins, message }) => origins.map((origin) => rejectionOf(origin, message))),
+    );
+  }
+}
+
+/** `Kind/namespace/name#part` is where it came from. */
+function rejectionOf(text: string, message: string): Rejection {
+  const [object = "", part] = text.split("#");
+  const [kind = "", ...key] = object.split("/");
+  return { origin: { kind, key: key.join("/"), ...(part ? { part } : {}) }, message };
+}

@@ -1,0 +1,255 @@
+/** Gateways on Envoy, with real packets: from outside of the cluster and from pods, over both families. */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { after, before, describe, test } from "node:test";
+import { KubeClient, loadKubeconfig } from "../../src/client/index.ts";
+import { GATEWAY_KINDS, type Gateway, type HTTPRoute } from "../../src/objects/gateway/index.ts";
+import { type Kind, KINDS } from "../../src/objects/kinds.ts";
+import type { KubeObject, Pod } from "../../src/objects/types.ts";
+import { createAuthority, issueCertificate } from "../../src/pki/issue.ts";
+import { eventually } from "../controllers/cluster.ts";
+import type { LoadReport } from "./http-load.ts";
+import { type Home, makeHome, ROOT } from "./tandem.ts";
+
+const KILLS = 10;
+const RATE = 100;
+
+describe("a Gateway over both families", () => {
+  let home: Home;
+  let client: KubeClient;
+
+  before(async () => {
+    home = makeHome({ name: "whoever runs this" });
+    const up = home.run(["up", "-f", join(ROOT, "examples/gateway")]);
+    assert.equal(up.status, 0, up.stderr + up.stdout);
+    client = new KubeClient(await loadKubeconfig(join(home.path, "tandem/kubeconfig")));
+  });
+
+  after(() => {
+    client?.close();
+    home.run(["down"]);
+    home.remove();
+  });
+
+  const gateway = (name: string) => client.get<Gateway>(GATEWAY_KINDS.Gateway, name, "shop");
+  const addressesOf = async (name: string): Promise<string[]> =>
+    ((await gateway(name)).status?.addresses ?? []).map(({ value }) => urlHost(value ?? ""));
+  const outside = (...command: string[]) => home.run(["lab", "exec", "--outside", "--", ...command]);
+  const inPod = (...command: string[]) =>
+    home.run(["lab", "exec", "-n", "shop", "deploy/catalogue", "--", ...command]);
+  const proxyPod = async (name = "edge"): Promise<Pod> => {
+    const labelSelector = `gateway.networking.k8s.io/gateway-name=${name}`;
+    const { items } = await client.list<Pod>(KINDS.Pod, { namespace: "shop", labelSelector });
+    return items[0] as Pod;
+  };
+  const create = <T extends KubeObject>(kind: Kind, name: string, spec: object) =>
+    client.create<T>(kind, { metadata: { name, namespace: "shop" }, spec });
+  const conditionOf = (object: Gateway, type: string) =>
+    object.status?.conditions?.find((each) => each.type === type);
+
+  test("has an address of each family, the primary one first", async () => {
+    const addresses = await addressesOf("edge");
+    assert.equal(addresses.length, 2);
+    assert.match(addresses[0] ?? "", /^172\.18\./);
+    assert.match(addresses[1] ?? "", /^\[fd00:172:18:/);
+    assert.equal(conditionOf(await gateway("edge"), "tandem.dev/DualStack")?.status, "True");
+  });
+
+  test("is answered by its backends from outside and from a pod, over each family", async () => {
+    for (const address of await addressesOf("edge")) {
+      for (const run of [outside, inPod]) {
+        for (const [path, answer] of [
+          ["/", "catalogue\n"],
+          ["/cart/1", "cart\n"],
+        ] as const) {
+          const result = run(...CURL, "-H", "Host: shop.example.com", `http://${address}${path}`);
+          assert.equal(result.stdout, answer, `${address}${path}: ${result.stderr}`);
+        }
+        const unknown = run(
+          ...CURL,
+          "-o",
+          "/dev/null",
+          "-w",
+          "%{http_code}",
+          "-H",
+          "Host: other.test",
+          `http://${address}/`,
+        );
+        assert.equal(unknown.stdout, "404");
+      }
+    }
+  });
+
+  test("readiness and stats of the proxy answer over each family; its admin interface does to nobody", async () => {
+    const { status } = await proxyPod();
+    const addresses = (status?.podIPs ?? []).map(({ ip }) => urlHost(ip));
+    assert.equal(addresses.length, 2);
+    for (const address of addresses) {
+      assert.equal(inPod(...CURL, `http://${address}:19003/ready`).stdout, "LIVE\n");
+      assert.match(inPod(...CURL, `http://${address}:19001/stats/prometheus`).stdout, /envoy_server_live/);
+      assert.notEqual(inPod(...CURL, `http://${address}:19000/`).status, 0);
+      assert.notEqual(inPod(...CURL, `http://${address}:19001/quitquitquit`).stdout, "OK\n");
+    }
+  });
+
+  test("ends TLS over each family", async () => {
+    const authority = await createAuthority("test");
+    const names = {
+      commonName: "shop",
+      subjectAltNames: ["DNS:secure.test"],
+      usages: ["serverAuth" as const],
+      days: 2,
+    };
+    const { certificate, key } = await issueCertificate(authority, names);
+    const data = { "tls.crt": base64(certificate), "tls.key": base64(key) };
+    await client.create(KINDS.Secret, {
+      metadata: { name: "cert", namespace: "shop" },
+      type: "kubernetes.io/tls",
+      data,
+    });
+    await create(GATEWAY_KINDS.Gateway, "secure", {
+      gatewayClassName: "tandem",
+      listeners: [
+        { name: "https", port: 443, protocol: "HTTPS", tls: { certificateRefs: [{ name: "cert" }] } },
+      ],
+    });
+    await create(GATEWAY_KINDS.HTTPRoute, "secure", {
+      parentRefs: [{ name: "secure" }],
+      rules: [{ backendRefs: [{ name: "catalogue", port: 80 }] }],
+    });
+    await eventually(
+      () => gateway("secure"),
+      (now) => conditionOf(now, "Programmed")?.status === "True",
+    );
+    const trust = join(home.path, "ca.crt");
+    writeFileSync(trust, authority.certificate);
+    for (const address of await addressesOf("secure")) {
+      const resolve = `secure.test:443:${address}`;
+      const result = outside(...CURL, "--cacert", trust, "--resolve", resolve, "https://secure.test/");
+      assert.equal(result.stdout, "catalogue\n", result.stderr);
+    }
+  });
+
+  test("a new route that is Accepted is served from then on", async () => {
+    const [address] = await addressesOf("edge");
+    const rules = [{ backendRefs: [{ name: "cart", port: 80 }] }];
+    await create(GATEWAY_KINDS.HTTPRoute, "late", {
+      parentRefs: [{ name: "edge" }],
+      hostnames: ["late.test"],
+      rules,
+    });
+    await eventually(
+      () => client.get<HTTPRoute>(GATEWAY_KINDS.HTTPRoute, "late", "shop"),
+      ({ status }) =>
+        status?.parents[0]?.conditions.some(({ type, status }) => type === "Accepted" && status === "True") ??
+        false,
+    );
+    assert.equal(outside(...CURL, "-H", "Host: late.test", `http://${address}/`).stdout, "cart\n");
+  });
+
+  test("requests go on while its control plane is killed, and changes take effect afterwards", async () => {
+    const load = await startLoad(home, RATE, await addressesOf("edge"));
+    for (let kill = 0; kill < KILLS; kill++) {
+      const part = kill % 2 === 0 ? "gateway" : "control-plane";
+      const pid = await eventually(
+        async () => processOf(home, part),
+        (found) => found !== undefined,
+      );
+      process.kill(pid as number, "SIGKILL");
+      await eventually(
+        async () => processOf(home, part),
+        (found) => found !== undefined && found !== pid,
+      );
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }
+    const report = await load.end();
+    assert.deepEqual(report.failed, {});
+    assert.ok(report.ok > 100, JSON.stringify(report));
+    const rules = [{ backendRefs: [{ name: "cart", port: 80 }] }];
+    await eventually(
+      () =>
+        create(GATEWAY_KINDS.HTTPRoute, "after", {
+          parentRefs: [{ name: "edge" }],
+          hostnames: ["after.test"],
+          rules,
+        }).catch(() => undefined),
+      (made) => made !== undefined,
+    );
+    const [, address] = await addressesOf("edge");
+    await eventually(
+      async () => outside(...CURL, "-H", "Host: after.test", `http://${address}/`).stdout,
+      (answer) => answer === "cart\n",
+    );
+  });
+
+  test("its proxy comes back when it is killed, with the same configuration", async () => {
+    const { metadata } = await proxyPod();
+    home.run(["lab", "exec", "-n", "shop", metadata.name, "--", "sh", "-c", "kill -9 $(pidof envoy)"]);
+    for (const address of await addressesOf("edge")) {
+      await eventually(
+        async () => outside(...CURL, "-H", "Host: shop.example.com", `http://${address}/cart`).stdout,
+        (answer) => answer === "cart\n",
+      );
+    }
+  });
+
+  test("requests go on over the other family when one of a backend's is lost", async () => {
+    const { items } = await client.list<Pod>(KINDS.Pod, { namespace: "shop", labelSelector: "app=cart" });
+    const pod = `shop/${items[0]?.metadata.name}`;
+    for (const family of ["IPv4", "IPv6"]) {
+      assert.equal(home.run(["lab", "break", "pod", pod, "--family", family]).status, 0);
+      for (const address of await addressesOf("edge")) {
+        const result = outside(...CURL, "-H", "Host: shop.example.com", `http://${address}/cart`);
+        assert.equal(result.stdout, "cart\n", `${family} lost, ${address}: ${result.stderr}`);
+      }
+      assert.equal(home.run(["lab", "mend"]).status, 0);
+    }
+  });
+
+  test("what it was made of goes with it", async () => {
+    await client.delete(GATEWAY_KINDS.Gateway, "secure", "shop");
+    const gone = (kind: Kind) =>
+      eventually(
+        () => client.get<KubeObject>(kind, "secure-tandem", "shop").catch(() => undefined),
+        (found) => found === undefined,
+      );
+    await Promise.all([KINDS.Deployment, KINDS.Service, KINDS.Secret, KINDS.ServiceAccount].map(gone));
+  });
+});
+
+const CURL = ["curl", "-sS", "--max-time", "5", "-g"];
+
+function urlHost(address: string): string {
+  return address.includes(":") ? `[${address}]` : address;
+}
+
+function base64(text: string): string {
+  return Buffer.from(text).toString("base64");
+}
+
+/** The process of a part of the lab, by its command line, which names this test's own folder. */
+function processOf(home: Home, part: string): number | undefined {
+  const pattern = `internal ${part} ${home.path}/`;
+  const { stdout } = spawnSync("pgrep", ["-f", pattern], { encoding: "utf8" });
+  return Number(stdout.trim().split("\n")[0]) || undefined;
+}
+
+/** Requests at a steady rate to the addresses in turn, from outside of the cluster, until `end`. */
+async function startLoad(home: Home, rate: number, addresses: readonly string[]) {
+  const targets = addresses.map((address) => `shop.example.com|http://${address}/cart`);
+  const program = join(import.meta.dirname, "http-load.ts");
+  const command = [process.execPath, program, String(rate), ...targets];
+  const { file, args, env } = home.command(["lab", "exec", "--outside", "--", ...command]);
+  const child: ChildProcess = spawn(file, args, { env, stdio: ["pipe", "pipe", "inherit"] });
+  const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]();
+  assert.equal((await lines.next()).value, "started");
+  return {
+    end: async (): Promise<LoadReport> => {
+      child.stdin?.end();
+      return JSON.parse((await lines.next()).value ?? "{}") as LoadReport;
+    },
+  };
+}
