@@ -6,7 +6,7 @@ import {
   HOLD_MS,
   type InUse,
   SLOW_ANSWER_MS,
-  isClusterGone,
+  isWaitVain,
   isWaitOver,
   missingCluster,
 } from "./readiness.ts";
@@ -265,7 +265,7 @@ function decideSending(round: Round, kind: KindView, wanted: Resource): Decision
   if (candidate !== undefined && candidate.resource !== wanted) {
     const missing = missingCluster(round.view, candidate.resource, round.now);
     if (missing === undefined) return { act: "send", resource: candidate.resource };
-    if (isClusterGone(round.view, missing)) hold(kind, wanted, since);
+    if (isWaitVain(round.view, missing)) hold(kind, wanted, since);
   } else if (candidate === undefined) hold(kind, wanted, since);
   round.wakeAt = Math.min(round.wakeAt, nextLook(since, round.now));
   return WAIT;

@@ -31,9 +31,9 @@ export function isWaitOver(view: View, since: number, now: number): boolean {
   return now - since >= (busy ? HOLD_BUSY_MS : HOLD_MS);
 }
 
-/** Whether waiting for a cluster is vain: the table does not have it, nor does the client. */
-export function isClusterGone(view: View, name: string): boolean {
-  return !view.table.has("cluster", name) && view.kinds.cluster.entries.get(name)?.inForce === undefined;
+/** Whether waiting for a cluster that is not ready is vain: nothing more will be sent for it. */
+export function isWaitVain(view: View, name: string): boolean {
+  return !view.table.has("cluster", name);
 }
 
 /**
@@ -48,6 +48,8 @@ export function isClusterReady(view: View, name: string, now: number): boolean {
   if (flying !== undefined && flying.resource === undefined) return flying.heals === true;
   const endpoints = endpoint.entries.get(name);
   if (entry?.inForce !== undefined) {
+    // One that is on its way out may have come without its endpoints, and gets none any more.
+    if (!view.table.has("cluster", name)) return endpoints?.inForce !== undefined;
     if (view.table.has("endpoint", name) && !isAnswered(endpoints)) return false;
     return hasSecrets(view, entry.inForce.resource);
   }
