@@ -1,0 +1,103 @@
+/**
+ * Envoy's configuration before xDS: who it is, where its control plane is, and the listeners for health and stats.
+ * Those follow the same rule as listeners of data: one listener, an address of each family that the host has. Pure.
+ */
+import { familyOfText } from "../../ip/address.ts";
+import type { Family } from "../../ip/family.ts";
+import type { JsonObject } from "../proto/index.ts";
+import { httpListener } from "./bootstrap-listeners.ts";
+import { type XdsServer, xdsCluster } from "./bootstrap-xds.ts";
+
+/** The ports of every proxy beside those of its listeners. */
+export const PROXY_PORTS = { admin: 19000, stats: 19001, ready: 19003 } as const;
+
+/** What one Envoy is started with. */
+export interface BootstrapOptions {
+  readonly node: {
+    readonly id: string;
+    /** The proxy that it is one of: `namespace/name` of a Gateway. */
+    readonly cluster: string;
+    readonly metadata?: JsonObject;
+    readonly locality?: { readonly region?: string; readonly zone?: string };
+  };
+  /** The families that the host has, the preferred one first; at least one. */
+  readonly families: readonly Family[];
+  /** Without one, Envoy serves nothing but its health and stats. */
+  readonly xds?: XdsServer;
+  /** Other ports, for several Envoys in one network namespace. */
+  readonly ports?: { readonly admin: number; readonly stats: number; readonly ready: number };
+  /** Connections from clients that are taken at most at a time; health and stats do not count. Default 50,000. */
+  readonly maxConnections?: number;
+}
+
+const LOOPBACK: Readonly<Record<Family, string>> = { IPv4: "127.0.0.1", IPv6: "::1" };
+/** A proxy that has no configuration yet is not ready, however long that takes. */
+const ADS = { ads: {}, resource_api_version: "V3", initial_fetch_timeout: "0s" };
+
+/** The bootstrap message as JSON, for `envoy --config-yaml` or a file. Source: envoy.config.bootstrap.v3.Bootstrap. */
+export function bootstrap(options: BootstrapOptions): JsonObject {
+  const { node, families, xds, ports = PROXY_PORTS } = options;
+  const admin = {
+    socket_address: { address: LOOPBACK[families[0] ?? "IPv4"], port_value: ports.admin },
+  };
+  return {
+    node: { ...node, metadata: { ...node.metadata, families: [...families] } },
+    admin: { address: admin },
+    ...(xds !== undefined && { dynamic_resources: dynamicResources() }),
+    static_resources: {
+      listeners: [
+        httpListener("tandem-ready", ports.ready, families, ["/ready"]),
+        httpListener("tandem-stats", ports.stats, families, ["/stats/prometheus", "/stats"]),
+      ],
+      clusters: [adminCluster(admin), ...(xds === undefined ? [] : [xdsCluster(xds)])],
+    },
+    overload_manager: overloadManager(options.maxConnections ?? 50_000),
+  };
+}
+
+function dynamicResources(): JsonObject {
+  return {
+    ads_config: {
+      api_type: "DELTA_GRPC",
+      transport_api_version: "V3",
+      set_node_on_first_message_only: true,
+      grpc_services: [{ envoy_grpc: { cluster_name: "tandem-xds" } }],
+    },
+    lds_config: ADS,
+    cds_config: ADS,
+  };
+}
+
+function adminCluster(admin: JsonObject): JsonObject {
+  return {
+    name: "tandem-admin",
+    type: "STATIC",
+    connect_timeout: "1s",
+    load_assignment: {
+      cluster_name: "tandem-admin",
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: admin } }] }],
+    },
+  };
+}
+
+/** Source: https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/best_practices/edge. */
+function overloadManager(connections: number): JsonObject {
+  const type =
+    "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig";
+  return {
+    resource_monitors: [
+      {
+        name: "envoy.resource_monitors.global_downstream_max_connections",
+        typed_config: { "@type": type, max_active_downstream_connections: connections },
+      },
+    ],
+  };
+}
+
+/** The families of a pod or node with these addresses, in their order: `podIPs`, comma-separated, is read as it is. */
+export function familiesOfAddresses(addresses: readonly string[]): Family[] {
+  const families = addresses
+    .map((text) => familyOfText(text.trim()))
+    .filter((family) => family !== undefined);
+  return [...new Set(families)];
+}
