@@ -16,7 +16,7 @@ const TOOLS = join(PACKAGE_ROOT, ".tools");
  */
 export function envoyOfLab(flag: string | undefined): { envoy?: string } {
   if (flag === undefined) {
-    const found = findProgram("envoy", `${labPath()}:${join(TOOLS, "envoy")}:${join(TOOLS, "bin")}`);
+    const found = findProgram("envoy", `${labPath()}:${join(TOOLS, "envoy", "bin")}:${join(TOOLS, "bin")}`);
     return found === undefined ? {} : { envoy: resolve(found) };
   }
   const envoy = findProgram(resolve(flag), "/");
