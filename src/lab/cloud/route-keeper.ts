@@ -1,10 +1,12 @@
 import { Informer } from "../../client/index.ts";
+import { parseAddress } from "../../ip/address.ts";
+import { cidrContains, parseCidr } from "../../ip/cidr.ts";
 import { KINDS } from "../../objects/kinds.ts";
 import type { EndpointSlice, Service } from "../../objects/types.ts";
 import { run } from "../run.ts";
 import { isOurs } from "./addresses.ts";
 import type { CloudContext } from "./context.ts";
-import { balancerNodes, type BalancerRoutes, routeCommands, routesInto } from "./routes.ts";
+import { balancerNodes, type BalancerRoutes, routeCommands, routesInto, shownRoutes } from "./routes.ts";
 
 /** Keeps the ways from outside to the addresses, through the nodes that are ready. */
 export class RouteKeeper {
@@ -18,7 +20,12 @@ export class RouteKeeper {
     this.#context = context;
   }
 
-  start(): Promise<void> {
+  /**
+   * Routes of an earlier process stay where they are right: the kernel replaces an IPv6 route hop by hop, which leads
+   * connections to another node in the middle.
+   */
+  async start(): Promise<void> {
+    this.#known = await existingRoutes(this.#context.plan.balancerRanges).catch(() => new Map());
     this.#context.nodes.onChange(() => void this.#update());
     this.#context.services.onChange(({ object, previous }) => {
       if (object.spec.type === "LoadBalancer" || previous?.spec.type === "LoadBalancer") void this.#update();
@@ -76,6 +83,19 @@ export class RouteKeeper {
     const all = this.#slices?.list(metadata.namespace ?? "") ?? [];
     return all.filter((slice) => serviceNameOf(slice) === metadata.name);
   }
+}
+
+async function existingRoutes(ranges: readonly string[]): Promise<BalancerRoutes> {
+  const cidrs = ranges.map(parseCidr).filter((range) => range !== undefined);
+  const isBalancer = (destination: string): boolean => {
+    const address = parseAddress(destination.split("/")[0] ?? "");
+    return address !== undefined && cidrs.some((range) => cidrContains(range, address));
+  };
+  const shown = await Promise.all(["-4", "-6"].map((family) => run(["ip", "-json", family, "route"])));
+  return shownRoutes(
+    shown.flatMap((text) => JSON.parse(text || "[]")),
+    isBalancer,
+  );
 }
 
 function isLocal(service: Service): boolean {

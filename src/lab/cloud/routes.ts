@@ -68,6 +68,27 @@ export function routeCommands(before: BalancerRoutes, after: BalancerRoutes): st
   ];
 }
 
+/** A route as `ip -json route` tells it. */
+interface ShownRoute {
+  readonly dst?: string;
+  readonly gateway?: string;
+  readonly nexthops?: readonly { readonly gateway?: string }[];
+}
+
+/** The routes to some destinations, out of what `ip -json route` says. */
+export function shownRoutes(
+  shown: readonly ShownRoute[],
+  isWanted: (destination: string) => boolean,
+): BalancerRoutes {
+  const routes = new Map<string, readonly string[]>();
+  for (const { dst, gateway, nexthops = [] } of shown) {
+    if (dst === undefined || !isWanted(dst)) continue;
+    const via = gateway === undefined ? nexthops.flatMap((hop) => hop.gateway ?? []) : [gateway];
+    routes.set(dst, via.sort());
+  }
+  return routes;
+}
+
 function hops(via: readonly string[]): string {
   return via.length === 1 ? `via ${via[0]}` : via.map((address) => `nexthop via ${address}`).join(" ");
 }
