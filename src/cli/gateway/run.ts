@@ -14,7 +14,7 @@ import type { Family } from "../../ip/family.ts";
 import { objectKey } from "../../objects/kinds.ts";
 import { createGatewayModel } from "../../traffic/gateway/index.ts";
 import { createTrafficModel, type FamilyReadiness } from "../../traffic/index.ts";
-import { CERTIFICATE_FILE, certificateFile, proxyContainer } from "./bootstrap.ts";
+import { proxyContainer, proxyFiles } from "./bootstrap.ts";
 import { modelStateOf } from "./infrastructure.ts";
 import { sourcesOf } from "./kinds.ts";
 import { Pump } from "./pump.ts";
@@ -68,7 +68,7 @@ export async function startGateways(options: GatewayOptions): Promise<{ readonly
       client,
       authority,
       trustDomain: options.clusterDomain,
-      files: { [CERTIFICATE_FILE]: certificateFile() },
+      files: proxyFiles(),
       container: (request) => proxyContainer(request, families, xds),
       onState: (key, state) => model.setInfrastructure(key, modelStateOf(state)),
       log,
