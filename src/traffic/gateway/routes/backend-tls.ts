@@ -2,6 +2,7 @@
 import type { BackendTLSPolicy } from "../../../objects/gateway/index.ts";
 import type { ServicePort } from "../../../objects/types.ts";
 import type { TrustBundle } from "../model.ts";
+import { oldest } from "../oldest.ts";
 import { type CaReference, readAuthorities, SYSTEM_TRUST } from "./authorities.ts";
 import type { ConditionPart, RecordingReferences, TranslatedBackendTls } from "./types.ts";
 
@@ -72,7 +73,7 @@ export function translateBackendTlsPolicy(
 ): Pick<TranslatedBackendTls, "accepted" | "resolvedRefs"> {
   const { accepted: verdict, resolvedRefs } = translateValidation(policy, references);
   const lost = policy.spec.targetRefs.flatMap((target) => {
-    const winner = firstOf(rivalsOf(policy, target, references));
+    const winner = oldest(rivalsOf(policy, target, references));
     return winner === undefined || winner === policy || keyOf(winner) === keyOf(policy)
       ? []
       : [{ target, winner }];
@@ -116,14 +117,6 @@ function isService({ group, kind }: Target): boolean {
 const sectionOf = (target: Target) => target.sectionName ?? "";
 const keyOf = ({ metadata }: BackendTLSPolicy) => `${metadata.namespace ?? ""}/${metadata.name}`;
 
-function firstOf(policies: readonly BackendTLSPolicy[]): BackendTLSPolicy | undefined {
-  return [...policies].sort((a, b) => {
-    const [older, younger] = [a.metadata.creationTimestamp ?? "", b.metadata.creationTimestamp ?? ""];
-    if (older !== younger) return older < younger ? -1 : 1;
-    return keyOf(a) < keyOf(b) ? -1 : 1;
-  })[0];
-}
-
 /** The policy in force for a port of a Service: one that names the port before one for all, the oldest of several. */
 export function policyForPort(
   serviceKey: string,
@@ -138,8 +131,8 @@ export function policyForPort(
         (target) => isService(target) && target.name === name && sectionOf(target) === section,
       ),
     );
-  const named = port.name ? firstOf(targeting(port.name)) : undefined;
-  return named ?? firstOf(targeting(""));
+  const named = port.name ? oldest(targeting(port.name)) : undefined;
+  return named ?? oldest(targeting(""));
 }
 
 function accepted(): ConditionPart {

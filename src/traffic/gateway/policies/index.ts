@@ -1,0 +1,7 @@
+/** The façade of traffic policies. */
+export { applyPolicies } from "./apply.ts";
+export { clientSettings } from "./client.ts";
+export * from "./objects.ts";
+export { targetKeysOf } from "./targets.ts";
+export * from "./types.ts";
+export { policyVerdict } from "./verdict.ts";

@@ -1,0 +1,85 @@
+/** Reads values of a policy and gathers what is wrong with them: field and reason. */
+import { parseQuantity } from "../../../objects/quantity.ts";
+import { familyOfText } from "../../../ip/address.ts";
+import { parseCidr } from "../../../ip/cidr.ts";
+import { FAMILIES } from "../../../ip/family.ts";
+import { parseDuration } from "../routes/duration.ts";
+
+/** What was found while a policy was read. */
+export interface PolicyReader {
+  /** `field: reason`; with one the policy is not in force. */
+  readonly problems: string[];
+  /** What is in force but may surprise. */
+  readonly notes: string[];
+}
+
+/** Notes that a value cannot be. */
+export function refuse(reader: PolicyReader, field: string, why: string): undefined {
+  reader.problems.push(`${field}: ${why}`);
+  return undefined;
+}
+
+/** Milliseconds; undefined where the field is not there, or is no duration. */
+export function milliseconds(
+  text: string | undefined,
+  field: string,
+  reader: PolicyReader,
+): number | undefined {
+  if (text === undefined) return undefined;
+  return (
+    parseDuration(text) ??
+    refuse(reader, field, `${JSON.stringify(text)} is no duration such as 10s or 1m30s (GEP-2257)`)
+  );
+}
+
+/** Bytes of a quantity such as `32Ki`, at most 2^32 - 1. */
+export function bytes(
+  value: string | number | undefined,
+  field: string,
+  reader: PolicyReader,
+): number | undefined {
+  if (value === undefined) return undefined;
+  const quantity = parseQuantity(String(value));
+  const number = typeof quantity === "string" ? Number.NaN : Number(quantity.nanos) / 1e9;
+  if (Number.isSafeInteger(number) && number > 0 && number < 2 ** 32) return number;
+  return refuse(
+    reader,
+    field,
+    `${JSON.stringify(value)} is no size from 1 to 4294967295 bytes, such as 32Ki`,
+  );
+}
+
+/** CIDRs (or single addresses) of either family; notes a family that none of them is of. */
+export function cidrs(
+  list: readonly string[],
+  field: string,
+  reader: PolicyReader,
+  consequence?: string,
+): readonly string[] {
+  const result: string[] = [];
+  for (const [index, text] of list.entries()) {
+    const family = familyOfText(text);
+    if (family !== undefined) result.push(`${text}/${family === "IPv4" ? 32 : 128}`);
+    else if (parseCidr(text) !== undefined) result.push(text);
+    else refuse(reader, `${field}[${index}]`, `${JSON.stringify(text)} is no CIDR`);
+  }
+  const families = new Set(result.map((cidr) => parseCidr(cidr)?.family));
+  const missing = result.length === 0 ? [] : FAMILIES.filter((family) => !families.has(family));
+  if (consequence !== undefined)
+    for (const family of missing)
+      reader.notes.push(`${field} has no ${family} network: ${consequence} ${family}`);
+  return result;
+}
+
+/** Leaves out what is undefined, so that objects compare by what they say. */
+export function defined<T extends object>(object: { readonly [K in keyof T]: T[K] | undefined }): T {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T;
+}
+
+/** As {@link defined}, or undefined where nothing is left. */
+export function definedOrNone<T extends object>(
+  object: { readonly [K in keyof T]: T[K] | undefined },
+): T | undefined {
+  const result = defined<T>(object);
+  return Object.keys(result).length === 0 ? undefined : result;
+}

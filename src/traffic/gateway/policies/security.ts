@@ -1,0 +1,60 @@
+/** SecurityPolicy. */
+import type { CorsPolicy, RoutePolicy } from "../policy-model.ts";
+import type { CompiledParts } from "./compile.ts";
+import type { SecurityPolicy } from "./objects.ts";
+import { cidrs, defined, definedOrNone, milliseconds, type PolicyReader, refuse } from "./reader.ts";
+
+type Spec = SecurityPolicy["spec"];
+
+/** Reads the spec of a SecurityPolicy. */
+export function compileSecurity(spec: Spec, reader: PolicyReader): CompiledParts {
+  return { route: definedOrNone<RoutePolicy>({ cors: cors(spec, reader), ...sources(spec, reader) }) };
+}
+
+function cors({ cors: spec }: Spec, reader: PolicyReader): CorsPolicy | undefined {
+  if (spec === undefined) return undefined;
+  const maxAge = milliseconds(spec.maxAge, "spec.cors.maxAge", reader);
+  return defined<CorsPolicy>({
+    allowOrigins: spec.allowOrigins ?? [],
+    allowMethods: spec.allowMethods ?? [],
+    allowHeaders: spec.allowHeaders ?? [],
+    exposeHeaders: spec.exposeHeaders ?? [],
+    maxAge: maxAge === undefined ? undefined : Math.floor(maxAge / 1000),
+    allowCredentials: spec.allowCredentials ?? false,
+  });
+}
+
+type Sources = Pick<RoutePolicy, "allowedSources" | "deniedSources">;
+
+/** Nobody: networks of no use to anyone (RFC 5737, RFC 3849), as an empty list would mean everybody. */
+const NOBODY = ["192.0.2.0/32", "2001:db8::/128"];
+
+/**
+ * Rules in order come to "these, but not those" as long as no Deny comes after an Allow that it would have to make room
+ * for.
+ */
+function sources({ authorization }: Spec, reader: PolicyReader): Sources {
+  if (authorization === undefined) return {};
+  const { defaultAction = "Deny", rules = [] } = authorization;
+  const field = "spec.authorization.rules";
+  const allowed: string[] = [];
+  const denied: string[] = [];
+  for (const [index, { action, principal }] of rules.entries()) {
+    if (action === "Deny" && allowed.length > 0)
+      refuse(reader, `${field}[${index}]`, "a Deny after an Allow is not supported; put Deny rules first");
+    const place = `${field}[${index}].principal.clientCIDRs`;
+    const matters = action === "Allow" && defaultAction === "Deny";
+    const list = cidrs(
+      principal.clientCIDRs,
+      place,
+      reader,
+      matters ? "it lets no client in over" : undefined,
+    );
+    (action === "Allow" ? allowed : denied).push(...list);
+  }
+  const isOpen = defaultAction === "Allow";
+  return {
+    ...(!isOpen && { allowedSources: allowed.length > 0 ? allowed : NOBODY }),
+    ...(denied.length > 0 && { deniedSources: denied }),
+  };
+}

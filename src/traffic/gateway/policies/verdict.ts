@@ -1,0 +1,125 @@
+/** The conditions of a policy (GEP-713): Accepted, and Overridden where narrower policies take its place. */
+import { compilePolicy } from "./compile.ts";
+import { policyAt, recordingPolicies } from "./pick.ts";
+import { kindOfTarget, targetKey } from "./targets.ts";
+import type {
+  PolicyFact,
+  PolicyKind,
+  PolicyObject,
+  PolicyReferences,
+  PolicySurroundings,
+  PolicyTargetRef,
+  PolicyVerdict,
+} from "./types.ts";
+
+/** What a policy's status says, the same on every ancestor. */
+export function policyVerdict(policy: PolicyObject, surroundings: PolicySurroundings): PolicyVerdict {
+  const recording = recordingPolicies(surroundings);
+  const facts = [accepted(policy, surroundings, recording)];
+  const overriding = facts[0]?.status === "True" ? narrower(policy, surroundings, recording) : [];
+  if (overriding.length > 0)
+    facts.push({
+      type: "Overridden",
+      status: "True",
+      reason: "Overridden",
+      message: `Overridden by ${listed(overriding)}`,
+    });
+  return { facts, lookups: recording.lookups };
+}
+
+function accepted(
+  policy: PolicyObject,
+  surroundings: PolicySurroundings,
+  references: PolicyReferences,
+): PolicyFact {
+  const no = (reason: string, message: string): PolicyFact => ({
+    type: "Accepted",
+    status: "False",
+    reason,
+    message,
+  });
+  const { problems, notes } = compilePolicy(policy);
+  if (problems.length > 0) return no("Invalid", problems.join("; "));
+  const { targetRefs } = policy.spec;
+  const missing = targetRefs.flatMap((target) => missingTarget(policy, target, surroundings) ?? []);
+  if (missing.length === targetRefs.length) return no("TargetNotFound", missing.join("; "));
+  const conflicts = targetRefs.flatMap((target) => conflict(policy, target, references) ?? []);
+  if (conflicts.length === targetRefs.length) return no("Conflicted", conflicts.join("; "));
+  const message = ["The policy is in force", ...missing, ...conflicts, ...notes].join("; ");
+  return { type: "Accepted", status: "True", reason: "Accepted", message };
+}
+
+function described(target: PolicyTargetRef): string {
+  return `${target.kind} ${target.name}${target.sectionName ? ` (${target.sectionName})` : ""}`;
+}
+
+function missingTarget(
+  policy: PolicyObject,
+  target: PolicyTargetRef,
+  { sections }: PolicySurroundings,
+): string | undefined {
+  const there = sections(targetKey(policy, target));
+  if (there === undefined) return `${described(target)} does not exist`;
+  const { sectionName } = target;
+  if (!sectionName || there.includes(sectionName)) return undefined;
+  return `${target.kind} ${target.name} has no section ${sectionName} (it has: ${there.join(", ") || "none with a name"})`;
+}
+
+function conflict(
+  policy: PolicyObject,
+  target: PolicyTargetRef,
+  references: PolicyReferences,
+): string | undefined {
+  const level = { key: targetKey(policy, target), section: target.sectionName };
+  const winner = policyAt(policy.kind as PolicyKind, level, references);
+  if (winner === undefined || isSame(winner, policy)) return undefined;
+  return `${described(target)} has the older ${policy.kind} ${winner.metadata.name}`;
+}
+
+function isSame(one: PolicyObject, other: PolicyObject): boolean {
+  const { metadata: a } = one;
+  const { metadata: b } = other;
+  return one.kind === other.kind && a.name === b.name && (a.namespace ?? "") === (b.namespace ?? "");
+}
+
+/** Policies of the kind on sections of the targets, and on routes below them. */
+function narrower(
+  policy: PolicyObject,
+  surroundings: PolicySurroundings,
+  references: PolicyReferences,
+): string[] {
+  const found = new Set<string>();
+  for (const target of policy.spec.targetRefs) {
+    if (target.sectionName || kindOfTarget(target) === undefined) continue;
+    const key = targetKey(policy, target);
+    collect(policy, key, true, references, found);
+    if (policy.kind !== "ClientTrafficPolicy")
+      for (const route of surroundings.routesUnder(key)) collect(policy, route, false, references, found);
+  }
+  return [...found].sort();
+}
+
+function collect(
+  policy: PolicyObject,
+  key: string,
+  sectionsOnly: boolean,
+  references: PolicyReferences,
+  found: Set<string>,
+): void {
+  for (const other of references.policiesFor(key)) {
+    if (other.kind !== policy.kind || isSame(other, policy)) continue;
+    const targets = other.spec.targetRefs.filter(
+      (target) => targetKey(other, target) === key && (!sectionsOnly || !!target.sectionName),
+    );
+    for (const target of targets)
+      found.add(
+        `${other.kind} ${other.metadata.namespace ?? ""}/${other.metadata.name} on ${described(target)}`,
+      );
+  }
+}
+
+/** Names a few; a Gateway may have thousands. */
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, 8).join(", ");
+  return names.length > 8 ? `${shown} and ${names.length - 8} more` : shown;
+}
