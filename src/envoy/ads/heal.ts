@@ -10,7 +10,7 @@ import { entryOf, markPending } from "./view.ts";
 
 /** After this time an unanswered cluster whose endpoints were never asked for counts as stuck. */
 const STUCK_MS = 2_000;
-/** The same for clusters without endpoints of their own: they may be waiting for DNS. */
+/** The same for updates, and for clusters without endpoints of their own: they may be waiting for DNS. */
 const STUCK_OTHER_MS = 5_000;
 
 /** Notes that a cluster which was refused has to be taken back. */
@@ -30,10 +30,13 @@ export function healStuck(view: View, now: number): number {
   if (!cluster.wildcard) return next;
   for (const { sentAt, items } of cluster.inFlight) {
     for (const [name, { resource, heals }] of items) {
-      if (resource === undefined || heals === true || endpoint.wildcard || endpoint.names.has(name)) continue;
+      if (resource === undefined || heals === true) continue;
       const entry = entryOf(cluster, name);
-      if (entry.inForce !== undefined || entry.stuckVersion === resource.version) continue;
-      const at = sentAt + (view.table.has("endpoint", name) ? STUCK_MS : STUCK_OTHER_MS);
+      if (entry.stuckVersion === resource.version) continue;
+      const isNew = entry.inForce === undefined;
+      // a new one whose endpoints were asked for was accepted, and warms; of what an unknown version was, none is left
+      if (isNew ? endpoint.names.has(name) : entry.inForce?.resource === undefined) continue;
+      const at = sentAt + (isNew && view.table.has("endpoint", name) ? STUCK_MS : STUCK_OTHER_MS);
       if (now < at) next = Math.min(next, at);
       else {
         entry.stuckVersion = resource.version;

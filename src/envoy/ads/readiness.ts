@@ -20,9 +20,17 @@ export const SLOW_ANSWER_MS = 1_000;
 
 /** The first cluster that a resource needs and that is not in force in the client; undefined where none is missing. */
 export function missingCluster(view: View, resource: Resource, now: number): string | undefined {
-  // A client that asks for clusters by name (gRPC) learns these names from routes: it would wait for itself.
-  if (!view.kinds.cluster.wildcard) return undefined;
+  if (asksByName(view)) return undefined;
   return resource.needsClusters?.find((name) => !isClusterReady(view, name, now));
+}
+
+/**
+ * Whether a client asks for clusters by name, as gRPC does: it learns the names from routes and would wait for itself.
+ * An Envoy that comes back while a cluster warms asks for clusters only later (envoyproxy/envoy#34334).
+ */
+function asksByName(view: View): boolean {
+  const { cluster, listener } = view.kinds;
+  return cluster.subscribed ? !cluster.wildcard : !listener.wildcard;
 }
 
 /** Whether a wait for clusters has taken so long that the resource is sent anyway. */

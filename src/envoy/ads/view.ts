@@ -174,7 +174,7 @@ export function subscribeName(kind: KindView, name: string, now: number, again: 
   const entry = entryOf(kind, name);
   if (again) entry.again = true;
   entry.toldMissing = false;
-  markPending(kind, name, 0, now);
+  if (!kind.pending.has(name)) markPending(kind, name, 0, now);
 }
 
 /** Stops sending one resource. */
