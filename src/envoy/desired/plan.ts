@@ -30,3 +30,8 @@ export function udpSplits(model: ProxyModel): ClusterPlan[] {
 export function destinationsOf({ like, parts }: ClusterPlan): readonly Destination[] {
   return parts === undefined ? [like] : parts.flatMap((part) => part.destination ?? []);
 }
+
+/** The frontends that a plan's endpoints come from. */
+export function frontendsOf(plan: ClusterPlan): string[] {
+  return destinationsOf(plan).flatMap(({ target }) => (target.kind === "frontend" ? target.frontend : []));
+}

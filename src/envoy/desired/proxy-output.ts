@@ -10,7 +10,7 @@ import { loadAssignment, targetsOf } from "./endpoints.ts";
 import { listenerOf } from "./listener.ts";
 import { certificateSecret, originRef, trustSecret } from "./names.ts";
 import type { FrontendLookup } from "./output.ts";
-import { type ClusterPlan, destinationsOf, udpSplits } from "./plan.ts";
+import { type ClusterPlan, destinationsOf, frontendsOf, udpSplits } from "./plan.ts";
 import type { EntryPoint } from "./redirect.ts";
 import { type Made, ResourceSet, type Wanted } from "./resource-set.ts";
 import type { RouteEncoder } from "./routes.ts";
@@ -29,11 +29,10 @@ export class ProxyOutput {
     route: new ResourceSet("route"),
   };
   #capabilities: ProxyCapabilities = { families: [] };
-  #families = "";
   #frontend: FrontendLookup = () => undefined;
-  #plans = new Map<string, ClusterPlan>();
+  readonly #plans = new Map<string, ClusterPlan>();
   /** Plans by the frontends that their endpoints come from. */
-  #byFrontend = new Map<string, Set<string>>();
+  readonly #byFrontend = new Map<string, Set<string>>();
 
   constructor(routes: RouteEncoder) {
     this.#routes = routes;
@@ -41,20 +40,19 @@ export class ProxyOutput {
 
   /** Takes in a model; returns what changes, in the order of resource kinds. */
   update(model: ProxyModel, frontend: FrontendLookup, capabilities: ProxyCapabilities): ResourceChange[] {
+    const sameHost = isSameHost(this.#capabilities, capabilities);
     this.#capabilities = capabilities;
-    this.#families = capabilities.families.join();
     this.#frontend = frontend;
-    this.#plan(model);
-    const plans = [...this.#plans.values()];
     const changes: ResourceChange[] = [];
-    this.#sets.cluster.replace(
-      plans.map((plan) => this.#cluster(plan)),
-      changes,
-    );
-    this.#sets.endpoint.replace(
-      plans.filter((plan) => namedHosts(plan.like) === undefined).map((plan) => this.#endpoints(plan)),
-      changes,
-    );
+    const endpointChanges: ResourceChange[] = [];
+    for (const plan of this.#newPlans(model, !sameHost)) {
+      this.#put(plan);
+      this.#sets.cluster.put(this.#cluster(plan), changes);
+      if (hasEndpoints(plan)) this.#sets.endpoint.put(this.#endpoints(plan), endpointChanges);
+      else this.#sets.endpoint.delete(plan.name, endpointChanges);
+    }
+    this.#deletePlans(model, changes, endpointChanges);
+    changes.push(...endpointChanges);
     this.#sets.secret.replace(secrets(model, systemTrustOf(capabilities)), changes);
     this.#sets.listener.replace(listeners(model, capabilities), changes);
     this.#sets.route.replace(this.#routeTables(model), changes);
@@ -66,7 +64,7 @@ export class ProxyOutput {
     const changes: ResourceChange[] = [];
     for (const name of this.#byFrontend.get(frontendKey) ?? []) {
       const plan = this.#plans.get(name);
-      if (plan) this.#sets.endpoint.put(this.#endpoints(plan), changes);
+      if (plan && hasEndpoints(plan)) this.#sets.endpoint.put(this.#endpoints(plan), changes);
     }
     return changes;
   }
@@ -76,22 +74,43 @@ export class ProxyOutput {
     return Object.values(this.#sets).flatMap((set) => set.all());
   }
 
-  #plan(model: ProxyModel): void {
-    const plans = new Map<string, ClusterPlan>();
-    for (const [name, destination] of model.destinations) {
-      const known = this.#plans.get(name);
-      plans.set(name, known?.like === destination && !known.parts ? known : { name, like: destination });
+  /** The plans that are new or not what they were; or all. */
+  *#newPlans(model: ProxyModel, all: boolean): Iterable<ClusterPlan> {
+    for (const [name, like] of model.destinations) {
+      if (all || this.#plans.get(name)?.like !== like) yield { name, like };
     }
-    for (const split of udpSplits(model)) plans.set(split.name, split);
-    this.#plans = plans;
-    this.#byFrontend = new Map();
-    for (const plan of plans.values()) {
-      for (const { target } of destinationsOf(plan)) {
-        if (target.kind !== "frontend") continue;
-        const names = this.#byFrontend.get(target.frontend);
-        if (names) names.add(plan.name);
-        else this.#byFrontend.set(target.frontend, new Set([plan.name]));
-      }
+    yield* udpSplits(model);
+  }
+
+  #put(plan: ClusterPlan): void {
+    this.#forget(plan.name);
+    this.#plans.set(plan.name, plan);
+    for (const key of frontendsOf(plan)) {
+      const names = this.#byFrontend.get(key);
+      if (names) names.add(plan.name);
+      else this.#byFrontend.set(key, new Set([plan.name]));
+    }
+  }
+
+  #forget(name: string): void {
+    const plan = this.#plans.get(name);
+    if (plan === undefined) return;
+    this.#plans.delete(name);
+    for (const key of frontendsOf(plan)) {
+      const names = this.#byFrontend.get(key);
+      names?.delete(name);
+      if (names?.size === 0) this.#byFrontend.delete(key);
+    }
+  }
+
+  #deletePlans(model: ProxyModel, clusters: ResourceChange[], endpoints: ResourceChange[]): void {
+    const splits = new Set(udpSplits(model).map((plan) => plan.name));
+    if (this.#plans.size === model.destinations.size + splits.size) return;
+    for (const name of [...this.#plans.keys()]) {
+      if (model.destinations.has(name) || splits.has(name)) continue;
+      this.#forget(name);
+      this.#sets.cluster.delete(name, clusters);
+      this.#sets.endpoint.delete(name, endpoints);
     }
   }
 
@@ -101,7 +120,7 @@ export class ProxyOutput {
     const make = () => clusterOf(like, { name, families, weighted });
     return {
       name,
-      from: [like, weighted, namedHosts(like) && this.#families],
+      from: [like, weighted, !hasEndpoints({ like }) && families.join()],
       make: () => made("cluster", make(), like),
     };
   }
@@ -109,10 +128,11 @@ export class ProxyOutput {
   #endpoints(plan: ClusterPlan): Wanted {
     const destinations = destinationsOf(plan);
     const frontends = destinations.map((destination) => this.#frontendOf(destination));
+    const { families, zone } = this.#capabilities;
     const weights = plan.parts?.map(({ weight, destination }) => `${weight}${destination ? "" : "!"}`).join();
     return {
       name: plan.name,
-      from: [...destinations, ...frontends, weights, this.#families, this.#capabilities.zone],
+      from: [...destinations, ...frontends, weights, families.join(), zone],
       make: () => made("endpoint", this.#assignment(plan), plan.like),
     };
   }
@@ -148,6 +168,15 @@ export class ProxyOutput {
     const { bytes, clusters, origins } = this.#routes.encode(table, entry);
     return { bytes, needsClusters: clusters.filter((name) => model.destinations.has(name)), origins };
   }
+}
+
+function isSameHost(before: ProxyCapabilities, now: ProxyCapabilities): boolean {
+  return before.families.join() === now.families.join() && before.zone === now.zone;
+}
+
+/** Hosts by name are resolved by Envoy; all else has endpoints. */
+function hasEndpoints({ like }: Pick<ClusterPlan, "like">): boolean {
+  return namedHosts(like) === undefined;
 }
 
 function made(kind: ResourceKind, json: JsonObject, from: Pick<ProxyListener, "origins">): Made {

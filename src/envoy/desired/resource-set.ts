@@ -42,6 +42,11 @@ export class ResourceSet {
     }
   }
 
+  /** Takes out one. */
+  delete(name: string, changes: ResourceChange[]): void {
+    if (this.#entries.delete(name)) changes.push({ kind: this.#kind, name });
+  }
+
   /** Takes in one. Bytes that come out the same are no change, but for what they name. */
   put(wanted: Wanted, changes: ResourceChange[]): void {
     const { name, from } = wanted;
@@ -49,7 +54,7 @@ export class ResourceSet {
     if (known && isSame(known.from, from)) return;
     const made = wanted.make();
     const version = hash("sha1", made.bytes, "base64url").slice(0, 12);
-    const resource: Resource = { kind: this.#kind, name, version, ...made };
+    const resource = named(this.#kind, name, version, made);
     this.#entries.set(name, { from, resource });
     if (known?.resource.version !== version || !namesSame(known.resource, resource)) {
       changes.push({ kind: this.#kind, name, resource });
@@ -60,6 +65,22 @@ export class ResourceSet {
   all(): Resource[] {
     return [...this.#entries.values()].map(({ resource }) => resource);
   }
+}
+
+/** What a resource came from can be long, and is asked for only when Envoy refuses it. */
+function named(kind: ResourceKind, name: string, version: string, made: Made): Resource {
+  const { bytes, needsClusters = [], needsRoutes = [] } = made;
+  return {
+    kind,
+    name,
+    version,
+    bytes,
+    needsClusters,
+    needsRoutes,
+    get origins() {
+      return made.origins ?? [];
+    },
+  };
 }
 
 function isSame(before: readonly unknown[] = [], now: readonly unknown[] = []): boolean {

@@ -17,18 +17,14 @@ const TABLE = "envoy.config.route.v3.RouteConfiguration";
 const HOST = "envoy.config.route.v3.VirtualHost";
 
 /** Part of a table, encoded, with what it names. */
-interface Part {
+export interface Part {
   readonly bytes: Uint8Array;
   readonly clusters: readonly string[];
   readonly origins: readonly OriginRef[];
 }
 
 /** A table, encoded: its bytes, and each cluster and object that it names once. */
-export interface EncodedTable {
-  readonly bytes: Uint8Array;
-  readonly clusters: readonly string[];
-  readonly origins: readonly OriginRef[];
-}
+export type EncodedTable = Part;
 
 /** Encodes tables; remembers their parts for as long as the model has them. */
 export class RouteEncoder {
@@ -47,10 +43,18 @@ export class RouteEncoder {
     const encoded = table.hosts.map((host) => remembered(hosts, host, () => hostPart(host, encodeRule)));
     return {
       bytes: concat([tableHead(table), ...encoded.map((part) => part.bytes)]),
-      clusters: [...new Set(encoded.flatMap((part) => part.clusters))],
-      origins: [...new Set(encoded.flatMap((part) => part.origins))],
+      clusters: distinct(encoded, "clusters"),
+      get origins() {
+        return distinct(encoded, "origins");
+      },
     };
   }
+}
+
+function distinct(parts: readonly Part[], what: "clusters" | "origins"): string[] {
+  const all = new Set<string>();
+  for (const part of parts) for (const name of part[what]) all.add(name);
+  return [...all];
 }
 
 function remembered<K extends object>(known: WeakMap<K, Part>, key: K, make: () => Part): Part {
@@ -88,8 +92,8 @@ function hostPart({ hostname, rules }: VirtualHost, encodeRule: (rule: RouteRule
   return {
     // RouteConfiguration.virtual_hosts = 2
     bytes: concat([lengthPrefix(2, message.length), message]),
-    clusters: [...new Set(parts.flatMap((part) => part.clusters))],
-    origins: [...new Set(parts.flatMap((part) => part.origins))],
+    clusters: distinct(parts, "clusters"),
+    origins: distinct(parts, "origins"),
   };
 }
 
