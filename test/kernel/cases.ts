@@ -35,9 +35,6 @@ export interface Case {
   readonly nodeAddress: "node" | "gateway";
 }
 
-/** The node's address towards its pods. */
-export const GATEWAY: { readonly [F in Family]: string } = { IPv4: "10.244.0.1", IPv6: "fd00:10:244::1" };
-
 /** The zone of the node of the cases. */
 export const ZONE = "east";
 

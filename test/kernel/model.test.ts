@@ -7,14 +7,13 @@ import {
   type Case,
   type CasePlace,
   type Family,
-  GATEWAY,
   placeOf,
   type Protocol,
   serviceOf,
   slicesOf,
   ZONE,
 } from "./cases.ts";
-import { ADDRESSES, FACTS } from "./network.ts";
+import { ADDRESSES, FACTS, GATEWAY } from "./network.ts";
 import { startNode, type TestNode } from "./node.ts";
 import { type Attempt, type Client, type Expectation, expectationOf, type Target } from "./semantics.ts";
 

@@ -23,6 +23,12 @@ export const ADDRESSES = {
 /** Addresses in the service ranges that answer outside of the cluster, if the node lets anybody through. */
 export const UNASSIGNED = { IPv4: "10.96.0.9", IPv6: "fd00:10:96::9" } as const;
 
+/** The node's address towards its pods. */
+export const GATEWAY = { IPv4: "10.244.0.1", IPv6: "fd00:10:244::1" } as const;
+
+/** A balancer's own addresses: they are outside, unless the node takes what is sent there for itself. */
+export const BALANCER = { IPv4: "192.0.2.99", IPv6: "2001:db8::99" } as const;
+
 export type Place = keyof typeof ADDRESSES;
 
 /** The node of the test; pods `a` and `client` are on it, and `b` only if a slice says so. */
@@ -136,6 +142,7 @@ function buildScript(): string {
       "ip link set lo up",
       // Addresses in the service ranges that no Service has: whoever lets traffic to them through, hears from here.
       ...addressLines("lo", UNASSIGNED.IPv4, UNASSIGNED.IPv6),
+      ...addressLines("lo", BALANCER.IPv4, BALANCER.IPv6),
       ...addressLines("eth0", "172.18.0.1/16", "fd00:172:18::1/64"),
       "ip route add 10.0.0.0/8 via 172.18.0.2",
       "ip route add 192.0.2.0/24 via 172.18.0.2",

@@ -5,7 +5,16 @@ import type { Pod, Service } from "../../src/objects/types.ts";
 import type { Kernel } from "../../src/kernel/index.ts";
 import type { TrafficModel } from "../../src/traffic/index.ts";
 import { nodePorts, type PodEndpoint, setWeb, WEB, web } from "./cluster.ts";
-import { ADDRESSES, FACTS, type Place, type TestNetwork, UNASSIGNED } from "./network.ts";
+import {
+  ADDRESSES,
+  BALANCER,
+  FACTS,
+  GATEWAY,
+  type Place,
+  SERVED,
+  type TestNetwork,
+  UNASSIGNED,
+} from "./network.ts";
 import { startNode, type TestNode } from "./node.ts";
 
 const FAMILIES = ["IPv4", "IPv6"] as const;
@@ -78,7 +87,7 @@ test("the node and machines outside reach a cluster IP, and answers come back th
   await everyWay(async (family, protocol) => {
     assert.match(await answer("node", { host: WEB[family], protocol }), /^a /);
     const seen = await answer("outside", { host: WEB[family], protocol });
-    assert.equal(seen, `a ${family === "IPv4" ? "10.244.0.1" : "fd00:10:244::1"}`);
+    assert.equal(seen, `a ${GATEWAY[family]}`);
   });
 });
 
@@ -111,9 +120,28 @@ test("a node port answers from outside, from pods and from the node, and never o
       assert.deepEqual(seen, ["a", "b"], `${from} ${family} ${protocol}`);
     }
     const [, source] = (await answer("outside", { host, port: 30080, protocol })).split(" ");
-    assert.equal(source, family === "IPv4" ? "10.244.0.1" : "fd00:10:244::1", "masqueraded by the node");
+    assert.equal(source, GATEWAY[family], "masqueraded by the node");
     const loopback = family === "IPv4" ? "127.0.0.1" : "::1";
     assert.equal(await answer("node", { host: loopback, port: 30080, protocol }), "ECONNREFUSED");
+    const elsewhere = ADDRESSES.outside[family];
+    assert.equal(await answer("client", { host: elsewhere, port: 30080, protocol }), "ECONNREFUSED");
+  });
+});
+
+test("node ports are served on the addresses that were chosen for them, in each family", async () => {
+  const chosen = { IPv4: ["172.18.0.0/16"], IPv6: ["fd00:172:18::/64"] };
+  await given(web({ type: "NodePort", ports: nodePorts(30080) }), [A]);
+  kernel.setFacts({ ...FACTS, nodePortAddresses: chosen });
+  await node.settled();
+  await everyWay(async (family, protocol) => {
+    const target = { port: 30080, protocol };
+    assert.match(await answer("client", { ...target, host: ADDRESSES.node[family] }), /^a /);
+    assert.equal(await answer("client", { ...target, host: GATEWAY[family] }), "ECONNREFUSED");
+  });
+  kernel.setFacts(FACTS);
+  await node.settled();
+  await everyWay(async (family, protocol) => {
+    assert.match(await answer("client", { host: GATEWAY[family], port: 30080, protocol }), /^a /);
   });
 });
 
@@ -188,6 +216,19 @@ test("external IPs and balancer addresses of mode VIP lead to the endpoints", as
   }
 });
 
+test("a balancer address of mode Proxy is left to the balancer", async () => {
+  const service = web({ type: "LoadBalancer", ports: [{ name: "http", protocol: "TCP", port: SERVED }] });
+  for (const ipMode of ["Proxy", "VIP"] as const) {
+    const ingress = Object.values(BALANCER).map((ip) => ({ ip, ipMode }));
+    await given({ ...service, status: { loadBalancer: { ingress } } }, [A]);
+    for (const family of FAMILIES) {
+      const target = { host: BALANCER[family], port: SERVED, protocol: "tcp" as const };
+      const expected = ipMode === "Proxy" ? `outside ${ADDRESSES.client[family]}` : `a ${GATEWAY[family]}`;
+      assert.equal(await answer("client", target), expected, `${family} ${ipMode}`);
+    }
+  }
+});
+
 test("externalTrafficPolicy Local keeps outside traffic on the node, with its source", async () => {
   const local = {
     type: "NodePort" as const,
@@ -202,6 +243,17 @@ test("externalTrafficPolicy Local keeps outside traffic on the node, with its so
     // Pods and the node itself may use every endpoint.
     assert.deepEqual(await names("client", { ...target, count: 30 }), ["a", "b"]);
     assert.deepEqual(await names("node", { ...target, count: 30 }), ["a", "b"]);
+    // The source of pods is kept, that of the node is not: it has many addresses, and not all of them lead back.
+    assert.match(await answer("client", target), new RegExp(`^[ab] ${ADDRESSES.client[family]}$`));
+    assert.match(await answer("node", target), new RegExp(`^[ab] ${GATEWAY[family]}$`));
+  });
+  const leaving = { ready: false, serving: true, terminating: true };
+  await given(web(local), [{ ...A, conditions: leaving }, REMOTE_B]);
+  await everyWay(async (family, protocol) => {
+    // What is on this node is judged for itself: ready ones elsewhere do not count.
+    const target = { host: ADDRESSES.node[family], port: 30080, protocol, count: 10 };
+    assert.deepEqual(await names("outside", target), ["a"], `${family} ${protocol}`);
+    assert.deepEqual(await names("client", target), ["b"], `${family} ${protocol}`);
   });
   await given(web(local), [REMOTE_B]);
   await everyWay(async (family, protocol) => {
@@ -245,35 +297,12 @@ test("source ranges admit to balancer addresses, each family by its own", async 
   await everyWay(async (family, protocol) => {
     assert.equal(await reach(family, protocol), family === "IPv4" ? "TIMEOUT" : "a", `${family} ${protocol}`);
   });
-});
-
-test("with ClientIP affinity a client stays with its endpoint, until that one goes", async () => {
-  const sticky = web({ sessionAffinity: "ClientIP", type: "NodePort", ports: nodePorts(30080) });
-  await given(sticky, [A, B]);
+  // Whom they do not admit, they do not tell either that there is no endpoint.
+  await given(guarded(["203.0.113.0/24", "fd00:172:18::/64"]), []);
   await everyWay(async (family, protocol) => {
-    for (const target of [
-      { host: WEB[family], port: 80 },
-      { host: ADDRESSES.node[family], port: 30080 },
-    ]) {
-      const seen = await names("client", { ...target, protocol, count: 1 });
-      for (let round = 0; round < 10; round++) {
-        assert.deepEqual(
-          await names("client", { ...target, protocol, count: 2 }),
-          seen,
-          `${family} ${protocol}`,
-        );
-      }
-    }
+    const expected = family === "IPv4" ? "TIMEOUT" : "ECONNREFUSED";
+    assert.equal(await reach(family, protocol), expected, `${family} ${protocol}`);
   });
-  const [stuck] = await names("client", { host: WEB.IPv4, protocol: "tcp" });
-  const [left, name] = stuck === "a" ? [B, "b"] : [A, "a"];
-  await given(sticky, [left]);
-  assert.deepEqual(await names("client", { host: WEB.IPv4, protocol: "tcp", count: 5 }), [name]);
-  // It stays there when the other one comes back: the old memory is gone.
-  await given(sticky, [A, B]);
-  for (let round = 0; round < 10; round++) {
-    assert.deepEqual(await names("client", { host: WEB.IPv4, protocol: "tcp", count: 2 }), [name]);
-  }
 });
 
 test("endpoints meant for this node, or for its zone, are preferred", async () => {

@@ -3,8 +3,8 @@
  * (KEP-1669, KEP-2086, KEP-1860, KEP-2433 and the Service API's documentation), for any client at any address.
  */
 import { BlockList } from "node:net";
-import { type Case, type CaseEndpoint, type Family, GATEWAY, isHinted, type Protocol } from "./cases.ts";
-import { ADDRESSES, type Place } from "./network.ts";
+import { type Case, type CaseEndpoint, type Family, isHinted, type Protocol } from "./cases.ts";
+import { ADDRESSES, GATEWAY, type Place } from "./network.ts";
 
 export type Client = Exclude<Place, "b">;
 
