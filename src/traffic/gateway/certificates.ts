@@ -1,5 +1,5 @@
 /** Certificates and keys out of Secrets, and bundles of certificate authorities out of ConfigMaps and Secrets. */
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import type { ConfigMap, Secret } from "../../objects/types.ts";
 
 /** The PEM texts of a server's or client's certificate, or what is wrong with the Secret. */
@@ -37,14 +37,36 @@ function readKeyPair({ type, data }: Secret): KeyPair {
 function checkPair(certificate: string, privateKey: string): KeyPair {
   const chain = parseCertificates(certificate);
   if (chain.problem !== undefined) return { problem: `tls.crt ${chain.problem}` };
-  try {
-    const key = createPrivateKey(privateKey);
-    if (!chain.leaf.checkPrivateKey(key))
-      return { problem: "tls.key is not the key of the certificate in tls.crt" };
-  } catch {
+  const key = parseKey(privateKey);
+  if (key === undefined)
     return { problem: "tls.key is not a PEM private key that can be read without a passphrase" };
+  if (!chain.leaf.checkPrivateKey(key))
+    return { problem: "tls.key is not the key of the certificate in tls.crt" };
+  const weakness = unusableKey(key);
+  return weakness === undefined ? { certificate, privateKey } : { problem: `tls.key ${weakness}` };
+}
+
+function parseKey(text: string): KeyObject | undefined {
+  try {
+    return createPrivateKey(text);
+  } catch {
+    return undefined;
   }
-  return { certificate, privateKey };
+}
+
+const CURVES: ReadonlySet<string | undefined> = new Set(["prime256v1", "secp384r1", "secp521r1"]);
+
+/** What Envoy refuses (envoy.extensions.transport_sockets.tls.v3.TlsCertificate), so that no chain waits for it. */
+function unusableKey({
+  asymmetricKeyType: type,
+  asymmetricKeyDetails: details,
+}: KeyObject): string | undefined {
+  if (type === "rsa") {
+    const bits = details?.modulusLength ?? 0;
+    return bits < 2048 ? `is an RSA key of ${bits} bits: 2048 are the least` : undefined;
+  }
+  if (type !== "ec") return `is of type ${type ?? "unknown"}: use RSA or ECDSA`;
+  return CURVES.has(details?.namedCurve) ? undefined : "is of a curve other than P-256, P-384 and P-521";
 }
 
 /** Reads `ca.crt` of a ConfigMap or a Secret. */

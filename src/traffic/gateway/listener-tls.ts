@@ -2,6 +2,7 @@
 import type { FrontendValidation, Gateway, Listener, ObjectReference } from "../../objects/gateway/index.ts";
 import { caBundleOf, keyPairOf } from "./certificates.ts";
 import { type Fact, fails } from "./conditions.ts";
+import { tlsOptions } from "./tls-options.ts";
 import type { Certificate, Origin, ServerTls, TrustBundle } from "./model.ts";
 import { GATEWAY_GROUP, type GrantFrom, type RecordingReferences } from "./references.ts";
 
@@ -71,12 +72,16 @@ export function listenerTls(
   const clients = validation && clientTrust(validation, gateway, references, origin);
   const unresolved =
     none?.reason === undefined ? clients?.unresolved : fails("ResolvedRefs", none.reason, none.message);
+  const options = tlsOptions(listener.tls?.options ?? {});
+  const notAccepted =
+    clients?.notAccepted ??
+    (options.problem === undefined ? undefined : fails("Accepted", "UnsupportedValue", options.problem));
   const faults = {
     ...(unresolved === undefined ? {} : { unresolved }),
-    ...(clients?.notAccepted === undefined ? {} : { notAccepted: clients.notAccepted }),
+    ...(notAccepted === undefined ? {} : { notAccepted }),
   };
   const trust = clients?.trust === undefined ? [] : [clients.trust];
-  if (certificates.length === 0 || clients?.notAccepted !== undefined)
+  if (certificates.length === 0 || notAccepted !== undefined)
     return { certificates: [], trust: [], ...faults };
   const clientTls =
     clients?.trust === undefined
@@ -85,7 +90,7 @@ export function listenerTls(
           clientTrust: clients.trust.name,
           ...(validation?.mode === "AllowInsecureFallback" ? { clientCertificateOptional: true } : {}),
         };
-  const tls = { certificates: certificates.map(({ name }) => name), ...tlsOptions(listener), ...clientTls };
+  const tls = { certificates: certificates.map(({ name }) => name), ...options.tls, ...clientTls };
   return { tls, certificates, trust, ...faults };
 }
 
@@ -153,23 +158,4 @@ function caCertificates(
   const bundle = caBundleOf({ ...object, kind });
   if (bundle.problem !== undefined) return { reason, message: `${kind} ${key} ${bundle.problem}` };
   return { key: `${kind.toLowerCase()}/${key}`, certificates: bundle.certificates };
-}
-
-/** `tls.options` that are understood: TLS versions (`1.2`, `1.3`), cipher suites and ALPN, comma-separated. */
-function tlsOptions({ tls }: Listener): Partial<ServerTls> {
-  const option = (name: string) => tls?.options?.[`tandem.dev/${name}`];
-  const words = (name: string) =>
-    option(name)
-      ?.split(",")
-      .map((word) => word.trim());
-  const minVersion = option("tls-min-version");
-  const maxVersion = option("tls-max-version");
-  const ciphers = words("tls-ciphers");
-  const alpn = words("alpn");
-  return {
-    ...(minVersion === undefined ? {} : { minVersion }),
-    ...(maxVersion === undefined ? {} : { maxVersion }),
-    ...(ciphers === undefined ? {} : { ciphers }),
-    ...(alpn === undefined ? {} : { alpn }),
-  };
 }
