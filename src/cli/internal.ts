@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import type { EnvoyFlags } from "./internal/envoy.ts";
 
 /** Tandem's own processes inside the lab; users do not call them. */
 export function define(): Command {
@@ -21,5 +22,17 @@ export function define(): Command {
     .action(async (config: string, name: string) =>
       (await import("./internal/node.ts")).runNode(config, name),
     );
+  internal
+    .command("envoy")
+    .description("Envoy with health and stats over every family of its pod")
+    .option("--envoy <path>", "the program")
+    .option("--node-id <id>", "its name to the control plane; else POD_NAME")
+    .option("--cluster <name>", "the proxy that it is one of; else PROXY_CLUSTER")
+    .option("--pod-ips <addresses>", "addresses of the pod, the preferred one first; else POD_IPS")
+    .option("--xds <address>", "unix:///path, or hosts:port; else XDS_ADDRESS")
+    .option("--certificates <folder>", "tls.crt, tls.key, ca.crt and sds.json; else XDS_CERTIFICATES")
+    .option("--identity <uri>", "what the control plane's certificate says; else XDS_IDENTITY")
+    .option("--concurrency <threads>", "worker threads")
+    .action(async (flags: EnvoyFlags) => (await import("./internal/envoy.ts")).runEnvoy(flags));
   return internal;
 }
