@@ -11,6 +11,7 @@ import {
   type IntakeKind,
   type IntakeKinds,
   isRoute,
+  isStatusKind,
   keyOf,
   namespaceOf,
   type ObjectStore,
@@ -35,23 +36,11 @@ export function takeIn<K extends IntakeKind>(
   const object = change.type === "deleted" ? undefined : withKind(kind, change.object);
   const before = intake.objects.set(kind, key, object);
   if (before !== undefined && object !== undefined && isSame(kind, before, object)) {
-    if (HAS_STATUS.has(kind)) intake.dirt.add("statuses", `${kind}/${key}`);
+    if (isStatusKind(kind)) intake.dirt.add("statuses", `${kind}/${key}`);
     return;
   }
   mark(intake, kind, key, before, object);
 }
-
-const HAS_STATUS: ReadonlySet<IntakeKind> = new Set([
-  "GatewayClass",
-  "Gateway",
-  "ListenerSet",
-  "HTTPRoute",
-  "GRPCRoute",
-  "TLSRoute",
-  "TCPRoute",
-  "UDPRoute",
-  "BackendTLSPolicy",
-]);
 
 /** Lists of the API leave out the kind of their items. */
 function withKind<T extends KubeObject>(kind: string, object: T): T {

@@ -180,6 +180,7 @@ export interface Mirror {
 export interface Redirect {
   readonly scheme?: string;
   readonly hostname?: string;
+  /** As it is to be in `Location`; what that is where a route names none is told by ruleOnListener. */
   readonly port?: number;
   readonly path?: PathRewrite;
   readonly status: 301 | 302 | 303 | 307 | 308;

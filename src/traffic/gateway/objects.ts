@@ -174,6 +174,11 @@ export function isRoute(kind: string): kind is RouteKind {
   return ROUTE_KINDS.some((name) => name === kind);
 }
 
+/** Whether we write statuses of a kind. */
+export function isStatusKind(kind: string): boolean {
+  return isRoute(kind) || ["GatewayClass", "Gateway", "ListenerSet", "BackendTLSPolicy"].includes(kind);
+}
+
 /** `HTTPRoute/ns/name` into `HTTPRoute` and `ns/name`. */
 export function splitId(id: string): readonly [string, string] {
   const slash = id.indexOf("/");

@@ -1,7 +1,7 @@
 /** The statuses that objects are to have, and which of them are news. */
 import type { BackendTLSPolicy, PolicyStatus } from "../../objects/gateway/index.ts";
 import type { KubeObject } from "../../objects/types.ts";
-import { conditionsOf, type Moment } from "./conditions.ts";
+import { conditionsOf, type Fact, fails, type Moment } from "./conditions.ts";
 import type { Dependents } from "./dependents.ts";
 import { equal, sameStatus } from "./equality.ts";
 import { gatewayClassStatus, type GatewayState, gatewayStatus, listenerSetStatus } from "./gateway-status.ts";
@@ -204,16 +204,17 @@ export class StatusBook {
     const gateways = this.#gatewaysOfPolicy(policy);
     const others = (before?.ancestors ?? []).filter((entry) => entry.controllerName !== controllerName);
     if (gateways.length === 0 && others.length === (before?.ancestors ?? []).length) return undefined;
-    const facts = [
-      { type: "Accepted", ...accepted },
-      { type: "ResolvedRefs", ...resolvedRefs },
-    ];
     const ours = gateways.map((gateway) => {
       const [namespace = "", name = ""] = gateway.split("/");
       const ancestorRef = { group: GATEWAY_GROUP, kind: "Gateway", namespace, name };
       const old = before?.ancestors.find(
         (entry) => entry.controllerName === controllerName && equal(entry.ancestorRef, ancestorRef),
       );
+      const refused = this.#sources.reports.rejections(gateway).get(`BackendTLSPolicy/${key}`);
+      const facts = [
+        refused ? refusedPolicy(refused) : { type: "Accepted", ...accepted },
+        { type: "ResolvedRefs", ...resolvedRefs },
+      ];
       const conditions = conditionsOf(facts, old?.conditions, policy.metadata.generation, moment);
       return { ancestorRef, controllerName, conditions };
     });
@@ -234,3 +235,7 @@ export class StatusBook {
 
 /** The API allows no more (PolicyStatus.ancestors). */
 const MAX_ANCESTORS = 16;
+
+function refusedPolicy(parts: ReadonlyMap<string, string>): Fact {
+  return fails("Accepted", "Invalid", `the proxy refused it: ${[...parts.values()].join("; ")}`);
+}

@@ -8,7 +8,15 @@ import { keep, keepItems } from "./equality.ts";
 import { infrastructureOf } from "./infrastructure.ts";
 import { takeIn } from "./intake.ts";
 import type { ProxyModel } from "./model.ts";
-import { gatewayOfSet, type IntakeKind, type IntakeKinds, keyOf, ObjectStore } from "./objects.ts";
+import {
+  gatewayOfSet,
+  type IntakeKind,
+  type IntakeKinds,
+  isStatusKind,
+  keyOf,
+  ObjectStore,
+  splitId,
+} from "./objects.ts";
 import { ProxyState, type ProxyRoute, sameSites } from "./proxy.ts";
 import { recordingReferences } from "./references.ts";
 import { refersToGateway, resolveGateway, type ResolvedParameters, resolveParameters } from "./resolution.ts";
@@ -90,8 +98,24 @@ class Translator {
   }
 
   setRejected(gateway: string, rejections: readonly Rejection[]): void {
-    for (const object of this.#reports.setRejected(gateway, rejections)) this.dirt.add("statuses", object);
+    const told = rejections.flatMap((rejection) => this.#tellers(gateway, rejection));
+    for (const object of this.#reports.setRejected(gateway, told)) this.dirt.add("statuses", object);
     this.#markStatuses(gateway);
+  }
+
+  /** What came from an object without a status of ours (a Service, a Secret) is told by those that asked for it. */
+  #tellers(gateway: string, { origin, message }: Rejection): readonly Rejection[] {
+    if (isStatusKind(origin.kind)) return [{ origin, message }];
+    const askers = [...this.dependents.of(`${origin.kind}/${origin.key}`)].map(splitId);
+    const text = `${origin.kind} ${origin.key}: ${message}`;
+    return askers
+      .filter(([kind, key]) => this.#concerns(gateway, kind, key))
+      .map(([kind, key]) => ({ origin: { kind, key }, message: text }));
+  }
+
+  #concerns(gateway: string, kind: string, key: string): boolean {
+    if (kind === "Gateway") return key === gateway;
+    return this.#routes.get(`${kind}/${key}`)?.parents.some((parent) => parent.gateway === gateway) ?? false;
   }
 
   flush(): GatewayChanges {

@@ -11,10 +11,12 @@ for (const file of readdirSync(FOLDER).filter((name) => name.endsWith(".in.yaml"
   const name = file.replace(".in.yaml", "");
   test(`golden: ${name}`, () => {
     const model = emptyModel(name.startsWith("ipv4-cluster") ? { clusterFamilies: ["IPv4"] } : {});
-    for (const object of objectsOf(readFileSync(join(FOLDER, file), "utf8")))
-      if (isReport(object)) report(model, object);
-      else take(model, object);
-    const text = textOf(model, model.flush().statuses).replace(/ {4}supportedFeatures:\n( {6}- .*\n)+/, "");
+    const documents = objectsOf(readFileSync(join(FOLDER, file), "utf8"));
+    for (const document of documents) if (!isReport(document)) take(model, document);
+    const statuses = new Map(model.flush().statuses);
+    for (const document of documents) if (isReport(document)) report(model, document);
+    for (const [id, status] of model.flush().statuses) statuses.set(id, status);
+    const text = textOf(model, statuses).replace(/ {4}supportedFeatures:\n( {6}- .*\n)+/, "");
     const expected = join(FOLDER, `${name}.out.yaml`);
     if (process.env["UPDATE_GOLDEN"]) writeFileSync(expected, text);
     assert.ok(existsSync(expected), `${expected} is missing`);
