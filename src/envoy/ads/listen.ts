@@ -42,6 +42,7 @@ export async function listen(address: ListenAddress, serve: (socket: Socket) => 
     socket.on("close", () => sockets.delete(socket));
   });
   const close = async () => {
+    if (!server.listening) return;
     const closed = once(server, "close");
     server.close();
     for (const socket of sockets) socket.destroy();

@@ -1,5 +1,5 @@
 import { isClusterReady } from "./readiness.ts";
-import type { View } from "./view.ts";
+import { findInFlight, type View } from "./view.ts";
 
 /**
  * The oldest revision of the table that is not wholly with the client, infinity where nothing is missing. What is
@@ -11,7 +11,7 @@ export function oldestMissing(view: View, now: number): number {
     if (kind.answerOwed) oldest = 0;
     for (const { items } of kind.inFlight) {
       for (const [name, { revision }] of items) {
-        if (revision >= oldest || (kind.kind === "cluster" && isClusterReady(view, name, now))) continue;
+        if (revision >= oldest || (kind.kind === "cluster" && isWarm(view, name, now))) continue;
         oldest = revision;
       }
     }
@@ -20,4 +20,10 @@ export function oldestMissing(view: View, now: number): number {
     }
   }
   return oldest;
+}
+
+/** Whether a cluster serves although Envoy still keeps its answer back. One being taken back is about to be refused. */
+function isWarm(view: View, name: string, now: number): boolean {
+  const heals = findInFlight(view.kinds.cluster, name)?.items.get(name)?.heals === true;
+  return !heals && isClusterReady(view, name, now);
 }
