@@ -69,8 +69,9 @@ function tlsChains(
   streamAt: StreamAt,
   hostnames: StreamHostnames,
 ): readonly ListenerChain[] {
-  const siblings = port.listeners.map(({ hostname }) => hostname);
-  const served = hostnames(listener).filter((hostname) => ownerOf(hostname, siblings) === listener.hostname);
+  const served = hostnames(listener).filter(
+    (hostname) => ownerOf(hostname, port.hostnames) === listener.hostname,
+  );
   const own = served.includes(listener.hostname) || listener.hostname === "*" ? [] : [listener.hostname];
   return [...served, ...own].map((hostname) => {
     const name = hostname === listener.hostname ? listener.id : `${listener.id}/${hostname}`;

@@ -76,7 +76,16 @@ export function gatewayStatus(
   };
 }
 
-function acceptedFact({ addressProblem, parameters, listeners }: Resolution): Fact {
+/** Each ListenerSet asks for its Gateway's. */
+const accepted = new WeakMap<Resolution, Fact>();
+
+function acceptedFact(resolution: Resolution): Fact {
+  const fact = accepted.get(resolution) ?? judge(resolution);
+  accepted.set(resolution, fact);
+  return fact;
+}
+
+function judge({ addressProblem, parameters, listeners }: Resolution): Fact {
   if (addressProblem !== undefined) return fails("Accepted", "UnsupportedAddress", addressProblem);
   if (parameters.problem !== undefined) return fails("Accepted", "InvalidParameters", parameters.problem);
   const bad = listeners.filter((listener) => !isAccepted(listener));

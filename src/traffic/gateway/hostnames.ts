@@ -37,9 +37,13 @@ export function routeHostnames(listener: string, route: readonly string[] | unde
 }
 
 /** The most specific of the patterns that cover a hostname: what a connection or request for it belongs to. */
-export function ownerOf(hostname: string, patterns: Iterable<string>): string | undefined {
-  let owner: string | undefined;
-  for (const pattern of patterns)
-    if (covers(pattern, hostname) && (owner === undefined || covers(owner, pattern))) owner = pattern;
-  return owner;
+export function ownerOf(hostname: string, patterns: ReadonlySet<string>): string | undefined {
+  return [hostname, ...wildcardsOver(hostname)].find((pattern) => patterns.has(pattern));
+}
+
+/** All wildcards that cover a hostname (apart from itself), the most specific one first, `*` last. */
+export function wildcardsOver(hostname: string): string[] {
+  const labels = hostname.split(".");
+  const wildcards = labels.slice(1).map((_, index) => `*.${labels.slice(index + 1).join(".")}`);
+  return [...wildcards, ANY_HOST].filter((wildcard) => wildcard !== hostname);
 }

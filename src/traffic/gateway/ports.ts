@@ -10,6 +10,8 @@ export interface Port {
   readonly bindPort: number;
   /** Those without conflicts, in order. Some may not serve, but their hostnames are theirs all the same. */
   readonly listeners: readonly ResolvedListener[];
+  /** Theirs. */
+  readonly hostnames: ReadonlySet<string>;
 }
 
 /** Ports below need privileges, which proxies do not have. */
@@ -35,6 +37,7 @@ export function portsOf(listeners: readonly ResolvedListener[]): readonly Port[]
       port: portNumber(name),
       bindPort: binds.get(name) ?? 0,
       listeners: group,
+      hostnames: new Set(group.map(({ hostname }) => hostname)),
     }))
     .sort((one, other) => compare(one.transport, other.transport) || one.port - other.port);
 }

@@ -5,6 +5,7 @@ import { equal, keep, keepEntries, keepItems } from "./equality.ts";
 import { withClientCertificate } from "./routes/client-certificate.ts";
 import { ownerOf } from "./hostnames.ts";
 import type { ResolvedListener } from "./listeners.ts";
+import { misdirectedNames } from "./misdirected.ts";
 import type { Certificate, Destination, ProxyModel, RouteTable, TrustBundle } from "./model.ts";
 import { Pool } from "./pool.ts";
 import type { Port } from "./ports.ts";
@@ -169,17 +170,13 @@ export class ProxyState {
 
   #placeOn({ listener, hostnames }: Attachment, { key, translated }: ProxyRoute): void {
     const table = this.#tables.get(tableName(listener));
-    const siblings = this.#siblings(listener);
+    const siblings = this.#portOf.get(listener.id)?.hostnames ?? NO_HOSTNAMES;
     const lost = this.lostTo(listener.id, key) !== undefined;
     for (const hostname of hostnames) {
       const isOwn = ownerOf(hostname, siblings) === listener.hostname;
       if (isOwn && !lost) table?.set(hostname, key, translated.rules);
       else if (isOwn) table?.unset(hostname, key);
     }
-  }
-
-  #siblings(listener: ResolvedListener): readonly string[] {
-    return this.#portOf.get(listener.id)?.listeners.map(({ hostname }) => hostname) ?? [];
   }
 
   /** Whether routes of several kinds are, or just were, on a listener. */
@@ -208,25 +205,24 @@ export class ProxyState {
   #describe(): void {
     this.#portOf.clear();
     const wanted = new Set<string>();
-    for (const port of this.#resolution.ports)
-      for (const listener of port.listeners) {
-        this.#portOf.set(listener.id, port);
-        if (listener.spec.protocol === "HTTP" || listener.spec.protocol === "HTTPS")
+    for (const port of this.#resolution.ports) {
+      for (const listener of port.listeners) this.#portOf.set(listener.id, port);
+      // all listeners of an HTTP port share one table
+      const sites = port.listeners[0]?.group === "http" ? port.listeners.slice(0, 1) : port.listeners;
+      for (const listener of sites)
+        if (listener.group === "http" || listener.spec.protocol === "HTTPS")
           wanted.add(this.#table(listener, port));
-      }
+    }
     for (const name of this.#tables.keys()) if (!wanted.has(name)) this.#tables.delete(name);
   }
 
-  #table(listener: ResolvedListener, { port, listeners }: Port): string {
+  #table(listener: ResolvedListener, { port, listeners, hostnames }: Port): string {
     const name = tableName(listener);
     const isHttp = listener.group === "http";
     const mine = isHttp ? listeners : [listener];
-    const others = isHttp
-      ? []
-      : listeners.filter((other) => other !== listener).map(({ hostname }) => hostname);
     const scheme = isHttp ? ("http" as const) : ("https" as const);
-    const misdirected = others.length === 0 ? {} : { misdirected: others.sort() };
-    const site = { name, port, scheme, ...misdirected };
+    const misdirected = isHttp ? undefined : misdirectedNames(listener.hostname, hostnames);
+    const site = { name, port, scheme, ...(misdirected === undefined ? {} : { misdirected }) };
     const table = this.#tables.get(name) ?? new Table(site);
     const anchors = mine.map(({ hostname }) => hostname).filter((hostname) => hostname !== "*");
     table.describe(site, new Set(listeners.length > 1 ? anchors : []));
@@ -306,6 +302,7 @@ export class ProxyState {
   }
 }
 
+const NO_HOSTNAMES: ReadonlySet<string> = new Set();
 const PARTS = ["families", "listeners", "routeTables", "destinations", "certificates", "trust"] as const;
 
 function isStream({ kind }: ProxyRoute): boolean {

@@ -49,6 +49,8 @@ export interface Resolution {
   readonly clientCertificate?: SecretCertificate;
   /** The Gateway's own, then those of its ListenerSets. */
   readonly listeners: readonly ResolvedListener[];
+  /** By `Gateway/ns/name` or `ListenerSet/ns/name`. */
+  readonly listenersOf: ReadonlyMap<string, readonly ResolvedListener[]>;
   readonly sets: readonly SetResolution[];
   readonly ports: readonly Port[];
   readonly lookups: ReadonlySet<LookupKey>;
@@ -84,6 +86,7 @@ export function resolveGateway(
   }));
   const accepted = allowed.filter((entry) => entry.allowed).map(({ set }) => set);
   const listeners = resolveListeners(gateway, accepted, surroundings.references);
+  const listenersOf = Map.groupBy(listeners, ({ owner }) => `${owner.kind}/${owner.key}`);
   const addressProblem = unsupportedAddress(gateway);
   const clientCertificate = resolveClientCertificate(gateway, surroundings.references);
   for (const key of surroundings.references.lookups) lookups.add(key);
@@ -96,7 +99,8 @@ export function resolveGateway(
     ...(addressProblem === undefined ? {} : { addressProblem }),
     ...(clientCertificate === undefined ? {} : { clientCertificate }),
     listeners,
-    sets: allowed.map((entry) => withListeners(entry, listeners)),
+    listenersOf,
+    sets: allowed.map((entry) => withListeners(entry, listenersOf)),
     ports: portsOf(listeners),
     lookups,
   };
@@ -142,11 +146,10 @@ function isAllowed(
 
 function withListeners(
   { set, allowed }: { set: ListenerSet; allowed: boolean },
-  listeners: readonly ResolvedListener[],
+  listenersOf: ReadonlyMap<string, readonly ResolvedListener[]>,
 ): SetResolution {
   const key = `${set.metadata.namespace ?? ""}/${set.metadata.name}`;
-  const own = listeners.filter(({ owner }) => owner.kind === "ListenerSet" && owner.key === key);
-  return { set, key, allowed, listeners: own };
+  return { set, key, allowed, listeners: listenersOf.get(`ListenerSet/${key}`) ?? [] };
 }
 
 function unsupportedAddress({ spec }: Gateway): string | undefined {

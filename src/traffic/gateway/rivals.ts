@@ -2,7 +2,7 @@
  * HTTPRoutes and GRPCRoutes that want the same hostname of one listener: exactly one kind is served there, that of the
  * older route (GRPCRouteSpec.hostnames).
  */
-import { covers } from "./hostnames.ts";
+import { wildcardsOver } from "./hostnames.ts";
 
 /** A route as attached to one listener. */
 export interface Rival {
@@ -68,11 +68,4 @@ class HostIndex {
     }
     return undefined;
   }
-}
-
-/** All wildcards that cover a hostname, `*` last. */
-function wildcardsOver(hostname: string): string[] {
-  const labels = hostname.split(".");
-  const wildcards = labels.slice(1).map((_, index) => `*.${labels.slice(index + 1).join(".")}`);
-  return [...wildcards, "*"].filter((wildcard) => wildcard !== hostname && covers(wildcard, hostname));
 }

@@ -214,7 +214,10 @@ class Translator {
     for (const id of routes) this.#updateRoute(id, true);
     for (const id of this.dirt.take("attachments")) if (!routes.has(id)) this.#updateRoute(id, false);
     for (const key of this.#changed)
-      for (const id of this.#proxies.get(key)?.settle() ?? []) this.dirt.statuses.add(id);
+      for (const id of this.#proxies.get(key)?.settle() ?? []) {
+        this.dirt.statuses.add(id);
+        this.#markOwners(this.#routes.get(id)?.parents ?? []);
+      }
   }
 
   #updateRoute(id: string, translate: boolean): void {
@@ -264,7 +267,7 @@ class Translator {
       const resolution = gateway === undefined ? undefined : this.#proxies.get(gateway)?.resolution;
       if (gateway === undefined || resolution === undefined) return [];
       const kind = isGateway ? "Gateway" : "ListenerSet";
-      const listeners = resolution.listeners.filter(({ owner }) => owner.kind === kind && owner.key === key);
+      const listeners = resolution.listenersOf.get(`${kind}/${key}`) ?? [];
       return [attach(parentRef, gateway, listeners, translated, namespace, this.objects.labels)];
     });
   }
@@ -275,7 +278,8 @@ class Translator {
       const parents = route.parents.filter((parent) => parent.gateway === gateway);
       const isServed = route.translated.conditions.notAccepted === undefined;
       const attachments = isServed ? distinct(parents.flatMap((parent) => parent.attachments)) : [];
-      if (this.#proxies.get(gateway)?.put(route, attachments)) this.#markPlaced(gateway);
+      if (this.#proxies.get(gateway)?.put(route, attachments))
+        this.#markPlaced(gateway, [...(before?.parents ?? []), ...route.parents]);
     }
     this.#markPolicies(route.translated);
     if (before !== undefined) this.#markPolicies(before.translated);
@@ -285,13 +289,20 @@ class Translator {
     this.#routes.delete(route.key);
     this.dependents.record(route.key, new Set());
     for (const { gateway } of route.parents)
-      if (this.#proxies.get(gateway)?.put(route, [])) this.#markPlaced(gateway);
+      if (this.#proxies.get(gateway)?.put(route, [])) this.#markPlaced(gateway, route.parents);
     this.#markPolicies(route.translated);
   }
 
-  #markPlaced(gateway: string): void {
+  #markPlaced(gateway: string, parents: readonly ParentResult[]): void {
     this.#changed.add(gateway);
-    this.#markStatuses(gateway);
+    this.#markOwners(parents);
+  }
+
+  /** Those whose listeners count the route. */
+  #markOwners(parents: readonly ParentResult[]): void {
+    for (const { attachments } of parents)
+      for (const { listener } of attachments)
+        this.dirt.statuses.add(`${listener.owner.kind}/${listener.owner.key}`);
   }
 
   /** Policies name the Gateways of the routes that use them. */
