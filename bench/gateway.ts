@@ -20,6 +20,8 @@ const SINGLE_P99_MS = 100;
 const MOST_MB = 150;
 const RATE = 500;
 const TICK_MS = 10;
+/** A pause without changes before memory is read. */
+const SETTLE_MS = 5000;
 
 const home = mkdtempSync(join(tmpdir(), "tandem-bench-"));
 const env = { ...process.env, TANDEM_HOME: home };
@@ -139,6 +141,7 @@ async function run(): Promise<void> {
   await cpuOfChange(ask, 100);
   await singles(ask, await burst(grow));
   await cpuOfChange(ask, 1000);
+  await new Promise((resolvePause) => setTimeout(resolvePause, SETTLE_MS));
   const memory = memoryOf(controllerPid());
   console.log(
     `memory of the controller at 1,000 routes: ${memory.now.toFixed(0)} MB (peak ${memory.peak.toFixed(0)} MB); ` +

@@ -18,7 +18,13 @@ export interface PumpParts {
   readonly statuses: StatusWriter;
   readonly sources: Sources;
   readonly log: (line: string) => void;
+  /** Called when nothing happens any more after a lot has. */
+  readonly onQuiet?: () => void;
 }
+
+/** So many steps are a lot, and so many milliseconds without one are quiet. */
+const BUSY_STEPS = 20;
+const QUIET_AFTER = 2_000;
 
 /** A status waits so long for its proxies to take the configuration in, in milliseconds; then it is written anyway. */
 const APPLIED_WAIT = 10_000;
@@ -38,6 +44,8 @@ export class Pump {
   readonly #refused = new Map<string, Map<string, Nack>>();
   readonly #unapplied = new Set<string>();
   #planned = false;
+  #steps = 0;
+  #quiet: NodeJS.Timeout | undefined;
 
   constructor(parts: PumpParts) {
     this.#parts = parts;
@@ -57,6 +65,7 @@ export class Pump {
     const timer = setInterval(() => this.#lookForProxies(), LOOK_PERIOD);
     signal.addEventListener("abort", () => {
       clearInterval(timer);
+      clearTimeout(this.#quiet);
       for (const end of ends) end();
     });
     this.#step();
@@ -76,9 +85,19 @@ export class Pump {
       this.#sendEndpoints();
       this.#setInfrastructure(changes);
       this.#announce(changes.statuses);
+      this.#waitForQuiet();
     } catch (error) {
       this.#parts.log(`gateways: ${(error as Error).stack ?? String(error)}`);
     }
+  }
+
+  #waitForQuiet(): void {
+    if (++this.#steps < BUSY_STEPS) return;
+    clearTimeout(this.#quiet);
+    this.#quiet = setTimeout(() => {
+      this.#steps = 0;
+      this.#parts.onQuiet?.();
+    }, QUIET_AFTER);
   }
 
   #sendProxies({ proxies }: GatewayChanges): void {

@@ -14,6 +14,7 @@ import type { Family } from "../../ip/family.ts";
 import { objectKey } from "../../objects/kinds.ts";
 import { createGatewayModel } from "../../traffic/gateway/index.ts";
 import { createTrafficModel, type FamilyReadiness } from "../../traffic/index.ts";
+import { collectGarbage } from "../memory.ts";
 import { proxyContainer, proxyFiles } from "./bootstrap.ts";
 import { modelStateOf } from "./infrastructure.ts";
 import { sourcesOf } from "./kinds.ts";
@@ -79,7 +80,17 @@ export async function startGateways(options: GatewayOptions): Promise<{ readonly
   sources.onAny((kind, { type, object }) => statuses.recheck(kind, type, objectKey(object)));
   const ads = await startXds(options, xdsPort, authority);
   const output = createEnvoyOutput({ families });
-  new Pump({ model, traffic, output, ads, infrastructure, statuses, sources, log }).start(signal);
+  new Pump({
+    model,
+    traffic,
+    output,
+    ads,
+    infrastructure,
+    statuses,
+    sources,
+    log,
+    onQuiet: collectGarbage,
+  }).start(signal);
   const stopped = infrastructure.stopped.then(async () => {
     await Promise.all([statuses.stop(), ads.close()]);
   });
