@@ -79,6 +79,9 @@ function tlsChains(
   });
 }
 
+/** Chains by what they forward, so that thousands of routes of one listener are not made anew for one of them. */
+const made = new WeakMap<Forward, ListenerChain>();
+
 function streamChain(
   listener: ResolvedListener,
   name: string,
@@ -86,13 +89,18 @@ function streamChain(
   streamAt: StreamAt,
 ): ListenerChain {
   const forward = streamAt(listener, hostname);
-  return {
+  const before = forward && made.get(forward);
+  if (before?.name === name && before.origins[0] === listener.origin && before.tls === listener.security?.tls)
+    return before;
+  const chain: ListenerChain = {
     name,
     serverNames: listener.group === "tls" ? serverNames(hostname) : [],
     ...tlsOf(listener),
     serve: forward === undefined ? { kind: "close" } : { kind: "stream", forward },
     origins: [listener.origin],
   };
+  if (forward !== undefined) made.set(forward, chain);
+  return chain;
 }
 
 function tlsOf({ security }: ResolvedListener): Pick<ListenerChain, "tls"> {

@@ -31,6 +31,7 @@ export function keepItems<T>(
   keyOf: (item: T) => string,
 ): readonly T[] {
   if (before === undefined) return next;
+  if (before.length === next.length && next.every((item, index) => item === before[index])) return before;
   const old = new Map(before.map((item) => [keyOf(item), item]));
   const items = next.map((item) => keep(old.get(keyOf(item)), item));
   return items.length === before.length && items.every((item, index) => item === before[index])
@@ -56,7 +57,8 @@ export function keepEntries<T>(
 
 /** Whether two statuses say the same: servers may leave out what is empty. */
 export function sameStatus(one: unknown, other: unknown): boolean {
-  return equal(one, other) || equal(withoutEmpty(one), withoutEmpty(other));
+  if (equal(one, other)) return true;
+  return one !== undefined && other !== undefined && equal(withoutEmpty(one), withoutEmpty(other));
 }
 
 function withoutEmpty(value: unknown): unknown {
