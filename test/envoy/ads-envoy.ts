@@ -34,9 +34,11 @@ export interface TestEnvoy {
 export interface Management {
   readonly address: JsonObject;
   readonly transportSocket?: JsonObject;
+  /** `GRPC` for state of the world; delta if missing. */
+  readonly apiType?: "GRPC" | "DELTA_GRPC";
 }
 
-/** Starts an Envoy that takes everything over delta ADS. */
+/** Starts an Envoy that takes everything over ADS. */
 export async function startEnvoy(nodeId: string, management: Management): Promise<TestEnvoy> {
   const folder = await mkdtemp(join(tmpdir(), "tandem-ads-"));
   const adminFile = join(folder, "admin");
@@ -84,7 +86,7 @@ function bootstrap(nodeId: string, management: Management): JsonObject {
     admin: { address: { socket_address: { address: "127.0.0.1", port_value: 0 } } },
     dynamic_resources: {
       ads_config: {
-        api_type: "DELTA_GRPC",
+        api_type: management.apiType ?? "DELTA_GRPC",
         transport_api_version: "V3",
         set_node_on_first_message_only: true,
         grpc_services: services,

@@ -26,13 +26,15 @@ function change(...resources: readonly Resource[]): ResourceChange[] {
   return resources.map((resource) => ({ kind: resource.kind, name: resource.name, resource }));
 }
 
+type World = Awaited<ReturnType<typeof setUp>>;
+
 /** A server on a unix socket, an Envoy on it, and one backend that is served at `/` on `port`. */
-async function setUp(name: string) {
+async function setUp(name: string, apiType: "GRPC" | "DELTA_GRPC" = "DELTA_GRPC") {
   const path = join(folder, `${name}.sock`);
   const start = () => startAdsServer({ listen: [{ path }], authorize: ({ nodeId }) => nodeId });
   const server: AdsServer = await start();
   const backend = await startBackend("one");
-  const envoy = await startEnvoy(name, { address: { pipe: { path } } });
+  const envoy = await startEnvoy(name, { address: { pipe: { path } }, apiType });
   const port = await freePort();
   const first = [
     cluster("one"),
@@ -236,6 +238,99 @@ test(
     }
   },
 );
+
+test("no request fails while each moment another cluster takes over", REAL, async () => {
+  const world = await setUp("churn");
+  const { server, port, backend } = world;
+  const answers = new Map<string, number>();
+  let over = false;
+  const load = (async () => {
+    while (!over) {
+      const answer = await get(port, "/");
+      answers.set(answer, (answers.get(answer) ?? 0) + 1);
+    }
+  })();
+  try {
+    for (let turn = 1; turn <= 100; turn++) {
+      const before = turn === 1 ? "one" : `c${turn - 1}`;
+      server.set("churn", [
+        ...change(
+          cluster(`c${turn}`),
+          endpoint(`c${turn}`, backend.port),
+          routes("web", { "/": `c${turn}` }),
+        ),
+        { kind: "cluster", name: before },
+        { kind: "endpoint", name: before },
+      ]);
+      if (turn % 3 === 0) await server.applied("churn");
+    }
+    await server.applied("churn");
+    over = true;
+    await load;
+    assert.deepEqual([...answers.keys()], ["200 one"]);
+  } finally {
+    over = true;
+    await load;
+    await world.tearDown();
+    await server.close();
+  }
+});
+
+/** Adds a cluster with a route, has one refused, and takes both away again. */
+async function changeAndChangeBack({ server, port, backend, nacks, envoy }: World): Promise<void> {
+  const bad = [cluster("ring", BAD_RING), endpoint("ring", backend.port)];
+  server.set("sotw", change(cluster("two"), endpoint("two", backend.port), ...bad));
+  server.set("sotw", change(routes("web", { "/two": "two", "/": "one" })));
+  await server.applied("sotw");
+  assert.equal(await get(port, "/two"), "200 one");
+  assert.deepEqual(
+    nacks.map(({ name }) => name),
+    ["ring"],
+  );
+  server.set("sotw", [
+    { kind: "cluster", name: "two" },
+    { kind: "endpoint", name: "two" },
+    { kind: "cluster", name: "ring" },
+    { kind: "endpoint", name: "ring" },
+    ...change(routes("web", { "/": "one" })),
+  ]);
+  await server.applied("sotw");
+  const gone = await eventually(
+    () => envoy.admin("/clusters"),
+    (text) => !text.includes("two::"),
+  );
+  assert.doesNotMatch(gone, /^two::/m);
+}
+
+test("state of the world: as delta does, and nothing is sent again after a restart", REAL, async () => {
+  const world = await setUp("sotw", "GRPC");
+  const settled = (server: AdsServer, kind: "cluster" | "route") =>
+    eventually(
+      async () => server.status("sotw")[0]?.kinds[kind].state,
+      (state) => state === "synced",
+    );
+  try {
+    await changeAndChangeBack(world);
+    assert.equal(await settled(world.server, "cluster"), "synced");
+    await world.server.close();
+    const next = await world.start();
+    try {
+      next.replace("sotw", world.first);
+      assert.equal(await settled(next, "route"), "synced");
+      // the version of endpoints still covers a cluster that went since: they may come again
+      const sent = (["cluster", "listener", "route"] as const).filter(
+        (kind) => next.counters.kinds[kind].responses > 0,
+      );
+      assert.deepEqual(sent, []);
+      assert.equal(await get(world.port, "/"), "200 one");
+    } finally {
+      await next.close();
+    }
+  } finally {
+    await world.tearDown();
+    await world.server.close();
+  }
+});
 
 test("an address that others can reach needs certificates", async () => {
   const open = startAdsServer({ listen: [{ host: "::", port: 0 }], authorize: () => "any" });

@@ -191,6 +191,8 @@ function decide(round: Round, kind: KindView, name: string, pending: Pending): D
   const entry = kind.entries.get(name);
   if (wanted === undefined) {
     dropCandidate(kind, name);
+    delete entry?.rejected;
+    kind.rejected.delete(name);
     return decideRemoval(round, kind, name, entry);
   }
   if (entry?.heal === true) {

@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import type { Resource } from "../resources.ts";
-import { acknowledge, refuse } from "./acknowledge.ts";
+import { acknowledge, namesInError, type Refused, refuse } from "./acknowledge.ts";
 import type { Response, SotwRequest } from "./messages.ts";
 import type { Batch } from "./plan.ts";
 import { kindOf, type Protocol, type Received } from "./stream.ts";
 import {
   entryOf,
+  type InFlight,
   isWanted,
   type KindView,
   subscribeAll,
@@ -17,7 +18,8 @@ import {
 /**
  * The state-of-the-world protocol, as gRPC clients speak it. Each response with clusters or listeners lists all of them
  * (what is absent does not exist); of the other kinds only what changed. A version is a digest of what the client then
- * has, so that it is the same after a restart of the control plane, and nothing is sent again.
+ * has, so that it is the same after a restart of the control plane, and nothing is sent again (but endpoints and routes
+ * where the client dropped some since the last response: it still names the version of that).
  */
 export const SOTW: Protocol<SotwRequest> = { receive, respond };
 
@@ -30,11 +32,23 @@ function receive(view: View, request: SotwRequest, now: number): Received {
   return answer;
 }
 
+/** An answer is to all responses up to the one that it names: Envoy keeps its answers back while clusters warm. */
 function takeAnswer(kind: KindView, request: SotwRequest, now: number): Received {
   const { nonce, error } = request;
-  if (nonce === "") return { type: "subscribed" };
-  if (error !== undefined) return { type: "refused", refused: refuse(kind, nonce, error, now) };
-  return { type: acknowledge(kind, nonce) ? "acknowledged" : "subscribed" };
+  const at = kind.inFlight.findIndex((one) => one.nonce === nonce);
+  if (at < 0) return { type: "subscribed" };
+  const refused: Refused[] = [];
+  for (const flight of kind.inFlight.slice(0, at + 1)) {
+    const isLast = flight.nonce === nonce && refused.length === 0;
+    if (error !== undefined && (isLast || isNamed(kind, flight, error))) {
+      refused.push(...refuse(kind, flight.nonce, error, now));
+    } else acknowledge(kind, flight.nonce);
+  }
+  return error === undefined ? { type: "acknowledged" } : { type: "refused", refused };
+}
+
+function isNamed(kind: KindView, flight: InFlight, error: string): boolean {
+  return namesInError(kind.kind, error, [...flight.items.keys()]).size > 0;
 }
 
 /** Every request lists all names that the client wants; a kind listed in full with no names ever means everything. */
@@ -79,11 +93,18 @@ function respond(_view: View, batch: Batch): Response {
   };
 }
 
-/** What the client has once it accepts a batch: what is in force, without what goes, with what comes. */
+/** What the client has once it accepts a batch: what is in force or under way, without what goes, with what comes. */
 function stateAfter(kind: KindView, batch: Batch): Resource[] {
   const after = new Map<string, Resource>();
   for (const [name, { inForce }] of kind.entries) {
     if (inForce?.resource !== undefined && isWanted(kind, name)) after.set(name, inForce.resource);
+  }
+  for (const { items, nonce } of kind.inFlight) {
+    if (nonce === batch.nonce) continue;
+    for (const [name, { resource }] of items) {
+      if (resource === undefined) after.delete(name);
+      else after.set(name, resource);
+    }
   }
   for (const name of batch.removed) after.delete(name);
   for (const resource of batch.resources) after.set(resource.name, resource);
