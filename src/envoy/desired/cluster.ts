@@ -12,6 +12,19 @@ const BUFFER_LIMIT = 32_768;
 /** Envoy's own 1024 is less than a gateway has to carry; who wants a limit sets one. */
 const GENEROUS = 65_536;
 
+/**
+ * A connection whose bytes nobody acknowledges for so long (ms) is given up (TCP_USER_TIMEOUT, tcp(7)): when a backend
+ * loses a family in silence, those over it would else hold requests for minutes, and new ones go over the other.
+ */
+const UNACKNOWLEDGED_MS = 1_500;
+const USER_TIMEOUT: JsonObject = {
+  description: "TCP_USER_TIMEOUT",
+  level: 6,
+  name: 18,
+  int_value: UNACKNOWLEDGED_MS,
+  state: "STATE_PREBIND",
+};
+
 /** What a cluster is made from: a destination, under its own name or as one part of several (see udp-split.ts). */
 export interface ClusterOptions {
   readonly name: string;
@@ -30,6 +43,7 @@ export function clusterOf(destination: Destination, options: ClusterOptions): Js
     name: options.name,
     ...discovery(destination, options),
     connect_timeout: duration(policy.connectTimeout ?? CONNECT_TIMEOUT_MS),
+    ...(protocol !== "udp" && { upstream_bind_config: { socket_options: [USER_TIMEOUT] } }),
     per_connection_buffer_limit_bytes: BUFFER_LIMIT,
     ...loadBalancing(policy, options.weighted ?? false),
     circuit_breakers: circuitBreakers(destination),
