@@ -28,7 +28,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "lab",
-    summary: "Work inside the running cluster: exec, break, mend, faults",
+    summary: "Work inside the running cluster: exec, break, mend, faults, run",
     load: () => import("./lab.ts"),
   },
   {
@@ -57,6 +57,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: "gateway",
     summary: "Run the Gateway controller and its xDS server alone against any API server",
     load: () => import("./gateway.ts"),
+  },
+  {
+    name: "proxy-config",
+    summary: "Show what an Envoy really has: listeners, clusters, endpoints, routes, secrets",
+    load: () => import("./proxy-config.ts"),
+  },
+  {
+    name: "proxy-status",
+    summary: "Show of each Envoy whether all that it was sent is in force",
+    load: () => import("./proxy-status.ts"),
   },
   { name: "internal", summary: "Tandem's own processes", hidden: true, load: () => import("./internal.ts") },
 ];

@@ -1,0 +1,129 @@
+/** Asks Envoys in pods for their configuration. Their admin interface is on loopback, so it is asked from inside. */
+import { PassThrough, type Readable } from "node:stream";
+import type { KubeClient } from "../client/index.ts";
+import { GATEWAY_NAME_LABEL, PROXY_LABEL } from "../controllers/gateway/names.ts";
+import { type EnvoyDump, parseDump } from "../envoy/current/dump.ts";
+import { PROXY_PORTS } from "../envoy/process/bootstrap.ts";
+import { UserError } from "../errors/user-error.ts";
+import { KINDS } from "../objects/kinds.ts";
+import type { Pod } from "../objects/types.ts";
+import { findPodOf } from "./lab-target.ts";
+
+/** A pod with an Envoy in it. */
+export interface EnvoyPod {
+  readonly namespace: string;
+  readonly name: string;
+  /** The container; undefined: the pod's only one. */
+  readonly container?: string;
+}
+
+const DUMP_PATH = "/config_dump?include_eds";
+const GATEWAY_WORDS = ["gateway", "gateways", "gtw"];
+
+/**
+ * The pod that a target means: `NAME`, `NAME.NAMESPACE`, `pod/NAME`, `gateway/NAME`, `deploy/NAME`….
+ * @throws UserError when there is none that runs
+ */
+export async function findEnvoyPod(client: KubeClient, target: string, namespace: string): Promise<EnvoyPod> {
+  const [type = "", name = ""] = target.split("/");
+  if (GATEWAY_WORDS.includes(type.toLowerCase())) {
+    const pods = await proxies(client, `${GATEWAY_NAME_LABEL}=${name}`, namespace);
+    if (pods[0] !== undefined) return pods[0];
+    throw new UserError({
+      what: "cannot ask Envoy",
+      where: `${target} in namespace ${namespace}`,
+      why: "none of the Gateway's proxies is running",
+      next: `kubectl -n ${namespace} describe gateway ${name}`,
+    });
+  }
+  const pod = await client.get<Pod>(KINDS.Pod, await findPodOf(client, target, namespace), namespace);
+  return placeOf(pod);
+}
+
+/** The proxies of all Gateways that run, or of those with a label. */
+export async function proxies(
+  client: KubeClient,
+  labelSelector: string = PROXY_LABEL,
+  namespace?: string,
+): Promise<EnvoyPod[]> {
+  const { items } = await client.list<Pod>(KINDS.Pod, {
+    labelSelector,
+    ...(namespace !== undefined && { namespace }),
+  });
+  return items
+    .filter(({ status, metadata }) => status?.phase === "Running" && !metadata.deletionTimestamp)
+    .map(placeOf);
+}
+
+function placeOf({ metadata, spec }: Pod): EnvoyPod {
+  const container = spec.containers.find(({ name, image }) => name === "envoy" || image?.includes("envoy"));
+  return {
+    namespace: metadata.namespace ?? "default",
+    name: metadata.name,
+    ...(container && { container: container.name }),
+  };
+}
+
+/** What the Envoy of a pod has. @throws UserError where it does not answer; ApiError where the pod cannot be entered */
+export async function dumpOf(client: KubeClient, pod: EnvoyPod, signal?: AbortSignal): Promise<EnvoyDump> {
+  const where = `pod ${pod.namespace}/${pod.name}`;
+  const stdout = new PassThrough();
+  const stderr = new PassThrough();
+  const output = collect(stdout);
+  const errors = collect(stderr);
+  const code = await client.exec({
+    namespace: pod.namespace,
+    pod: pod.name,
+    ...(pod.container !== undefined && { container: pod.container }),
+    command: ["sh", "-c", ASK],
+    stdout,
+    stderr,
+    ...(signal && { signal }),
+  });
+  stdout.end();
+  stderr.end();
+  if (code === 0) return parseDump(bodyOf(await output), where);
+  throw new UserError({
+    what: "cannot ask Envoy",
+    where,
+    why: (await errors).trim() || `its admin interface does not answer on loopback port ${PROXY_PORTS.admin}`,
+    next: `kubectl -n ${pod.namespace} port-forward ${pod.name} ${PROXY_PORTS.admin}, curl 'localhost:${PROXY_PORTS.admin}${DUMP_PATH}' into a file, and give that to --file`,
+  });
+}
+
+/** By curl where the image has it, else by bash alone; the admin interface is on the loopback of one family. */
+const ASK = `for host in 127.0.0.1 ::1; do
+  case $host in *:*) name="[$host]" ;; *) name=$host ;; esac
+  if command -v curl >/dev/null 2>&1; then
+    curl -gsf --max-time 20 "http://$name:${PROXY_PORTS.admin}${DUMP_PATH}" && exit 0
+  elif command -v bash >/dev/null 2>&1; then
+    bash -c 'exec 3<>/dev/tcp/'$host'/${PROXY_PORTS.admin} || exit 1
+      printf "GET ${DUMP_PATH} HTTP/1.1\\r\\nHost: admin\\r\\nConnection: close\\r\\n\\r\\n" >&3; cat <&3' 2>/dev/null && exit 0
+  else echo "the image has neither curl nor bash" >&2; exit 1
+  fi
+done
+exit 1`;
+
+/** The body of an answer that came with its headers and in chunks (RFC 9112 §7.1), or as it is. */
+function bodyOf(answer: string): string {
+  if (!answer.startsWith("HTTP/1.1 ")) return answer;
+  const end = answer.indexOf("\r\n\r\n");
+  const headers = answer.slice(0, end).toLowerCase();
+  // lengths are in bytes
+  let rest = Buffer.from(answer.slice(end + 4));
+  if (!headers.includes("transfer-encoding: chunked")) return rest.toString();
+  const chunks: Buffer[] = [];
+  for (;;) {
+    const line = rest.indexOf("\r\n");
+    const length = Number.parseInt(rest.subarray(0, line).toString(), 16);
+    if (line < 0 || !(length > 0)) return Buffer.concat(chunks).toString();
+    chunks.push(rest.subarray(line + 2, line + 2 + length));
+    rest = rest.subarray(line + 2 + length + 2);
+  }
+}
+
+async function collect(stream: Readable): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString("utf8");
+}

@@ -1,0 +1,146 @@
+import { readFile } from "node:fs/promises";
+import { Command } from "commander";
+import { KubeClient, loadKubeconfig } from "../client/index.ts";
+import { formatColumns } from "../diagnosis/index.ts";
+import { DUMP_KINDS, type DumpKind, type EnvoyDump, parseDump } from "../envoy/current/dump.ts";
+import { COLUMNS, ROWS, type ShownRow } from "../envoy/current/rows.ts";
+import { EXIT } from "../errors/exit-codes.ts";
+import { UserError } from "../errors/user-error.ts";
+import { kubeconfigOf } from "./cluster.ts";
+import { dumpOf, findEnvoyPod } from "./envoy-admin.ts";
+import { type Output, parseOutput, render } from "./output.ts";
+
+interface ProxyConfigFlags {
+  clusterName: string;
+  kubeconfig?: string;
+  namespace: string;
+  output: string;
+  file?: string;
+  name?: string;
+  port?: string;
+  cluster?: string;
+}
+
+/** Which rows are asked for; all that are given must hold. */
+export interface RowFilter {
+  readonly name?: string;
+  readonly port?: number;
+  readonly cluster?: string;
+}
+
+const KINDS = [...DUMP_KINDS, "all"] as const;
+
+/** `tandem proxy-config KIND TARGET`: what an Envoy really has, from Envoy. */
+export function define(): Command {
+  return new Command("proxy-config")
+    .alias("pc")
+    .description("Show what an Envoy has: read from Envoy itself, with all addresses of both families.")
+    .argument("<kind>", KINDS.join(", "))
+    .argument("[target]", "a pod, gateway/NAME or deploy/NAME")
+    .option("--cluster-name <cluster>", "the cluster of `tandem up`", "tandem")
+    .option("--kubeconfig <file>", "the cluster of this kubeconfig instead")
+    .option("-n, --namespace <namespace>", "the target's namespace", "default")
+    .option("-f, --file <dump>", "read an Envoy's config_dump?include_eds from a file instead of a target")
+    .option("--name <name>", "only what has this name")
+    .option("--port <port>", "only what has this port")
+    .option("--cluster <cluster>", "only endpoints of, and what leads to, this cluster")
+    .option("-o, --output <format>", "table, wide, json or yaml", "table")
+    .action(async (kind: string, target: string | undefined, flags: ProxyConfigFlags) => {
+      const kinds = parseKind(kind);
+      const output = parseOutput(flags.output);
+      const filter = parseFilter(flags);
+      console.log(show(await readDump(target, flags), kinds, filter, output));
+    });
+}
+
+/** Reads the flag's dump, or asks the target's Envoy. */
+async function readDump(target: string | undefined, flags: ProxyConfigFlags): Promise<EnvoyDump> {
+  if (flags.file !== undefined) return parseDump(await textOf(flags.file), `file ${flags.file}`);
+  if (target === undefined)
+    throw usage("<target>", "it is missing", "name a pod, gateway/NAME or deploy/NAME, or give --file");
+  const client = new KubeClient(await loadKubeconfig(flags.kubeconfig ?? kubeconfigOf(flags.clusterName)));
+  try {
+    return await dumpOf(client, await findEnvoyPod(client, target, flags.namespace));
+  } finally {
+    client.close();
+  }
+}
+
+async function textOf(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (cause) {
+    const why = (cause as Error).message;
+    throw new UserError({
+      what: "cannot read the dump",
+      where: "flag --file",
+      why,
+      exitCode: EXIT.badInput,
+      cause,
+    });
+  }
+}
+
+function parseKind(text: string): readonly DumpKind[] {
+  if (text === "all") return DUMP_KINDS;
+  const kind = DUMP_KINDS.find((known) => known === text || known === `${text}s`);
+  if (kind !== undefined) return [kind];
+  throw usage(`argument ${JSON.stringify(text)}`, `the kinds are ${KINDS.join(", ")}`);
+}
+
+function parseFilter({ name, port, cluster }: ProxyConfigFlags): RowFilter {
+  const number = port === undefined ? undefined : Number(port);
+  if (number !== undefined && !(Number.isInteger(number) && number > 0 && number < 65536))
+    throw usage(`flag --port, value ${JSON.stringify(port)}`, "it must be a port, 1 to 65535");
+  return {
+    ...(name !== undefined && { name }),
+    ...(number !== undefined && { port: number }),
+    ...(cluster !== undefined && { cluster }),
+  };
+}
+
+function usage(where: string, why: string, next?: string): UserError {
+  const parts = { what: "cannot show the proxy's configuration", where, why, exitCode: EXIT.usage };
+  return new UserError({ ...parts, ...(next !== undefined && { next }) });
+}
+
+/** The text for a dump: tables of rows, or the resources as Envoy has them. */
+export function show(dump: EnvoyDump, kinds: readonly DumpKind[], filter: RowFilter, output: Output): string {
+  const found = kinds.map((kind) => {
+    const resources = dump[kind].map((dumped) => ({ dumped, rows: wanted(ROWS[kind](dumped), filter) }));
+    return { kind, kept: resources.filter(({ rows }) => rows.length > 0) };
+  });
+  const data = found.map(
+    ({ kind, kept }) => [kind, kept.map(({ dumped }) => dumped.resource ?? {})] as const,
+  );
+  const raw = kinds.length === 1 ? data[0]?.[1] : Object.fromEntries(data);
+  return render(raw, output, (_, wide) =>
+    found
+      .map(({ kind, kept }) =>
+        table(
+          kind,
+          kept.flatMap(({ rows }) => rows),
+          wide,
+        ),
+      )
+      .join("\n\n"),
+  );
+}
+
+function wanted(rows: readonly ShownRow[], { name, port, cluster }: RowFilter): ShownRow[] {
+  return rows.filter(
+    (row) =>
+      (name === undefined || row.name === name) &&
+      (port === undefined || row.ports.includes(port)) &&
+      (cluster === undefined || row.clusters.includes(cluster)),
+  );
+}
+
+function table(kind: DumpKind, rows: readonly ShownRow[], wide: boolean): string {
+  const { cells, wide: more } = COLUMNS[kind];
+  if (rows.length === 0) return `No ${kind} found.`;
+  return formatColumns([
+    wide ? [...cells, ...more] : cells,
+    ...rows.map((row) => (wide ? [...row.cells, ...row.wide] : row.cells)),
+  ]);
+}

@@ -1,0 +1,83 @@
+import { Command } from "commander";
+import { KubeClient, loadKubeconfig } from "../client/index.ts";
+import { formatColumns } from "../diagnosis/index.ts";
+import { syncOf, type TypeSync, XDS_TYPES } from "../envoy/current/sync.ts";
+import { EXIT } from "../errors/exit-codes.ts";
+import { kubeconfigOf } from "./cluster.ts";
+import { dumpOf, type EnvoyPod, findEnvoyPod, proxies } from "./envoy-admin.ts";
+import { parseOutput, render } from "./output.ts";
+
+interface ProxyStatusFlags {
+  clusterName: string;
+  kubeconfig?: string;
+  namespace?: string;
+  output: string;
+}
+
+/** What one Envoy said of itself, or why it did not. */
+export interface ProxyStatus {
+  /** `pod.namespace`. */
+  readonly name: string;
+  readonly types: readonly TypeSync[];
+  readonly error?: string;
+}
+
+/** `tandem proxy-status`: whether each Envoy has what it was sent. Exit 79 where one refused something or is silent. */
+export function define(): Command {
+  return new Command("proxy-status")
+    .alias("ps")
+    .description("Show of each Envoy, from Envoy itself, whether all that it was sent is in force.")
+    .argument("[target]", "a pod, gateway/NAME or deploy/NAME; default: the proxies of all Gateways")
+    .option("--cluster-name <cluster>", "the cluster of `tandem up`", "tandem")
+    .option("--kubeconfig <file>", "the cluster of this kubeconfig instead")
+    .option("-n, --namespace <namespace>", "the target's namespace, or only proxies of this one")
+    .option("-o, --output <format>", "table, wide, json or yaml", "table")
+    .action(async (target: string | undefined, flags: ProxyStatusFlags) => {
+      const output = parseOutput(flags.output);
+      const client = new KubeClient(
+        await loadKubeconfig(flags.kubeconfig ?? kubeconfigOf(flags.clusterName)),
+      );
+      try {
+        const pods =
+          target === undefined
+            ? await proxies(client, undefined, flags.namespace)
+            : [await findEnvoyPod(client, target, flags.namespace ?? "default")];
+        const statuses = await Promise.all(pods.map((pod) => statusOf(client, pod)));
+        console.log(render(statuses, output, statusTable));
+        const healthy = (status: ProxyStatus) =>
+          status.error === undefined && status.types.every(({ state }) => state !== "ERROR");
+        process.exitCode = statuses.every(healthy) ? EXIT.ok : EXIT.findings;
+      } finally {
+        client.close();
+      }
+    });
+}
+
+/** One Envoy that does not answer does not hide the others. */
+async function statusOf(client: KubeClient, pod: EnvoyPod): Promise<ProxyStatus> {
+  const name = `${pod.name}.${pod.namespace}`;
+  try {
+    return { name, types: syncOf(await dumpOf(client, pod)) };
+  } catch (error) {
+    return { name, types: [], error: (error as Error).message };
+  }
+}
+
+/** A line for each Envoy, and below what was refused and why. */
+export function statusTable(statuses: readonly ProxyStatus[], wide: boolean): string {
+  if (statuses.length === 0) return "No proxies found.";
+  const cell = (sync: TypeSync | undefined) =>
+    sync === undefined ? "NO ANSWER" : wide ? `${sync.state} (${sync.resources})` : sync.state;
+  const rows = statuses.map(({ name, types }) => [
+    name,
+    ...XDS_TYPES.map(([type]) => cell(types.find((sync) => sync.type === type))),
+  ]);
+  const problems = statuses.flatMap(({ name, types, error }) => [
+    ...(error === undefined ? [] : [`${name}: ${error}`]),
+    ...types.flatMap(({ type, problems }) =>
+      problems.map(({ name: resource, problem }) => `${name}: ${type} ${resource}: ${problem}`),
+    ),
+  ]);
+  const table = formatColumns([["NAME", ...XDS_TYPES.map(([type]) => type)], ...rows]);
+  return problems.length === 0 ? table : `${table}\n\n${problems.join("\n")}`;
+}

@@ -1,0 +1,207 @@
+/** Envoy's configuration as rows of tables, one function a kind. Pure. */
+import { X509Certificate } from "node:crypto";
+import type { JsonObject, JsonValue } from "../proto/index.ts";
+import { addressesOf, withoutPorts, withPorts } from "./addresses.ts";
+import { type DumpedResource, type DumpKind, objectOr, objectsIn } from "./dump.ts";
+
+/** One line of a table. The first cells are always shown, `wide` only on demand. */
+export interface ShownRow {
+  readonly cells: readonly string[];
+  readonly wide: readonly string[];
+  /** What filters look at. */
+  readonly name: string;
+  readonly ports: readonly number[];
+  readonly clusters: readonly string[];
+}
+
+/** The columns of each kind, those that istioctl's users know where they apply. */
+export const COLUMNS: Readonly<Record<DumpKind, { cells: readonly string[]; wide: readonly string[] }>> = {
+  listeners: { cells: ["ADDRESSES", "PORT", "MATCH", "DESTINATION"], wide: ["NAME", "STATE", "VERSION"] },
+  clusters: { cells: ["NAME", "TYPE", "FAMILY FIRST"], wide: ["STATE", "VERSION"] },
+  endpoints: { cells: ["NAME", "STATUS", "LOCALITY", "CLUSTER"], wide: ["WEIGHT"] },
+  routes: { cells: ["NAME", "VHOST NAME", "DOMAINS", "MATCH", "DESTINATION"], wide: ["RULE", "VERSION"] },
+  secrets: {
+    cells: ["NAME", "TYPE", "STATUS", "NOT AFTER"],
+    wide: ["SERIAL NUMBER", "NOT BEFORE", "VERSION"],
+  },
+};
+
+/** The rows of one resource. */
+export const ROWS: Readonly<Record<DumpKind, (dumped: DumpedResource) => ShownRow[]>> = {
+  listeners: listenerRows,
+  clusters: clusterRows,
+  endpoints: endpointRows,
+  routes: routeRows,
+  secrets: secretRows,
+};
+
+const text = (value: JsonValue): string => (value === undefined || value === null ? "" : String(value));
+const list = (value: JsonValue): string[] => (Array.isArray(value) ? value.map(String) : []);
+const orDash = (value: string) => (value === "" ? "-" : value);
+
+function listenerRows({ name, resource = {}, state, version = "" }: DumpedResource): ShownRow[] {
+  const addresses = addressesOf(resource);
+  const ports = [...new Set(addresses.flatMap(({ port }) => port ?? []))];
+  const chains = [...objectsIn(resource["filter_chains"]), objectOr(resource["default_filter_chain"])];
+  const targets = [
+    ...chains
+      .filter((chain) => Object.keys(chain).length > 0)
+      .map((chain) => [matchOfChain(chain), chain] as const),
+    ...objectsIn(resource["listener_filters"])
+      .filter((filter) => text(objectOr(filter["typed_config"])["@type"]).includes("udp_proxy"))
+      .map((filter) => ["UDP", { filters: [filter] }] as const),
+  ];
+  return targets.map(([match, chain]) => {
+    const { words, clusters } = destinationOf(chain);
+    return {
+      cells: [orDash(withoutPorts(addresses)), orDash(ports.join(",")), match, words],
+      wide: [name, state, orDash(version)],
+      name,
+      ports,
+      clusters,
+    };
+  });
+}
+
+function matchOfChain(chain: JsonObject): string {
+  const match = objectOr(chain["filter_chain_match"]);
+  const transport =
+    chain["transport_socket"] !== undefined ? "TLS" : text(match["transport_protocol"]).toUpperCase();
+  const names = list(match["server_names"]);
+  const prefixes = objectsIn(match["prefix_ranges"]).map(
+    (range) => `${text(range["address_prefix"])}/${text(range["prefix_len"])}`,
+  );
+  const parts = [
+    transport,
+    names.length > 0 ? `SNI: ${names.join(",")}` : "",
+    prefixes.length > 0 ? `Addr: ${prefixes.join(",")}` : "",
+  ];
+  return parts.filter((part) => part !== "").join(" ") || "ALL";
+}
+
+function destinationOf(chain: JsonObject): { words: string; clusters: string[] } {
+  for (const filter of objectsIn(chain["filters"])) {
+    const config = objectOr(filter["typed_config"]);
+    const type = text(config["@type"]);
+    if (type.endsWith(".HttpConnectionManager")) {
+      const routes = text(
+        objectOr(config["rds"])["route_config_name"] ?? objectOr(config["route_config"])["name"],
+      );
+      return { words: `Route: ${routes}`, clusters: [] };
+    }
+    const clusters = clustersIn(config);
+    if (clusters.length > 0) return { words: `Cluster: ${clusters.join(",")}`, clusters };
+  }
+  return { words: "close", clusters: [] };
+}
+
+/** The clusters that an action names, at whatever depth: plain, weighted, or in a matcher of the UDP proxy. */
+function clustersIn(value: JsonValue, field = ""): string[] {
+  if (typeof value === "string") return field === "cluster" || field === "weighted" ? [value] : [];
+  if (Array.isArray(value)) return value.flatMap((item: JsonValue) => clustersIn(item, field));
+  if (typeof value !== "object" || value === null) return [];
+  const found = Object.entries(value as JsonObject).flatMap(([key, inner]) =>
+    field === "clusters" && key === "name" ? clustersIn(inner, "weighted") : clustersIn(inner, key),
+  );
+  return [...new Set(found)];
+}
+
+function clusterRows({ name, resource = {}, state, version = "" }: DumpedResource): ShownRow[] {
+  const type = text(resource["type"] ?? objectOr(resource["cluster_type"])["name"]) || "STATIC";
+  const race = objectOr(objectOr(resource["upstream_connection_options"])["happy_eyeballs_config"]);
+  const first = { V4: "IPv4", V6: "IPv6" }[text(race["first_address_family_version"])] ?? "-";
+  const port = Number(/[/|](\d+)(?:$|[/|#])/.exec(name)?.[1] ?? Number.NaN);
+  const ports = Number.isNaN(port) ? [] : [port];
+  return [{ cells: [name, type, first], wide: [state, orDash(version)], name, ports, clusters: [name] }];
+}
+
+function endpointRows({ name, resource = {} }: DumpedResource): ShownRow[] {
+  return objectsIn(resource["endpoints"]).flatMap((group) => {
+    const { region, zone, sub_zone: subZone } = objectOr(group["locality"]);
+    const locality = [region, zone, subZone]
+      .map(text)
+      .filter((part) => part !== "")
+      .join("/");
+    return objectsIn(group["lb_endpoints"]).map((host): ShownRow => {
+      const addresses = addressesOf(objectOr(host["endpoint"]));
+      const status = text(host["health_status"]) || "UNKNOWN";
+      return {
+        cells: [withPorts(addresses), status, orDash(locality), name],
+        wide: [text(host["load_balancing_weight"]) || "1"],
+        name,
+        ports: addresses.flatMap(({ port }) => port ?? []),
+        clusters: [name],
+      };
+    });
+  });
+}
+
+function routeRows({ name, resource = {}, version = "" }: DumpedResource): ShownRow[] {
+  const port = Number(/(\d+)/.exec(name)?.[1] ?? Number.NaN);
+  return objectsIn(resource["virtual_hosts"]).flatMap((host) =>
+    objectsIn(host["routes"]).map((route): ShownRow => {
+      const clusters = clustersIn(route["route"]);
+      return {
+        cells: [
+          name,
+          text(host["name"]),
+          list(host["domains"]).join(","),
+          matchOfRoute(route),
+          whereTo(route, clusters),
+        ],
+        wide: [orDash(text(route["name"])), orDash(version)],
+        name,
+        ports: Number.isNaN(port) ? [] : [port],
+        clusters,
+      };
+    }),
+  );
+}
+
+function matchOfRoute(route: JsonObject): string {
+  const match = objectOr(route["match"]);
+  const separated = match["path_separated_prefix"];
+  const regex = objectOr(match["safe_regex"])["regex"];
+  const path =
+    match["path"] ??
+    (separated !== undefined ? `${text(separated)}/*` : undefined) ??
+    (regex !== undefined ? `~${text(regex)}` : undefined) ??
+    `${text(match["prefix"])}*`;
+  const more = objectsIn(match["headers"]).length + objectsIn(match["query_parameters"]).length;
+  return more > 0 ? `${text(path)} +${more}` : text(path);
+}
+
+function whereTo(route: JsonObject, clusters: readonly string[]): string {
+  const direct = objectOr(route["direct_response"]);
+  if (route["redirect"] !== undefined) return "redirect";
+  if (direct["status"] !== undefined) return `answer ${text(direct["status"])}`;
+  return orDash(clusters.join(","));
+}
+
+function secretRows({ name, resource = {}, state, version = "" }: DumpedResource): ShownRow[] {
+  const own = objectOr(resource["tls_certificate"]);
+  const trusted = objectOr(resource["validation_context"]);
+  const type = "tls_certificate" in resource ? "Cert Chain" : "validation_context" in resource ? "CA" : "-";
+  const certificate = certificateIn(objectOr(own["certificate_chain"] ?? trusted["trusted_ca"]));
+  return [
+    {
+      cells: [name, type, state.toUpperCase(), certificate?.validTo ?? "-"],
+      wide: [certificate?.serialNumber ?? "-", certificate?.validFrom ?? "-", orDash(version)],
+      name,
+      ports: [],
+      clusters: [],
+    },
+  ];
+}
+
+/** The first certificate of a data source; a file's is not in the dump. */
+function certificateIn(source: JsonObject): X509Certificate | undefined {
+  const bytes = source["inline_bytes"];
+  const pem =
+    bytes === undefined ? text(source["inline_string"]) : Buffer.from(text(bytes), "base64").toString();
+  try {
+    return pem === "" ? undefined : new X509Certificate(pem);
+  } catch {
+    return undefined;
+  }
+}

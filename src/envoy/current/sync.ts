@@ -1,0 +1,43 @@
+/** Whether an Envoy has what it was sent, from its own configuration. Pure. */
+import type { DumpedResource, DumpKind, EnvoyDump } from "./dump.ts";
+
+/** The xDS types, in the order of the columns. */
+export const XDS_TYPES: readonly (readonly [string, DumpKind])[] = [
+  ["CDS", "clusters"],
+  ["EDS", "endpoints"],
+  ["LDS", "listeners"],
+  ["RDS", "routes"],
+  ["SDS", "secrets"],
+];
+
+/**
+ * `SYNCED`: all that came is in force. `STALE`: some wait for what they need, and older ones serve meanwhile.
+ * `ERROR`: something was refused. `NOT SENT`: nothing of the type has come.
+ */
+export type SyncState = "SYNCED" | "STALE" | "ERROR" | "NOT SENT";
+
+export interface TypeSync {
+  readonly type: string;
+  readonly state: SyncState;
+  readonly resources: number;
+  readonly problems: readonly { readonly name: string; readonly problem: string }[];
+}
+
+/** The state of each xDS type of an Envoy. */
+export function syncOf(dump: EnvoyDump): TypeSync[] {
+  return XDS_TYPES.map(([type, kind]) => {
+    const dynamic = dump[kind].filter(({ state }) => state !== "static");
+    const problems = dynamic.flatMap(({ name, problem }) =>
+      problem === undefined ? [] : [{ name, problem }],
+    );
+    const resources = new Set(dynamic.map(({ name }) => name)).size;
+    return { type, state: stateOf(dynamic), resources, problems };
+  });
+}
+
+function stateOf(dynamic: readonly DumpedResource[]): SyncState {
+  const has = (state: DumpedResource["state"]) => dynamic.some((resource) => resource.state === state);
+  if (has("error")) return "ERROR";
+  if (has("warming")) return "STALE";
+  return dynamic.length === 0 ? "NOT SENT" : "SYNCED";
+}
