@@ -4,6 +4,7 @@ import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
 import { ApiError } from "../objects/status.ts";
 import { addFaultCommands } from "./lab-faults.ts";
+import { addRunCommand } from "./lab-run.ts";
 import { execOutside } from "./lab-outside.ts";
 import { findPodOf } from "./lab-target.ts";
 import { DEFAULT_NAME, kubeconfigOf } from "./cluster.ts";
@@ -37,6 +38,7 @@ export function define(): Command {
     .option("-t, --tty", "give the command a terminal")
     .action(exec);
   addFaultCommands(lab);
+  addRunCommand(lab);
   return lab;
 }
 

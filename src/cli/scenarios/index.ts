@@ -1,0 +1,5 @@
+import { IPV6_HEALTH_PORT } from "./ipv6-health-port.ts";
+import type { Scenario } from "./scenario.ts";
+
+/** The scenarios of `tandem lab run`, by their names. */
+export const SCENARIOS: readonly Scenario[] = [IPV6_HEALTH_PORT];

@@ -1,0 +1,107 @@
+import { PassThrough, Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
+import { KubeClient, loadKubeconfig } from "../../client/index.ts";
+import type { Family } from "../../ip/family.ts";
+import { outsideOf, type RunningCluster } from "../../lab/index.ts";
+import { run } from "../../lab/run.ts";
+
+/** What a step of a scenario found. */
+export interface Finding {
+  /** What was seen, line by line. */
+  readonly evidence: readonly string[];
+  /** What that means, in a sentence. */
+  readonly verdict: string;
+  /** Whether it is as the scenario says that it must be. */
+  readonly holds: boolean;
+}
+
+/** One step: looks, or changes something and looks. */
+export interface ScenarioStep {
+  readonly title: string;
+  look(room: ScenarioRoom): Promise<Finding>;
+}
+
+/** A story of a fault and its end, told by a cluster of its own. */
+export interface Scenario {
+  readonly name: string;
+  readonly summary: string;
+  readonly families: readonly Family[];
+  readonly nodes: number;
+  /** Makes what the story is about; resolves when it has come to where the first step looks. */
+  prepare(room: ScenarioRoom): Promise<void>;
+  readonly steps: readonly ScenarioStep[];
+}
+
+/** How a program that was run in a scenario ended. */
+export interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+const POLL_MS = 100;
+const PATIENCE_MS = 60_000;
+
+/** The cluster of a scenario, and the ways to look at it. */
+export class ScenarioRoom {
+  readonly client: KubeClient;
+  readonly #stateDir: string;
+  readonly #signal: AbortSignal;
+
+  private constructor(client: KubeClient, stateDir: string, signal: AbortSignal) {
+    this.client = client;
+    this.#stateDir = stateDir;
+    this.#signal = signal;
+  }
+
+  static async of(cluster: RunningCluster, signal: AbortSignal): Promise<ScenarioRoom> {
+    const client = new KubeClient(await loadKubeconfig(cluster.kubeconfig));
+    return new ScenarioRoom(client, cluster.stateDir, signal);
+  }
+
+  /** Runs a program in a pod. */
+  async inPod(pod: string, command: readonly string[], input?: string): Promise<Ended> {
+    const stdout = new PassThrough();
+    const stderr = new PassThrough();
+    const texts = [text(stdout), text(stderr)] as const;
+    const code = await this.client.exec({
+      namespace: "default",
+      pod,
+      command: [...command],
+      stdout,
+      stderr,
+      tty: false,
+      ...(input !== undefined && { stdin: Readable.from([input]) }),
+    });
+    stdout.end();
+    stderr.end();
+    return { code, out: await texts[0], err: await texts[1] };
+  }
+
+  /** Asks a URL as a client outside of the cluster: the answer, or curl's complaint. */
+  async ask(url: string): Promise<{ ok: boolean; said: string }> {
+    const { prefix } = outsideOf(this.#stateDir) ?? { prefix: [] };
+    const curl = ["curl", "--silent", "--show-error", "--fail", "--max-time", "5", url];
+    try {
+      return { ok: true, said: (await run([...prefix, ...curl])).trim() };
+    } catch (error) {
+      const said = (error as { stderr?: string }).stderr?.trim() ?? String(error);
+      return { ok: false, said };
+    }
+  }
+
+  /** Looks again and again until something is found. @throws Error naming what did not come within a minute */
+  async until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
+    for (let waited = 0; waited < PATIENCE_MS; waited += POLL_MS) {
+      const found = await look();
+      if (found !== undefined) return found;
+      await sleep(POLL_MS, undefined, { signal: this.#signal });
+    }
+    throw new Error(`${what} did not come within ${PATIENCE_MS / 1000} s`);
+  }
+
+  close(): void {
+    this.client.close();
+  }
+}
