@@ -3,11 +3,14 @@ import type { GatewayInfrastructure, StatusWriter } from "../../controllers/gate
 import type { EnvoyOutput } from "../../envoy/desired/index.ts";
 import type { AdsServer, Nack } from "../../envoy/ads/index.ts";
 import type { ResourceChange } from "../../envoy/resources.ts";
-import { GATEWAY_KINDS, type Gateway } from "../../objects/gateway/index.ts";
+import { GATEWAY_KINDS, type Gateway, TANDEM_GATEWAY_KINDS } from "../../objects/gateway/index.ts";
 import type { DesiredStatus, GatewayChanges, GatewayModel, Rejection } from "../../traffic/gateway/index.ts";
 import type { TrafficModel } from "../../traffic/index.ts";
 import { requestOf } from "./infrastructure.ts";
 import type { Sources } from "./sources.ts";
+
+/** The kinds whose statuses are written. */
+const STATUS_KINDS = { ...GATEWAY_KINDS, ...TANDEM_GATEWAY_KINDS };
 
 export interface PumpParts {
   readonly model: GatewayModel;
@@ -28,6 +31,8 @@ const QUIET_AFTER = 2_000;
 
 /** A status waits so long for its proxies to take the configuration in, in milliseconds; then it is written anyway. */
 const APPLIED_WAIT = 10_000;
+/** After a start, statuses wait so long (ms) for what is there already to be known, lest they go back and forth. */
+const START_WAIT = 3_000;
 /** How often proxies that are not connected yet are looked for, in milliseconds. */
 const LOOK_PERIOD = 100;
 
@@ -44,6 +49,8 @@ export class Pump {
   readonly #refused = new Map<string, Map<string, Nack>>();
   readonly #unapplied = new Set<string>();
   #planned = false;
+  /** Resolves when the proxies that were there at the start have been heard of. */
+  readonly #started = Promise.withResolvers<void>();
   #steps = 0;
   #quiet: NodeJS.Timeout | undefined;
 
@@ -63,8 +70,10 @@ export class Pump {
       ads.onNack((nack) => this.#onNack(nack)),
     ];
     const timer = setInterval(() => this.#lookForProxies(), LOOK_PERIOD);
+    const startTimer = setTimeout(() => this.#started.resolve(), START_WAIT);
     signal.addEventListener("abort", () => {
       clearInterval(timer);
+      clearTimeout(startTimer);
       clearTimeout(this.#quiet);
       for (const end of ends) end();
     });
@@ -114,7 +123,7 @@ export class Pump {
         key,
         output.update(proxy, (frontend) => traffic.get(frontend)),
       );
-      if (!this.#unapplied.has(key)) void this.#settle(key);
+      if (!this.#unapplied.has(key)) this.#settle(key);
       else model.setApplied(key, false);
     }
   }
@@ -164,41 +173,46 @@ export class Pump {
       const wish = wishes[index] as DesiredStatus;
       if (this.#waiting.get(id) !== wish) return [];
       this.#waiting.delete(id);
-      return [{ kind: GATEWAY_KINDS[wish.kind], key: wish.key, status: wish.status }];
+      return [{ kind: STATUS_KINDS[wish.kind], key: wish.key, status: wish.status }];
     });
     this.#parts.statuses.set(current);
   }
 
+  /** Resolves when proxies have answered all that they were sent, or in the end without; the model knows by then. */
   async #applied(proxies: readonly string[]): Promise<void> {
     if (proxies.length === 0) return;
+    await this.#started.promise;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, APPLIED_WAIT);
     });
-    await Promise.race([Promise.all(proxies.map((proxy) => this.#parts.ads.applied(proxy))), late]);
+    await Promise.race([Promise.all(proxies.map((proxy) => this.#answered(proxy))), late]);
     clearTimeout(timer);
     if (this.#planned) this.#step();
   }
 
   /** Tells the model when a proxy has taken in what it has now, and what it refuses of that. */
-  async #settle(key: string): Promise<void> {
+  async #answered(key: string): Promise<void> {
     const { ads, model } = this.#parts;
-    if (ads.status(key).length === 0) {
-      this.#unapplied.add(key);
-      model.setApplied(key, false);
-      return;
-    }
-    await this.#applied([key]);
+    await ads.applied(key);
     if (ads.status(key).length === 0) return void this.#unapplied.add(key);
     model.setApplied(key, true);
     this.#forgetRefused(key);
   }
 
+  /** Waits for a proxy's answer, or for the proxy. */
+  #settle(key: string): void {
+    if (this.#parts.ads.status(key).length > 0) return void this.#applied([key]);
+    this.#unapplied.add(key);
+    this.#parts.model.setApplied(key, false);
+  }
+
   #lookForProxies(): void {
+    if (this.#unapplied.size === 0) this.#started.resolve();
     for (const key of this.#unapplied) {
       if (this.#parts.ads.status(key).length === 0) continue;
       this.#unapplied.delete(key);
-      void this.#settle(key);
+      this.#settle(key);
     }
   }
 

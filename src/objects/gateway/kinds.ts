@@ -20,6 +20,10 @@ export const GATEWAY_KINDS = {
 /** Tandem's own kinds for Gateways. */
 export const TANDEM_GATEWAY_KINDS = {
   GatewayParameters: custom(TANDEM_GROUP, "v1alpha1", "GatewayParameters", "gatewayparameters", [], []),
+  Backend: tandem("Backend", "backends"),
+  ClientTrafficPolicy: tandem("ClientTrafficPolicy", "clienttrafficpolicies"),
+  BackendTrafficPolicy: tandem("BackendTrafficPolicy", "backendtrafficpolicies"),
+  SecurityPolicy: tandem("SecurityPolicy", "securitypolicies"),
 } satisfies Record<string, Kind>;
 
 /** Envoy Gateway's parameters, for those who come from there; a cluster may well not have this kind. */
@@ -36,6 +40,10 @@ export const ENVOY_GATEWAY_KINDS = {
 
 function gateway(kind: string, plural: string, shortNames: string[] = []): Kind {
   return custom(GATEWAY_GROUP, "v1", kind, plural, shortNames, ["status"]);
+}
+
+function tandem(kind: string, plural: string): Kind {
+  return custom(TANDEM_GROUP, "v1alpha1", kind, plural, [], ["status"]);
 }
 
 function custom(

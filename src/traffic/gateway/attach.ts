@@ -10,6 +10,8 @@ import type { TranslatedRoute } from "./routes/types.ts";
 export interface Attachment {
   readonly listener: ResolvedListener;
   readonly hostnames: readonly string[];
+  /** The route as it is there, with the policies that are in force for it. */
+  readonly translated: TranslatedRoute;
 }
 
 /** What became of one parentRef. */
@@ -76,7 +78,7 @@ export function attach(
       `no listener of ${parentRef.name} takes a ${route.kind} from namespace ${namespace}`,
     );
   const attachments = open
-    .map((listener) => ({ listener, hostnames: hostnamesOn(listener, route) }))
+    .map((listener) => ({ listener, hostnames: hostnamesOn(listener, route), translated: route }))
     .filter(({ hostnames }) => hostnames.length > 0);
   if (attachments.length === 0)
     return refuse(

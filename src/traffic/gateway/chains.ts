@@ -1,5 +1,6 @@
 /** Ports as proxy listeners: which chain takes which connection. */
 import { ownerOf } from "./hostnames.ts";
+import { clientPolicy } from "./listener-policies.ts";
 import type { ResolvedListener } from "./listeners.ts";
 import type { Forward, ListenerChain, ProxyListener } from "./model.ts";
 import type { Port } from "./ports.ts";
@@ -27,7 +28,7 @@ export function proxyListener(
   const chains = chainsOf(first, serving, port, streamAt, hostnames);
   const { name, transport, port: number, bindPort } = port;
   const origins = serving.map(({ origin }) => origin);
-  return { name, transport, port: number, bindPort, chains, origins };
+  return { name, transport, port: number, bindPort, chains, ...clientPolicy(serving).port, origins };
 }
 
 function chainsOf(
@@ -40,7 +41,13 @@ function chainsOf(
   const origins = serving.map(({ origin }) => origin);
   if (first.group === "http")
     return [
-      { name: "http", serverNames: [], serve: { kind: "http", routeTable: tableName(first) }, origins },
+      {
+        name: "http",
+        serverNames: [],
+        serve: { kind: "http", routeTable: tableName(first) },
+        ...clientPolicy(serving).chain,
+        origins,
+      },
     ];
   if (first.group !== "tls")
     return serving.map((listener) => streamChain(listener, listener.id, "*", streamAt));
@@ -58,6 +65,7 @@ function httpsChain(listener: ResolvedListener): ListenerChain {
     serverNames: serverNames(listener.hostname),
     ...tlsOf(listener),
     serve: { kind: "http", routeTable: tableName(listener) },
+    ...clientPolicy([listener]).chain,
     origins: [listener.origin],
   };
 }
@@ -90,13 +98,15 @@ function streamChain(
 ): ListenerChain {
   const forward = streamAt(listener, hostname);
   const before = forward && made.get(forward);
-  if (before?.name === name && before.origins[0] === listener.origin && before.tls === listener.security?.tls)
-    return before;
+  const client = clientPolicy([listener]).chain;
+  const same = before?.name === name && before.origins[0] === listener.origin;
+  if (same && before.tls === listener.security?.tls && before.policy === client.policy) return before;
   const chain: ListenerChain = {
     name,
     serverNames: listener.group === "tls" ? serverNames(hostname) : [],
     ...tlsOf(listener),
     serve: forward === undefined ? { kind: "close" } : { kind: "stream", forward },
+    ...client,
     origins: [listener.origin],
   };
   if (forward !== undefined) made.set(forward, chain);

@@ -6,12 +6,14 @@ import { sameContent } from "./changes.ts";
 import type { Dependents } from "./dependents.ts";
 import type { Dirt } from "./dirt.ts";
 import { equal } from "./equality.ts";
+import { type PolicyObject, targetKeysOf } from "./policies/index.ts";
 import {
   gatewayOfSet,
   type IntakeKind,
   type IntakeKinds,
   isRoute,
   isStatusKind,
+  isTrafficPolicy,
   keyOf,
   namespaceOf,
   type ObjectStore,
@@ -66,6 +68,7 @@ function mark(
   else if (kind === "Gateway") dirt.add("gateways", key);
   else if (kind === "ListenerSet") markSet(intake, key, both as ListenerSet[]);
   else if (kind === "BackendTLSPolicy") markPolicy(intake, key, both as BackendTLSPolicy[]);
+  else if (isTrafficPolicy(kind)) markTrafficPolicy(intake, `${kind}/${key}`, both as PolicyObject[]);
   else if (kind === "ReferenceGrant") touch(intake, `ReferenceGrant/${namespaceOf(key)}`);
   else touch(intake, `${kind}/${key}`);
   if (kind === "Namespace") for (const route of intake.objects.routesIn(key)) dirt.add("attachments", route);
@@ -83,13 +86,20 @@ function markPolicy(intake: Intake, key: string, versions: readonly BackendTLSPo
     for (const service of targetsOf(policy)) touch(intake, `BackendTLSPolicy/${service}`);
 }
 
+function markTrafficPolicy(intake: Intake, id: string, versions: readonly PolicyObject[]): void {
+  intake.dirt.add("statuses", id);
+  for (const policy of versions)
+    for (const target of targetKeysOf(policy)) touch(intake, `Policies/${target}`);
+}
+
 /** Marks all that asked for an object. */
 function touch({ dependents, dirt }: Intake, lookup: string): void {
   for (const dependent of dependents.of(lookup)) {
     const [kind, key] = splitId(dependent);
     if (kind === "Gateway") dirt.add("gateways", key);
     else if (kind === "GatewayClass") dirt.add("classes", key);
-    else if (kind === "BackendTLSPolicy") dirt.add("statuses", dependent);
+    else if (kind === "BackendTLSPolicy" || isTrafficPolicy(kind)) dirt.add("statuses", dependent);
+    else if (lookup.startsWith("Policies/")) dirt.add("attachments", dependent);
     else dirt.add("routes", dependent);
   }
 }

@@ -5,6 +5,7 @@ import { conflictsOf } from "./conflicts.ts";
 import { hostnameOf } from "./hostnames.ts";
 import { type ListenerTls, listenerTls } from "./listener-tls.ts";
 import type { Origin } from "./model.ts";
+import type { ClientPolicy } from "./policy-model.ts";
 import { GATEWAY_GROUP, type RecordingReferences } from "./references.ts";
 import type { RouteKind } from "./routes/types.ts";
 
@@ -41,6 +42,8 @@ export interface ResolvedListener {
   readonly unresolved?: Fact;
   /** For protocols with TLS that is ended here. */
   readonly security?: ListenerTls;
+  /** What ClientTrafficPolicies say. */
+  readonly client?: ClientPolicy;
   /** Traffic is served: accepted, without conflict, with all that it needs. */
   readonly serves: boolean;
   readonly origin: Origin;

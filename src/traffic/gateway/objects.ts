@@ -16,6 +16,14 @@ import type {
 } from "../../objects/gateway/index.ts";
 import type { ConfigMap, KubeObject, Secret, Service } from "../../objects/types.ts";
 import { addTo, removeFrom } from "./dependents.ts";
+import {
+  POLICY_KINDS,
+  type PolicyKind,
+  type PolicyObject,
+  type PolicyReferences,
+  type TargetKey,
+  targetKeysOf,
+} from "./policies/index.ts";
 import type { BackendObject, LookupKey, References, RouteKind } from "./routes/types.ts";
 
 /** The kinds that the translator takes in. */
@@ -30,6 +38,9 @@ export interface IntakeKinds {
   UDPRoute: UDPRoute;
   ReferenceGrant: ReferenceGrant;
   BackendTLSPolicy: BackendTLSPolicy;
+  ClientTrafficPolicy: PolicyObject;
+  BackendTrafficPolicy: PolicyObject;
+  SecurityPolicy: PolicyObject;
   Service: Service;
   Secret: Secret;
   ConfigMap: ConfigMap;
@@ -62,10 +73,12 @@ export function namespaceOf(key: string): string {
 }
 
 /** All objects by kind and key, with indexes over their references. */
-export class ObjectStore implements References {
+export class ObjectStore implements References, PolicyReferences {
   readonly #kinds = new Map<IntakeKind, Map<string, KubeObject>>();
   readonly #grants = new Map<string, Set<string>>();
   readonly #policies = new Map<string, Set<string>>();
+  /** Traffic policies (`SecurityPolicy/ns/name`) by what they are attached to (`Gateway/ns/name`). */
+  readonly #trafficPolicies = new Map<TargetKey, Set<string>>();
   /** By `Gateway/ns/name` or `ListenerSet/ns/name`: routes (`HTTPRoute/ns/name`). */
   readonly #routesOf = new Map<string, Set<string>>();
   readonly #routesIn = new Map<string, Set<string>>();
@@ -110,6 +123,15 @@ export class ObjectStore implements References {
   backendTlsPoliciesFor = (service: string): readonly BackendTLSPolicy[] =>
     found(this.#policies.get(service), (key) => this.get("BackendTLSPolicy", key));
 
+  policiesFor = (target: TargetKey): readonly PolicyObject[] =>
+    found(this.#trafficPolicies.get(target), (id) => this.policy(id));
+
+  /** A traffic policy by `SecurityPolicy/ns/name`. */
+  policy(id: string): PolicyObject | undefined {
+    const [kind, key] = splitId(id);
+    return this.get(kind as PolicyKind, key);
+  }
+
   /** Parameters by `GatewayParameters/ns/name` or `EnvoyProxy/ns/name`. */
   parameters = (id: LookupKey): GatewayParameters | EnvoyProxy | undefined => {
     const [kind, key] = splitId(id);
@@ -149,7 +171,7 @@ export class ObjectStore implements References {
     ] as const) {
       if (object === undefined) continue;
       for (const [index, at] of this.#places(kind, object))
-        change(index, at, isRoute(kind) ? `${kind}/${key}` : key);
+        change(index, at, isRoute(kind) || isTrafficPolicy(kind) ? `${kind}/${key}` : key);
     }
   }
 
@@ -165,8 +187,15 @@ export class ObjectStore implements References {
     if (kind === "ListenerSet") return [[this.#setsOf, gatewayOfSet(object as ListenerSet)]];
     if (kind === "BackendTLSPolicy")
       return targetsOf(object as BackendTLSPolicy).map((service) => [this.#policies, service] as const);
+    if (isTrafficPolicy(kind))
+      return targetKeysOf(object as PolicyObject).map((target) => [this.#trafficPolicies, target] as const);
     return [];
   }
+}
+
+/** Whether a kind is one of traffic policies. */
+export function isTrafficPolicy(kind: string): kind is PolicyKind {
+  return POLICY_KINDS.some((name) => name === kind);
 }
 
 /** Whether a kind is one of routes. */
@@ -176,7 +205,8 @@ export function isRoute(kind: string): kind is RouteKind {
 
 /** Whether we write statuses of a kind. */
 export function isStatusKind(kind: string): boolean {
-  return isRoute(kind) || ["GatewayClass", "Gateway", "ListenerSet", "BackendTLSPolicy"].includes(kind);
+  const others = ["GatewayClass", "Gateway", "ListenerSet", "BackendTLSPolicy"];
+  return isRoute(kind) || isTrafficPolicy(kind) || others.includes(kind);
 }
 
 /** `HTTPRoute/ns/name` into `HTTPRoute` and `ns/name`. */

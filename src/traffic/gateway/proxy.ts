@@ -129,7 +129,7 @@ export class ProxyState {
   }
 
   #add(route: ProxyRoute, attachments: readonly Attachment[]): void {
-    const needs = needsOf(route.translated, attachments);
+    const needs = needsOf(attachments);
     for (const need of needs) this.#count(need);
     this.#routes.set(route.key, { route, attachments, needs });
     for (const { listener, hostnames } of attachments) {
@@ -165,10 +165,10 @@ export class ProxyState {
     const placed = this.#routes.get(key);
     if (placed === undefined) return;
     if (isStream(placed.route)) this.#listenersDirty = true;
-    else for (const attachment of placed.attachments) this.#placeOn(attachment, placed.route);
+    else for (const attachment of placed.attachments) this.#placeOn(attachment, placed.route.key);
   }
 
-  #placeOn({ listener, hostnames }: Attachment, { key, translated }: ProxyRoute): void {
+  #placeOn({ listener, hostnames, translated }: Attachment, key: string): void {
     const table = this.#tables.get(tableName(listener));
     const siblings = this.#portOf.get(listener.id)?.hostnames ?? NO_HOSTNAMES;
     const lost = this.lostTo(listener.id, key) !== undefined;
@@ -234,7 +234,7 @@ export class ProxyState {
     const streams = new Map<string, Map<string, ProxyRoute>>();
     for (const [id, routes] of this.#attached) streams.set(id, this.#streamsOn(routes));
     const streamAt: StreamAt = (listener, hostname) => {
-      const stream = streams.get(listener.id)?.get(hostname)?.translated.stream;
+      const stream = this.#streamOn(listener.id, streams.get(listener.id)?.get(hostname));
       return stream && chosen(stream, listener).forward;
     };
     const hostnames = (listener: ResolvedListener) => [...(streams.get(listener.id)?.keys() ?? [])].sort();
@@ -245,6 +245,11 @@ export class ProxyState {
       return [{ ...listener, chains: keepItems(old?.chains, listener.chains, ({ name }) => name) }];
     });
     return keepItems(before?.listeners, next, ({ name }) => name);
+  }
+
+  #streamOn(listener: string, route: ProxyRoute | undefined): TranslatedRoute["stream"] {
+    const attachments = this.#routes.get(route?.key ?? "")?.attachments ?? [];
+    return attachments.find((attachment) => attachment.listener.id === listener)?.translated.stream;
   }
 
   /** The route of each hostname: the oldest. */
@@ -317,18 +322,21 @@ function chosen(
 }
 
 /** What a route needs on the listeners that it is attached to: for streams only the ways that are in use. */
-function needsOf(translated: TranslatedRoute, attachments: readonly Attachment[]): readonly Needs[] {
-  const { stream, needs } = translated;
-  if (stream === undefined) return [needs];
-  return [...new Set(attachments.map(({ listener }) => chosen(stream, listener).needs))];
+function needsOf(attachments: readonly Attachment[]): readonly Needs[] {
+  const all = attachments.map(({ listener, translated: { stream, needs } }) =>
+    stream === undefined ? needs : chosen(stream, listener).needs,
+  );
+  return [...new Set(all)];
 }
 
 function samePlaces(one: readonly Attachment[], other: readonly Attachment[]): boolean {
   return (
     one.length === other.length &&
     one.every(
-      ({ listener, hostnames }, index) =>
-        listener.id === other[index]?.listener.id && equal(hostnames, other[index]?.hostnames),
+      ({ listener, hostnames, translated }, index) =>
+        listener.id === other[index]?.listener.id &&
+        translated === other[index]?.translated &&
+        equal(hostnames, other[index]?.hostnames),
     )
   );
 }

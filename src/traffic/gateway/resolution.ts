@@ -15,6 +15,8 @@ import { choosesNamespace, type NamespaceLabels } from "./attach.ts";
 import { chooseFamilies, type FamilyWish, familyWish } from "./families.ts";
 import { certificateFor, type SecretCertificate } from "./listener-tls.ts";
 import { type ResolvedListener, resolveListeners } from "./listeners.ts";
+import { withClientSettings } from "./listener-policies.ts";
+import type { PolicyReferences } from "./policies/index.ts";
 import { type Port, portsOf } from "./ports.ts";
 import type { LookupKey, RecordingReferences } from "./references.ts";
 
@@ -59,6 +61,7 @@ export interface Resolution {
 /** What resolving needs to know of the rest of the cluster. */
 export interface Surroundings {
   readonly references: RecordingReferences;
+  readonly policies: PolicyReferences;
   readonly parameters: ParametersLookup;
   readonly labels: NamespaceLabels;
   readonly clusterFamilies: readonly Family[];
@@ -85,7 +88,9 @@ export function resolveGateway(
     allowed: isAllowed(gateway, set, surroundings.labels, lookups),
   }));
   const accepted = allowed.filter((entry) => entry.allowed).map(({ set }) => set);
-  const listeners = resolveListeners(gateway, accepted, surroundings.references);
+  const listeners = resolveListeners(gateway, accepted, surroundings.references).map((listener) =>
+    withClientSettings(listener, `${namespace}/${gateway.metadata.name}`, surroundings.policies, lookups),
+  );
   const listenersOf = Map.groupBy(listeners, ({ owner }) => `${owner.kind}/${owner.key}`);
   const addressProblem = unsupportedAddress(gateway);
   const clientCertificate = resolveClientCertificate(gateway, surroundings.references);

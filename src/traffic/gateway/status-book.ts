@@ -1,13 +1,15 @@
 /** The statuses that objects are to have, and which of them are news. */
 import type { BackendTLSPolicy, PolicyStatus } from "../../objects/gateway/index.ts";
 import type { KubeObject } from "../../objects/types.ts";
-import { conditionsOf, type Fact, fails, type Moment } from "./conditions.ts";
+import type { Moment } from "./conditions.ts";
 import type { Dependents } from "./dependents.ts";
 import { equal, sameStatus } from "./equality.ts";
 import { gatewayClassStatus, type GatewayState, gatewayStatus, listenerSetStatus } from "./gateway-status.ts";
-import { gatewayOfSet, isRoute, type ObjectStore, splitId } from "./objects.ts";
+import { gatewayOfSet, isRoute, isTrafficPolicy, type ObjectStore, splitId } from "./objects.ts";
 import type { ProxyState, ProxyRoute } from "./proxy.ts";
-import { GATEWAY_GROUP, recordingReferences } from "./references.ts";
+import { gatewaysOfTraffic, policyStatus, policySurroundings, withRefusal } from "./policy-status.ts";
+import { type PolicyObject, policyVerdict } from "./policies/index.ts";
+import { recordingReferences } from "./references.ts";
 import type { ParentResult } from "./attach.ts";
 import type { Reports } from "./reports.ts";
 import type { ResolvedParameters } from "./resolution.ts";
@@ -91,6 +93,13 @@ export class StatusBook {
     before: unknown,
     moment: Moment,
   ): Computed | undefined {
+    if (isTrafficPolicy(kind))
+      return this.#trafficPolicy(
+        `${kind}/${key}`,
+        object as PolicyObject,
+        before as PolicyStatus | undefined,
+        moment,
+      );
     if (isRoute(kind))
       return this.#route(`${kind}/${key}`, object, before as StatusKinds["HTTPRoute"] | undefined, moment);
     switch (kind) {
@@ -202,23 +211,29 @@ export class StatusBook {
     const { accepted, resolvedRefs } = translateBackendTlsPolicy(policy, references);
     this.#sources.dependents.record(`BackendTLSPolicy/${key}`, references.lookups);
     const gateways = this.#gatewaysOfPolicy(policy);
-    const others = (before?.ancestors ?? []).filter((entry) => entry.controllerName !== controllerName);
-    if (gateways.length === 0 && others.length === (before?.ancestors ?? []).length) return undefined;
-    const ours = gateways.map((gateway) => {
-      const [namespace = "", name = ""] = gateway.split("/");
-      const ancestorRef = { group: GATEWAY_GROUP, kind: "Gateway", namespace, name };
-      const old = before?.ancestors.find(
-        (entry) => entry.controllerName === controllerName && equal(entry.ancestorRef, ancestorRef),
-      );
-      const refused = this.#sources.reports.rejections(gateway).get(`BackendTLSPolicy/${key}`);
-      const facts = [
-        refused ? refusedPolicy(refused) : { type: "Accepted", ...accepted },
-        { type: "ResolvedRefs", ...resolvedRefs },
-      ];
-      const conditions = conditionsOf(facts, old?.conditions, policy.metadata.generation, moment);
-      return { ancestorRef, controllerName, conditions };
-    });
-    return { status: { ancestors: [...others, ...ours].slice(0, MAX_ANCESTORS) }, proxies: gateways };
+    const facts = [
+      { type: "Accepted", ...accepted },
+      { type: "ResolvedRefs", ...resolvedRefs },
+    ];
+    const id = `BackendTLSPolicy/${key}`;
+    const told = (gateway: string) => withRefusal(facts, this.#sources.reports.rejections(gateway).get(id));
+    const status = policyStatus(policy, gateways, told, controllerName, before, moment);
+    return status && { status, proxies: gateways };
+  }
+
+  #trafficPolicy(
+    id: string,
+    policy: PolicyObject,
+    before: PolicyStatus | undefined,
+    moment: Moment,
+  ): Computed | undefined {
+    const { dependents, reports } = this.#sources;
+    const { facts, lookups } = policyVerdict(policy, policySurroundings(this.#sources));
+    dependents.record(id, lookups);
+    const gateways = gatewaysOfTraffic(policy, this.#sources);
+    const told = (gateway: string) => withRefusal(facts, reports.rejections(gateway).get(id));
+    const status = policyStatus(policy, gateways, told, this.#options.controllerName, before, moment);
+    return status && { status, proxies: gateways };
   }
 
   #gatewaysOfPolicy({ metadata, spec }: BackendTLSPolicy): readonly string[] {
@@ -231,11 +246,4 @@ export class StatusBook {
           if (parent.accepted.status === "True") gateways.add(parent.gateway);
     return [...gateways].sort();
   }
-}
-
-/** The API allows no more (PolicyStatus.ancestors). */
-const MAX_ANCESTORS = 16;
-
-function refusedPolicy(parts: ReadonlyMap<string, string>): Fact {
-  return fails("Accepted", "Invalid", `the proxy refused it: ${[...parts.values()].join("; ")}`);
 }

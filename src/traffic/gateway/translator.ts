@@ -18,6 +18,8 @@ import {
   splitId,
 } from "./objects.ts";
 import { ProxyState, type ProxyRoute, sameSites } from "./proxy.ts";
+import { siteOf } from "./listener-policies.ts";
+import { applyPolicies, type TargetKey } from "./policies/index.ts";
 import { recordingReferences } from "./references.ts";
 import { refersToGateway, resolveGateway, type ResolvedParameters, resolveParameters } from "./resolution.ts";
 import { translateRoute } from "./routes/index.ts";
@@ -51,6 +53,8 @@ export function createGatewayModel(options: GatewayModelOptions): GatewayModel {
 /** A route with its translation and what became of its parents. */
 export interface KnownRoute extends ProxyRoute {
   readonly parents: readonly ParentResult[];
+  /** Of the translation, and of policies for it. */
+  readonly lookups: ReadonlySet<LookupKey>;
 }
 
 class Translator {
@@ -171,7 +175,8 @@ class Translator {
     const references = recordingReferences(this.objects);
     const { parameters, labels } = this.objects;
     const { clusterFamilies } = this.#options;
-    const surroundings = { references, parameters, labels, clusterFamilies, classParameters };
+    const policies = this.objects;
+    const surroundings = { references, policies, parameters, labels, clusterFamilies, classParameters };
     const resolution = resolveGateway(gateway, this.objects.setsOf(key), surroundings);
     this.dependents.record(`Gateway/${key}`, resolution.lookups);
     const proxy = this.#proxies.get(key);
@@ -229,8 +234,10 @@ class Translator {
       return;
     }
     const translated =
-      translate || before === undefined ? this.#translate(id, object, before) : before.translated;
-    const parents = this.#attach(object, translated);
+      translate || before === undefined ? this.#translate(object, before) : before.translated;
+    const lookups = new Set(translated.lookups);
+    const parents = this.#attach(object, translated, lookups);
+    this.dependents.record(id, lookups);
     const route: KnownRoute = {
       key: id,
       kind: translated.kind,
@@ -238,14 +245,14 @@ class Translator {
       name: keyOf(object),
       translated,
       parents,
+      lookups,
     };
     this.#routes.set(id, route);
     this.#place(route, before);
   }
 
-  #translate(id: string, object: RouteObject, before: KnownRoute | undefined): TranslatedRoute {
+  #translate(object: RouteObject, before: KnownRoute | undefined): TranslatedRoute {
     const next = translateRoute(object, this.objects);
-    this.dependents.record(id, next.lookups);
     const old = before?.translated;
     if (old === undefined) return next;
     const rules = keepItems(old.rules, next.rules, ({ rule }) => rule.name);
@@ -256,7 +263,11 @@ class Translator {
     };
   }
 
-  #attach(object: RouteObject, translated: TranslatedRoute): readonly ParentResult[] {
+  #attach(
+    object: RouteObject,
+    translated: TranslatedRoute,
+    lookups: Set<LookupKey>,
+  ): readonly ParentResult[] {
     const namespace = object.metadata.namespace ?? "";
     return (object.spec.parentRefs ?? []).flatMap((parentRef) => {
       const key = `${parentRef.namespace ?? namespace}/${parentRef.name}`;
@@ -268,8 +279,19 @@ class Translator {
       if (gateway === undefined || resolution === undefined) return [];
       const kind = isGateway ? "Gateway" : "ListenerSet";
       const listeners = resolution.listenersOf.get(`${kind}/${key}`) ?? [];
-      return [attach(parentRef, gateway, listeners, translated, namespace, this.objects.labels)];
+      const result = attach(parentRef, gateway, listeners, translated, namespace, this.objects.labels);
+      return [this.#withPolicies(result, lookups)];
     });
+  }
+
+  #withPolicies(parent: ParentResult, lookups: Set<LookupKey>): ParentResult {
+    const attachments = parent.attachments.map((attachment) => {
+      const site = siteOf(attachment.listener, parent.gateway);
+      const policied = applyPolicies(attachment.translated, site, this.objects);
+      for (const key of policied.lookups) lookups.add(key);
+      return { ...attachment, translated: policied.route };
+    });
+    return { ...parent, attachments };
   }
 
   #place(route: KnownRoute, before: KnownRoute | undefined): void {
@@ -281,8 +303,8 @@ class Translator {
       if (this.#proxies.get(gateway)?.put(route, attachments))
         this.#markPlaced(gateway, [...(before?.parents ?? []), ...route.parents]);
     }
-    this.#markPolicies(route.translated);
-    if (before !== undefined) this.#markPolicies(before.translated);
+    this.#markPolicies(route.lookups);
+    if (before !== undefined) this.#markPolicies(before.lookups);
   }
 
   #forgetRoute(route: KnownRoute): void {
@@ -290,7 +312,7 @@ class Translator {
     this.dependents.record(route.key, new Set());
     for (const { gateway } of route.parents)
       if (this.#proxies.get(gateway)?.put(route, [])) this.#markPlaced(gateway, route.parents);
-    this.#markPolicies(route.translated);
+    this.#markPolicies(route.lookups);
   }
 
   #markPlaced(gateway: string, parents: readonly ParentResult[]): void {
@@ -306,8 +328,9 @@ class Translator {
   }
 
   /** Policies name the Gateways of the routes that use them. */
-  #markPolicies({ lookups }: TranslatedRoute): void {
+  #markPolicies(lookups: ReadonlySet<LookupKey>): void {
     for (const lookup of lookups) {
+      if (lookup.startsWith("Policies/")) this.#markAttached(lookup.slice("Policies/".length));
       if (!lookup.startsWith("BackendTLSPolicy/")) continue;
       const service = lookup.slice("BackendTLSPolicy/".length);
       for (const policy of this.objects.backendTlsPoliciesFor(service))
@@ -315,9 +338,20 @@ class Translator {
     }
   }
 
+  /** Traffic policies say on which Gateways they are in force. */
+  #markAttached(target: TargetKey): void {
+    for (const policy of this.objects.policiesFor(target))
+      this.dirt.statuses.add(`${policy.kind}/${keyOf(policy)}`);
+  }
+
   #markStatuses(gateway: string): void {
-    this.dirt.add("statuses", `Gateway/${gateway}`);
-    for (const set of this.objects.setsOf(gateway)) this.dirt.add("statuses", `ListenerSet/${keyOf(set)}`);
+    for (const id of [
+      `Gateway/${gateway}`,
+      ...this.objects.setsOf(gateway).map((set) => `ListenerSet/${keyOf(set)}`),
+    ]) {
+      this.dirt.add("statuses", id);
+      this.#markAttached(id);
+    }
   }
 
   #build(key: string, proxies: Map<string, ProxyModel | undefined>): void {

@@ -38,6 +38,9 @@ export interface StatusKinds {
   TCPRoute: RouteStatus;
   UDPRoute: RouteStatus;
   BackendTLSPolicy: PolicyStatus;
+  ClientTrafficPolicy: PolicyStatus;
+  BackendTrafficPolicy: PolicyStatus;
+  SecurityPolicy: PolicyStatus;
 }
 
 /** A kind whose status we write. */

@@ -33,6 +33,9 @@ function variantsOf(object: KubeObject): KubeObject[] {
   if (object.kind === "Secret" || object.kind === "ConfigMap") other.data = {};
   if (object.kind === "Service" && spec) spec["ports"] = [{ port: 81, protocol: "TCP" }];
   if (object.kind === "ListenerSet" && spec) spec["parentRef"] = { name: "nowhere" };
+  if (object.kind === "ClientTrafficPolicy" && spec) spec["connection"] = { connectionLimit: { value: 7 } };
+  if (object.kind === "BackendTrafficPolicy" && spec)
+    spec["targetRefs"] = [{ group: "gateway.networking.k8s.io", kind: "Gateway", name: "gw" }];
   if (object.kind === "GatewayParameters") other.spec = { ipFamilies: ["IPv6", "IPv4"] };
   return [object, other];
 }
