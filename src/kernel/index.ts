@@ -164,8 +164,12 @@ class KernelLoop {
     return this.#exclusively(() => this.#work(onFailure));
   }
 
-  /** One thing at a time; what came in meanwhile starts the next one. */
+  /**
+   * One thing at a time; what came in meanwhile starts the next one. Timers of both kinds may be due at once: the second
+   * one finds the first one's action under way, and leaves what it is about to the end of that.
+   */
   #exclusively(action: () => Promise<void>): Promise<void> {
+    if (this.#running !== undefined) return this.#running;
     clearTimeout(this.#tidyTimer);
     this.#running = action().finally(() => {
       this.#running = undefined;

@@ -77,6 +77,39 @@ test("what changes during a transaction goes into the next one, together", async
   );
 });
 
+test("a change that comes when unused chains are about to go waits for them", async (context) => {
+  const nft = new FakeNft();
+  const model = createTrafficModel();
+  setWeb(model, web(), [{ pod: "a" }, { pod: "b" }]);
+  const { kernel, reports } = start(nft, model);
+  await kernel.started;
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  // The chains of two endpoints are unused after 1 ms, and deleted a second later; just before that they are wanted.
+  setTimeout(() => setWeb(model, web(), [{ pod: "a" }, { pod: "b" }]), 1001);
+  setWeb(model, web(), [{ pod: "a" }]);
+  context.mock.timers.tick(1);
+  while (reports.length < 2) await immediately();
+  const overlaps: string[] = [];
+  let underWay = 0;
+  nft.answer = async (script) => {
+    if (++underWay > 1) overlaps.push(script);
+    for (let turn = 0; turn < 10; turn++) await immediately();
+    underWay--;
+    return OK;
+  };
+  await immediately();
+  nft.scripts.length = 0;
+  context.mock.timers.tick(1000);
+  while (nft.scripts.length === 0) await immediately();
+  for (let turn = 0; turn < 50; turn++) {
+    context.mock.timers.tick(1);
+    await immediately();
+  }
+  assert.match(nft.scripts[0] ?? "", /^flush chain ip tandem tcp-cluster-2\n/);
+  assert.match(nft.scripts[1] ?? "", /^add chain ip tandem tcp-cluster-2\n/);
+  assert.deepEqual(overlaps, []);
+});
+
 test("a change that comes to nothing costs no transaction", async () => {
   const nft = new FakeNft();
   const model = createTrafficModel();
@@ -171,6 +204,10 @@ test("other facts about the node are put into force", async () => {
   assert.equal(nft.scripts.length, 1);
   assert.match(nft.scripts[0] ?? "", /ip6 daddr \{ fd00:172:18::\/64 \} meta l4proto/);
 });
+
+function immediately(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
 
 async function waitFor(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
