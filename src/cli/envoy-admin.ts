@@ -6,6 +6,7 @@ import { type EnvoyDump, parseDump } from "../envoy/current/dump.ts";
 import { PROXY_PORTS } from "../envoy/process/bootstrap.ts";
 import { UserError } from "../errors/user-error.ts";
 import { KINDS } from "../objects/kinds.ts";
+import { ApiError } from "../objects/status.ts";
 import type { Pod } from "../objects/types.ts";
 import { findPodOf } from "./lab-target.ts";
 
@@ -21,7 +22,7 @@ const DUMP_PATH = "/config_dump?include_eds";
 const GATEWAY_WORDS = ["gateway", "gateways", "gtw"];
 
 /**
- * The pod that a target means: `NAME`, `NAME.NAMESPACE`, `pod/NAME`, `gateway/NAME`, `deploy/NAME`….
+ * The pod that a target means: `NAME`, `pod/NAME`, `gateway/NAME`, `deploy/NAME`….
  * @throws UserError when there is none that runs
  */
 export async function findEnvoyPod(client: KubeClient, target: string, namespace: string): Promise<EnvoyPod> {
@@ -36,8 +37,23 @@ export async function findEnvoyPod(client: KubeClient, target: string, namespace
       next: `kubectl -n ${namespace} describe gateway ${name}`,
     });
   }
-  const pod = await client.get<Pod>(KINDS.Pod, await findPodOf(client, target, namespace), namespace);
-  return placeOf(pod);
+  const podName = await findPodOf(client, target, namespace);
+  return placeOf(await readPod(client, podName, namespace));
+}
+
+async function readPod(client: KubeClient, name: string, namespace: string): Promise<Pod> {
+  try {
+    return await client.get<Pod>(KINDS.Pod, name, namespace);
+  } catch (cause) {
+    if (!(cause instanceof ApiError)) throw cause;
+    throw new UserError({
+      what: "cannot ask Envoy",
+      where: `pod ${namespace}/${name}`,
+      why: cause.message,
+      next: `kubectl -n ${namespace} get pods; other namespaces with -n`,
+      cause,
+    });
+  }
 }
 
 /** The proxies of all Gateways that run, or of those with a label. */

@@ -1,0 +1,174 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { show } from "../../src/cli/proxy-config.ts";
+import { statusTable } from "../../src/cli/proxy-status.ts";
+import { type DUMP_KINDS, parseDump } from "../../src/envoy/current/dump.ts";
+import { ROWS } from "../../src/envoy/current/rows.ts";
+import { syncOf } from "../../src/envoy/current/sync.ts";
+import type { JsonObject } from "../../src/envoy/proto/index.ts";
+
+const socket = (address: string, port: number) => ({ socket_address: { address, port_value: port } });
+const listener = {
+  name: "tcp-80",
+  address: socket("0.0.0.0", 10080),
+  additional_addresses: [{ address: socket("::", 10080) }],
+  filter_chains: [
+    {
+      filter_chain_match: { server_names: ["a.example", "*.b.example"] },
+      transport_socket: { name: "tls" },
+      filters: [
+        {
+          typed_config: {
+            "@type":
+              "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+            rds: { route_config_name: "http-80" },
+          },
+        },
+      ],
+    },
+    {
+      filters: [
+        {
+          typed_config: {
+            "@type": "x.TcpProxy",
+            weighted_clusters: { clusters: [{ name: "a", weight: 1 }, { name: "b" }] },
+          },
+        },
+      ],
+    },
+  ],
+};
+const endpoints = {
+  cluster_name: "service/demo/web/80",
+  endpoints: [
+    {
+      locality: { region: "r", zone: "z" },
+      lb_endpoints: [
+        {
+          health_status: "HEALTHY",
+          endpoint: {
+            address: socket("10.0.0.1", 80),
+            additional_addresses: [{ address: socket("fd00::1", 80) }],
+          },
+        },
+      ],
+    },
+  ],
+};
+const routes = {
+  name: "http-80",
+  virtual_hosts: [
+    {
+      name: "h",
+      domains: ["[fd00::1]", "a.example"],
+      routes: [
+        { match: { path_separated_prefix: "/a" }, route: { cluster: "c" } },
+        { match: { prefix: "/", headers: [{ name: "x" }] }, redirect: {} },
+        { match: { safe_regex: { regex: "/x.*" } }, direct_response: { status: 500 } },
+      ],
+    },
+  ],
+};
+
+const dumpText = (configs: JsonObject[]) => JSON.stringify({ configs });
+const type = (name: string) => `type.googleapis.com/envoy.admin.v3.${name}`;
+const dump = parseDump(
+  dumpText([
+    { "@type": type("EndpointsConfigDump"), dynamic_endpoint_configs: [{ endpoint_config: endpoints }] },
+    {
+      "@type": type("RoutesConfigDump"),
+      dynamic_route_configs: [{ version_info: "1", route_config: routes }],
+    },
+    {
+      "@type": type("ClustersConfigDump"),
+      static_clusters: [{ cluster: { name: "admin" } }],
+      dynamic_warming_clusters: [
+        { version_info: "2", cluster: { name: "service/demo/web/80", type: "EDS" } },
+      ],
+    },
+    {
+      "@type": type("ListenersConfigDump"),
+      dynamic_listeners: [
+        {
+          name: "tcp-80",
+          active_state: { version_info: "1", listener },
+          error_state: { details: "it is refused", failed_configuration: {} },
+        },
+      ],
+    },
+  ]),
+  "here",
+);
+
+const cellsOf = (kind: (typeof DUMP_KINDS)[number]) =>
+  dump[kind].flatMap((dumped) => ROWS[kind](dumped)).map(({ cells }) => cells);
+
+describe("an Envoy's configuration, shown", () => {
+  test("a listener is one row a chain, with the addresses of both families", () => {
+    assert.deepEqual(cellsOf("listeners"), [
+      ["0.0.0.0,[::]", "10080", "TLS SNI: a.example,*.b.example", "Route: http-80"],
+      ["0.0.0.0,[::]", "10080", "ALL", "Cluster: a,b"],
+    ]);
+  });
+
+  test("an endpoint is one row, with the addresses of both families", () => {
+    assert.deepEqual(cellsOf("endpoints"), [
+      ["10.0.0.1:80,[fd00::1]:80", "HEALTHY", "r/z", "service/demo/web/80"],
+    ]);
+  });
+
+  test("routes say what they match and where they lead", () => {
+    assert.deepEqual(
+      cellsOf("routes").map((cells) => cells.slice(2)),
+      [
+        ["[fd00::1],a.example", "/a/*", "c"],
+        ["[fd00::1],a.example", "/* +1", "redirect"],
+        ["[fd00::1],a.example", "~/x.*", "answer 500"],
+      ],
+    );
+  });
+
+  test("filters leave out what does not fit", () => {
+    assert.match(show(dump, ["endpoints"], { cluster: "service/demo/web/80" }, "table"), /fd00::1/);
+    assert.equal(show(dump, ["endpoints"], { cluster: "other" }, "table"), "No endpoints found.");
+    assert.equal(show(dump, ["listeners"], { port: 10081 }, "json"), "[]");
+    assert.deepEqual(JSON.parse(show(dump, ["listeners"], { port: 10080 }, "json")), [listener]);
+  });
+});
+
+describe("an Envoy's state", () => {
+  test("is told for each type, with what was refused and why", () => {
+    const types = syncOf(dump);
+    assert.deepEqual(
+      types.map(({ type, state, resources }) => [type, state, resources]),
+      [
+        ["CDS", "STALE", 1],
+        ["EDS", "SYNCED", 1],
+        ["LDS", "ERROR", 1],
+        ["RDS", "SYNCED", 1],
+        ["SDS", "NOT SENT", 0],
+      ],
+    );
+    const table = statusTable([{ name: "web-1.demo", types }], false);
+    assert.match(
+      table,
+      /^NAME +CDS +EDS +LDS +RDS +SDS\nweb-1\.demo +STALE +SYNCED +ERROR +SYNCED +NOT SENT\n/,
+    );
+    assert.match(table, /web-1\.demo: LDS tcp-80: it is refused$/);
+  });
+
+  test("of one that does not answer is told beside the others", () => {
+    assert.match(
+      statusTable([{ name: "a.b", types: [], error: "gone" }], false),
+      /a\.b +NO ANSWER.*\n\na\.b: gone$/,
+    );
+  });
+});
+
+test("what is no dump is refused with its place", () => {
+  assert.throws(
+    () => parseDump("{}", "file x"),
+    /cannot read Envoy's configuration: it has no `configs`\n {2}where: file x/,
+  );
+  assert.throws(() => parseDump("<html>", "file x"), /where: file x/);
+});
