@@ -195,6 +195,7 @@ export class Pump {
   async #answered(key: string): Promise<void> {
     const { ads, model } = this.#parts;
     await ads.applied(key);
+    if (model.proxy(key) === undefined) return;
     if (ads.status(key).length === 0) return void this.#unapplied.add(key);
     model.setApplied(key, true);
     this.#forgetRefused(key);
