@@ -1,7 +1,7 @@
 /** Real packets through the rules, in namespaces of this test's own: every case over both families, TCP and UDP. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import type { Pod, Service } from "../../src/objects/types.ts";
+import type { Pod, Service, ServiceSpec } from "../../src/objects/types.ts";
 import type { Kernel } from "../../src/kernel/index.ts";
 import type { TrafficModel } from "../../src/traffic/index.ts";
 import { nodePorts, type PodEndpoint, setWeb, WEB, web } from "./cluster.ts";
@@ -198,6 +198,15 @@ test("endpoints that are not ready get nothing; terminating ones serve while the
   await everyWay(async (family, protocol) => {
     assert.deepEqual(await names("client", { host: WEB[family], protocol }), ["a"]);
   });
+  for (const conditions of [
+    { ready: false, serving: true, terminating: false },
+    { ready: false, serving: false, terminating: true },
+  ]) {
+    await given(web(), [{ ...A, conditions }]);
+    await everyWay(async (family, protocol) => {
+      assert.deepEqual(await names("client", { host: WEB[family], protocol }), ["ECONNREFUSED"]);
+    });
+  }
 });
 
 const OUTSIDE_IPS = { IPv4: "192.0.2.10", IPv6: "2001:db8::10" } as const;
@@ -273,18 +282,23 @@ test("internalTrafficPolicy Local uses endpoints on this node only, and drops wh
   await everyWay(async (family, protocol) => {
     assert.deepEqual(await names("client", { host: WEB[family], protocol, count: 20 }), ["a"]);
   });
+  await given(web({ internalTrafficPolicy: "Local" }), [{ ...A, node: "node-2" }, B]);
+  await everyWay(async (family, protocol) => {
+    assert.deepEqual(await names("client", { host: WEB[family], protocol, count: 20 }), ["b"]);
+  });
   await given(web({ internalTrafficPolicy: "Local" }), [REMOTE_B]);
   await everyWay(async (family, protocol) => {
     assert.equal(await answer("client", { host: WEB[family], protocol, timeoutMs: 200 }), "TIMEOUT");
   });
 });
 
+function guarded(ranges: string[], spec: Partial<ServiceSpec> = {}): Service {
+  const service = web({ type: "LoadBalancer", loadBalancerSourceRanges: ranges, ...spec });
+  service.status = { loadBalancer: { ingress: [{ ip: "192.0.2.20" }, { ip: "2001:db8::20" }] } };
+  return service;
+}
+
 test("source ranges admit to balancer addresses, each family by its own", async () => {
-  const guarded = (ranges: string[]) => {
-    const service = web({ type: "LoadBalancer", loadBalancerSourceRanges: ranges });
-    service.status = { loadBalancer: { ingress: [{ ip: "192.0.2.20" }, { ip: "2001:db8::20" }] } };
-    return service;
-  };
   const reach = async (family: Family, protocol: Protocol) => {
     const host = family === "IPv4" ? "192.0.2.20" : "2001:db8::20";
     return (await names("outside", { host, protocol, timeoutMs: 200 }))[0];
@@ -303,6 +317,48 @@ test("source ranges admit to balancer addresses, each family by its own", async 
     const expected = family === "IPv4" ? "TIMEOUT" : "ECONNREFUSED";
     assert.equal(await reach(family, protocol), expected, `${family} ${protocol}`);
   });
+});
+
+test("a source range over everything is no filter, and a balancer address that is an external IP too has one", async () => {
+  const balancerIPs = { IPv4: "192.0.2.20", IPv6: "2001:db8::20" };
+  const everybody = guarded(["0.0.0.0/0", "203.0.113.0/24", "::/0"]);
+  const nobody = guarded(["203.0.113.0/24", "2001:db8:1::/48"], { externalIPs: Object.values(balancerIPs) });
+  for (const [service, expected] of [
+    [everybody, "a"],
+    [nobody, "TIMEOUT"],
+  ] as const) {
+    await given(service, [A]);
+    await everyWay(async (family, protocol) => {
+      const target = {
+        host: balancerIPs[family],
+        protocol,
+        ...(expected === "TIMEOUT" && { timeoutMs: 200 }),
+      };
+      assert.deepEqual(await names("outside", target), [expected], `${family} ${protocol}`);
+    });
+  }
+});
+
+test("a node that is admitted may use the balancer's address as its source", async () => {
+  const balancerIPs = ["192.0.2.20/32", "2001:db8::20/128"];
+  const onLoopback = async (verb: "add" | "delete") => {
+    for (const address of balancerIPs) await network.exec(["ip", "address", verb, address, "dev", "lo"]);
+  };
+  await onLoopback("add");
+  const admitted = guarded([`${ADDRESSES.node.IPv4}/32`, `${ADDRESSES.node.IPv6}/128`]);
+  const others = guarded(["203.0.113.0/24", "2001:db8:1::/48"]);
+  for (const [service, expected] of [
+    [admitted, "a"],
+    [others, "TIMEOUT"],
+  ] as const) {
+    await given(service, [A]);
+    await everyWay(async (family, protocol) => {
+      const host = family === "IPv4" ? "192.0.2.20" : "2001:db8::20";
+      const target = { host, protocol, ...(expected === "TIMEOUT" && { timeoutMs: 200 }) };
+      assert.deepEqual(await names("node", target), [expected], `${family} ${protocol}`);
+    });
+  }
+  await onLoopback("delete");
 });
 
 test("endpoints meant for this node, or for its zone, are preferred", async () => {
