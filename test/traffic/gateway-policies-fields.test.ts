@@ -4,6 +4,8 @@ import { defaultDefinition } from "../../src/objects/crd/definition/defaults.ts"
 import { validateDefinition } from "../../src/objects/crd/definition/validate.ts";
 import type { Definition } from "../../src/objects/crd/index.ts";
 import { applyPolicies, clientSettings, policyVerdict } from "../../src/traffic/gateway/policies/index.ts";
+import { logFormatProblem } from "../../src/traffic/gateway/policies/log-format.ts";
+import { CLIENT, DESTINATION, ROUTE } from "./gateway-policies-cases.ts";
 import {
   among,
   DEFINITIONS,
@@ -22,56 +24,6 @@ for (const definition of DEFINITIONS)
     assert.deepEqual(validateDefinition(copy), []);
   });
 
-/** Fields of ClientTrafficPolicy and what they come to. */
-const CLIENT: [spec: string, expected: object][] = [
-  ["proxyProtocol: {}", { policy: { proxyProtocol: { optional: false, trusted: [] } } }],
-  [
-    "proxyProtocol: {optional: true, trustedCIDRs: [10.0.0.0/8, 'fd00::/8', 192.0.2.1, '2001:db8::1']}",
-    {
-      policy: {
-        proxyProtocol: {
-          optional: true,
-          trusted: ["10.0.0.0/8", "fd00::/8", "192.0.2.1/32", "2001:db8::1/128"],
-        },
-      },
-    },
-  ],
-  [
-    "clientIPDetection: {xForwardedFor: {numTrustedHops: 2}}",
-    { policy: { clientAddress: { trustedHops: 2 } } },
-  ],
-  [
-    "clientIPDetection: {customHeader: {name: X-Client}}",
-    { policy: { clientAddress: { header: "x-client" } } },
-  ],
-  [
-    "tcpKeepalive: {probes: 3, idleTime: 1m, interval: 10s}",
-    { policy: { keepalive: { probes: 3, idle: 60_000, interval: 10_000 } } },
-  ],
-  [
-    "timeout: {http: {requestReceivedTimeout: 5s, idleTimeout: 1h}}",
-    { policy: { requestReceivedTimeout: 5000, idleTimeout: 3_600_000 } },
-  ],
-  [
-    "connection: {connectionLimit: {value: 100}, bufferLimit: 32Ki}",
-    { policy: { connectionLimit: 100, bufferLimit: 32_768 } },
-  ],
-  [
-    "tls: {minVersion: '1.2', maxVersion: '1.3', ciphers: [A], alpnProtocols: [h2]}",
-    { tls: { minVersion: "1.2", maxVersion: "1.3", ciphers: ["A"], alpn: ["h2"] } },
-  ],
-  [
-    "accessLog: {format: {type: Text, text: 'a %B%'}}",
-    { policy: { accessLog: { format: { text: "a %B%" } } } },
-  ],
-  [
-    "accessLog: {format: {type: JSON, json: {a: b}}}",
-    { policy: { accessLog: { format: { json: { a: "b" } } } } },
-  ],
-  ["compression: [{type: Brotli}, {type: Gzip}]", { policy: { compression: ["brotli", "gzip"] } }],
-  ["path: {disableNormalization: true}", { policy: { pathNormalization: false } }],
-];
-
 for (const [spec, expected] of CLIENT)
   test(`ClientTrafficPolicy: ${spec}`, () => {
     const { lookups: _, ...settings } = clientSettings(
@@ -80,75 +32,6 @@ for (const [spec, expected] of CLIENT)
     );
     assert.deepEqual(settings, expected);
   });
-
-/** Fields of BackendTrafficPolicy that are about destinations. */
-const DESTINATION: [spec: string, expected: object][] = [
-  ["loadBalancer: {type: Random}", { loadBalancing: { kind: "random" } }],
-  [
-    "loadBalancer: {type: LeastRequest, slowStart: {window: 30s}, zoneAware: {preferLocal: {}}}",
-    { loadBalancing: { kind: "least-request" }, slowStart: 30_000, preferZone: true },
-  ],
-  [
-    "loadBalancer: {type: ConsistentHash, consistentHash: {type: SourceIP}}",
-    { loadBalancing: { kind: "hash", by: "source" } },
-  ],
-  [
-    "loadBalancer: {type: ConsistentHash, consistentHash: {type: Header, header: {name: X-User}}}",
-    { loadBalancing: { kind: "hash", by: "header", name: "x-user" } },
-  ],
-  [
-    "loadBalancer: {type: ConsistentHash, consistentHash: {type: Cookie, cookie: {name: U, ttl: 1m}}}",
-    { loadBalancing: { kind: "hash", by: "cookie", name: "U", ttl: 60 } },
-  ],
-  [
-    "circuitBreaker: {maxConnections: 1, maxPendingRequests: 2, maxParallelRequests: 3, maxParallelRetries: 0}",
-    { circuitBreaker: { maxConnections: 1, maxPendingRequests: 2, maxRequests: 3, maxRetries: 0 } },
-  ],
-  ["timeout: {tcp: {connectTimeout: 2s}}", { connectTimeout: 2000 }],
-  ["tcpKeepalive: {idleTime: 1m}", { keepalive: { idle: 60_000 } }],
-  [
-    "healthCheck: {active: {type: HTTP, http: {path: /ok, hostname: h, expectedStatuses: [200, 204]}}}",
-    {
-      activeHealthCheck: {
-        kind: "http",
-        timeout: 1000,
-        interval: 3000,
-        unhealthyThreshold: 3,
-        healthyThreshold: 1,
-        path: "/ok",
-        hostname: "h",
-        expectedStatuses: [200, 204],
-      },
-    },
-  ],
-  [
-    "healthCheck: {active: {type: TCP, timeout: 2s, interval: 4s, unhealthyThreshold: 5, healthyThreshold: 6}}",
-    {
-      activeHealthCheck: {
-        kind: "tcp",
-        timeout: 2000,
-        interval: 4000,
-        unhealthyThreshold: 5,
-        healthyThreshold: 6,
-      },
-    },
-  ],
-  [
-    "healthCheck: {panicThreshold: 50, passive: {consecutive5XxErrors: 3, consecutiveGatewayErrors: 2, interval: 1s, baseEjectionTime: 5s, maxEjectionPercent: 100}}",
-    {
-      panicThreshold: 50,
-      passiveHealthCheck: {
-        consecutiveErrors: 3,
-        consecutiveGatewayErrors: 2,
-        interval: 1000,
-        baseEjection: 5000,
-        maxEjectedPercent: 100,
-      },
-    },
-  ],
-  ["proxyProtocol: {version: V2}", { proxyProtocol: 2 }],
-  ["proxyProtocol: {version: V1}", { proxyProtocol: 1 }],
-];
 
 const TO_WEB = "{backendRefs: [{name: web, port: 80}]}";
 
@@ -164,88 +47,6 @@ for (const [spec, expected] of DESTINATION)
     assert.ok(action.kind === "forward");
     assert.equal(action.forward.shares[0]?.destination, destination?.key);
   });
-
-/** Fields that are about requests, of both kinds of policies. */
-const ROUTE: [kind: "BackendTrafficPolicy" | "SecurityPolicy", spec: string, expected: object][] = [
-  [
-    "BackendTrafficPolicy",
-    "retry: {}",
-    {
-      retry: {
-        attempts: 2,
-        statuses: [503],
-        conditions: ["connect-failure", "refused-stream", "unavailable", "cancelled"],
-      },
-    },
-  ],
-  [
-    "BackendTrafficPolicy",
-    "retry: {numRetries: 5, retryOn: {triggers: [5xx, retriable-status-codes], httpStatusCodes: [429]}, perRetry: {timeout: 1s, backOff: {baseInterval: 10ms, maxInterval: 1s}}}",
-    {
-      retry: {
-        attempts: 5,
-        statuses: [429],
-        conditions: ["5xx"],
-        perTryTimeout: 1000,
-        backoff: { base: 10, max: 1000 },
-      },
-    },
-  ],
-  ["BackendTrafficPolicy", "timeout: {http: {streamIdleTimeout: 5m}}", { idleTimeout: 300_000 }],
-  [
-    "BackendTrafficPolicy",
-    "sessionPersistence: {sessionName: s, absoluteTimeout: 1h, cookieConfig: {lifetimeType: Permanent}}",
-    { sessionPersistence: { by: "cookie", name: "s", path: "/", lifetime: 3600 } },
-  ],
-  [
-    "BackendTrafficPolicy",
-    "rateLimit: {type: Local, local: {rules: [{limit: {requests: 10, unit: Second, burst: 20}}]}}",
-    { rateLimits: [{ requests: 10, perMilliseconds: 1000, burst: 20 }] },
-  ],
-  [
-    "BackendTrafficPolicy",
-    "rateLimit: {type: Local, local: {rules: [{clientSelectors: [{headers: [{name: X-Plan, value: free}, {name: X-User, type: Distinct}], sourceCIDRs: {values: [10.0.0.0/8, 'fd00::/8'], type: Distinct}}], limit: {requests: 1, unit: Hour}}]}}",
-    {
-      rateLimits: [
-        {
-          requests: 1,
-          perMilliseconds: 3_600_000,
-          headers: [
-            { name: "x-plan", value: "free" },
-            { name: "x-user", distinct: true },
-          ],
-          sources: ["10.0.0.0/8", "fd00::/8"],
-          distinctSource: true,
-        },
-      ],
-    },
-  ],
-  [
-    "SecurityPolicy",
-    "cors: {allowOrigins: ['https://a.example'], allowMethods: [GET], maxAge: 10m, allowCredentials: true}",
-    {
-      cors: {
-        allowOrigins: ["https://a.example"],
-        allowMethods: ["GET"],
-        allowHeaders: [],
-        exposeHeaders: [],
-        maxAge: 600,
-        allowCredentials: true,
-      },
-    },
-  ],
-  [
-    "SecurityPolicy",
-    "authorization: {rules: [{action: Deny, principal: {clientCIDRs: [10.9.0.0/16]}}, {action: Allow, principal: {clientCIDRs: [10.0.0.0/8, 'fd00::/8']}}]}",
-    { allowedSources: ["10.0.0.0/8", "fd00::/8"], deniedSources: ["10.9.0.0/16"] },
-  ],
-  [
-    "SecurityPolicy",
-    "authorization: {defaultAction: Allow, rules: [{action: Deny, principal: {clientCIDRs: ['fd00::/8']}}]}",
-    { deniedSources: ["fd00::/8"] },
-  ],
-  ["SecurityPolicy", "authorization: {}", { allowedSources: ["192.0.2.0/32", "2001:db8::/128"] }],
-];
 
 for (const [kind, spec, expected] of ROUTE)
   test(`${kind}, for requests: ${spec}`, () => {
@@ -395,3 +196,31 @@ test("a list of networks that knows one family only is in force, and says whom i
     /spec\.authorization\.rules\[0\]\.principal\.clientCIDRs has no IPv6 network: it lets no client in over IPv6/,
   );
 });
+
+/** Each was put to Envoy 1.40. */
+const FORMATS: [text: string, good: boolean][] = [
+  ["nothing", true],
+  ["100%%", true],
+  ["100%", false],
+  ["%BYTES_SENT%%DURATION%", true],
+  ["%BYTES_SENT(x)%", false],
+  ["%DURATION:3%", false],
+  ["%DOWNSTREAM_REMOTE_ADDRESS% %UPSTREAM_HOST%", true],
+  ["%NO_SUCH_THING%", false],
+  ["%REQ%", false],
+  ["%REQ()%", false],
+  ["%REQ(a?b?c)%", false],
+  ["%REQ(a:b)%", false],
+  ["%REQ(a", false],
+  ["%START_TIME(%Y-%m)%", true],
+  ["%UPSTREAM_METADATA(a:b):9%", false],
+  ["%FILTER_STATE(a:PLAIN)%", true],
+  ["%FILTER_STATE(a:BAD)%", false],
+  ["%COMMON_DURATION(DS_RX_BEG:DS_RX_END:us)%", true],
+  ["%METADATA(ROUTE:a)%", true],
+];
+
+for (const [text, good] of FORMATS)
+  test(`a format of access logs that Envoy ${good ? "takes" : "refuses"}: ${text}`, () => {
+    assert.equal(logFormatProblem(text) === undefined, good, logFormatProblem(text));
+  });

@@ -59,7 +59,11 @@ function versionProblem(min: string | undefined, max: string | undefined): strin
   return undefined;
 }
 
-function wordProblem(ciphers: readonly string[] = [], alpn: readonly string[] = []): string | undefined {
+/** What Envoy would refuse of cipher suites or ALPN; undefined: nothing. */
+export function wordProblem(
+  ciphers: readonly string[] = [],
+  alpn: readonly string[] = [],
+): string | undefined {
   const unknown = ciphers.find((cipher) => !CIPHERS.has(cipher));
   if (unknown !== undefined)
     return `cipher suite ${unknown} is not known; there are ${[...CIPHERS].join(", ")}`;

@@ -1,7 +1,9 @@
 /** ClientTrafficPolicy. */
+import { wordProblem } from "../tls-options.ts";
 import type { AccessLog, ClientPolicy } from "../policy-model.ts";
 import type { CompiledParts } from "./compile.ts";
 import { keepalive } from "./keepalive.ts";
+import { logFormatProblem } from "./log-format.ts";
 import type { ClientTrafficPolicy } from "./objects.ts";
 import { bytes, cidrs, definedOrNone, milliseconds, type PolicyReader, refuse } from "./reader.ts";
 import type { ClientSettings } from "./types.ts";
@@ -55,6 +57,12 @@ function clientAddress({ clientIPDetection }: Spec, reader: PolicyReader): Clien
 function accessLog({ accessLog: value }: Spec, reader: PolicyReader): AccessLog | undefined {
   if (value === undefined) return undefined;
   const { type, text, json } = value.format;
+  const texts = type === "JSON" ? Object.entries(json ?? {}) : [["", text ?? ""]];
+  for (const [name, format] of texts) {
+    const problem = logFormatProblem(format ?? "");
+    const field = `spec.accessLog.format.${type === "JSON" ? `json.${name}` : "text"}`;
+    if (problem !== undefined) refuse(reader, field, problem);
+  }
   if (type === "JSON")
     return json === undefined
       ? refuse(reader, "spec.accessLog.format.json", "is missing")
@@ -75,6 +83,8 @@ function tls({ tls: value }: Spec, reader: PolicyReader): ClientSettings["tls"] 
   const { minVersion, maxVersion } = value;
   if (minVersion !== undefined && maxVersion !== undefined && minVersion > maxVersion)
     refuse(reader, "spec.tls.maxVersion", `${maxVersion} is before minVersion ${minVersion}`);
+  const problem = wordProblem(value.ciphers, value.alpnProtocols);
+  if (problem !== undefined) refuse(reader, "spec.tls", problem);
   if (minVersion === "1.3" && value.ciphers !== undefined)
     reader.notes.push("spec.tls.ciphers is about TLS 1.2 and before: with minVersion 1.3 it has no effect");
   return definedOrNone<NonNullable<ClientSettings["tls"]>>({
