@@ -184,7 +184,7 @@ export class Pump {
     await this.#started.promise;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, APPLIED_WAIT);
+      timer = setTimeout(resolve, APPLIED_WAIT).unref();
     });
     await Promise.race([Promise.all(proxies.map((proxy) => this.#answered(proxy))), late]);
     clearTimeout(timer);
