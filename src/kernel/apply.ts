@@ -39,8 +39,8 @@ export class Programmer {
   readonly #applied = new Applied();
   /** Chains of ours (`ip name`) that went out of use in an earlier transaction. */
   #leftOver: string[] = [];
-  /** Chains in our tables that nothing of ours needs: somebody else's, or an older version's. */
-  #foreign: string[] = [];
+  /** Chains in our tables that a comparison found and that nothing needed then: ours of before, or somebody else's. */
+  #strays: string[] = [];
 
   constructor(exec: Exec, facts: NodeFacts) {
     this.#exec = exec;
@@ -77,6 +77,8 @@ export class Programmer {
   /** Changes what belongs to some frontends, without reading anything (undefined: the frontend is gone). */
   async update(changes: ReadonlyMap<string, Frontend | undefined>): Promise<Outcome> {
     const delta = changeFrontends(changes, this.#facts, this.#applied);
+    // A stray whose name comes into use is written anew, and from now on one of ours.
+    this.#strays = this.#strays.filter((place) => !this.#applied.chains.has(place));
     if (delta.text !== "") {
       const removable = this.#leftOver.filter((place) => !this.#applied.uses.has(place));
       await this.#transact([removeChains(removable), delta.text]);
@@ -97,7 +99,7 @@ export class Programmer {
 
   /** Whether `tidy` has something to do. */
   get untidy(): boolean {
-    return this.#leftOver.length > 0 || this.#foreign.length > 0;
+    return this.#leftOver.length > 0 || this.#strays.length > 0;
   }
 
   /**
@@ -106,9 +108,9 @@ export class Programmer {
    */
   async tidy(): Promise<void> {
     const removable = this.#leftOver.filter((place) => !this.#applied.uses.has(place));
-    const all = [...removable, ...this.#foreign];
+    const all = [...removable, ...this.#strays];
     this.#leftOver = [];
-    this.#foreign = [];
+    this.#strays = [];
     if (all.length === 0) return;
     await this.#transact([removeChains(all)]);
     for (const place of removable) this.#applied.chains.delete(place);
@@ -125,7 +127,7 @@ export class Programmer {
   async #load(frontends: Frontends, replaced: readonly ("ip" | "ip6")[]): Promise<Outcome> {
     const entries = new Map<string, Entry | undefined>();
     this.#leftOver = [];
-    this.#foreign = [];
+    this.#strays = [];
     const script = loadScript(frontends, this.#facts, this.#applied, (entry) => noteEntry(entries, entry));
     const transactions = Array.from(script.texts, ([{ ip }, text]) =>
       this.#transact(replaced.includes(ip) ? concat([`delete table ${ip} ${TABLE}\n`], text) : text),
@@ -146,6 +148,7 @@ export class Programmer {
   async #reconcile(frontends: Frontends, current: Tables<CurrentTable>): Promise<Outcome> {
     const facts = this.#facts;
     const dialects = dialectsOf(facts);
+    const known = new Set([...this.#applied.chains, ...this.#strays]);
     const entries = new Map<string, Entry | undefined>();
     const desired = wholeState(this.#applied.takeAll(frontends, facts), this.#applied, (entry) =>
       noteEntry(entries, entry),
@@ -163,12 +166,13 @@ export class Programmer {
       changes.text,
     ]);
     this.#leftOver = [];
-    this.#foreign = dialects.flatMap((dialect) => this.#foreignChains(dialect, current[dialect.ip]));
-    const foreignRules = this.#foreign.length > 0 || rulesDiffer(current, await readRules(this.#exec));
+    this.#strays = dialects.flatMap((dialect) => this.#strayChains(dialect, current[dialect.ip]));
+    const isForeign = this.#strays.some((place) => !known.has(place));
+    const foreignRules = isForeign || rulesDiffer(current, await readRules(this.#exec));
     return { how: "reconcile", elements: this.#perFamily(changes.count), foreignRules, udpEntries: entries };
   }
 
-  #foreignChains(dialect: Dialect, current: CurrentTable | undefined): string[] {
+  #strayChains(dialect: Dialect, current: CurrentTable | undefined): string[] {
     const fixed = new Set(fixedChains(dialect, this.#facts).map(({ name }) => name));
     const places = [...(current?.chains ?? [])].flatMap((name) =>
       fixed.has(name) ? [] : `${dialect.ip} ${name}`,

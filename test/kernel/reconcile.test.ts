@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { type NodeFacts, type Outcome, Programmer, removeTables } from "../../src/kernel/index.ts";
 import type { Service, ServiceSpec } from "../../src/objects/types.ts";
 import { createTrafficModel, type TrafficModel } from "../../src/traffic/index.ts";
-import { nodePorts, setWeb, web } from "./cluster.ts";
+import { nodePorts, type PodEndpoint, setWeb, web } from "./cluster.ts";
 import { createNamespace, FACTS } from "./network.ts";
 import { freshLoad, stateOf } from "./state.ts";
 
@@ -96,6 +96,27 @@ test("what somebody else changed is found and put right", async () => {
       change.join(" "),
     );
   }
+});
+
+test("chains out of use are not taken for somebody else's, and stay when they are wanted again", async () => {
+  const model = twoServices();
+  const programmer = await loaded(model);
+  const update = async (pods: readonly PodEndpoint[]) => {
+    setWeb(model, web({ type: "NodePort", ports: nodePorts(30080) }), pods);
+    await programmer.update(new Map([["default/web", model.get("default/web")]]));
+  };
+  await update([{ pod: "a" }]);
+  assert.equal((await programmer.sync(model)).foreignRules, false);
+  assert.equal((await programmer.sync(model)).foreignRules, false);
+  await update([{ pod: "a" }, { pod: "b" }]);
+  await programmer.tidy();
+  assert.deepEqual(await stateOf(space.exec), await freshLoad(scratch.exec, model, FACTS));
+  // Used again, unused again, and gone with the next change: nothing is left to do twice.
+  await update([{ pod: "a" }]);
+  await programmer.sync(model);
+  for (const pods of [[{ pod: "a" }, { pod: "b" }], [{ pod: "a" }], []] as const) await update(pods);
+  await programmer.tidy();
+  assert.deepEqual(await stateOf(space.exec), await freshLoad(scratch.exec, model, FACTS));
 });
 
 test("a table that is gone, or made by somebody else, is made anew", async () => {
