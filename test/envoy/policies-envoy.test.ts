@@ -6,7 +6,7 @@ import { after, before, describe, test } from "node:test";
 import { type AdsServer, startAdsServer } from "../../src/envoy/ads/index.ts";
 import { createEnvoyOutput } from "../../src/envoy/desired/index.ts";
 import type { Resource } from "../../src/envoy/resources.ts";
-import type { PolicyObject } from "../../src/traffic/gateway/policies/index.ts";
+import type { PolicyKind, PolicyObject } from "../../src/traffic/gateway/policies/index.ts";
 import { CLIENT, DESTINATION, ROUTE } from "../traffic/gateway-policies-cases.ts";
 import { goodPolicy } from "../traffic/gateway-policies-fixtures.ts";
 import { emptyModel, isReport, objectsOf, take } from "../traffic/gateway/text.ts";
@@ -34,6 +34,74 @@ metadata: {name: t}
 spec: {parentRefs: [{name: g, sectionName: raw}], rules: [{backendRefs: [{name: web, port: 80}]}]}
 `;
 
+/** Values at the ends of what the schema takes: either the policy is refused with a reason, or Envoy takes it. */
+const EDGES: readonly (readonly [kind: PolicyKind, spec: string])[] = [
+  ["ClientTrafficPolicy", "tcpKeepalive: {probes: 100, idleTime: 1ms, interval: 1ms}"],
+  ["ClientTrafficPolicy", "tcpKeepalive: {probes: 1, idleTime: 0s, interval: 0s}"],
+  ["ClientTrafficPolicy", "tcpKeepalive: {idleTime: 99999h}"],
+  ["ClientTrafficPolicy", "timeout: {http: {requestReceivedTimeout: 0s, idleTimeout: 99999h99999h}}"],
+  ["ClientTrafficPolicy", "connection: {connectionLimit: {value: 2147483647}, bufferLimit: 1}"],
+  ["ClientTrafficPolicy", "connection: {bufferLimit: 4294967295}"],
+  ["ClientTrafficPolicy", "clientIPDetection: {xForwardedFor: {numTrustedHops: 255}}"],
+  ["ClientTrafficPolicy", "clientIPDetection: {customHeader: {name: 'x!y'}}"],
+  ["ClientTrafficPolicy", "proxyProtocol: {trustedCIDRs: ['0.0.0.0/0', '::/0', '::ffff:0:0/96']}"],
+  ["ClientTrafficPolicy", "compression: [{type: Gzip}, {type: Gzip}, {type: Zstd}]"],
+  ["ClientTrafficPolicy", "accessLog: {format: {type: JSON, json: {}}}"],
+  ["ClientTrafficPolicy", "accessLog: {format: {type: Text, text: '%NOTHING%'}}"],
+  ["ClientTrafficPolicy", "tls: {alpnProtocols: [h2, h2], ciphers: []}"],
+  ["ClientTrafficPolicy", "tls: {minVersion: '1.3', ciphers: [AES128-SHA]}"],
+  ["ClientTrafficPolicy", "tls: {ciphers: [NOTHING]}"],
+  ["BackendTrafficPolicy", "timeout: {tcp: {connectTimeout: 0s}}"],
+  ["BackendTrafficPolicy", "timeout: {tcp: {connectTimeout: 99999h99999h}, http: {streamIdleTimeout: 0s}}"],
+  ["BackendTrafficPolicy", "tcpKeepalive: {probes: 1, idleTime: 0s, interval: 1ms}"],
+  ["BackendTrafficPolicy", "circuitBreaker: {maxConnections: 0, maxPendingRequests: 4294967295}"],
+  ["BackendTrafficPolicy", "healthCheck: {passive: {interval: 0s}}"],
+  ["BackendTrafficPolicy", "healthCheck: {passive: {baseEjectionTime: 0s}}"],
+  ["BackendTrafficPolicy", "healthCheck: {passive: {baseEjectionTime: 999h, maxEjectionPercent: 0}}"],
+  [
+    "BackendTrafficPolicy",
+    "healthCheck: {active: {type: HTTP, timeout: 5s, interval: 1s, http: {path: '/a b?c'}}}",
+  ],
+  ["BackendTrafficPolicy", 'healthCheck: {active: {type: HTTP, http: {path: "/a\\nb"}}}'],
+  [
+    "BackendTrafficPolicy",
+    "healthCheck: {active: {type: HTTP, http: {path: /, expectedStatuses: [100, 599]}}}",
+  ],
+  [
+    "BackendTrafficPolicy",
+    "healthCheck: {active: {type: GRPC, unhealthyThreshold: 2147483647}, panicThreshold: 0}",
+  ],
+  ["BackendTrafficPolicy", "loadBalancer: {type: RoundRobin, slowStart: {window: 0s}}"],
+  [
+    "BackendTrafficPolicy",
+    "loadBalancer: {type: ConsistentHash, consistentHash: {type: Cookie, cookie: {name: a, ttl: 0s}}}",
+  ],
+  [
+    "BackendTrafficPolicy",
+    "loadBalancer: {type: ConsistentHash, consistentHash: {type: Header, header: {name: 'a!b'}}}",
+  ],
+  ["BackendTrafficPolicy", "retry: {numRetries: 0, retryOn: {triggers: [], httpStatusCodes: [100]}}"],
+  ["BackendTrafficPolicy", "retry: {perRetry: {timeout: 0s, backOff: {baseInterval: 0s, maxInterval: 0s}}}"],
+  [
+    "BackendTrafficPolicy",
+    "rateLimit: {type: Local, local: {rules: [{limit: {requests: 4294967295, unit: Day}}, {clientSelectors: [{}], limit: {requests: 1, unit: Day}}]}}",
+  ],
+  [
+    "BackendTrafficPolicy",
+    'rateLimit: {type: Local, local: {rules: [{clientSelectors: [{headers: [{name: a, value: ""}, {name: a, value: "x\\ny"}]}], limit: {requests: 1, unit: Second}}]}}',
+  ],
+  [
+    "BackendTrafficPolicy",
+    "sessionPersistence: {absoluteTimeout: 0s, cookieConfig: {lifetimeType: Permanent}}",
+  ],
+  ["SecurityPolicy", "cors: {allowOrigins: ['*', 'https://*', 'https://[', 'a(b', '*.*'], maxAge: 0s}"],
+  ["SecurityPolicy", 'cors: {allowHeaders: ["a\\nb"], allowMethods: ["*"]}'],
+  [
+    "SecurityPolicy",
+    "authorization: {rules: [{action: Deny, principal: {clientCIDRs: [0.0.0.0/0, '::/0']}}]}",
+  ],
+];
+
 /** All that a proxy has with a policy in force, on ports that are free here. */
 async function resourcesWith(policy: PolicyObject): Promise<Resource[]> {
   const model = emptyModel();
@@ -48,10 +116,13 @@ async function resourcesWith(policy: PolicyObject): Promise<Resource[]> {
   return changes.flatMap(({ resource }) => resource ?? []);
 }
 
-const CASES = [
-  ...CLIENT.map(([spec]) => ["ClientTrafficPolicy", spec] as const),
-  ...DESTINATION.map(([spec]) => ["BackendTrafficPolicy", spec] as const),
-  ...ROUTE.map(([kind, spec]) => [kind, spec] as const),
+type Case = readonly [kind: PolicyKind, spec: string];
+
+const CASES: readonly Case[] = [
+  ...EDGES,
+  ...CLIENT.map(([spec]): Case => ["ClientTrafficPolicy", spec]),
+  ...DESTINATION.map(([spec]): Case => ["BackendTrafficPolicy", spec]),
+  ...ROUTE.map(([kind, spec]): Case => [kind, spec]),
 ];
 
 describe("what Envoy says to policies", { skip: ENVOY === undefined && "no Envoy here" }, () => {

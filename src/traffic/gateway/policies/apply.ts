@@ -1,6 +1,6 @@
 /** Puts policies into a translated route, for one listener. */
 import type { Destination, Forward, RouteAction, RouteRule } from "../model.ts";
-import type { RoutePolicy } from "../policy-model.ts";
+import type { DestinationPolicy, RoutePolicy } from "../policy-model.ts";
 import type { Needs, StreamForward, TranslatedRoute, TranslatedRule } from "../routes/types.ts";
 import { type Level, listenerLevels, type Picked, pick, recordingPolicies } from "./pick.ts";
 import { remembered } from "./remembered.ts";
@@ -99,9 +99,16 @@ function withPolicy(destination: Destination, { policy, compiled }: Picked): Des
     ...destination,
     key: `${destination.key}/policy/${namespace}.${name}`,
     ...(preferFamily && { preferFamily }),
-    ...(compiled.destination && { policy: compiled.destination }),
+    ...(compiled.destination && { policy: fitting(compiled.destination, destination) }),
     origins: [...destination.origins, { kind: policy.kind, key: `${namespace}/${name}` }],
   };
+}
+
+/** gRPC's health checks are calls: Envoy refuses them where HTTP/2 is not spoken. */
+function fitting(policy: DestinationPolicy, { protocol }: Destination): DestinationPolicy {
+  if (policy.activeHealthCheck?.kind !== "grpc" || protocol === "http2") return policy;
+  const { activeHealthCheck: _, ...rest } = policy;
+  return rest;
 }
 
 interface StreamParts {

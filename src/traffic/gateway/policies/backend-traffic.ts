@@ -11,7 +11,15 @@ import { activeCheck, passiveCheck } from "./health-checks.ts";
 import { keepalive } from "./keepalive.ts";
 import type { BackendTrafficPolicy } from "./objects.ts";
 import { rateLimits } from "./rate-limits.ts";
-import { defined, definedOrNone, milliseconds, type PolicyReader, refuse } from "./reader.ts";
+import {
+  count,
+  defined,
+  definedOrNone,
+  milliseconds,
+  moreThanNothing,
+  type PolicyReader,
+  refuse,
+} from "./reader.ts";
 
 type Spec = BackendTrafficPolicy["spec"];
 
@@ -38,12 +46,16 @@ function destination(spec: Spec, reader: PolicyReader): DestinationPolicy | unde
     slowStart: slowStart(spec, reader),
     preferZone: loadBalancer?.zoneAware?.preferLocal === undefined ? undefined : true,
     circuitBreaker: definedOrNone<NonNullable<DestinationPolicy["circuitBreaker"]>>({
-      maxConnections: breaker?.maxConnections,
-      maxPendingRequests: breaker?.maxPendingRequests,
-      maxRequests: breaker?.maxParallelRequests,
-      maxRetries: breaker?.maxParallelRetries,
+      maxConnections: count(breaker?.maxConnections, "spec.circuitBreaker.maxConnections", reader),
+      maxPendingRequests: count(
+        breaker?.maxPendingRequests,
+        "spec.circuitBreaker.maxPendingRequests",
+        reader,
+      ),
+      maxRequests: count(breaker?.maxParallelRequests, "spec.circuitBreaker.maxParallelRequests", reader),
+      maxRetries: count(breaker?.maxParallelRetries, "spec.circuitBreaker.maxParallelRetries", reader),
     }),
-    connectTimeout: milliseconds(
+    connectTimeout: moreThanNothing(
       spec.timeout?.tcp?.connectTimeout,
       "spec.timeout.tcp.connectTimeout",
       reader,
@@ -121,12 +133,12 @@ function retry(spec: Spec["retry"], reader: PolicyReader): RetryPolicy | undefin
       refuse(reader, `spec.retry.retryOn.triggers[${index}]`, `${trigger} is not known`);
   const field = "spec.retry.perRetry";
   const { timeout, backOff } = spec.perRetry ?? {};
-  const base = milliseconds(backOff?.baseInterval, `${field}.backOff.baseInterval`, reader);
-  const max = milliseconds(backOff?.maxInterval, `${field}.backOff.maxInterval`, reader);
+  const base = moreThanNothing(backOff?.baseInterval, `${field}.backOff.baseInterval`, reader);
+  const max = moreThanNothing(backOff?.maxInterval, `${field}.backOff.maxInterval`, reader);
   if (max !== undefined && (base ?? RETRY_BASE) > max)
     refuse(reader, `${field}.backOff.maxInterval`, "is shorter than baseInterval");
   return defined<RetryPolicy>({
-    attempts: spec.numRetries ?? 2,
+    attempts: count(spec.numRetries, "spec.retry.numRetries", reader) ?? 2,
     statuses: on.httpStatusCodes ?? [],
     conditions: (on.triggers ?? []).filter((trigger) => trigger !== "retriable-status-codes"),
     perTryTimeout: milliseconds(timeout, `${field}.timeout`, reader),

@@ -5,7 +5,7 @@ import type { CompiledParts } from "./compile.ts";
 import { keepalive } from "./keepalive.ts";
 import { logFormatProblem } from "./log-format.ts";
 import type { ClientTrafficPolicy } from "./objects.ts";
-import { bytes, cidrs, definedOrNone, milliseconds, type PolicyReader, refuse } from "./reader.ts";
+import { bytes, cidrs, count, definedOrNone, milliseconds, type PolicyReader, refuse } from "./reader.ts";
 import type { ClientSettings } from "./types.ts";
 
 type Spec = ClientTrafficPolicy["spec"];
@@ -23,7 +23,11 @@ export function compileClientTraffic(spec: Spec, reader: PolicyReader): Compiled
       reader,
     ),
     idleTimeout: milliseconds(timeout.http?.idleTimeout, "spec.timeout.http.idleTimeout", reader),
-    connectionLimit: connection.connectionLimit?.value,
+    connectionLimit: count(
+      connection.connectionLimit?.value,
+      "spec.connection.connectionLimit.value",
+      reader,
+    ),
     bufferLimit: bytes(connection.bufferLimit, "spec.connection.bufferLimit", reader),
     accessLog: accessLog(spec, reader),
     compression: compression(spec),

@@ -1,7 +1,8 @@
 /** Health checks of backends, with the defaults that Envoy Gateway has. */
 import type { ActiveHealthCheck, PassiveHealthCheck } from "../policy-model.ts";
+import { textProblem } from "../routes/header-changes.ts";
 import type { ActiveCheck, BackendTrafficPolicy } from "./objects.ts";
-import { defined, milliseconds, type PolicyReader, refuse } from "./reader.ts";
+import { defined, moreThanNothing, type PolicyReader, refuse } from "./reader.ts";
 
 const KINDS = { HTTP: "http", TCP: "tcp", GRPC: "grpc" } as const;
 const DEFAULTS = { timeout: 1000, interval: 3000, unhealthyThreshold: 3, healthyThreshold: 1 };
@@ -15,10 +16,12 @@ export function activeCheck(
   const field = "spec.healthCheck.active";
   if (spec.type === "HTTP" && spec.http?.path === undefined)
     return refuse(reader, `${field}.http.path`, "is missing");
+  const problem = textProblem(`${spec.http?.path ?? ""}${spec.http?.hostname ?? ""}`);
+  if (problem !== undefined) refuse(reader, `${field}.http`, problem);
   return defined<ActiveHealthCheck>({
     kind: KINDS[spec.type],
-    timeout: positive(spec.timeout, `${field}.timeout`, DEFAULTS.timeout, reader),
-    interval: positive(spec.interval, `${field}.interval`, DEFAULTS.interval, reader),
+    timeout: moreThanNothing(spec.timeout, `${field}.timeout`, reader) ?? DEFAULTS.timeout,
+    interval: moreThanNothing(spec.interval, `${field}.interval`, reader) ?? DEFAULTS.interval,
     unhealthyThreshold: spec.unhealthyThreshold ?? DEFAULTS.unhealthyThreshold,
     healthyThreshold: spec.healthyThreshold ?? DEFAULTS.healthyThreshold,
     path: spec.http?.path,
@@ -37,15 +40,8 @@ export function passiveCheck(
   return defined<PassiveHealthCheck>({
     consecutiveErrors: spec.consecutive5XxErrors,
     consecutiveGatewayErrors: spec.consecutiveGatewayErrors,
-    interval: milliseconds(spec.interval, `${field}.interval`, reader),
-    baseEjection: milliseconds(spec.baseEjectionTime, `${field}.baseEjectionTime`, reader),
+    interval: moreThanNothing(spec.interval, `${field}.interval`, reader),
+    baseEjection: moreThanNothing(spec.baseEjectionTime, `${field}.baseEjectionTime`, reader),
     maxEjectedPercent: spec.maxEjectionPercent,
   });
-}
-
-/** Envoy refuses checks without pause, or without time to answer. */
-function positive(text: string | undefined, field: string, fallback: number, reader: PolicyReader): number {
-  const value = milliseconds(text, field, reader);
-  if (value === 0) refuse(reader, field, "must be longer than 0");
-  return value ?? fallback;
 }

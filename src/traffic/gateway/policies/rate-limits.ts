@@ -1,7 +1,7 @@
 /** Local rate limits of a BackendTrafficPolicy. */
 import type { RateLimit } from "../policy-model.ts";
 import type { BackendTrafficPolicy, RateLimitRule } from "./objects.ts";
-import { cidrs, defined, type PolicyReader, refuse } from "./reader.ts";
+import { cidrs, count, defined, type PolicyReader, refuse } from "./reader.ts";
 
 const UNITS = { Second: 1000, Minute: 60_000, Hour: 3_600_000, Day: 86_400_000 } as const;
 
@@ -32,6 +32,8 @@ function rateLimitOf(rule: RateLimitRule, field: string, reader: PolicyReader): 
   const { headers, sourceCIDR, sourceCIDRs } = selectors[0] ?? {};
   if (sourceCIDR !== undefined && sourceCIDRs !== undefined)
     return refuse(reader, `${field}.clientSelectors[0]`, "sourceCIDR and sourceCIDRs exclude each other");
+  count(requests, `${field}.limit.requests`, reader);
+  count(burst, `${field}.limit.burst`, reader);
   if (burst !== undefined && burst < requests)
     refuse(reader, `${field}.limit.burst`, `is less than requests (${requests})`);
   const sources = sourceCIDRs ?? (sourceCIDR && { values: [sourceCIDR.value], type: sourceCIDR.type });

@@ -32,6 +32,24 @@ export function milliseconds(
   );
 }
 
+/** As {@link milliseconds}, where Envoy takes nothing but times longer than 0. */
+export function moreThanNothing(
+  text: string | undefined,
+  field: string,
+  reader: PolicyReader,
+): number | undefined {
+  const value = milliseconds(text, field, reader);
+  return value === 0 ? refuse(reader, field, "must be longer than 0") : value;
+}
+
+const MAX_COUNT = 2 ** 32 - 1;
+
+/** A number that fits into the 32 bits that Envoy has for it. */
+export function count(value: number | undefined, field: string, reader: PolicyReader): number | undefined {
+  if (value === undefined || (Number.isInteger(value) && value >= 0 && value <= MAX_COUNT)) return value;
+  return refuse(reader, field, `${value} is no number from 0 to ${MAX_COUNT}`);
+}
+
 /** Bytes of a quantity such as `32Ki`, at most 2^32 - 1. */
 export function bytes(
   value: string | number | undefined,

@@ -18,6 +18,8 @@ export function readDuration(text: string | undefined, rule: RuleContext, field:
 const RETRY_CONDITIONS = ["connect-failure", "refused-stream", "reset"];
 /** How often, where the rule does not say. */
 const RETRY_ATTEMPTS = 2;
+/** Envoy has 32 bits for it. */
+const MAX_ATTEMPTS = 2 ** 32 - 1;
 
 /** The retries of a rule. Each try has the timeout of one request to a backend. */
 export function retryPolicy(
@@ -26,9 +28,11 @@ export function retryPolicy(
   rule: RuleContext,
 ): RetryPolicy | undefined {
   if (retry === undefined) return undefined;
+  const { attempts = RETRY_ATTEMPTS } = retry;
+  if (attempts > MAX_ATTEMPTS) rejectRule(rule, "retry.attempts", `${attempts} is more than ${MAX_ATTEMPTS}`);
   const base = readDuration(retry.backoff, rule, "retry.backoff");
   return {
-    attempts: retry.attempts ?? RETRY_ATTEMPTS,
+    attempts,
     statuses: retry.codes ?? [],
     conditions: RETRY_CONDITIONS,
     ...(perTryTimeout !== undefined && perTryTimeout > 0 && { perTryTimeout }),
