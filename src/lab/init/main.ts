@@ -12,6 +12,8 @@ import { PartFailed, Supervisor } from "./supervise.ts";
 
 /** As bin/tandem gives to processes that run for months: it costs some CPU, and saves memory for good. */
 const SMALL_NURSERY = "--max-semi-space-size=4";
+/** What large messages took goes back to the system at once (mallopt(3)), not to a heap that only grows. */
+const SMALL_HEAP = ["MALLOC_ARENA_MAX=2", "MALLOC_MMAP_THRESHOLD_=131072", "MALLOC_TRIM_THRESHOLD_=131072"];
 const STOP_GRACE_MS = 2_000;
 
 /**
@@ -103,7 +105,7 @@ async function startParts(config: LabConfig, report: (report: Report) => void): 
   });
   const [node = "", ...rest] = self;
   const gateway = new Supervisor(
-    { name: "gateway", command: [node, SMALL_NURSERY, ...rest, "gateway", file] },
+    { name: "gateway", command: ["env", ...SMALL_HEAP, node, SMALL_NURSERY, ...rest, "gateway", file] },
     logs,
   );
   const parts = [control, gateway, ...agents];
