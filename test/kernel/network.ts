@@ -26,8 +26,8 @@ export const UNASSIGNED = { IPv4: "10.96.0.9", IPv6: "fd00:10:96::9" } as const;
 /** The node's address towards its pods. */
 export const GATEWAY = { IPv4: "10.244.0.1", IPv6: "fd00:10:244::1" } as const;
 
-/** A balancer's own addresses: they are outside, unless the node takes what is sent there for itself. */
-export const BALANCER = { IPv4: "192.0.2.99", IPv6: "2001:db8::99" } as const;
+/** A balancer's own addresses: they are outside, unless the node takes what is sent there; no random case uses them. */
+export const BALANCER = { IPv4: "192.0.2.250", IPv6: "2001:db8:1::99" } as const;
 
 export type Place = keyof typeof ADDRESSES;
 
