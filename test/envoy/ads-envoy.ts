@@ -7,6 +7,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { RUNTIME } from "../../src/envoy/process/bootstrap.ts";
 import { findEnvoy } from "../../src/envoy/process/find.ts";
 import type { JsonObject } from "../../src/envoy/proto/index.ts";
 
@@ -95,6 +96,7 @@ function bootstrap(nodeId: string, management: Management): JsonObject {
       lds_config: source,
     },
     static_resources: { clusters: [xds] },
+    layered_runtime: RUNTIME,
   };
 }
 

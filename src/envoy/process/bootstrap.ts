@@ -52,8 +52,25 @@ export function bootstrap(options: BootstrapOptions): JsonObject {
       clusters: [adminCluster(admin), ...(xds === undefined ? [] : [xdsCluster(xds)])],
     },
     overload_manager: overloadManager(options.maxConnections ?? 50_000),
+    layered_runtime: RUNTIME,
   };
 }
+
+/**
+ * By default Envoy refuses expressions of more than 100 instructions, and the whole route table with them; RE2 takes
+ * time in proportion to its input whatever the expression. Source: envoy.type.matcher.v3.RegexMatcher.GoogleRE2.
+ */
+export const RUNTIME: JsonObject = {
+  layers: [
+    {
+      name: "tandem",
+      static_layer: {
+        "re2.max_program_size.error_level": 4_294_967_295,
+        "re2.max_program_size.warn_level": 4_294_967_295,
+      },
+    },
+  ],
+};
 
 function dynamicResources(): JsonObject {
   return {

@@ -60,7 +60,7 @@ function values(
 }
 
 function expression(value: string, rule: RuleContext, field: string): string {
-  const problem = re2Problem(value);
+  const problem = value === "" ? "it is empty" : re2Problem(value);
   if (problem !== undefined) rejectRule(rule, field, `no regular expression of RE2: ${problem}`);
   return value;
 }
@@ -91,7 +91,7 @@ function grpcPath(
   if (service === "" && name === "") return { precedence: [GRPC_RANK.any, 0, 0] };
   const lengths = [service.length, name.length];
   if (type === "RegularExpression") {
-    for (const [part, text] of Object.entries({ service, method: name }))
+    for (const [part, text] of Object.entries({ service, method: name }).filter(([, text]) => text !== ""))
       expression(text, rule, `${field}.${part}`);
     const value = `/${grouped(service)}/${grouped(name)}`;
     return { path: { kind: "regex", value }, precedence: [GRPC_RANK.regex, ...lengths] };

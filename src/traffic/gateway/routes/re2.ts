@@ -6,8 +6,10 @@
 /** Why Envoy would refuse the expression, or undefined when it takes it (https://github.com/google/re2/wiki/Syntax). */
 export function re2Problem(pattern: string): string | undefined {
   try {
-    const end = alternation({ text: pattern, at: 0, depth: 0, names: new Set() });
-    return end < pattern.length ? `unexpected ) at ${end}` : undefined;
+    const reader: Reader = { text: pattern, at: 0, depth: 0, names: new Set() };
+    const { items } = alternation(reader);
+    if (items > MAX_ITEMS) return "it is too large when its repetitions are written out";
+    return reader.at < pattern.length ? `unexpected ) at ${reader.at}` : undefined;
   } catch (error) {
     if (error instanceof BadPattern) return error.message;
     throw error;
@@ -23,49 +25,71 @@ interface Reader {
   readonly names: Set<string>;
 }
 
-/** RE2 refuses counts above this, and deep nesting. */
+/** RE2 refuses counts above this, products of nested ones as well, and deep nesting. */
 const MAX_REPEAT = 1000;
 const MAX_DEPTH = 200;
+/** RE2's memory is enough for this many items in any case. */
+const MAX_ITEMS = 30_000;
 
-function alternation(reader: Reader): number {
-  let repeatable = false;
-  while (reader.at < reader.text.length) {
-    const char = reader.text[reader.at] ?? "";
-    if (char === ")") return reader.at;
-    if (char === "|") {
-      reader.at++;
-      repeatable = false;
-    } else if (repetition(reader, repeatable)) repeatable = false;
-    else repeatable = atom(reader, char);
-  }
-  return reader.at;
+/** How large something is when repetitions are written out, and the largest product of counts in it. */
+interface Size {
+  readonly items: number;
+  readonly repeat: number;
 }
 
-/** Reads `*`, `+`, `?` or `{n,m}` with its lazy mark; a brace that is no count is a literal. */
-function repetition(reader: Reader, repeatable: boolean): boolean {
+const ONE: Size = { items: 1, repeat: 1 };
+
+function alternation(reader: Reader): Size {
+  let items = 0;
+  let repeat = 1;
+  let last: Size | undefined;
+  const take = (next: Size | undefined) => {
+    items += last?.items ?? 0;
+    repeat = Math.max(repeat, last?.repeat ?? 1);
+    last = next;
+  };
+  while (reader.at < reader.text.length && reader.text[reader.at] !== ")") {
+    const char = reader.text[reader.at] ?? "";
+    const repeated = char === "|" ? undefined : repetition(reader, last);
+    if (repeated !== undefined) {
+      last = repeated;
+      take(undefined);
+    } else if (char === "|") {
+      reader.at++;
+      take(undefined);
+    } else take(atom(reader, char));
+  }
+  take(undefined);
+  return { items, repeat };
+}
+
+/** Reads `*`, `+`, `?` or `{n,m}` with its lazy mark; undefined where there is none: a brace that is no count is a literal. */
+function repetition(reader: Reader, last: Size | undefined): Size | undefined {
   const match = /^(?:[*+?]|\{(\d+)(?:,(\d*))?\})\??/.exec(reader.text.slice(reader.at, reader.at + 32));
-  if (match === null) return false;
+  if (match === null) return undefined;
   const [whole, min, max] = match;
-  if (!repeatable) throw new BadPattern(`nothing to repeat before ${whole} at ${reader.at}`);
+  if (last === undefined) throw new BadPattern(`nothing to repeat before ${whole} at ${reader.at}`);
   const counts = [min, max].filter((text) => text !== undefined && text !== "").map(Number);
-  if (counts.some((count) => count > MAX_REPEAT))
-    throw new BadPattern(`repetition ${whole} is above ${MAX_REPEAT}`);
   if (counts.length === 2 && (counts[0] ?? 0) > (counts[1] ?? 0))
     throw new BadPattern(`repetition ${whole} counts backwards`);
+  const count = Math.max(1, ...counts);
+  const repeat = last.repeat * count;
+  if (repeat > MAX_REPEAT)
+    throw new BadPattern(`repetition ${whole} is, with those inside of it, above ${MAX_REPEAT}`);
   reader.at += whole.length;
-  return true;
+  return { items: last.items * count, repeat };
 }
 
-/** Reads one item; false where nothing was read that a repetition can follow (flags). */
-function atom(reader: Reader, char: string): boolean {
+/** Reads one item; undefined where nothing was read that a repetition can follow (flags). */
+function atom(reader: Reader, char: string): Size | undefined {
   if (char === "(") return group(reader);
-  if (char === "[") return characterClass(reader);
-  if (char === "\\") return escapeSequence(reader, false);
-  reader.at += (reader.text.codePointAt(reader.at) ?? 0) > 0xffff ? 2 : 1;
-  return true;
+  if (char === "[") characterClass(reader);
+  else if (char === "\\") return escapeSequence(reader, false);
+  else reader.at += (reader.text.codePointAt(reader.at) ?? 0) > 0xffff ? 2 : 1;
+  return ONE;
 }
 
-function group(reader: Reader): boolean {
+function group(reader: Reader): Size | undefined {
   const start = reader.at;
   const head = /^\((?:\?P?<([A-Za-z0-9_]+)>|\?([imsU]*(?:-[imsU]+)?)(:|\)))?/.exec(reader.text.slice(start));
   const whole = head?.[0] ?? "(";
@@ -75,19 +99,19 @@ function group(reader: Reader): boolean {
   if (name !== undefined && reader.names.has(name)) throw new BadPattern(`two groups are named ${name}`);
   if (name !== undefined) reader.names.add(name);
   reader.at += whole.length;
-  if (head?.[3] === ")") return false;
+  if (head?.[3] === ")") return undefined;
   if (++reader.depth > MAX_DEPTH) throw new BadPattern("groups are nested too deeply");
-  alternation(reader);
+  const { items, repeat } = alternation(reader);
   if (reader.text[reader.at] !== ")") throw new BadPattern(`missing ) for ( at ${start}`);
   reader.depth--;
   reader.at++;
-  return true;
+  return { items: items + 1, repeat };
 }
 
 const POSIX_CLASS =
   /^\[:\^?(alnum|alpha|ascii|blank|cntrl|digit|graph|lower|print|punct|space|upper|word|xdigit):\]/;
 
-function characterClass(reader: Reader): boolean {
+function characterClass(reader: Reader): void {
   const start = reader.at++;
   if (reader.text[reader.at] === "^") reader.at++;
   for (let first = true; first || reader.text[reader.at] !== "]"; first = false) {
@@ -97,7 +121,6 @@ function characterClass(reader: Reader): boolean {
     else classRange(reader);
   }
   reader.at++;
-  return true;
 }
 
 function classRange(reader: Reader): void {
@@ -133,12 +156,12 @@ const CONTROLS: Readonly<Record<string, number>> = { a: 7, t: 9, n: 10, v: 11, f
 const ESCAPE =
   /^\\(?:[dDsSwWabBfnrtvzA]|[pP](?:[A-Z]|\{\^?[A-Za-z_]+\})|x(?:[0-9A-Fa-f]{2}|\{[0-9A-Fa-f]{1,6}\})|0[0-7]{0,2}|[1-7][0-7]{1,2}|[!-/:-@[-`{-~ \t\n\r])/u;
 
-function escapeSequence(reader: Reader, inClass: boolean): boolean {
+function escapeSequence(reader: Reader, inClass: boolean): Size {
   const rest = reader.text.slice(reader.at);
   if (!inClass && rest.startsWith("\\Q")) {
     const end = rest.indexOf("\\E");
     reader.at += end < 0 ? rest.length : end + 2;
-    return true;
+    return { items: rest.length, repeat: 1 };
   }
   const match = ESCAPE.exec(rest);
   const bad = match === null || (inClass && /^\\[bBzA]/.test(match[0]));
@@ -148,7 +171,7 @@ function escapeSequence(reader: Reader, inClass: boolean): boolean {
   if (property !== null && !isUnicodeClass(property[1] ?? property[2] ?? ""))
     throw new BadPattern(`${match[0]} at ${reader.at} is no Unicode class`);
   reader.at += match[0].length;
-  return true;
+  return ONE;
 }
 
 /** RE2 knows general categories (`L`, `Lu`), scripts (`Greek`) and `Any`. */
