@@ -95,7 +95,7 @@ test("a narrower policy replaces a wider one as a whole, which is Overridden the
     ],
   );
   assert.equal(facts[1]?.message, "Overridden by BackendTrafficPolicy default/t1 on HTTPRoute r");
-  assert.deepEqual([...lookups].sort(), ["Policies/Gateway/default/g", "Policies/HTTPRoute/default/r"]);
+  assert.deepEqual([...lookups].sort(), ["Policies/Gateway/default/g"]);
   assert.equal(policyVerdict(narrow, surroundings(wide, narrow)).facts.length, 1);
 });
 

@@ -82,7 +82,8 @@ export function surroundings(...policies: PolicyObject[]): PolicySurroundings {
   return {
     ...among(...policies),
     sections: (target) => sections[target],
-    routesUnder: (target) => (target === "Gateway/default/g" ? ["HTTPRoute/default/r"] : []),
+    policiesOf: (kind) => policies.filter((each) => each.kind === kind),
+    isUnder: (route, target) => route === "HTTPRoute/default/r" && target === "Gateway/default/g",
   };
 }
 

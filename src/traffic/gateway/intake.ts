@@ -6,7 +6,7 @@ import { sameContent } from "./changes.ts";
 import type { Dependents } from "./dependents.ts";
 import type { Dirt } from "./dirt.ts";
 import { equal } from "./equality.ts";
-import { type PolicyObject, targetKeysOf } from "./policies/index.ts";
+import { type PolicyObject, type TargetKey, targetKeysOf } from "./policies/index.ts";
 import {
   gatewayOfSet,
   type IntakeKind,
@@ -15,6 +15,7 @@ import {
   isStatusKind,
   isTrafficPolicy,
   keyOf,
+  parentsOf,
   namespaceOf,
   type ObjectStore,
   splitId,
@@ -89,7 +90,21 @@ function markPolicy(intake: Intake, key: string, versions: readonly BackendTLSPo
 function markTrafficPolicy(intake: Intake, id: string, versions: readonly PolicyObject[]): void {
   intake.dirt.add("statuses", id);
   for (const policy of versions)
-    for (const target of targetKeysOf(policy)) touch(intake, `Policies/${target}`);
+    for (const target of targetKeysOf(policy)) {
+      touch(intake, `Policies/${target}`);
+      markWider(intake, target);
+    }
+}
+
+/** Policies on a route may override those on its parents, who say so. */
+function markWider({ objects, dirt }: Intake, target: TargetKey): void {
+  const route = isRoute(target.slice(0, target.indexOf("/"))) ? objects.route(target) : undefined;
+  for (const parent of route === undefined ? [] : parentsOf(route)) {
+    const [kind, key] = splitId(parent);
+    const set = kind === "ListenerSet" ? objects.get("ListenerSet", key) : undefined;
+    for (const at of set === undefined ? [parent] : [parent, `Gateway/${gatewayOfSet(set)}`])
+      for (const policy of objects.policiesFor(at)) dirt.add("statuses", `${policy.kind}/${keyOf(policy)}`);
+  }
 }
 
 /** Marks all that asked for an object. */

@@ -106,6 +106,11 @@ export class ObjectStore implements References, PolicyReferences {
     return this.#kinds.get(kind)?.get(key) as IntakeKinds[K] | undefined;
   }
 
+  /** All objects of a kind. */
+  *all<K extends IntakeKind>(kind: K): Iterable<IntakeKinds[K]> {
+    for (const object of this.#kinds.get(kind)?.values() ?? []) yield object as IntakeKinds[K];
+  }
+
   /** A route by `HTTPRoute/ns/name`. */
   route(id: string): (IntakeKinds[RouteKind] & RouteObject) | undefined {
     const [kind, key] = splitId(id);

@@ -3,7 +3,7 @@ import type { PolicyStatus } from "../../objects/gateway/index.ts";
 import type { KubeObject, Service } from "../../objects/types.ts";
 import { conditionsOf, type Fact, fails, type Moment } from "./conditions.ts";
 import { equal } from "./equality.ts";
-import { gatewayOfSet, isRoute, splitId } from "./objects.ts";
+import { gatewayOfSet, isRoute, parentsOf, splitId } from "./objects.ts";
 import {
   type PolicyObject,
   type PolicySurroundings,
@@ -68,6 +68,8 @@ function gatewaysUnder(
 
 /** What a traffic policy's conditions depend on. */
 export function policySurroundings({ objects, routes, proxies }: StatusSources): PolicySurroundings {
+  const isAttached = (route: string) =>
+    routes.get(route)?.parents.some(({ accepted }) => accepted.status === "True") ?? false;
   return {
     policiesFor: objects.policiesFor,
     sections(target) {
@@ -81,13 +83,13 @@ export function policySurroundings({ objects, routes, proxies }: StatusSources):
       if (kind === "Backend") return objects.backend(key) && [];
       return portNames(objects.service(key));
     },
-    routesUnder(target) {
+    policiesOf: (kind) => objects.all(kind),
+    isUnder(route, target) {
       const [kind, key] = splitId(target);
-      // what is under a Gateway is under its ListenerSets too
-      const ids = kind === "Gateway" ? (proxies.get(key)?.routes ?? []) : objects.routesOf(target);
-      return [...ids].filter((id) =>
-        routes.get(id)?.parents.some(({ accepted }) => accepted.status === "True"),
-      );
+      // what is under a Gateway's ListenerSets is under the Gateway
+      if (kind === "Gateway") return proxies.get(key)?.has(route) ?? false;
+      const object = objects.route(route);
+      return object !== undefined && parentsOf(object).includes(target) && isAttached(route);
     },
   };
 }

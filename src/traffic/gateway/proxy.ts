@@ -59,6 +59,11 @@ export class ProxyState {
     return this.#routes.keys();
   }
 
+  /** Whether a route is attached to any listener. */
+  has(route: string): boolean {
+    return this.#routes.has(route);
+  }
+
   /** Takes a new resolution; routes are to be put again where {@link sameSites} says that listeners differ. */
   resolve(resolution: Resolution): void {
     const before = this.#resolution;

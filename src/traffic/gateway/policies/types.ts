@@ -66,8 +66,10 @@ export interface ClientSettings {
 export interface PolicySurroundings extends PolicyReferences {
   /** The sections of an object: listeners, named rules, named ports. Undefined: there is no such object. */
   sections(target: TargetKey): readonly string[] | undefined;
-  /** For a Gateway or ListenerSet: the routes attached to it (`HTTPRoute/ns/name`). */
-  routesUnder(target: TargetKey): Iterable<TargetKey>;
+  /** All policies of a kind. */
+  policiesOf(kind: PolicyKind): Iterable<PolicyObject>;
+  /** Whether a route is attached to a Gateway or ListenerSet (`HTTPRoute/ns/name`, `Gateway/ns/name`). */
+  isUnder(route: TargetKey, target: TargetKey): boolean;
 }
 
 /** A condition of a policy, the same for all its ancestors. */
@@ -75,7 +77,10 @@ export interface PolicyFact extends ConditionPart {
   readonly type: "Accepted" | "Overridden";
 }
 
-/** The conditions of a policy, and what they depend on. */
+/**
+ * The conditions of a policy, and what they depend on; besides, Overridden depends on policies of the same kind on routes
+ * under the policy's targets.
+ */
 export interface PolicyVerdict {
   readonly facts: readonly PolicyFact[];
   readonly lookups: ReadonlySet<PolicyLookup>;

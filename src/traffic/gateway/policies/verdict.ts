@@ -10,6 +10,7 @@ import type {
   PolicySurroundings,
   PolicyTargetRef,
   PolicyVerdict,
+  TargetKey,
 } from "./types.ts";
 
 /** What a policy's status says, the same on every ancestor. */
@@ -88,34 +89,31 @@ function narrower(
   surroundings: PolicySurroundings,
   references: PolicyReferences,
 ): string[] {
+  const whole = policy.spec.targetRefs.filter(
+    (target) => !target.sectionName && kindOfTarget(target) !== undefined,
+  );
+  const keys = new Set(whole.map((target) => targetKey(policy, target)));
   const found = new Set<string>();
-  for (const target of policy.spec.targetRefs) {
-    if (target.sectionName || kindOfTarget(target) === undefined) continue;
-    const key = targetKey(policy, target);
-    collect(policy, key, true, references, found);
-    if (policy.kind !== "ClientTrafficPolicy")
-      for (const route of surroundings.routesUnder(key)) collect(policy, route, false, references, found);
-  }
-  return [...found].sort();
-}
-
-function collect(
-  policy: PolicyObject,
-  key: string,
-  sectionsOnly: boolean,
-  references: PolicyReferences,
-  found: Set<string>,
-): void {
-  for (const other of references.policiesFor(key)) {
-    if (other.kind !== policy.kind || isSame(other, policy)) continue;
-    const targets = other.spec.targetRefs.filter(
-      (target) => targetKey(other, target) === key && (!sectionsOnly || !!target.sectionName),
-    );
-    for (const target of targets)
-      found.add(
-        `${other.kind} ${other.metadata.namespace ?? ""}/${other.metadata.name} on ${described(target)}`,
+  const collect = (other: PolicyObject, isNarrower: (target: PolicyTargetRef, key: TargetKey) => boolean) => {
+    if (other.kind !== policy.kind || isSame(other, policy)) return;
+    for (const target of other.spec.targetRefs)
+      if (isNarrower(target, targetKey(other, target)))
+        found.add(
+          `${other.kind} ${other.metadata.namespace ?? ""}/${other.metadata.name} on ${described(target)}`,
+        );
+  };
+  for (const key of keys)
+    for (const other of references.policiesFor(key))
+      collect(other, (target, at) => at === key && !!target.sectionName);
+  if (policy.kind === "ClientTrafficPolicy") return [...found].sort();
+  const above = [...keys].filter((key) => key.startsWith("Gateway/") || key.startsWith("ListenerSet/"));
+  if (above.length > 0)
+    for (const other of surroundings.policiesOf(policy.kind as PolicyKind))
+      collect(
+        other,
+        (target, at) => target.kind.endsWith("Route") && above.some((key) => surroundings.isUnder(at, key)),
       );
-  }
+  return [...found].sort();
 }
 
 /** Names a few; a Gateway may have thousands. */
