@@ -1,0 +1,107 @@
+/**
+ * What sidecars do with traffic, in terms of no API. A Service exists once for all sidecars (`MeshService`), a sidecar
+ * adds what is its own: where it stands, what it lets in. Plain data that never changes once made, so that parts can be
+ * compared by identity.
+ */
+import type { Family, PerFamily } from "../../ip/family.ts";
+import type { Destination, Origin, RouteRule, TrustBundle } from "../gateway/model.ts";
+
+/** How bytes of a port are understood. `auto`: looked at when they come (HTTP or not); `tls`: passed by server name. */
+export type MeshProtocol = "http" | "http2" | "grpc" | "tls" | "tcp" | "auto";
+
+/** All of a mesh. Maps are live views: read them at once and keep single entries. */
+export interface MeshModel {
+  /** By `namespace/pod`. */
+  readonly sidecars: ReadonlyMap<string, Sidecar>;
+  /** By `namespace/name` of the Service: the same for every sidecar. */
+  readonly services: ReadonlyMap<string, MeshService>;
+  /** Destinations by their keys, those of plain Services and those that routes name. */
+  readonly destinations: ReadonlyMap<string, Destination>;
+  readonly trust: ReadonlyMap<string, TrustBundle>;
+  /** Who answers for a backend's pod, where that has a sidecar: connections to it are mutual TLS. */
+  peerOf(pod: string): Peer | undefined;
+}
+
+/** The sidecar of a pod, as those who call the pod see it. */
+export interface Peer {
+  /** `spiffe://cluster.local/ns/NAMESPACE/sa/ACCOUNT`. */
+  readonly identity: string;
+}
+
+/** One pod's proxy. */
+export interface Sidecar {
+  /** `namespace/pod`. */
+  readonly key: string;
+  readonly identity: string;
+  /** The pod's addresses; the proxy listens and connects over these families. */
+  readonly addresses: PerFamily<string>;
+  /** The pod's families, the primary one first. */
+  readonly families: readonly Family[];
+  readonly zone?: string;
+  /** Ports that Services send to this pod, or that its containers declare. Others are passed on as bytes. */
+  readonly inbound: readonly InboundPort[];
+  /** Which callers may come without mutual TLS: `permissive` all, `strict` none; `disabled` takes plain bytes only. */
+  readonly mutualTls: "permissive" | "strict" | "disabled";
+  /** Exceptions of single ports. */
+  readonly portMutualTls: Readonly<Record<number, Sidecar["mutualTls"]>>;
+  /** Deny rules first, then, if there is any allow rule, one must match. */
+  readonly authorization: readonly AuthorizationRule[];
+  /** What happens to connections to nobody we know. */
+  readonly unknownOutbound: "passthrough" | "blocked";
+  /** Prefers the family over which a request came in for what the pod asks in turn. */
+  readonly preferClientFamily: boolean;
+}
+
+export interface InboundPort {
+  /** The port that the application listens on. */
+  readonly port: number;
+  readonly protocol: MeshProtocol;
+}
+
+export interface AuthorizationRule {
+  readonly name: string;
+  readonly action: "allow" | "deny";
+  /** Any of these callers; empty: anybody. */
+  readonly from: readonly Caller[];
+  /** Any of these requests; empty: all. */
+  readonly to: readonly RequestMatch[];
+  readonly origin: Origin;
+}
+
+/** All that is given must hold; in a list any value may. `*` at an end matches the rest. */
+export interface Caller {
+  readonly identities?: readonly string[];
+  readonly namespaces?: readonly string[];
+  /** Of both families in one list. */
+  readonly cidrs?: readonly string[];
+  readonly notCidrs?: readonly string[];
+}
+
+export interface RequestMatch {
+  readonly ports?: readonly number[];
+  readonly methods?: readonly string[];
+  readonly paths?: readonly string[];
+  readonly hosts?: readonly string[];
+}
+
+/** A Service as sidecars see it: one name, an address per family, its ports. */
+export interface MeshService {
+  /** `namespace/name`, also the key of its Frontend in the traffic model. */
+  readonly key: string;
+  /** `name`, `name.ns`, `name.ns.svc`, `name.ns.svc.cluster.local`; the first alone is only known in its namespace. */
+  readonly hostnames: readonly string[];
+  readonly kind: "virtual" | "headless" | "alias";
+  readonly families: readonly Family[];
+  readonly addresses: PerFamily<string>;
+  readonly ports: readonly MeshPort[];
+}
+
+export interface MeshPort {
+  readonly name: string;
+  readonly port: number;
+  readonly protocol: MeshProtocol;
+  /** Key in MeshModel.destinations. */
+  readonly destination: string;
+  /** Rules of HTTPRoutes and GRPCRoutes that have this Service (port) as a parent, in the order tried; absent: none attached. */
+  readonly rules?: readonly RouteRule[];
+}
