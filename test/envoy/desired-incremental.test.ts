@@ -6,7 +6,7 @@ import { createEnvoyOutput } from "../../src/envoy/desired/index.ts";
 import type { Resource, ResourceChange } from "../../src/envoy/resources.ts";
 import type { ProxyModel, RouteRule, VirtualHost } from "../../src/traffic/gateway/model.ts";
 import type { Frontend } from "../../src/traffic/model.ts";
-import { frontendOf, type Input, readInput, resourcesOf } from "./desired-model.ts";
+import { frontendOf, type Input, readable, readInput, resourcesOf } from "./desired-model.ts";
 
 const FOLDER = join(import.meta.dirname, "golden");
 
@@ -147,4 +147,18 @@ test("clusters that a table needs are those that there are, mirrors included, in
   assert.deepEqual(tables[0]?.needsClusters, ["service/shop/cart/80", "service/shop/copy/80"]);
   const listener = resourcesOf(golden("streams")).find(({ name }) => name === "tcp-9001");
   assert.deepEqual(listener?.needsClusters, ["service/shop/db/5432"]);
+});
+
+test("of two chains for one name the first has it, so that the listener is not refused", () => {
+  const input = golden("tls");
+  const [listener] = input.proxy.listeners;
+  assert.ok(listener);
+  const rival = { ...listener.chains[4], name: "rival", serverNames: ["shop.example", "own.example"] };
+  const chains = [...listener.chains, rival as (typeof listener.chains)[0]];
+  const proxy = { ...input.proxy, listeners: [{ ...listener, chains }] };
+  const resource = resourcesOf({ ...input, proxy }).find(({ kind }) => kind === "listener");
+  assert.ok(resource);
+  const shown = JSON.stringify(readable(resource));
+  assert.equal(shown.split('"shop.example"').length, 2);
+  assert.match(shown, /"own\.example"/);
 });

@@ -39,7 +39,8 @@ function udpParts(listener: ProxyListener, model: Pick<ProxyModel, "destinations
 }
 
 function tcpParts(listener: ProxyListener): JsonObject {
-  const { chains, policy = {} } = listener;
+  const { policy = {} } = listener;
+  const chains = withoutRivals(listener.chains);
   const filters = [
     ...(policy.proxyProtocol ? [proxyProtocol(policy.proxyProtocol.optional)] : []),
     ...(chains.some((chain) => chain.tls || chain.serverNames.length > 0) ? [TLS_INSPECTOR] : []),
@@ -54,6 +55,19 @@ function tcpParts(listener: ProxyListener): JsonObject {
         ? chains.map((chain) => filterChain(chain, listener))
         : [{ name: "none", filters: [closeFilter()] }],
   };
+}
+
+/** Of chains for one name the first has it: Envoy would refuse the listener, with all that it serves. */
+function withoutRivals(chains: readonly ListenerChain[]): readonly ListenerChain[] {
+  const taken = new Set<string>();
+  return chains.flatMap((chain) => {
+    const { serverNames } = chain;
+    const names = serverNames.length === 0 || serverNames.includes("*") ? ["*"] : [...new Set(serverNames)];
+    const own = names.filter((name) => !taken.has(name));
+    for (const name of own) taken.add(name);
+    if (own.length === 0) return [];
+    return [own.includes("*") ? chain : { ...chain, serverNames: own }];
+  });
 }
 
 const TLS_INSPECTOR = extension(

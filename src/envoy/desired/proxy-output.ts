@@ -11,7 +11,6 @@ import { listenerOf } from "./listener.ts";
 import { certificateSecret, originRef, trustSecret } from "./names.ts";
 import type { FrontendLookup } from "./output.ts";
 import { type ClusterPlan, destinationsOf, frontendsOf, udpSplits } from "./plan.ts";
-import type { EntryPoint } from "./redirect.ts";
 import { type Made, ResourceSet, type Wanted } from "./resource-set.ts";
 import type { RouteEncoder } from "./routes.ts";
 import { certificateOf, trustOf } from "./secrets.ts";
@@ -153,19 +152,17 @@ export class ProxyOutput {
   }
 
   *#routeTables(model: ProxyModel): Iterable<Wanted> {
-    const entries = entryPoints(model.listeners);
     for (const table of model.routeTables.values()) {
-      const entry = entries.get(table.name) ?? { port: 80, scheme: "http" };
       yield {
         name: table.name,
-        from: [table, entry.port, entry.scheme],
-        make: () => this.#routeTable(table, entry, model),
+        from: [table],
+        make: () => this.#routeTable(table, model),
       };
     }
   }
 
-  #routeTable(table: RouteTable, entry: EntryPoint, model: ProxyModel): Made {
-    const { bytes, clusters, origins } = this.#routes.encode(table, entry);
+  #routeTable(table: RouteTable, model: ProxyModel): Made {
+    const { bytes, clusters, origins } = this.#routes.encode(table);
     return { bytes, needsClusters: clusters.filter((name) => model.destinations.has(name)), origins };
   }
 }
@@ -181,17 +178,6 @@ function hasEndpoints({ like }: Pick<ClusterPlan, "like">): boolean {
 
 function made(kind: ResourceKind, json: JsonObject, from: Pick<ProxyListener, "origins">): Made {
   return { bytes: encode(TYPE_URLS[kind], json), origins: from.origins.map(originRef) };
-}
-
-/** By which port, and how, the requests of each table come in. */
-function entryPoints(listeners: readonly ProxyListener[]): Map<string, EntryPoint> {
-  const entries = new Map<string, EntryPoint>();
-  for (const { chains, port } of listeners) {
-    for (const { serve, tls } of chains) {
-      if (serve.kind === "http") entries.set(serve.routeTable, { port, scheme: tls ? "https" : "http" });
-    }
-  }
-  return entries;
 }
 
 function* secrets(model: ProxyModel, systemTrust: string): Iterable<Wanted> {

@@ -8,7 +8,7 @@ import type { OriginRef } from "../resources.ts";
 import { clustersOf, reachesBackend, routeAction } from "./forward.ts";
 import { headerChanges } from "./header-changes.ts";
 import { originRef } from "./names.ts";
-import { type EntryPoint, redirectAction } from "./redirect.ts";
+import { redirectAction } from "./redirect.ts";
 import { DEFAULT_RETRY } from "./retry.ts";
 import { routeFilters } from "./route-filters.ts";
 import { isMatchable, routeMatch } from "./route-match.ts";
@@ -28,19 +28,15 @@ export type EncodedTable = Part;
 
 /** Encodes tables; remembers their parts for as long as the model has them. */
 export class RouteEncoder {
-  readonly #parts = new Map<string, { rules: WeakMap<RouteRule, Part>; hosts: WeakMap<VirtualHost, Part> }>();
+  readonly #rules = new WeakMap<RouteRule, Part>();
+  readonly #hosts = new WeakMap<VirtualHost, Part>();
 
-  /** A table whose requests come in by `entry`. */
-  encode(table: RouteTable, entry: EntryPoint): EncodedTable {
-    const name = `${entry.scheme}:${entry.port}`;
-    let parts = this.#parts.get(name);
-    if (parts === undefined) {
-      parts = { rules: new WeakMap(), hosts: new WeakMap() };
-      this.#parts.set(name, parts);
-    }
-    const { rules, hosts } = parts;
-    const encodeRule = (rule: RouteRule) => remembered(rules, rule, () => rulePart(rule, entry));
-    const encoded = table.hosts.map((host) => remembered(hosts, host, () => hostPart(host, encodeRule)));
+  /** Encodes a table. */
+  encode(table: RouteTable): EncodedTable {
+    const encodeRule = (rule: RouteRule) => remembered(this.#rules, rule, () => rulePart(rule));
+    const encoded = table.hosts.map((host) =>
+      remembered(this.#hosts, host, () => hostPart(host, encodeRule)),
+    );
     return {
       bytes: concat([tableHead(table), ...encoded.map((part) => part.bytes)]),
       clusters: distinct(encoded, "clusters"),
@@ -68,7 +64,7 @@ function remembered<K extends object>(known: WeakMap<K, Part>, key: K, make: () 
 
 function tableHead({ name, hosts, misdirected = [] }: RouteTable): Uint8Array {
   const own = new Set(hosts.map((host) => host.hostname));
-  const others = misdirected.filter((hostname) => !own.has(hostname));
+  const others = [...new Set(misdirected)].filter((hostname) => !own.has(hostname));
   return encode(TABLE, {
     name,
     // `Host: example.com:8080` means example.com, whatever the port.
@@ -97,28 +93,28 @@ function hostPart({ hostname, rules }: VirtualHost, encodeRule: (rule: RouteRule
   };
 }
 
-function rulePart(rule: RouteRule, entry: EntryPoint): Part {
+function rulePart(rule: RouteRule): Part {
   return {
-    bytes: encodeField(HOST, "routes", [routeOf(rule, entry)]),
+    bytes: encodeField(HOST, "routes", [routeOf(rule)]),
     clusters: clustersOf(rule.action),
     origins: [originRef(rule.origin)],
   };
 }
 
 /** A rule as Envoy's Route. */
-export function routeOf(rule: RouteRule, entry: EntryPoint): JsonObject {
+export function routeOf(rule: RouteRule): JsonObject {
   return {
     name: rule.name,
     match: routeMatch(rule.match),
-    ...action(rule, entry),
+    ...action(rule),
     ...headerChanges(rule),
     typed_per_filter_config: routeFilters(rule.policy),
   };
 }
 
-function action(rule: RouteRule, entry: EntryPoint): JsonObject {
+function action(rule: RouteRule): JsonObject {
   const { action: does } = rule;
-  if (does.kind === "redirect") return { redirect: redirectAction(does.redirect, entry) };
+  if (does.kind === "redirect") return { redirect: redirectAction(does.redirect) };
   if (does.kind === "forward" && reachesBackend(does.forward)) return { route: routeAction(does, rule) };
   const { status, body } = does.kind === "answer" ? does : { status: 500 };
   return {
