@@ -26,6 +26,8 @@ export interface MeshModel {
 export interface Peer {
   /** `spiffe://cluster.local/ns/NAMESPACE/sa/ACCOUNT`. */
   readonly identity: string;
+  /** Its ports that take no mutual TLS. */
+  readonly plainPorts?: readonly number[];
 }
 
 /** One pod's proxy. */
@@ -68,7 +70,7 @@ export interface AuthorizationRule {
   readonly origin: Origin;
 }
 
-/** All that is given must hold; in a list any value may. `*` at an end matches the rest. */
+/** All that is given must hold; in a list any value may, so that an empty one never does. `*` at an end matches the rest. */
 export interface Caller {
   readonly identities?: readonly string[];
   readonly namespaces?: readonly string[];
@@ -104,4 +106,6 @@ export interface MeshPort {
   readonly destination: string;
   /** Rules of HTTPRoutes and GRPCRoutes that have this Service (port) as a parent, in the order tried; absent: none attached. */
   readonly rules?: readonly RouteRule[];
+  /** The same for callers in a namespace with routes of its own to this Service, instead of `rules` (GEP-1426). */
+  readonly consumerRules?: ReadonlyMap<string, readonly RouteRule[]>;
 }

@@ -1,0 +1,70 @@
+/** What goes into the mesh model and what comes out of it. */
+import type { BackendTLSPolicy, GRPCRoute, HTTPRoute, ReferenceGrant } from "../../objects/gateway/index.ts";
+import type { RouteStatus } from "../../objects/gateway/index.ts";
+import type { AuthorizationPolicy, MeshPolicy } from "../../objects/mesh/index.ts";
+import type { ConfigMap, KubeObject, Pod, Service } from "../../objects/types.ts";
+import type { Destination, TrustBundle } from "../gateway/model.ts";
+import type { BackendObject } from "../gateway/routes/types.ts";
+import type { ObjectChange, TrafficModel } from "../tracker.ts";
+import type { MeshModel, MeshService, Sidecar } from "./model.ts";
+
+/** How the model is made. */
+export interface MeshModelOptions {
+  /** Where Services are; it must be told of changes of Services and slices before this model is. */
+  readonly traffic: TrafficModel;
+  /** In identities: `cluster.local`. */
+  readonly trustDomain: string;
+  readonly clusterDomain: string;
+  /** Of the parents in routes' statuses that are ours: `tandem.dev/mesh-controller`. */
+  readonly controllerName: string;
+  /** The time for conditions, RFC 3339 in seconds. */
+  readonly now: () => string;
+}
+
+/** The kinds that the model takes in. */
+export interface MeshIntakeKinds {
+  Pod: Pod;
+  Service: Service;
+  Namespace: KubeObject;
+  HTTPRoute: HTTPRoute;
+  GRPCRoute: GRPCRoute;
+  ReferenceGrant: ReferenceGrant;
+  BackendTLSPolicy: BackendTLSPolicy;
+  ConfigMap: ConfigMap;
+  Backend: BackendObject;
+  MeshPolicy: MeshPolicy;
+  AuthorizationPolicy: AuthorizationPolicy;
+}
+
+/** A kind that the model takes in. */
+export type MeshIntakeKind = keyof MeshIntakeKinds;
+
+/** What became different since the last time; by key, undefined: it is gone. */
+export interface MeshChanges {
+  readonly sidecars: ReadonlyMap<string, Sidecar | undefined>;
+  readonly services: ReadonlyMap<string, MeshService | undefined>;
+  readonly destinations: ReadonlyMap<string, Destination | undefined>;
+  readonly trust: ReadonlyMap<string, TrustBundle | undefined>;
+  /** Pods (`namespace/name`) for which {@link MeshModel.peerOf} gives another answer. */
+  readonly peers: ReadonlySet<string>;
+  /** Of routes with a Service as a parent, by `HTTPRoute/namespace/name`. */
+  readonly statuses: ReadonlyMap<string, MeshRouteStatus>;
+}
+
+/** The status that a route is to have. */
+export interface MeshRouteStatus {
+  readonly kind: "HTTPRoute" | "GRPCRoute";
+  /** `namespace/name`. */
+  readonly key: string;
+  readonly status: RouteStatus;
+}
+
+/** A mesh, kept up to date by single changes of objects. */
+export interface IncrementalMeshModel extends MeshModel {
+  /** Takes a change in. Nothing is computed before {@link IncrementalMeshModel.flush}, so a burst costs one computation. */
+  on<K extends MeshIntakeKind>(kind: K, change: ObjectChange<MeshIntakeKinds[K]>): void;
+  /** Computes what the changes since the last time came to. Call it only once all objects are known after a start. */
+  flush(): MeshChanges;
+  /** Calls the listener when there is something to flush after there was nothing; the result ends that. */
+  onDirty(listener: () => void): () => void;
+}
