@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import type { CaptureFlags } from "./internal/capture.ts";
 import type { EnvoyFlags } from "./internal/envoy.ts";
 
 /** Tandem's own processes inside the lab; users do not call them. */
@@ -34,5 +35,24 @@ export function define(): Command {
     .option("--identity <uri>", "what the control plane's certificate says; else XDS_IDENTITY")
     .option("--concurrency <threads>", "worker threads")
     .action(async (flags: EnvoyFlags) => (await import("./internal/envoy.ts")).runEnvoy(flags));
+  internal
+    .command("capture")
+    .description("send the TCP connections of this pod through its sidecar, over both families")
+    .option("--inbound-ports <ports>", "callers of these ports go to the sidecar (* is all)")
+    .option("--exclude-inbound-ports <ports>", "callers of these ports do not")
+    .option("--outbound-ports <ports>", "connections to these ports, whatever --outbound-ranges says")
+    .option("--exclude-outbound-ports <ports>", "connections to these ports are left alone")
+    .option("--outbound-ranges <ranges>", "connections to these destinations (* is all)")
+    .option("--exclude-outbound-ranges <ranges>", "connections to these destinations are left alone")
+    .option("--exclude-interfaces <names>", "interfaces whose traffic is left alone")
+    .option("--exclude-users <ids>", "users whose connections are left alone")
+    .option("--proxy-users <ids>", "users that the sidecar runs as")
+    .option("--proxy-groups <ids>", "groups that the sidecar runs as")
+    .option("--proxy-mark <mark>", "mark of the sidecar's sockets, where it has no user of its own")
+    .option("--probe-ports <ports>", "ports that the node reaches directly, for its probes")
+    .option("--node-addresses <addresses>", "addresses of the node; else HOST_IPS")
+    .option("--remove", "take the rules away")
+    .option("--here", "capture in this network namespace, though POD_NAME names no pod")
+    .action(async (flags: CaptureFlags) => (await import("./internal/capture.ts")).runCapture(flags));
   return internal;
 }
