@@ -15,7 +15,10 @@ export interface MeshModel {
   readonly sidecars: ReadonlyMap<string, Sidecar>;
   /** By `namespace/name` of the Service: the same for every sidecar. */
   readonly services: ReadonlyMap<string, MeshService>;
-  /** Destinations by their keys, those of plain Services and those that routes name. */
+  /**
+   * Destinations by their keys, those of plain Services and those that routes name. A key is the name of the cluster in
+   * sidecars: `outbound|PORT|VARIANT|HOSTNAME`.
+   */
   readonly destinations: ReadonlyMap<string, Destination>;
   readonly trust: ReadonlyMap<string, TrustBundle>;
   /** Who answers for a backend's pod, where that has a sidecar: connections to it are mutual TLS. */
@@ -102,7 +105,7 @@ export interface MeshPort {
   readonly name: string;
   readonly port: number;
   readonly protocol: MeshProtocol;
-  /** Key in MeshModel.destinations. */
+  /** Key in MeshModel.destinations, where keys are the names that istioctl's users know: `outbound|80||name.ns.svc.cluster.local`. */
   readonly destination: string;
   /** Rules of HTTPRoutes and GRPCRoutes that have this Service (port) as a parent, in the order tried; absent: none attached. */
   readonly rules?: readonly RouteRule[];
