@@ -1,7 +1,7 @@
 /** A custom resource's way through decode, defaults and validation, from the schema of one version of its CRD. */
 import { type FieldError, invalid } from "../field-errors.ts";
 import { evaluateRules, hasRules } from "./cel.ts";
-import { applyDefaults, prune } from "./prune.ts";
+import { applyDefaults, prune, pruneNulls } from "./prune.ts";
 import type { JsonObject, Schema } from "./schema.ts";
 import { validateSchema } from "./validate.ts";
 
@@ -18,11 +18,13 @@ const NOT_CHECKED =
   "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation";
 
 /**
- * Drops unknown fields and fills in defaults, in place.
+ * Drops unknown fields and nulls that are not allowed, and fills in defaults, in place.
  * @returns the paths of the unknown fields, sorted
  */
 export function admitCustomResource(object: JsonObject, schema: Schema): string[] {
   const unknown = prune(object, schema);
+  const { metadata: _, ...content } = schema.properties ?? {};
+  pruneNulls(object, { ...schema, properties: content });
   applyRootDefaults(object, schema);
   return unknown;
 }

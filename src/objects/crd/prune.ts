@@ -48,6 +48,24 @@ function pruneObject(
   }
 }
 
+/**
+ * Drops the nulls of maps whose schema allows none and has no default, in place; those with a default get it by
+ * `applyDefaults`, and those in lists stay, for validation to refuse (defaulting/prunenulls.go).
+ */
+export function pruneNulls(value: unknown, schema: Schema | undefined): void {
+  if (Array.isArray(value)) {
+    for (const item of value) pruneNulls(item, schema?.items);
+  } else if (isObject(value)) {
+    const values = schema && valueSchema(schema);
+    for (const [key, child] of Object.entries(value)) {
+      const property = schema?.properties?.[key] ?? values;
+      const isWrong = child === null && property !== undefined && property.nullable !== true;
+      if (isWrong && property.default === undefined) delete value[key];
+      else pruneNulls(child, property);
+    }
+  }
+}
+
 /** Fills in the defaults of the schema, in place. A null where null is not allowed counts as absent. */
 export function applyDefaults(value: unknown, schema: Schema | undefined): void {
   if (schema === undefined) return;

@@ -152,9 +152,12 @@ function listenerState({ id, owner, spec }: ResolvedListener, state: GatewayStat
   };
 }
 
-/** Whether a ListenerSet counts as attached: the Gateway allows it, and one of its listeners is accepted. */
+/**
+ * Whether a ListenerSet counts as attached: the Gateway allows it, and one of its listeners is valid. Other than for a
+ * Gateway, a listener without a certificate that it may use is not (the suite's ListenerSetReferenceGrant).
+ */
 export function isAcceptedSet({ allowed, listeners }: SetResolution): boolean {
-  return allowed && listeners.some(isAccepted);
+  return allowed && listeners.some(({ serves }) => serves);
 }
 
 /** The status of a ListenerSet. */
@@ -166,7 +169,7 @@ export function listenerSetStatus(
 ): ListenerSetStatus {
   const { generation } = set.set.metadata;
   const accepted = setAcceptedFact(resolution, set);
-  const programmed = setProgrammedFact(accepted, set, state);
+  const programmed = setProgrammedFact(accepted, state);
   return {
     conditions: conditionsOf([accepted, programmed], before?.conditions, generation, state.moment),
     listeners: set.listeners.map((listener) =>
@@ -186,7 +189,7 @@ function setAcceptedFact(resolution: Resolution, { allowed, listeners }: SetReso
   const parent = acceptedFact(resolution);
   if (parent.status !== "True" && parent.reason !== "ListenersNotValid")
     return fails("Accepted", "ParentNotAccepted", `the Gateway is not accepted: ${parent.message}`);
-  const bad = listeners.filter((listener) => !isAccepted(listener)).map(({ spec }) => spec.name);
+  const bad = listeners.filter(({ serves }) => !serves).map(({ spec }) => spec.name);
   if (bad.length === 0) return holds("Accepted", "Accepted");
   const message = `listeners not valid: ${bad.join(", ")}`;
   return bad.length === listeners.length
@@ -194,9 +197,8 @@ function setAcceptedFact(resolution: Resolution, { allowed, listeners }: SetReso
     : holds("Accepted", "ListenersNotValid", message);
 }
 
-function setProgrammedFact(accepted: Fact, { listeners }: SetResolution, { applied }: GatewayState): Fact {
+function setProgrammedFact(accepted: Fact, { applied }: GatewayState): Fact {
   if (accepted.status !== "True") return fails("Programmed", accepted.reason, accepted.message);
-  if (!listeners.some(({ serves }) => serves)) return fails("Programmed", "Invalid", "no listener can serve");
   if (!applied) return fails("Programmed", "Pending", "waiting for the proxy to take the configuration in");
   return holds("Programmed", "Programmed");
 }
