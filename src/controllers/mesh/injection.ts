@@ -1,0 +1,163 @@
+/**
+ * A pod with a sidecar, as a JSON patch of the pod without one. Pure. The patch adds, and changes nothing that is there:
+ * an init container that captures the pod's traffic, a native sidecar (KEP-753) and the volume with its certificate.
+ * Both come before the pod's own init containers, so that those are in the mesh, too.
+ */
+import type { JsonPatchOperation } from "../../objects/index.ts";
+import type { AnyVolume, Container, EnvVar, Pod } from "../../objects/types.ts";
+import { type CaptureRequest, captureArguments, captureRequest } from "./injection-capture.ts";
+
+/** The names of what is added; the mesh finds a pod's sidecar by them. */
+export const INIT_CONTAINER = "tandem-init";
+export const PROXY_CONTAINER = "tandem-proxy";
+export const IDENTITY_VOLUME = "tandem-identity";
+/** Where the sidecar finds `tls.crt`, `tls.key` and `ca.crt`. */
+export const IDENTITY_FOLDER = "/etc/tandem/xds";
+/** The label of pods that were given a sidecar. */
+export const SIDECAR_LABEL = "tandem.dev/sidecar";
+
+const HEALTH_PORT = 15021;
+const STATS_PORT = 15090;
+
+/** What the proxy of one pod is started with; `$(POD_NAME)` and the like are filled in by the kubelet. */
+export interface ProxyCommand {
+  readonly command?: readonly string[];
+  readonly args: readonly string[];
+  readonly env?: readonly EnvVar[];
+}
+
+/** What is the same for all pods of a mesh. */
+export interface InjectionSettings {
+  /** Its entrypoint is `tandem`, and it has `nft` and `ip`. */
+  readonly initImage: string;
+  readonly proxyImage: string;
+  /** How the proxy of a pod is run. The name may be missing: it is made later where only generateName is given. */
+  readonly proxy: (workload: { namespace: string; serviceAccount: string; pod: Pod }) => ProxyCommand;
+  /** The Secret with the certificate of a ServiceAccount, in the pod's namespace. */
+  readonly identitySecret: (serviceAccount: string) => string;
+  /** User and group of the sidecar. Default 1337. */
+  readonly proxyUser?: number;
+  /** SO_MARK of the sidecar's sockets, where pods cannot have users of their own (the lab). */
+  readonly proxyMark?: number;
+  /** The path of the sidecar's health. Default `/ready`. */
+  readonly healthPath?: string;
+  readonly resources?: Container["resources"];
+}
+
+/**
+ * The patch for a pod that is to have a sidecar, see `decideInjection`.
+ * @throws BadAnnotation when an annotation about its traffic cannot be read
+ */
+export function injectionPatch(
+  pod: Pod,
+  namespace: string,
+  settings: InjectionSettings,
+): JsonPatchOperation[] {
+  const serviceAccount = pod.spec.serviceAccountName || "default";
+  const capture = captureRequest(pod);
+  const command = settings.proxy({ namespace, serviceAccount, pod });
+  const volume: AnyVolume = {
+    name: IDENTITY_VOLUME,
+    secret: { secretName: settings.identitySecret(serviceAccount) },
+  };
+  const containers = [initContainer(capture, settings), proxyContainer(command, settings)];
+  return [
+    ...added("/metadata/labels", pod.metadata.labels, { [SIDECAR_LABEL]: "injected" }),
+    ...first("/spec/initContainers", pod.spec.initContainers, containers),
+    ...last("/spec/volumes", pod.spec.volumes, volume),
+  ];
+}
+
+function initContainer(capture: CaptureRequest, settings: InjectionSettings): Container {
+  return {
+    name: INIT_CONTAINER,
+    image: settings.initImage,
+    args: ["internal", "capture", ...captureArguments(capture), ...guardArguments(settings)],
+    env: [field("POD_NAME", "metadata.name"), field("HOST_IPS", "status.hostIPs")],
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      capabilities: { drop: ["ALL"], add: ["NET_ADMIN"] },
+      privileged: false,
+      readOnlyRootFilesystem: true,
+      runAsGroup: 0,
+      runAsNonRoot: false,
+      runAsUser: 0,
+    },
+  };
+}
+
+/** How the rules know the sidecar's connections; without a mark by its user and group, as is the default. */
+function guardArguments({ proxyUser, proxyMark }: InjectionSettings): string[] {
+  const user = proxyUser === undefined ? [] : [`--proxy-users=${proxyUser}`, `--proxy-groups=${proxyUser}`];
+  return proxyMark === undefined ? user : [...user, `--proxy-mark=${proxyMark}`];
+}
+
+function proxyContainer({ command, args, env = [] }: ProxyCommand, settings: InjectionSettings): Container {
+  const user = settings.proxyUser ?? 1337;
+  const httpGet = { path: settings.healthPath ?? "/ready", port: HEALTH_PORT };
+  return {
+    name: PROXY_CONTAINER,
+    image: settings.proxyImage,
+    // a sidecar in Kubernetes' sense: what follows starts once it has, and it ends after all others
+    restartPolicy: "Always",
+    ...(command !== undefined && { command: [...command] }),
+    args: [...args],
+    env: [
+      field("POD_NAME", "metadata.name"),
+      field("POD_NAMESPACE", "metadata.namespace"),
+      field("POD_IPS", "status.podIPs"),
+      field("SERVICE_ACCOUNT", "spec.serviceAccountName"),
+      ...env,
+    ],
+    ports: [{ name: "tandem-stats", containerPort: STATS_PORT, protocol: "TCP" }],
+    ...(settings.resources && { resources: settings.resources }),
+    startupProbe: { httpGet, periodSeconds: 1, failureThreshold: 600, timeoutSeconds: 3 },
+    readinessProbe: { httpGet, periodSeconds: 5, failureThreshold: 4, timeoutSeconds: 3 },
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      capabilities: { drop: ["ALL"] },
+      privileged: false,
+      readOnlyRootFilesystem: true,
+      runAsGroup: user,
+      runAsNonRoot: true,
+      runAsUser: user,
+    },
+    volumeMounts: [{ name: IDENTITY_VOLUME, mountPath: IDENTITY_FOLDER, readOnly: true }],
+  };
+}
+
+function field(name: string, fieldPath: string): EnvVar {
+  return { name, valueFrom: { fieldRef: { fieldPath } } };
+}
+
+function added(
+  path: string,
+  present: object | undefined,
+  values: Record<string, string>,
+): JsonPatchOperation[] {
+  if (present === undefined) return [{ op: "add", path, value: values }];
+  return Object.entries(values).map(([key, value]) => ({
+    op: "add",
+    path: `${path}/${escaped(key)}`,
+    value,
+  }));
+}
+
+function first(
+  path: string,
+  present: readonly unknown[] | undefined,
+  items: readonly unknown[],
+): JsonPatchOperation[] {
+  if (present === undefined || present === null) return [{ op: "add", path, value: items }];
+  return items.map((value, index) => ({ op: "add", path: `${path}/${index}`, value }));
+}
+
+function last(path: string, present: readonly unknown[] | undefined, item: unknown): JsonPatchOperation[] {
+  if (present === undefined || present === null) return [{ op: "add", path, value: [item] }];
+  return [{ op: "add", path: `${path}/-`, value: item }];
+}
+
+/** A key as a part of a JSON pointer (RFC 6901). */
+function escaped(key: string): string {
+  return key.replaceAll("~", "~0").replaceAll("/", "~1");
+}
