@@ -13,6 +13,8 @@ export interface Target {
   readonly addresses: readonly string[];
   readonly port: number;
   readonly zone?: string;
+  /** `namespace/name`, where the backend is a pod. */
+  readonly pod?: string;
 }
 
 /** The backends that a destination has now. `frontend` is that of its target, if there is one. */
@@ -70,8 +72,10 @@ function having(
       const address = backend.addresses[family];
       return address !== undefined && conditions && accept(conditions) ? [address] : [];
     });
-    const { zone } = backend;
-    return addresses.length === 0 ? [] : [{ addresses, port, ...(zone !== undefined && { zone }) }];
+    const { zone, pod } = backend;
+    if (addresses.length === 0) return [];
+    const named = pod && { pod: `${pod.namespace}/${pod.name}` };
+    return [{ addresses, port, ...(zone !== undefined && { zone }), ...named }];
   });
 }
 

@@ -35,16 +35,26 @@ export class RouteEncoder {
   encode(table: RouteTable): EncodedTable {
     const encodeRule = (rule: RouteRule) => remembered(this.#rules, rule, () => rulePart(rule));
     const encoded = table.hosts.map((host) =>
-      remembered(this.#hosts, host, () => hostPart(host, encodeRule)),
+      remembered(this.#hosts, host, () => hostPart(host, [host.hostname], encodeRule)),
     );
-    return {
-      bytes: concat([tableHead(table), ...encoded.map((part) => part.bytes)]),
-      clusters: distinct(encoded, "clusters"),
-      get origins() {
-        return distinct(encoded, "origins");
-      },
-    };
+    return joinParts(tableHead(table), encoded);
   }
+}
+
+/** One virtual host of a table, encoded as its field there; its rules are for requests to any of the domains. */
+export function encodeHost(host: VirtualHost, domains: readonly string[]): Part {
+  return hostPart(host, domains, rulePart);
+}
+
+/** A table from its head (its other fields) and its hosts. */
+export function joinParts(head: Uint8Array, hosts: readonly Part[]): EncodedTable {
+  return {
+    bytes: concat([head, ...hosts.map((part) => part.bytes)]),
+    clusters: distinct(hosts, "clusters"),
+    get origins() {
+      return distinct(hosts, "origins");
+    },
+  };
 }
 
 function distinct(parts: readonly Part[], what: "clusters" | "origins"): string[] {
@@ -81,9 +91,13 @@ function tableHead({ name, hosts, misdirected = [] }: RouteTable): Uint8Array {
   });
 }
 
-function hostPart({ hostname, rules }: VirtualHost, encodeRule: (rule: RouteRule) => Part): Part {
+function hostPart(
+  { hostname, rules }: VirtualHost,
+  domains: readonly string[],
+  encodeRule: (rule: RouteRule) => Part,
+): Part {
   const parts = rules.filter((rule) => isMatchable(rule.match)).map(encodeRule);
-  const head = encode(HOST, { name: hostname, domains: [hostname], retry_policy: DEFAULT_RETRY });
+  const head = encode(HOST, { name: hostname, domains, retry_policy: DEFAULT_RETRY });
   const message = concat([head, ...parts.map((part) => part.bytes)]);
   return {
     // RouteConfiguration.virtual_hosts = 2
