@@ -110,5 +110,5 @@ export interface MeshPort {
   /** Rules of HTTPRoutes and GRPCRoutes that have this Service (port) as a parent, in the order tried; absent: none attached. */
   readonly rules?: readonly RouteRule[];
   /** The same for callers in a namespace with routes of its own to this Service, instead of `rules` (GEP-1426). */
-  readonly consumerRules?: ReadonlyMap<string, readonly RouteRule[]>;
+  readonly consumerRules?: Readonly<Record<string, readonly RouteRule[]>>;
 }

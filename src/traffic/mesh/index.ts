@@ -1,0 +1,6 @@
+/** The façade of the mesh model. */
+export { createMeshModel } from "./mesh.ts";
+export * from "./model.ts";
+export { accountOfIdentity, hostOf, outboundName, workloadIdentity } from "./names.ts";
+export * from "./types.ts";
+export { SIDECAR_CONTAINER } from "./workloads.ts";

@@ -1,0 +1,54 @@
+/** What several name, kept while anybody does. */
+import { keep } from "../gateway/equality.ts";
+
+/** Entries by key, equal under equal keys, with who names them. */
+export class NamedPool<T> {
+  readonly #entries = new Map<string, T>();
+  readonly #namers = new Map<string, Set<string>>();
+  readonly #keysOf = new Map<string, ReadonlySet<string>>();
+  /** Entries as they were when they were first touched. */
+  readonly #before = new Map<string, T | undefined>();
+
+  /** A live view. */
+  get entries(): ReadonlyMap<string, T> {
+    return this.#entries;
+  }
+
+  /** Replaces what one namer names. */
+  replace(namer: string, entries: ReadonlyMap<string, T>): void {
+    for (const key of this.#keysOf.get(namer) ?? []) if (!entries.has(key)) this.#drop(namer, key);
+    for (const [key, value] of entries) {
+      this.#touch(key);
+      const namers = this.#namers.get(key);
+      if (namers === undefined) this.#namers.set(key, new Set([namer]));
+      else namers.add(namer);
+      this.#entries.set(key, keep(this.#entries.get(key), value));
+    }
+    if (entries.size === 0) this.#keysOf.delete(namer);
+    else this.#keysOf.set(namer, new Set(entries.keys()));
+  }
+
+  /** What is different from the last time. */
+  takeChanges(): ReadonlyMap<string, T | undefined> {
+    const changes = new Map<string, T | undefined>();
+    for (const [key, before] of this.#before) {
+      const now = this.#entries.get(key);
+      if (now !== before) changes.set(key, now);
+    }
+    this.#before.clear();
+    return changes;
+  }
+
+  #drop(namer: string, key: string): void {
+    const namers = this.#namers.get(key);
+    namers?.delete(namer);
+    if (namers === undefined || namers.size > 0) return;
+    this.#touch(key);
+    this.#namers.delete(key);
+    this.#entries.delete(key);
+  }
+
+  #touch(key: string): void {
+    if (!this.#before.has(key)) this.#before.set(key, this.#entries.get(key));
+  }
+}

@@ -1,0 +1,159 @@
+/** All routes that have Services as parents, translated. */
+import type { GRPCRoute, HTTPRoute } from "../../objects/gateway/index.ts";
+import type { Service } from "../../objects/types.ts";
+import { addTo, type Dependents, removeFrom } from "../gateway/dependents.ts";
+import { equal } from "../gateway/equality.ts";
+import type { Destination } from "../gateway/model.ts";
+import { keyOf, type ObjectStore, splitId } from "../gateway/objects.ts";
+import { routeStatus } from "../gateway/route-status.ts";
+import { type LookupKey, type Needs, translateRoute } from "../gateway/routes/index.ts";
+import { readPreferredFamily } from "../gateway/routes/prefer-family.ts";
+import type { FrontendPort } from "../model.ts";
+import type { MeshService } from "./model.ts";
+import { hostOf, outboundName } from "./names.ts";
+import { destinationProtocol, protocolOf } from "./protocol.ts";
+import {
+  type MeshRoute,
+  type NamedPort,
+  portRules,
+  refersToService,
+  serviceParent,
+  withMeshNames,
+} from "./routes.ts";
+import type { PortRules } from "./services.ts";
+import type { MeshModelOptions, MeshRouteStatus } from "./types.ts";
+
+/** What a route's update came to. */
+export interface RouteUpdate {
+  /** Services whose rules may be different. */
+  readonly services: Iterable<string>;
+  /** Undefined: the route is none of ours (any more). */
+  readonly needs: Needs | undefined;
+}
+
+/** Routes by id, and by the Services that they are attached to. */
+export class RouteBook {
+  readonly #options: MeshModelOptions;
+  readonly #objects: ObjectStore;
+  readonly #dependents: Dependents;
+  readonly #routes = new Map<string, MeshRoute>();
+  readonly #routesOf = new Map<string, Set<string>>();
+  readonly #statuses = new Map<string, MeshRouteStatus>();
+  readonly #changed = new Map<string, MeshRouteStatus>();
+
+  constructor(options: MeshModelOptions, objects: ObjectStore, dependents: Dependents) {
+    this.#options = options;
+    this.#objects = objects;
+    this.#dependents = dependents;
+  }
+
+  /** Translates a route (again) that changed, or one of the objects that it asked for. */
+  update(id: string): RouteUpdate {
+    const before = this.#routes.get(id);
+    const object = this.#objects.route(id) as HTTPRoute | GRPCRoute | undefined;
+    const isOurs = object?.spec.parentRefs?.some(refersToService) ?? false;
+    const after = isOurs && object !== undefined ? this.#translate(id, object) : undefined;
+    const services = new Set([...servicesOf(before), ...servicesOf(after)]);
+    for (const service of servicesOf(before)) removeFrom(this.#routesOf, service, id);
+    for (const service of servicesOf(after)) addTo(this.#routesOf, service, id);
+    if (after === undefined) this.#forget(id);
+    else this.#routes.set(id, after);
+    if (object !== undefined && (after ?? before) !== undefined) this.#judge(id, object, after);
+    return { services, needs: after?.translated.needs };
+  }
+
+  /** The rules for the ports of a Service; those that are as before keep their identity. */
+  rulesOf(service: string, before: MeshService | undefined): (port: FrontendPort) => PortRules {
+    const ids = [...(this.#routesOf.get(service) ?? [])].sort();
+    const routes = ids.flatMap((id) => this.#routes.get(id) ?? []);
+    if (routes.length === 0) return () => ({});
+    return (port) =>
+      portRules(
+        routes,
+        service,
+        port,
+        before?.ports.find((one) => one.port === port.port),
+      );
+  }
+
+  /** The statuses that are different from the last time. */
+  takeStatuses(): ReadonlyMap<string, MeshRouteStatus> {
+    const statuses = new Map(this.#changed);
+    this.#changed.clear();
+    return statuses;
+  }
+
+  #forget(id: string): void {
+    this.#routes.delete(id);
+    this.#statuses.delete(id);
+    this.#dependents.record(id, new Set());
+  }
+
+  #translate(id: string, object: HTTPRoute | GRPCRoute): MeshRoute {
+    const translated = translateRoute(object, this.#objects);
+    const namespace = object.metadata.namespace ?? "";
+    const lookups = new Set<LookupKey>(translated.lookups);
+    const parents = (object.spec.parentRefs ?? []).filter(refersToService).map((parentRef) => {
+      const service = `${parentRef.namespace ?? namespace}/${parentRef.name}`;
+      lookups.add(`Service/${service}`);
+      return serviceParent(parentRef, service, portsOf(this.#objects.service(service)));
+    });
+    this.#dependents.record(id, lookups);
+    const renamed = withMeshNames(translated, (destination) => this.#nameOf(destination));
+    return { id, namespace, translated: renamed, parents };
+  }
+
+  /** A backend that is spoken to as everybody does is the Service's plain destination. */
+  #nameOf(destination: Destination): { key: string; isPlain: boolean } {
+    const { key, target, protocol, tls, preferFamily } = destination;
+    const service = target.kind === "frontend" ? this.#objects.service(target.frontend) : undefined;
+    const spec = service?.spec.ports?.find(
+      (one) => target.kind === "frontend" && one.port === target.port && (one.protocol ?? "TCP") === "TCP",
+    );
+    if (target.kind !== "frontend" || service === undefined || spec === undefined)
+      return { key, isPlain: false };
+    const known = protocolOf(spec);
+    const own = destinationProtocol(known);
+    const carries = protocol === "http2" ? own === "http2" : own !== "stream" || known === "auto";
+    const isPlain = carries && tls === undefined && preferFamily === readPreferredFamily(service, []);
+    const host = hostOf(target.frontend, this.#options.clusterDomain);
+    const marks = key.slice(`service/${target.frontend}/${target.port}`.length).split("/").filter(Boolean);
+    const subset = isPlain ? "" : marks.join("-") || protocol;
+    return { key: outboundName(target.port, host, subset), isPlain };
+  }
+
+  #judge(id: string, object: HTTPRoute | GRPCRoute, route: MeshRoute | undefined): void {
+    const { controllerName, now } = this.#options;
+    const verdicts = (route?.parents ?? []).map(({ parentRef, service, accepted }) => ({
+      parentRef,
+      accepted,
+      gateway: service,
+      attachments: [],
+    }));
+    const problems = route?.translated.conditions ?? {
+      resolvedRefs: { status: "True", reason: "ResolvedRefs", message: "" },
+    };
+    const old = this.#statuses.get(id)?.status ?? object.status;
+    const { generation } = object.metadata;
+    const status = routeStatus(verdicts, problems, controllerName, generation, old, { now: now() });
+    const before = this.#statuses.get(id);
+    if (before !== undefined && equal(before.status, status)) return;
+    const [kind] = splitId(id);
+    const wish: MeshRouteStatus = { kind: kind as MeshRouteStatus["kind"], key: keyOf(object), status };
+    if (route !== undefined) this.#statuses.set(id, wish);
+    this.#changed.set(id, wish);
+  }
+}
+
+function servicesOf(route: MeshRoute | undefined): readonly string[] {
+  return route === undefined ? [] : route.parents.map(({ service }) => service);
+}
+
+function portsOf(service: Service | undefined): readonly NamedPort[] | undefined {
+  if (service === undefined) return undefined;
+  return (service.spec.ports ?? []).map(({ name = "", port, protocol = "TCP" }) => ({
+    name,
+    port,
+    protocol,
+  }));
+}
