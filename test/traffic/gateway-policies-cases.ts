@@ -74,6 +74,7 @@ export const DESTINATION: [spec: string, expected: object][] = [
     { circuitBreaker: { maxConnections: 1, maxPendingRequests: 2, maxRequests: 3, maxRetries: 0 } },
   ],
   ["timeout: {tcp: {connectTimeout: 2s}}", { connectTimeout: 2000 }],
+  ["timeout: {tcp: {unacknowledgedTimeout: 3s}}", { unacknowledgedTimeout: 3000 }],
   ["tcpKeepalive: {idleTime: 1m}", { keepalive: { idle: 60_000 } }],
   [
     "healthCheck: {active: {type: HTTP, http: {path: /ok, hostname: h, expectedStatuses: [200, 204]}}}",

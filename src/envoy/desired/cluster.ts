@@ -14,16 +14,24 @@ const GENEROUS = 65_536;
 
 /**
  * A connection whose bytes nobody acknowledges for so long (ms) is given up (TCP_USER_TIMEOUT, tcp(7)): when a backend
- * loses a family in silence, those over it would else hold requests for minutes, and new ones go over the other.
+ * loses a family in silence, those over it would else hold requests for minutes, and new ones go over the other. It
+ * must not be shorter than a backend may stop reading a large upload: Linux counts a closed window as well. Streams
+ * have no retries, and consumers that pause: there it is no more than an end to hanging.
  */
-const UNACKNOWLEDGED_MS = 1_500;
-const USER_TIMEOUT: JsonObject = {
-  description: "TCP_USER_TIMEOUT",
-  level: 6,
-  name: 18,
-  int_value: UNACKNOWLEDGED_MS,
-  state: "STATE_PREBIND",
-};
+const UNACKNOWLEDGED_MS = { request: 2_000, stream: 15_000 } as const;
+/** Idle connections of a lost family are found before requests are sent on them. Seconds. */
+const KEEPALIVE: JsonObject = { keepalive_probes: 2, keepalive_time: 1, keepalive_interval: 1 };
+
+function userTimeout({ protocol, policy }: Destination): JsonObject {
+  const byDefault = UNACKNOWLEDGED_MS[protocol === "stream" ? "stream" : "request"];
+  return {
+    description: "TCP_USER_TIMEOUT",
+    level: 6,
+    name: 18,
+    int_value: policy?.unacknowledgedTimeout ?? byDefault,
+    state: "STATE_PREBIND",
+  };
+}
 
 /** What a cluster is made from: a destination, under its own name or as one part of several (see udp-split.ts). */
 export interface ClusterOptions {
@@ -43,7 +51,7 @@ export function clusterOf(destination: Destination, options: ClusterOptions): Js
     name: options.name,
     ...discovery(destination, options),
     connect_timeout: duration(policy.connectTimeout ?? CONNECT_TIMEOUT_MS),
-    ...(protocol !== "udp" && { upstream_bind_config: { socket_options: [USER_TIMEOUT] } }),
+    ...(protocol !== "udp" && { upstream_bind_config: { socket_options: [userTimeout(destination)] } }),
     per_connection_buffer_limit_bytes: BUFFER_LIMIT,
     ...loadBalancing(policy, options.weighted ?? false),
     circuit_breakers: circuitBreakers(destination),
@@ -118,10 +126,10 @@ function circuitBreakers({ policy }: Destination): JsonObject {
 
 /** The order of addresses already says which family goes first; only names need to be told. */
 function connectionOptions(destination: Destination): JsonObject | undefined {
-  const { policy, preferFamily } = destination;
-  if (policy?.keepalive === undefined && preferFamily === undefined) return undefined;
+  const { policy, preferFamily, protocol } = destination;
+  if (protocol === "udp") return undefined;
   return {
-    ...(policy?.keepalive && { tcp_keepalive: tcpKeepalive(policy.keepalive) }),
+    tcp_keepalive: policy?.keepalive ? tcpKeepalive(policy.keepalive) : KEEPALIVE,
     ...(preferFamily && {
       happy_eyeballs_config: {
         first_address_family_version: preferFamily === "IPv4" ? "V4" : "V6",

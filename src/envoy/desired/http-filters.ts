@@ -22,7 +22,55 @@ const BEFORE: readonly JsonObject[] = [
   }),
 ];
 
+/**
+ * Requests that change nothing are sent again when the connection that they went over breaks (RFC 9110, 9.2.2): what
+ * was under way over a lost family is answered over the other. All else is retried only where no backend has seen it
+ * (see retry.ts). Clients from outside cannot set the header: Envoy takes it out first.
+ */
+const RETRY_SAFE = extension(
+  "envoy.filters.http.header_mutation",
+  "envoy.extensions.common.matching.v3.ExtensionWithMatcher",
+  {
+    extension_config: extension(
+      "envoy.filters.http.header_mutation",
+      "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
+      {
+        mutations: {
+          request_mutations: [
+            {
+              append: {
+                header: { key: "x-envoy-retry-on", value: "reset" },
+                append_action: "OVERWRITE_IF_EXISTS_OR_ADD",
+              },
+            },
+          ],
+        },
+      },
+    ),
+    xds_matcher: {
+      matcher_list: { matchers: [{ predicate: { not_matcher: isSafe() }, on_match: { action: skip() } }] },
+    },
+  },
+);
+
+function isSafe(): JsonObject {
+  const input = extension("method", "envoy.type.matcher.v3.HttpRequestHeaderMatchInput", {
+    header_name: ":method",
+  });
+  return {
+    single_predicate: {
+      input,
+      value_match: { safe_regex: { google_re2: {}, regex: "GET|HEAD|OPTIONS|TRACE" } },
+    },
+  };
+}
+
+function skip(): JsonObject {
+  return extension("skip", "envoy.extensions.filters.common.matcher.action.v3.SkipFilter");
+}
+
 const AFTER: readonly JsonObject[] = [
+  RETRY_SAFE,
   off(FILTERS.session, "envoy.extensions.filters.http.stateful_session.v3.StatefulSession"),
   extension("envoy.filters.http.router", "envoy.extensions.filters.http.router.v3.Router", {
     suppress_envoy_headers: true,

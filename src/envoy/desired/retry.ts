@@ -10,11 +10,13 @@ const OTHER_HOST = extension(
 
 /**
  * What holds where a route says nothing: another host is tried when none has seen the request, so that a backend that
- * has just gone, or one of its families, costs no request. Safe for every method.
+ * has just gone, or one of its families, costs no request. Safe for every method; for those that change nothing
+ * http-filters.ts adds `reset`. Pauses are short, as what is tried next is another connection or host.
  */
 export const DEFAULT_RETRY: JsonObject = {
   retry_on: "connect-failure,refused-stream,reset-before-request",
-  num_retries: 2,
+  num_retries: 3,
+  retry_back_off: { base_interval: "0.005s", max_interval: "0.100s" },
   retry_host_predicate: [OTHER_HOST],
   host_selection_retry_max_attempts: 3,
 };

@@ -84,6 +84,8 @@ export interface DestinationPolicy {
     readonly maxRetries?: number;
   };
   readonly connectTimeout?: number;
+  /** How long a backend may leave sent bytes unacknowledged, or keep its window closed (TCP_USER_TIMEOUT). */
+  readonly unacknowledgedTimeout?: number;
   readonly keepalive?: ClientPolicy["keepalive"];
   /** Asked over every family that a backend has: an address that fails is left out, not the backend. */
   readonly activeHealthCheck?: ActiveHealthCheck;

@@ -60,6 +60,11 @@ function destination(spec: Spec, reader: PolicyReader): DestinationPolicy | unde
       "spec.timeout.tcp.connectTimeout",
       reader,
     ),
+    unacknowledgedTimeout: moreThanNothing(
+      spec.timeout?.tcp?.unacknowledgedTimeout,
+      "spec.timeout.tcp.unacknowledgedTimeout",
+      reader,
+    ),
     keepalive: keepalive(spec.tcpKeepalive, reader),
     activeHealthCheck: activeCheck(healthCheck.active, reader),
     passiveHealthCheck: passiveCheck(healthCheck.passive, reader),

@@ -55,7 +55,7 @@ export interface BackendTrafficPolicy extends PolicyObject {
       maxParallelRetries?: number;
     };
     timeout?: {
-      tcp?: { connectTimeout?: string };
+      tcp?: { connectTimeout?: string; unacknowledgedTimeout?: string };
       http?: { requestTimeout?: string; streamIdleTimeout?: string };
     };
     tcpKeepalive?: TcpKeepalive;
