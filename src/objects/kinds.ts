@@ -130,6 +130,18 @@ export const KINDS = {
     namespaced: false,
     subresources: ["status"],
   }),
+  MutatingWebhookConfiguration: kind("admissionregistration.k8s.io", "v1", {
+    kind: "MutatingWebhookConfiguration",
+    plural: "mutatingwebhookconfigurations",
+    categories: ["api-extensions"],
+    namespaced: false,
+  }),
+  ValidatingWebhookConfiguration: kind("admissionregistration.k8s.io", "v1", {
+    kind: "ValidatingWebhookConfiguration",
+    plural: "validatingwebhookconfigurations",
+    categories: ["api-extensions"],
+    namespaced: false,
+  }),
   TokenReview: review("authentication.k8s.io", { kind: "TokenReview", plural: "tokenreviews" }),
   SelfSubjectReview: review("authentication.k8s.io", {
     kind: "SelfSubjectReview",

@@ -83,6 +83,11 @@ apiextensions.CustomResourceDefinitionVersion deprecationWarning
 apiextensions.CustomResourceSubresourceScale labelSelectorPath
 apiextensions.ServiceReference path port
 apiextensions.WebhookClientConfig url
+admissionregistration.ServiceReference path port
+admissionregistration.WebhookClientConfig url
+admissionregistration.RuleWithOperations scope
+admissionregistration.MutatingWebhook failurePolicy matchPolicy reinvocationPolicy sideEffects timeoutSeconds
+admissionregistration.ValidatingWebhook failurePolicy matchPolicy sideEffects timeoutSeconds
 `;
 
 /** Fields that are written even when empty although the documents call them optional, or the other way round. */

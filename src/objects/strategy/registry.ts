@@ -16,6 +16,7 @@ import {
   SECRET,
 } from "./core.ts";
 import { IP_ADDRESS, SERVICE, SERVICE_CIDR } from "./network.ts";
+import { MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS } from "../webhooks/strategy.ts";
 import type { KindRules } from "./rules.ts";
 import { DAEMON_SET, DEPLOYMENT, REPLICA_SET } from "./workloads.ts";
 
@@ -40,6 +41,8 @@ const RULES: Readonly<Record<string, KindRules<any>>> = {
   "Role.rbac.authorization.k8s.io": ROLE,
   "ClusterRole.rbac.authorization.k8s.io": CLUSTER_ROLE,
   "RoleBinding.rbac.authorization.k8s.io": ROLE_BINDING,
+  "MutatingWebhookConfiguration.admissionregistration.k8s.io": MUTATING_WEBHOOKS,
+  "ValidatingWebhookConfiguration.admissionregistration.k8s.io": VALIDATING_WEBHOOKS,
   "ClusterRoleBinding.rbac.authorization.k8s.io": CLUSTER_ROLE_BINDING,
 };
 

@@ -15,6 +15,7 @@ import { PODS } from "./pods.ts";
 import { CLUSTER_ROLE_BINDINGS, ROLE_BINDINGS } from "./rbac.ts";
 import { ENDPOINT_SLICES, ENDPOINTS, IP_ADDRESSES, SERVICE_CIDRS, SERVICES } from "./services.ts";
 import type { Layout, Row, Table } from "./table.ts";
+import { WEBHOOK_CONFIGURATIONS } from "./webhooks.ts";
 import { DAEMON_SETS, DEPLOYMENTS, REPLICA_SETS } from "./workloads.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: a table of layouts for objects of different kinds
@@ -35,6 +36,8 @@ const LAYOUTS: Readonly<Record<string, Layout<any>>> = {
   "DaemonSet.apps": DAEMON_SETS,
   "ServiceCIDR.networking.k8s.io": SERVICE_CIDRS,
   "IPAddress.networking.k8s.io": IP_ADDRESSES,
+  "MutatingWebhookConfiguration.admissionregistration.k8s.io": WEBHOOK_CONFIGURATIONS,
+  "ValidatingWebhookConfiguration.admissionregistration.k8s.io": WEBHOOK_CONFIGURATIONS,
   "RoleBinding.rbac.authorization.k8s.io": ROLE_BINDINGS,
   "ClusterRoleBinding.rbac.authorization.k8s.io": CLUSTER_ROLE_BINDINGS,
 };
