@@ -3,11 +3,14 @@ package gateway
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/types"
 	clientset "k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/gateway-api/conformance"
 )
 
@@ -25,5 +28,16 @@ func TestConformance(t *testing.T) {
 	require.NoError(t, err, "the client of the suite")
 	options.Clientset, err = clientset.NewForConfig(config)
 	require.NoError(t, err, "the clientset of the suite")
+	awaitFeatures(t, options.Client, options.GatewayClassName)
 	conformance.RunConformanceWithOptions(t, options)
+}
+
+// The suite reads the features that the class claims at once, and gives up where there are none.
+func awaitFeatures(t *testing.T, reader client.Reader, class string) {
+	claims := func() bool {
+		var object gatewayv1.GatewayClass
+		err := reader.Get(t.Context(), types.NamespacedName{Name: class}, &object)
+		return err == nil && len(object.Status.SupportedFeatures) > 0
+	}
+	require.Eventually(t, claims, time.Minute, 100*time.Millisecond, "GatewayClass %s claims no features", class)
 }

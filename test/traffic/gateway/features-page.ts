@@ -23,6 +23,9 @@ ${rest.map(([name, reason]) => `| ${name} | ${reason} |`).join("\n")}
 - **Hostnames**: a request goes to the most specific hostname that some route has on its listener, and is answered by
   the rules of that hostname alone (404 if none matches). Rules of wider hostnames are not tried after that.
 - **Regular expressions** in paths come after exact paths and before prefixes; they are RE2, and match the whole path.
+- **Retries** (\`rules[].retry\`, a field of the experimental channel's definitions): besides the codes, connections that
+  fail or are reset and tries that run into \`timeouts.backendRequest\` are tried again. Pauses are random: up to
+  \`backoff\` before the first retry, up to the double before the next, and so on, at most ten times of it.
 - **Several certificates** for one listener are all offered; the one that fits the server name is shown.
 - **TLS options** of listeners: \`tandem.dev/tls-min-version\`, \`tandem.dev/tls-max-version\` (\`1.0\` to \`1.3\`),
   \`tandem.dev/tls-ciphers\` and \`tandem.dev/alpn\` (comma-separated).
