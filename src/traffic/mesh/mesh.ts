@@ -24,6 +24,9 @@ import type {
 } from "./types.ts";
 import { type Workload, workloadOf } from "./workloads.ts";
 
+/** Those that Gateways have as well. */
+type PlainKind = Exclude<MeshIntakeKind, "Pod" | "MeshPolicy" | "AuthorizationPolicy">;
+
 /** Creates an empty model. A change costs work in proportion to the Services, routes and pods that it is about. */
 export function createMeshModel(options: MeshModelOptions): IncrementalMeshModel {
   const state = new MeshState(options);
@@ -73,12 +76,16 @@ class MeshState {
   on<K extends MeshIntakeKind>(kind: K, change: ObjectChange<MeshIntakeKinds[K]>): void {
     if (kind === "Pod") this.#onPod(change as ObjectChange<Pod>);
     else if (kind === "MeshPolicy" || kind === "AuthorizationPolicy") this.#onPolicy(kind, change as never);
-    else
-      takeIn(
-        { objects: this.#objects, dependents: this.#dependents, dirt: this.#dirt },
-        kind as Exclude<MeshIntakeKind, "Pod" | "MeshPolicy" | "AuthorizationPolicy">,
-        change as never,
-      );
+    else this.#take(kind as PlainKind, change as never);
+  }
+
+  #take<K extends PlainKind>(kind: K, change: ObjectChange<MeshIntakeKinds[K]>): void {
+    const key = keyOf(change.object);
+    const before = this.#objects.get(kind, key)?.metadata.uid;
+    if (change.type === "deleted" || before !== change.object.metadata.uid)
+      this.#routes.forgetStatus(`${kind}/${key}`);
+    const intake = { objects: this.#objects, dependents: this.#dependents, dirt: this.#dirt };
+    takeIn(intake, kind, change as never);
   }
 
   onDirty(listener: () => void): () => void {

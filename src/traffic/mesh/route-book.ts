@@ -83,6 +83,12 @@ export class RouteBook {
     return statuses;
   }
 
+  /** The object is another one from now on, which has no status of ours yet. */
+  forgetStatus(id: string): void {
+    this.#statuses.delete(id);
+    this.#changed.delete(id);
+  }
+
   #forget(id: string): void {
     this.#routes.delete(id);
     this.#statuses.delete(id);
