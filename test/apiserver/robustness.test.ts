@@ -170,6 +170,11 @@ test("no request makes the server fail or stop", async () => {
     metadata: { name: "p" },
     spec: template.spec,
   });
+  for (const wrong of ['{"metadata":""}', '{"metadata":[]}', '{"spec":1}', "[]"]) {
+    const path = "/apis/apps/v1/namespaces/default/deployments/d/scale";
+    const answer = await client.call("PUT", path, { type: "application/json", body: wrong });
+    assert.equal(answer.status, 400, wrong);
+  }
   const runs = Number(process.env["TORTURE_RUNS"] ?? 1500);
   await fc.assert(
     fc.asyncProperty(

@@ -43,7 +43,7 @@ export async function serveScale(call: Call, target: Target, verb: string): Prom
   if (verb === "update") {
     const query = writeQuery(call, "update");
     const body = await readObjectBody(call);
-    const wanted = parse(body.text);
+    const wanted = asScale(parse(body.text));
     admitNames(SCALE, wanted, { namespace: target.namespace!, name: target.name! });
     return write(call, target, query, () => wanted);
   }
@@ -86,6 +86,18 @@ function parse(text: string): AnyObject {
   return value as AnyObject;
 }
 
+/** What came instead of a Scale is refused before its parts are looked at. */
+function asScale(value: AnyObject): AnyObject {
+  const wrong = isObject(value) ? ["metadata", "spec"].find((part) => !isObject(value[part] ?? {})) : "";
+  if (wrong === undefined) return value;
+  const place = wrong === "" ? "it" : wrong;
+  throw badRequest(`Scale in version "v1" cannot be handled as a Scale: ${place} is not an object`);
+}
+
+function isObject(value: unknown): boolean {
+  return value !== null && typeof value === "object" && !Array.isArray(value);
+}
+
 /** Applies a configuration of a Scale; its managers become those of the workload's replicas. */
 function applyScale(call: Call, target: Target, query: WriteQuery, text: string): Promise<Answer> {
   const { configuration } = readConfiguration(text, query.fieldValidation);
@@ -107,7 +119,7 @@ async function write(
 ): Promise<Answer> {
   const written = await updateObject(context, { kind, namespace, name: name!, dryRun }, (stored) => {
     const present = ownedScaleOf(kind, stored!);
-    const wanted = change(structuredClone(present));
+    const wanted = asScale(change(structuredClone(present)));
     wanted.metadata ??= present.metadata;
     const object = stored!;
     setReplicas(object, kind.custom?.scale?.specReplicasPath ?? ".spec.replicas", replicasOf(wanted, name!));
