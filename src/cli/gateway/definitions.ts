@@ -7,7 +7,12 @@ import { ApiError } from "../../objects/status.ts";
 import type { AnyObject, KubeObject } from "../../objects/types.ts";
 
 /** The experimental channel has all kinds and fields of the standard one, and more. */
-const BUNDLES = ["gateway-api-v1.6.3-experimental.json", "tandem-v1alpha1.json", "tandem-policies.json"];
+const BUNDLES = [
+  "gateway-api-v1.6.3-experimental.json",
+  "tandem-v1alpha1.json",
+  "tandem-policies.json",
+  "tandem-mesh.json",
+];
 const FOLDER = join(import.meta.dirname, "../../../data/crds");
 
 /** Whether objects of this apiVersion need definitions that {@link installDefinitions} brings. */
