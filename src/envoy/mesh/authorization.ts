@@ -1,0 +1,103 @@
+/** Who may do what, as Envoy's RBAC: rules that deny, and then those that allow, of which one must hold if there are any. */
+import type { AuthorizationRule, Caller, RequestMatch } from "../../traffic/mesh/model.ts";
+import { cidrRange, extension } from "../desired/names.ts";
+import type { JsonObject } from "../proto/index.ts";
+
+/** The HTTP filters of rules; none without rules. */
+export function httpAuthorization(rules: readonly AuthorizationRule[]): JsonObject[] {
+  const config = "envoy.extensions.filters.http.rbac.v3.RBAC";
+  return policies(rules, true).map((policy) =>
+    extension("envoy.filters.http.rbac", config, { rules: policy }),
+  );
+}
+
+/**
+ * The network filters of rules. A stream has no methods, paths and hosts: a rule that allows by them allows no stream,
+ * and one that denies by them denies it whatever they are (the side that is safe, as in Istio).
+ */
+export function streamAuthorization(rules: readonly AuthorizationRule[]): JsonObject[] {
+  const config = "envoy.extensions.filters.network.rbac.v3.RBAC";
+  return policies(rules, false).map((policy) =>
+    extension("envoy.filters.network.rbac", config, { rules: policy, stat_prefix: "inbound." }),
+  );
+}
+
+function policies(rules: readonly AuthorizationRule[], http: boolean): JsonObject[] {
+  return (["deny", "allow"] as const).flatMap((action) => {
+    const those = rules.filter((rule) => rule.action === action);
+    if (those.length === 0) return [];
+    const made = those.flatMap((rule) => {
+      const permissions = permissionsOf(rule, http);
+      return permissions.length === 0 ? [] : [[rule.name, { permissions, principals: principalsOf(rule) }]];
+    });
+    // Without any policy `ALLOW` lets nobody in: that is what is left of rules that allow no stream.
+    return [{ action: action.toUpperCase(), policies: Object.fromEntries(made) as JsonObject }];
+  });
+}
+
+const ANY: JsonObject = { any: true };
+
+function permissionsOf({ to, action }: AuthorizationRule, http: boolean): JsonObject[] {
+  if (to.length === 0) return [ANY];
+  return to.flatMap((match) => {
+    if (!http && action === "allow" && asksForHttp(match)) return [];
+    return [all("and_rules", "rules", permissionParts(match, http))];
+  });
+}
+
+function asksForHttp({ methods, paths, hosts }: RequestMatch): boolean {
+  return [methods, paths, hosts].some((values) => values !== undefined);
+}
+
+function permissionParts({ ports, methods, paths, hosts }: RequestMatch, http: boolean): JsonObject[] {
+  const or = (values: readonly JsonObject[]) => ({ or_rules: { rules: values } });
+  const header = (name: string, value: string, ignoreCase = false) => ({
+    header: { name, string_match: { ...pattern(value), ...(ignoreCase && { ignore_case: true }) } },
+  });
+  return [
+    ...(ports ? [or(ports.map((port) => ({ destination_port: port })))] : []),
+    ...(http && methods ? [or(methods.map((method) => header(":method", method)))] : []),
+    ...(http && paths ? [or(paths.map((path) => ({ url_path: { path: pattern(path) } })))] : []),
+    ...(http && hosts ? [or(hosts.map((host) => header(":authority", host, true)))] : []),
+  ];
+}
+
+function principalsOf({ from }: AuthorizationRule): JsonObject[] {
+  return from.length === 0 ? [ANY] : from.map((caller) => all("and_ids", "ids", principalParts(caller)));
+}
+
+function principalParts({ identities, namespaces, cidrs, notCidrs }: Caller): JsonObject[] {
+  const or = (values: readonly JsonObject[]) => ({ or_ids: { ids: values } });
+  const address = (cidr: string) => ({ direct_remote_ip: cidrRange(cidr) });
+  const named = (matcher: JsonObject) => ({ authenticated: { principal_name: matcher } });
+  return [
+    ...(identities ? [or(identities.map((identity) => named(pattern(identity))))] : []),
+    ...(namespaces ? [or(namespaces.map((namespace) => named(ofNamespace(namespace))))] : []),
+    ...(cidrs ? [or(cidrs.map(address))] : []),
+    ...(notCidrs?.length ? [{ not_id: or(notCidrs.map(address)) }] : []),
+  ];
+}
+
+/** All of the parts; none is anything. */
+function all(field: string, list: string, parts: readonly JsonObject[]): JsonObject {
+  const [only] = parts;
+  if (only === undefined) return ANY;
+  return parts.length === 1 ? only : { [field]: { [list]: parts } };
+}
+
+/** `*` alone is anything that is there, at an end the rest; elsewhere it is itself. */
+function pattern(text: string): JsonObject {
+  if (text === "*") return { safe_regex: { regex: ".+" } };
+  if (text.endsWith("*")) return { prefix: text.slice(0, -1) };
+  if (text.startsWith("*")) return { suffix: text.slice(1) };
+  return { exact: text };
+}
+
+/** Identities of a namespace, whose own name may have a `*` at an end: `spiffe://TRUST-DOMAIN/ns/NAMESPACE/sa/ACCOUNT`. */
+function ofNamespace(namespace: string): JsonObject {
+  const inner = namespace
+    .split("*")
+    .map((part) => part.replaceAll(/[.+?^${}()|[\]\\]/g, "\\$&"))
+    .join("[^/]*");
+  return { safe_regex: { regex: `spiffe://[^/]+/ns/${inner}/sa/.+` } };
+}

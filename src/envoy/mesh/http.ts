@@ -1,0 +1,93 @@
+/** How sidecars speak HTTP: nothing is added for or taken from those who speak. */
+import type { AccessLog } from "../../traffic/gateway/policy-model.ts";
+import { accessLogs } from "../desired/access-log.ts";
+import { any, extension, OVER_ADS } from "../desired/names.ts";
+import type { JsonObject } from "../proto/index.ts";
+
+/** What an HttpConnectionManager of a sidecar is made of. */
+export interface MeshHttp {
+  readonly statPrefix: string;
+  /** A table that comes by itself, or one of the listener's own. */
+  readonly routes: { readonly table: string } | { readonly config: JsonObject };
+  readonly filters: readonly JsonObject[];
+  readonly accessLog?: AccessLog | undefined;
+  readonly more?: JsonObject;
+}
+
+/** The end of every chain of HTTP filters. */
+export const ROUTER = extension("router", "envoy.extensions.filters.http.router.v3.Router", {
+  suppress_envoy_headers: true,
+});
+
+/** An HttpConnectionManager: HTTP/1.1 and HTTP/2 as they come. Addresses of clients stay what others said of them. */
+export function meshHttp({ statPrefix, routes, filters, accessLog, more }: MeshHttp): JsonObject {
+  return extension(
+    "http",
+    "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+    {
+      stat_prefix: statPrefix,
+      ...("table" in routes
+        ? { rds: { config_source: OVER_ADS, route_config_name: routes.table } }
+        : { route_config: routes.config }),
+      http_filters: filters,
+      http2_protocol_options: { allow_connect: true },
+      upgrade_configs: [{ upgrade_type: "websocket" }],
+      server_header_transformation: "PASS_THROUGH",
+      skip_xff_append: true,
+      // Streams of gRPC may be silent for long.
+      stream_idle_timeout: "0s",
+      access_log: accessLogs(accessLog),
+      ...more,
+    },
+  );
+}
+
+/** A table with one host for all names: everything goes to a cluster. */
+export function everythingTo(cluster: string): JsonObject {
+  return {
+    virtual_hosts: [
+      {
+        name: "all",
+        domains: ["*"],
+        routes: [{ match: { prefix: "/" }, route: { cluster, timeout: "0s" } }],
+      },
+    ],
+  };
+}
+
+const OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+/** The HTTP version of a connection to a backend is that of the one that it came over. */
+export const SAME_VERSION: JsonObject = {
+  [OPTIONS]: any(OPTIONS, {
+    use_downstream_protocol_config: { http_protocol_options: {}, http2_protocol_options: {} },
+  }),
+};
+
+/** Backends speak HTTP/2 without asking. */
+export const HTTP2_ONLY: JsonObject = {
+  [OPTIONS]: any(OPTIONS, { explicit_http_config: { http2_protocol_options: {} } }),
+};
+
+/** What connections are told apart by: TLS with its server name, and HTTP. */
+export const TLS_INSPECTOR = extension(
+  "tls",
+  "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
+);
+export const HTTP_INSPECTOR = extension(
+  "http",
+  "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector",
+);
+export const ORIGINAL_DST = extension(
+  "original_dst",
+  "envoy.extensions.filters.listener.original_dst.v3.OriginalDst",
+);
+
+/** A client that waits for the server to speak first says nothing to look at: after this time it is taken for a stream. */
+export const INSPECTION: JsonObject = {
+  listener_filters_timeout: "1s",
+  continue_on_listener_filters_timeout: true,
+};
+
+/** Names of HTTP versions where there is no TLS to say them. */
+export const PLAIN_HTTP: readonly string[] = ["http/1.0", "http/1.1", "h2c"];

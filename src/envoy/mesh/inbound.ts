@@ -1,0 +1,185 @@
+/**
+ * What comes to a pod. One listener takes all of it, and tells by the port that it was meant for, by whether a sidecar
+ * sends it, and where it must by its first bytes, what it is. The application is reached at the address and over the
+ * family that the caller used; so a caller that tried one family and failed finds out, and takes the other.
+ */
+import type { Family } from "../../ip/family.ts";
+import type { InboundPort, MeshProtocol, Sidecar } from "../../traffic/mesh/model.ts";
+import type { AccessLog } from "../../traffic/gateway/policy-model.ts";
+import { tcpProxy } from "../desired/stream.ts";
+import type { JsonObject } from "../proto/index.ts";
+import { httpAuthorization, streamAuthorization } from "./authorization.ts";
+import {
+  everythingTo,
+  HTTP2_ONLY,
+  HTTP_INSPECTOR,
+  INSPECTION,
+  meshHttp,
+  ORIGINAL_DST,
+  PLAIN_HTTP,
+  ROUTER,
+  SAME_VERSION,
+  TLS_INSPECTOR,
+} from "./http.ts";
+import {
+  CLUSTERS,
+  INBOUND_SOURCES,
+  inboundCluster,
+  listenerAddresses,
+  MESH_SERVER_NAME,
+  SIDECAR_PORTS,
+  wildcards,
+} from "./names.ts";
+import { inboundSocket } from "./tls.ts";
+import { closeFilter } from "../desired/stream.ts";
+
+/** How what comes in is treated alike for all ports. */
+export interface InboundStyle {
+  readonly families: readonly Family[];
+  readonly accessLog?: AccessLog | undefined;
+  /** Marks connections to the application, where capture tells them apart by that (SO_MARK, socket(7)). */
+  readonly mark?: number | undefined;
+}
+
+/** Whether a protocol is HTTP for sure, for sure not, or has to be looked at. */
+type Speaks = "http" | "stream" | "either";
+
+const SPEAKS: Readonly<Record<MeshProtocol, Speaks>> = {
+  http: "http",
+  http2: "http",
+  grpc: "http",
+  tls: "stream",
+  tcp: "stream",
+  auto: "either",
+};
+
+/** The listener that capture sends to. */
+export function virtualInbound(sidecar: Sidecar, style: InboundStyle): JsonObject {
+  const own = SIDECAR_PORTS.inbound;
+  return {
+    name: "virtualInbound",
+    ...listenerAddresses(wildcards(style.families, own)),
+    traffic_direction: "INBOUND",
+    listener_filters: [ORIGINAL_DST, TLS_INSPECTOR, HTTP_INSPECTOR],
+    ...INSPECTION,
+    filter_chains: [
+      {
+        name: "virtualInbound-blackhole",
+        filter_chain_match: { destination_port: own },
+        filters: [closeFilter()],
+      },
+      ...sidecar.inbound.flatMap((port) => portChains(port, sidecar, style)),
+      ...passthroughChains(sidecar, style),
+    ],
+  };
+}
+
+function portChains({ port, protocol }: InboundPort, sidecar: Sidecar, style: InboundStyle): JsonObject[] {
+  const mode = sidecar.portMutualTls[port] ?? sidecar.mutualTls;
+  const to = { cluster: inboundCluster(port), match: { destination_port: port }, name: String(port) };
+  return chains(to, SPEAKS[protocol], mode, sidecar, style);
+}
+
+/** Ports that nobody has said anything about: bytes, under the same rules. */
+function passthroughChains(sidecar: Sidecar, style: InboundStyle): JsonObject[] {
+  const to = { cluster: CLUSTERS.inboundPassthrough, match: {}, name: "virtualInbound-catchall" };
+  return chains(to, "stream", sidecar.mutualTls, sidecar, style);
+}
+
+interface Toward {
+  readonly name: string;
+  readonly cluster: string;
+  readonly match: JsonObject;
+}
+
+function chains(
+  to: Toward,
+  speaks: Speaks,
+  mode: Sidecar["mutualTls"],
+  sidecar: Sidecar,
+  style: InboundStyle,
+): JsonObject[] {
+  const http = () => httpFilter(to, sidecar, style);
+  const stream = () => streamFilters(to, sidecar, style);
+  const chain = (name: string, match: JsonObject, filters: readonly JsonObject[], tls?: JsonObject) => ({
+    name: `${to.name}-${name}`,
+    filter_chain_match: { ...to.match, ...match },
+    filters,
+    ...(tls && { transport_socket: tls, transport_socket_connect_timeout: "10s" }),
+  });
+  const made: JsonObject[] = [];
+  if (mode !== "disabled") {
+    const peer = { transport_protocol: "tls", server_names: [MESH_SERVER_NAME] };
+    const peerHttp = { ...peer, application_protocols: ["h2", "http/1.1"] };
+    if (speaks === "http") made.push(chain("mtls-http", peer, http(), inboundSocket(true)));
+    if (speaks === "either") made.push(chain("mtls-http", peerHttp, http(), inboundSocket(true)));
+    if (speaks !== "http") made.push(chain("mtls", peer, stream(), inboundSocket(false)));
+  }
+  if (mode !== "strict") {
+    const plainHttp = { application_protocols: PLAIN_HTTP };
+    if (speaks === "http") made.push(chain("http", {}, http()));
+    if (speaks === "either") made.push(chain("http", plainHttp, http()));
+    if (speaks !== "http") made.push(chain("plain", {}, stream()));
+  }
+  return made;
+}
+
+function httpFilter({ cluster }: Toward, sidecar: Sidecar, { accessLog }: InboundStyle): JsonObject[] {
+  return [
+    meshHttp({
+      statPrefix: "inbound",
+      routes: { config: everythingTo(cluster) },
+      filters: [...httpAuthorization(sidecar.authorization), ROUTER],
+      accessLog,
+      more: {
+        normalize_path: true,
+        // Who asked, as the mesh knows it; what callers say of themselves is not passed on.
+        forward_client_cert_details: "SANITIZE_SET",
+        set_current_client_cert_details: { uri: true },
+      },
+    }),
+  ];
+}
+
+function streamFilters({ cluster }: Toward, sidecar: Sidecar, { accessLog }: InboundStyle): JsonObject[] {
+  const forward = { shares: [{ weight: 1, destination: cluster }] };
+  return [
+    ...streamAuthorization(sidecar.authorization),
+    tcpProxy(forward, "inbound", { ...(accessLog && { accessLog }) }),
+  ];
+}
+
+/** The clusters of the pod's own ports, and that of all others. */
+export function inboundClusters({ inbound }: Sidecar, style: InboundStyle): JsonObject[] {
+  return [
+    ...inbound.map(({ port, protocol }) => ownCluster(inboundCluster(port), protocol, style)),
+    ownCluster(CLUSTERS.inboundPassthrough, "auto", style),
+  ];
+}
+
+/** Connects where the connection was going, from an address of the same family that capture knows. */
+function ownCluster(name: string, protocol: MeshProtocol, { families, mark }: InboundStyle): JsonObject {
+  const [first, second] = families.map((family) => ({
+    address: INBOUND_SOURCES[family],
+    port_value: 0,
+  }));
+  return {
+    name,
+    type: "ORIGINAL_DST",
+    lb_policy: "CLUSTER_PROVIDED",
+    upstream_bind_config: {
+      source_address: first,
+      ...(second && { extra_source_addresses: [{ address: second }] }),
+      ...(mark !== undefined && { socket_options: [markOption(mark)] }),
+    },
+    ...(SPEAKS[protocol] !== "stream" && {
+      typed_extension_protocol_options:
+        protocol === "http2" || protocol === "grpc" ? HTTP2_ONLY : SAME_VERSION,
+    }),
+  };
+}
+
+/** Source: socket(7), SO_MARK. */
+function markOption(mark: number): JsonObject {
+  return { level: 1, name: 36, int_value: mark, state: "STATE_PREBIND" };
+}

@@ -1,0 +1,10 @@
+/** Mesh: what sidecars should have, as xDS resources, made of the mesh model and frontends. */
+export { CLUSTERS, MESH_SERVER_NAME, SECRETS, SIDECAR_PORTS } from "./names.ts";
+export {
+  createMeshOutput,
+  type MeshModelChanges,
+  type MeshOutput,
+  type MeshOutputOptions,
+  type SidecarChanges,
+} from "./output.ts";
+export type { WorkloadIdentity } from "./sidecar.ts";

@@ -1,0 +1,62 @@
+/** Names and ports that sidecars have in common; those that istioctl's users know wherever there is one. */
+import type { Family } from "../../ip/family.ts";
+import type { JsonObject } from "../proto/index.ts";
+import { socketAddress } from "../desired/names.ts";
+
+/** Ports of a sidecar. Capture sends what leaves a pod to `outbound`, and what comes to `inbound`. */
+export const SIDECAR_PORTS = {
+  admin: 15000,
+  outbound: 15001,
+  inbound: 15006,
+  ready: 15021,
+  stats: 15090,
+} as const;
+
+/** Clusters that belong to no Service. */
+export const CLUSTERS = {
+  /** To wherever the connection was going. */
+  passthrough: "PassthroughCluster",
+  /** To nobody. */
+  blackHole: "BlackHoleCluster",
+  /** To the pod's own port that the connection was going to. */
+  inboundPassthrough: "InboundPassthroughCluster",
+} as const;
+
+/** The secret with the workload's own certificate, and that with the authorities of the mesh. */
+export const SECRETS = { workload: "workload", authorities: "mesh-ca" } as const;
+
+/** The server name that sidecars ask each other for: it tells the mesh's TLS from an application's own. */
+export const MESH_SERVER_NAME = "mesh.tandem.dev";
+
+/** Addresses that a sidecar connects to its own application from, so that capture leaves these connections alone. */
+export const INBOUND_SOURCES: Readonly<Record<Family, string>> = { IPv4: "127.0.0.6", IPv6: "::6" };
+
+const WILDCARDS: Readonly<Record<Family, string>> = { IPv4: "0.0.0.0", IPv6: "::" };
+
+/** The cluster of a port of the pod itself. */
+export function inboundCluster(port: number): string {
+  return `inbound|${port}||`;
+}
+
+/** Another way to reach the destination of a cluster: `outbound|80||a.b` → `outbound|80|VARIANT|a.b`. */
+export function variantOf(cluster: string, variant: string): string {
+  return cluster.replace("||", `|${variant}|`);
+}
+
+/** The fields of a listener that say where it is: one listener, an address of each family. */
+export function listenerAddresses([first, ...others]: readonly JsonObject[]): JsonObject {
+  return {
+    address: first,
+    ...(others.length > 0 && { additional_addresses: others.map((address) => ({ address })) }),
+  };
+}
+
+/** The wildcard address of each family with a port. */
+export function wildcards(families: readonly Family[], port: number): JsonObject[] {
+  return families.map((family) => socketAddress(WILDCARDS[family], port));
+}
+
+/** The name of the listener for a port of any address: `0.0.0.0_80`. */
+export function wildcardName(families: readonly Family[], port: number): string {
+  return `${WILDCARDS[families[0] ?? "IPv4"]}_${port}`;
+}

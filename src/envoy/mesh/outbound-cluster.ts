@@ -1,0 +1,56 @@
+/** The clusters of Services in sidecars. */
+import type { Destination } from "../../traffic/gateway/model.ts";
+import type { Family } from "../../ip/family.ts";
+import { clusterOf } from "../desired/cluster.ts";
+import type { JsonObject } from "../proto/index.ts";
+import { SAME_VERSION } from "./http.ts";
+import { CLUSTERS } from "./names.ts";
+import { peerSocket, peerSocketMatches } from "./tls.ts";
+
+/** What a cluster of a sidecar is made from. */
+export interface OutboundCluster {
+  readonly destination: Destination;
+  /** Whether connections are looked at (HTTP or not), so that either HTTP version may come. */
+  readonly auto: boolean;
+  /** Identities of the backends that have sidecars. */
+  readonly identities: readonly string[];
+  readonly families: readonly Family[];
+}
+
+/** A Service's port as a cluster with endpoints. */
+export function outboundCluster(name: string, from: OutboundCluster): JsonObject {
+  const { auto, identities } = from;
+  return {
+    ...common(name, from),
+    ...(auto && { typed_extension_protocol_options: SAME_VERSION }),
+    ...(identities.length > 0 &&
+      from.destination.tls === undefined && { transport_socket_matches: peerSocketMatches(identities) }),
+  };
+}
+
+/** A headless Service's port: connections go to the very pod that they were meant for, which has a sidecar or not. */
+export function directCluster(name: string, from: OutboundCluster): JsonObject {
+  const { type: _type, eds_cluster_config: _eds, load_assignment: _hosts, ...rest } = common(name, from);
+  return {
+    ...rest,
+    ...ORIGINAL,
+    ...(from.auto && { typed_extension_protocol_options: SAME_VERSION }),
+    ...(from.identities.length > 0 && { transport_socket: peerSocket(from.identities) }),
+  };
+}
+
+const ORIGINAL = { type: "ORIGINAL_DST", lb_policy: "CLUSTER_PROVIDED" } as const;
+
+/** Socket options are those of the proxy as a whole (its bootstrap), not written down in each of thousands. */
+function common(name: string, { destination, families }: OutboundCluster): JsonObject {
+  const { upstream_bind_config: _bind, ...cluster } = clusterOf(destination, { name, families });
+  return cluster;
+}
+
+/** The clusters that every sidecar has beside those of Services. */
+export function fixedClusters(): JsonObject[] {
+  return [
+    { name: CLUSTERS.passthrough, ...ORIGINAL, typed_extension_protocol_options: SAME_VERSION },
+    { name: CLUSTERS.blackHole, type: "STATIC" },
+  ];
+}

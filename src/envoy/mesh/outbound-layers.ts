@@ -1,0 +1,231 @@
+/**
+ * The layers that outbound resources are in, by what they depend on: few for any number of sidecars.
+ *
+ *     families              clusters, listeners of single Services
+ *     families, zone        endpoints
+ *     families, unknown     listeners of HTTP ports, virtualOutbound
+ *     namespace, unknown    route tables
+ */
+import type { Family } from "../../ip/family.ts";
+import { namedHosts } from "../desired/cluster.ts";
+import { targetsOf } from "../desired/endpoints.ts";
+import { originRef, trustSecret } from "../desired/names.ts";
+import type { Wanted } from "../desired/resource-set.ts";
+import { trustOf } from "../desired/secrets.ts";
+import { type Layer, made } from "./layer.ts";
+import { wildcardName } from "./names.ts";
+import type { Dirty, Outbound } from "./outbound.ts";
+import { directCluster, fixedClusters, outboundCluster } from "./outbound-cluster.ts";
+import { meshAssignment } from "./outbound-endpoints.ts";
+import {
+  httpListener,
+  type OutboundStyle,
+  streamListener,
+  type UnknownOutbound,
+  virtualOutbound,
+} from "./outbound-listener.ts";
+import { ownTable, rulesOf } from "./routes.ts";
+import { identitiesOf, type ListenerPlan } from "./services.ts";
+import { TLS_SECRETS } from "./tls.ts";
+
+/** What resources depend on. */
+export interface OfFamilies {
+  readonly families: readonly Family[];
+}
+export interface OfZone extends OfFamilies {
+  readonly zone: string | undefined;
+}
+export interface OfEdge extends OfFamilies {
+  readonly unknown: UnknownOutbound;
+}
+export interface OfTables {
+  readonly namespace: string;
+  readonly unknown: UnknownOutbound;
+}
+
+/** Where Debian, and so Envoy's images, keep what the system trusts. */
+const SYSTEM_TRUST = "/etc/ssl/certs/ca-certificates.crt";
+
+/** Brings clusters and listeners of single Services up to date. */
+export function putServices(
+  layer: Layer,
+  { families }: OfFamilies,
+  outbound: Outbound,
+  dirty: Dirty,
+  style: OutboundStyle,
+): void {
+  for (const name of dirty.clusters) {
+    const wanted = cluster(name, families, outbound);
+    if (wanted === undefined) layer.delete("cluster", name);
+    else layer.put("cluster", wanted);
+  }
+  for (const key of dirty.listeners) {
+    const plan = outbound.listenerAt(key);
+    const addresses = plan === undefined ? [] : addressesOf(plan, families);
+    // A listener is called by its first address; at its others there is nothing of its own.
+    if (plan === undefined || `${addresses[0]}_${plan.port}` !== key) layer.delete("listener", key);
+    else layer.put("listener", streamPort(key, addresses, plan, outbound, style));
+  }
+  if (dirty.trust) layer.replace("secret", trust(outbound));
+}
+
+function addressesOf({ addresses, families: order }: ListenerPlan, families: readonly Family[]): string[] {
+  return order.flatMap((family) => (families.includes(family) && addresses[family]) || []);
+}
+
+function cluster(name: string, families: readonly Family[], outbound: Outbound): Wanted | undefined {
+  const direct = outbound.directs.get(name);
+  const key = direct?.destination ?? name;
+  const destination = outbound.destinations.get(key);
+  if (destination === undefined) return undefined;
+  const peers = identitiesOf(destination, outbound.frontendOf(destination), (pod) => outbound.peerOf(pod));
+  const identities = direct?.mutualTls === false ? [] : peers;
+  const auto = outbound.isAuto(key);
+  const from = { destination, auto, identities, families };
+  return {
+    name,
+    from: [
+      destination,
+      auto,
+      identities.join(),
+      namedHosts(destination) && families.join(),
+      direct?.mutualTls,
+    ],
+    make: () =>
+      made("cluster", direct ? directCluster(name, from) : outboundCluster(name, from), {
+        needsRoutes: [
+          ...(identities.length > 0 ? TLS_SECRETS : []),
+          ...(destination.tls ? [trustSecret(destination.tls.trust)] : []),
+        ],
+        origins: destination.origins.map(originRef),
+      }),
+  };
+}
+
+function streamPort(
+  name: string,
+  addresses: readonly string[],
+  plan: ListenerPlan,
+  { destinations, directs }: Outbound,
+  style: OutboundStyle,
+): Wanted {
+  const { cluster: to, port, auto, table } = plan;
+  const known = destinations.has(to) || directs.has(to);
+  return {
+    name,
+    from: [addresses.join(), to, port, auto, table, plan.service, known],
+    make: () =>
+      made("listener", streamListener({ name, addresses, port, cluster: to, auto, table }, style), {
+        needsClusters: known ? [to] : [],
+        needsRoutes: table === undefined ? [] : [table],
+        origins: [`Service/${plan.service}`],
+      }),
+  };
+}
+
+function* trust({ model }: Outbound): Iterable<Wanted> {
+  for (const bundle of model?.trust.values() ?? []) {
+    yield {
+      name: trustSecret(bundle.name),
+      from: [bundle],
+      make: () => made("secret", trustOf(bundle, SYSTEM_TRUST), { origins: bundle.origins.map(originRef) }),
+    };
+  }
+}
+
+/** Brings endpoints up to date. */
+export function putEndpoints(
+  layer: Layer,
+  { families, zone }: OfZone,
+  outbound: Outbound,
+  dirty: Dirty,
+): void {
+  for (const name of dirty.endpoints) {
+    const destination = outbound.destinations.get(name);
+    if (destination === undefined || namedHosts(destination)) {
+      layer.delete("endpoint", name);
+      continue;
+    }
+    const frontend = outbound.frontendOf(destination);
+    const targets = () => targetsOf(destination, frontend, { families, ...(zone !== undefined && { zone }) });
+    const isPeer = (pod: string) => outbound.peerOf(pod) !== undefined;
+    const peers = frontend?.backends.map(({ pod }) =>
+      pod && isPeer(`${pod.namespace}/${pod.name}`) ? 1 : 0,
+    );
+    const near = destination.policy?.preferZone ? zone : undefined;
+    layer.put("endpoint", {
+      name,
+      from: [destination, frontend, peers?.join("")],
+      make: () =>
+        made("endpoint", meshAssignment(name, destination, targets(), isPeer, near), {
+          origins: destination.origins.map(originRef),
+        }),
+    });
+  }
+}
+
+/** Brings what every sidecar has, and the listeners of HTTP ports, up to date. */
+export function putEdge(
+  layer: Layer,
+  { families, unknown }: OfEdge,
+  outbound: Outbound,
+  dirty: Dirty,
+  style: OutboundStyle,
+): void {
+  for (const json of fixedClusters()) {
+    layer.put("cluster", { name: String(json["name"]), from: [], make: () => made("cluster", json) });
+  }
+  layer.put("listener", {
+    name: "virtualOutbound",
+    from: [],
+    make: () => made("listener", virtualOutbound(families, unknown, style)),
+  });
+  for (const port of dirty.ports) {
+    const name = wildcardName(families, port);
+    if (!outbound.ports.has(port)) layer.delete("listener", name);
+    else {
+      layer.put("listener", {
+        name,
+        from: [],
+        make: () =>
+          made("listener", httpListener(port, families, unknown, style), { needsRoutes: [String(port)] }),
+      });
+    }
+  }
+}
+
+/** Brings route tables up to date. */
+export function putTables(
+  layer: Layer,
+  { namespace, unknown }: OfTables,
+  outbound: Outbound,
+  dirty: Dirty,
+): void {
+  for (const number of dirty.ports) {
+    const port = outbound.ports.get(number);
+    if (port === undefined) layer.delete("route", String(number));
+    else {
+      layer.put("route", {
+        name: String(number),
+        from: [port, port.revision],
+        make: () => knownOnly(port.encode(number, namespace, unknown), outbound),
+      });
+    }
+  }
+  for (const name of dirty.tables) {
+    const own = outbound.tables.get(name);
+    if (own === undefined) layer.delete("route", name);
+    else {
+      layer.put("route", {
+        name,
+        from: [own.service, own.port],
+        make: () => knownOnly(ownTable(name, own.service, rulesOf(own.service, own.port)), outbound),
+      });
+    }
+  }
+}
+
+function knownOnly(table: ReturnType<typeof ownTable>, { destinations, directs }: Outbound) {
+  const needsClusters = table.clusters.filter((name) => destinations.has(name) || directs.has(name));
+  return { bytes: table.bytes, needsClusters, origins: table.origins };
+}

@@ -1,0 +1,135 @@
+/**
+ * What leaves a pod. Connections come to one listener (virtualOutbound), which hands each to the listener of the address
+ * that it was meant for: a Service's port of bytes has one of its own with the addresses of both families, and those of
+ * HTTP share one per port number, where the host of a request says which Service is meant. None of them is a socket. So
+ * a change of one Service touches nobody else's connections, and costs what that Service costs.
+ */
+import type { Family } from "../../ip/family.ts";
+import type { AccessLog } from "../../traffic/gateway/policy-model.ts";
+import { httpFilters } from "../desired/http-filters.ts";
+import { socketAddress } from "../desired/names.ts";
+import { tcpProxy } from "../desired/stream.ts";
+import type { JsonObject } from "../proto/index.ts";
+import {
+  everythingTo,
+  HTTP_INSPECTOR,
+  INSPECTION,
+  meshHttp,
+  ORIGINAL_DST,
+  PLAIN_HTTP,
+  ROUTER,
+} from "./http.ts";
+import { CLUSTERS, listenerAddresses, SIDECAR_PORTS, wildcardName, wildcards } from "./names.ts";
+
+/** Of what all listeners of an output are made alike. */
+export interface OutboundStyle {
+  readonly accessLog?: AccessLog | undefined;
+}
+
+/** A port of bytes, or one that has to be looked at. */
+export interface StreamPort {
+  readonly name: string;
+  /** The addresses that clients connect to, those of one thing. */
+  readonly addresses: readonly string[];
+  readonly port: number;
+  readonly cluster: string;
+  /** Looks whether connections are HTTP; these follow the table, if there is one of this Service's own. */
+  readonly auto: boolean;
+  readonly table?: string | undefined;
+}
+
+/** The listener of a Service's port. */
+export function streamListener(port: StreamPort, style: OutboundStyle): JsonObject {
+  const { name, addresses, auto } = port;
+  const stream = { filters: [streamTo(port.cluster, style)] };
+  return {
+    name,
+    ...listenerAddresses(addresses.map((address) => socketAddress(address, port.port))),
+    bind_to_port: false,
+    traffic_direction: "OUTBOUND",
+    ...(auto
+      ? {
+          listener_filters: [HTTP_INSPECTOR],
+          ...INSPECTION,
+          filter_chains: [{ ...onlyHttp(), filters: [sniffedHttp(port, style)] }, stream],
+        }
+      : { filter_chains: [stream] }),
+  };
+}
+
+function onlyHttp(): JsonObject {
+  return { filter_chain_match: { application_protocols: PLAIN_HTTP } };
+}
+
+function sniffedHttp({ cluster, table }: StreamPort, { accessLog }: OutboundStyle): JsonObject {
+  return meshHttp({
+    statPrefix: "outbound",
+    routes: table === undefined ? { config: everythingTo(cluster) } : { table },
+    filters: table === undefined ? [ROUTER] : httpFilters({}),
+    accessLog,
+  });
+}
+
+function streamTo(cluster: string, { accessLog }: OutboundStyle): JsonObject {
+  const forward = { shares: [{ weight: 1, destination: cluster }] };
+  return tcpProxy(forward, "outbound", { ...(accessLog && { accessLog }) });
+}
+
+/** Where connections go that nobody is known for. */
+export type UnknownOutbound = "passthrough" | "blocked";
+
+function unknownCluster(unknown: UnknownOutbound): string {
+  return unknown === "passthrough" ? CLUSTERS.passthrough : CLUSTERS.blackHole;
+}
+
+/** The listener of a port on which some Service speaks HTTP. What is not HTTP there goes the way of the unknown. */
+export function httpListener(
+  port: number,
+  families: readonly Family[],
+  unknown: UnknownOutbound,
+  style: OutboundStyle,
+): JsonObject {
+  const http = meshHttp({
+    statPrefix: `outbound_${port}`,
+    routes: { table: String(port) },
+    filters: httpFilters({}),
+    accessLog: style.accessLog,
+    more: { normalize_path: true },
+  });
+  return {
+    name: wildcardName(families, port),
+    ...listenerAddresses(wildcards(families, port)),
+    bind_to_port: false,
+    traffic_direction: "OUTBOUND",
+    listener_filters: [HTTP_INSPECTOR],
+    ...INSPECTION,
+    filter_chains: [
+      { name: "http", ...onlyHttp(), filters: [http] },
+      { name: "other", filters: [streamTo(unknownCluster(unknown), style)] },
+    ],
+  };
+}
+
+/** The one listener that capture sends to. Connections to its own port would come back for ever: they are closed. */
+export function virtualOutbound(
+  families: readonly Family[],
+  unknown: UnknownOutbound,
+  style: OutboundStyle,
+): JsonObject {
+  const port = SIDECAR_PORTS.outbound;
+  return {
+    name: "virtualOutbound",
+    ...listenerAddresses(wildcards(families, port)),
+    use_original_dst: true,
+    traffic_direction: "OUTBOUND",
+    listener_filters: [ORIGINAL_DST],
+    filter_chains: [
+      {
+        name: "virtualOutbound-blackhole",
+        filter_chain_match: { destination_port: port },
+        filters: [streamTo(CLUSTERS.blackHole, style)],
+      },
+      { name: "virtualOutbound-catchall-tcp", filters: [streamTo(unknownCluster(unknown), style)] },
+    ],
+  };
+}

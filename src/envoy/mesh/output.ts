@@ -1,0 +1,234 @@
+/** What all sidecars of a mesh should have: takes in changes of the model, gives the changes of each sidecar's resources. */
+import type { AccessLog } from "../../traffic/gateway/policy-model.ts";
+import type { MeshModel, Sidecar } from "../../traffic/mesh/model.ts";
+import type { MeshChanges } from "../../traffic/mesh/types.ts";
+import type { FrontendLookup } from "../desired/output.ts";
+import type { Resource, ResourceChange } from "../resources.ts";
+import { Layer, Layers } from "./layer.ts";
+import { type Dirty, nothingDirty, Outbound } from "./outbound.ts";
+import { putEdge, putEndpoints, putServices, putTables } from "./outbound-layers.ts";
+import { familiesOfSidecar, putSidecar, type WorkloadIdentity } from "./sidecar.ts";
+
+/** How the output is made. */
+export interface MeshOutputOptions {
+  /** What a sidecar shows others and knows them by; undefined as long as there is none. */
+  identity(sidecar: Sidecar): WorkloadIdentity | undefined;
+  /** Marks what sidecars send to their applications (SO_MARK), where capture cannot tell them by their user. */
+  readonly mark?: number;
+  readonly accessLog?: AccessLog;
+}
+
+/** The changes of the model that matter here. */
+export type MeshModelChanges = Pick<
+  MeshChanges,
+  "sidecars" | "services" | "destinations" | "trust" | "peers"
+>;
+
+/** The changes of resources by sidecar; many sidecars may have the very same list. */
+export type SidecarChanges = Map<string, readonly ResourceChange[]>;
+
+/** What sidecars should have. Resources are shared: a change is encoded once, whatever the number of sidecars. */
+export interface MeshOutput {
+  /** Takes in what has changed in the model; the lookups are kept for the other calls. */
+  update(model: MeshModel, changes: MeshModelChanges, frontend: FrontendLookup): SidecarChanges;
+  /** Takes in that the backends of frontends are others. */
+  endpointsChanged(frontends: Iterable<string>): SidecarChanges;
+  /** Takes in that sidecars have other certificates, or know other authorities. */
+  identitiesChanged(sidecars: Iterable<string>): SidecarChanges;
+  /** All that a sidecar should have now. */
+  resources(sidecar: string): Resource[];
+}
+
+/** One sidecar, with the layers that it shares. */
+interface Entry {
+  sidecar: Sidecar;
+  readonly keys: LayerKeys;
+  readonly shared: readonly Layer[];
+  readonly own: Layer;
+}
+
+/** Keys of the layers by families; families and zone; families and unknown; namespace and unknown. */
+type LayerKeys = readonly [string, string, string, string];
+
+/** Makes the output. */
+export function createMeshOutput(options: MeshOutputOptions): MeshOutput {
+  return new Output(options);
+}
+
+class Output implements MeshOutput {
+  readonly #options: MeshOutputOptions;
+  readonly #outbound = new Outbound();
+  readonly #sidecars = new Map<string, Entry>();
+  readonly #services = new Layers<Parameters<typeof putServices>[1]>((layer, of) =>
+    putServices(layer, of, this.#outbound, this.#everything(), this.#options),
+  );
+  readonly #endpoints = new Layers<Parameters<typeof putEndpoints>[1]>((layer, of) =>
+    putEndpoints(layer, of, this.#outbound, this.#everything()),
+  );
+  readonly #edges = new Layers<Parameters<typeof putEdge>[1]>((layer, of) =>
+    putEdge(layer, of, this.#outbound, this.#everything(), this.#options),
+  );
+  readonly #tables = new Layers<Parameters<typeof putTables>[1]>((layer, of) =>
+    putTables(layer, of, this.#outbound, this.#everything()),
+  );
+
+  constructor(options: MeshOutputOptions) {
+    this.#options = options;
+  }
+
+  update(model: MeshModel, changes: MeshModelChanges, frontend: FrontendLookup): SidecarChanges {
+    const outbound = this.#outbound;
+    outbound.lookIn(model, frontend);
+    for (const [key, destination] of changes.destinations) outbound.putDestination(key, destination);
+    for (const [key, service] of changes.services) outbound.putService(key, service);
+    outbound.putPeers(changes.peers);
+    if (changes.trust.size > 0) outbound.dirty.trust = true;
+    this.#applyDirty();
+    const results: SidecarChanges = new Map();
+    const arrived = new Set<string>();
+    for (const [key, sidecar] of changes.sidecars) {
+      if (sidecar === undefined) this.#remove(key);
+      else if (this.#put(sidecar, results)) arrived.add(key);
+    }
+    return this.#collect(results, arrived);
+  }
+
+  endpointsChanged(frontends: Iterable<string>): SidecarChanges {
+    for (const key of frontends) this.#outbound.putFrontend(key);
+    this.#applyDirty();
+    return this.#collect(new Map(), new Set());
+  }
+
+  identitiesChanged(sidecars: Iterable<string>): SidecarChanges {
+    for (const key of sidecars) {
+      const entry = this.#sidecars.get(key);
+      if (entry) this.#putOwn(entry);
+    }
+    return this.#collect(new Map(), new Set());
+  }
+
+  resources(sidecar: string): Resource[] {
+    const entry = this.#sidecars.get(sidecar);
+    return entry === undefined ? [] : [...entry.shared, entry.own].flatMap((layer) => layer.all());
+  }
+
+  /** Everything that there is, for a layer that is new. */
+  #everything(): Dirty {
+    const { destinations, directs, ports, tables } = this.#outbound;
+    return {
+      clusters: new Set([...destinations.keys(), ...directs.keys()]),
+      endpoints: new Set(destinations.keys()),
+      listeners: new Set(this.#outbound.listenerKeys()),
+      ports: new Set(ports.keys()),
+      tables: new Set(tables.keys()),
+      trust: true,
+    };
+  }
+
+  #applyDirty(): void {
+    const outbound = this.#outbound;
+    const { dirty } = outbound;
+    this.#services.each((layer, of) => putServices(layer, of, outbound, dirty, this.#options));
+    this.#endpoints.each((layer, of) => putEndpoints(layer, of, outbound, dirty));
+    this.#edges.each((layer, of) => putEdge(layer, of, outbound, dirty, this.#options));
+    this.#tables.each((layer, of) => putTables(layer, of, outbound, dirty));
+    outbound.dirty = nothingDirty();
+  }
+
+  /** Takes in a sidecar; true: it now has other layers, and its changes (all it has, and what it has no more) are there. */
+  #put(sidecar: Sidecar, results: SidecarChanges): boolean {
+    const before = this.#sidecars.get(sidecar.key);
+    const keys = keysOf(sidecar);
+    if (before?.keys.join("|") === keys.join("|")) {
+      before.sidecar = sidecar;
+      this.#putOwn(before);
+      return false;
+    }
+    const entry = { sidecar, keys, shared: this.#use(sidecar, keys), own: before?.own ?? new Layer() };
+    const had = before === undefined ? [] : this.resources(sidecar.key);
+    this.#sidecars.set(sidecar.key, entry);
+    this.#putOwn(entry);
+    if (before !== undefined) this.#release(before);
+    const all: ResourceChange[] = this.resources(sidecar.key).map((resource) => changeOf(resource));
+    const names = new Set(all.map(({ kind, name }) => `${kind}/${name}`));
+    const gone = had.filter(({ kind, name }) => !names.has(`${kind}/${name}`));
+    results.set(sidecar.key, [...gone.map(({ kind, name }) => ({ kind, name })), ...all]);
+    return true;
+  }
+
+  #putOwn({ own, sidecar }: Entry): void {
+    putSidecar(own, sidecar, this.#options.identity(sidecar), this.#options);
+  }
+
+  #use(sidecar: Sidecar, keys: LayerKeys): Layer[] {
+    const families = familiesOfSidecar(sidecar);
+    const { zone, unknownOutbound: unknown } = sidecar;
+    const namespace = sidecar.key.split("/")[0] ?? "";
+    return [
+      this.#services.use(keys[0], { families }),
+      this.#endpoints.use(keys[1], { families, zone }),
+      this.#edges.use(keys[2], { families, unknown }),
+      this.#tables.use(keys[3], { namespace, unknown }),
+    ];
+  }
+
+  #remove(key: string): void {
+    const entry = this.#sidecars.get(key);
+    if (entry === undefined) return;
+    this.#sidecars.delete(key);
+    this.#release(entry);
+  }
+
+  #release({ keys }: Entry): void {
+    this.#services.release(keys[0]);
+    this.#endpoints.release(keys[1]);
+    this.#edges.release(keys[2]);
+    this.#tables.release(keys[3]);
+  }
+
+  /** The changes of all sidecars: those of their layers, which many share, and their own. */
+  #collect(results: SidecarChanges, arrived: ReadonlySet<string>): SidecarChanges {
+    const taken = new Map<Layer, readonly ResourceChange[]>();
+    const lists = new Map<string, readonly ResourceChange[]>();
+    const take = (layer: Layer) => {
+      let changes = taken.get(layer);
+      if (changes === undefined) {
+        changes = layer.takeChanges();
+        taken.set(layer, changes);
+      }
+      return changes;
+    };
+    for (const [key, { keys, shared, own }] of this.#sidecars) {
+      const mine = own.takeChanges();
+      if (arrived.has(key)) continue;
+      const name = keys.join("|");
+      let common = lists.get(name);
+      if (common === undefined) {
+        common = shared.flatMap(take);
+        lists.set(name, common);
+      }
+      if (common.length + mine.length === 0) continue;
+      results.set(key, mine.length === 0 ? common : [...common, ...mine]);
+    }
+    this.#forgetChanges();
+    return results;
+  }
+
+  /** A layer whose sidecars are all new has told them everything. */
+  #forgetChanges(): void {
+    for (const layers of [this.#services, this.#endpoints, this.#edges, this.#tables]) {
+      layers.each((layer: Layer) => layer.takeChanges());
+    }
+  }
+}
+
+function changeOf(resource: Resource): ResourceChange {
+  return { kind: resource.kind, name: resource.name, resource };
+}
+
+function keysOf(sidecar: Sidecar): LayerKeys {
+  const families = familiesOfSidecar(sidecar).join();
+  const { zone = "", unknownOutbound: unknown } = sidecar;
+  const namespace = sidecar.key.split("/")[0] ?? "";
+  return [families, `${families} ${zone}`, `${families} ${unknown}`, `${namespace} ${unknown}`];
+}

@@ -1,0 +1,169 @@
+/** Services taken apart into what sidecars have of them: clusters, listeners, virtual hosts. The same for all sidecars. */
+import type { Family, PerFamily } from "../../ip/family.ts";
+import { FAMILIES } from "../../ip/family.ts";
+import type { Destination, RouteRule } from "../../traffic/gateway/model.ts";
+import type { MeshPort, MeshService } from "../../traffic/mesh/model.ts";
+import type { Frontend, PortBackend } from "../../traffic/model.ts";
+import { variantOf } from "./names.ts";
+
+/** A listener that should be there, before it is known which families the host of a sidecar has. */
+export interface ListenerPlan {
+  /** `namespace/name:port`, for headless Services with the backend. */
+  readonly id: string;
+  readonly service: string;
+  readonly addresses: PerFamily<string>;
+  /** Preferred first. */
+  readonly families: readonly Family[];
+  readonly port: number;
+  readonly cluster: string;
+  readonly auto: boolean;
+  /** The route table of its own. */
+  readonly table?: string;
+}
+
+/** A cluster to the very pods that connections were meant for. */
+export interface DirectPlan {
+  readonly name: string;
+  readonly destination: string;
+  readonly mutualTls: boolean;
+}
+
+/** A virtual host that should be in the table of a port. */
+export interface HostPlan {
+  readonly port: number;
+  readonly rules: readonly RouteRule[] | undefined;
+  readonly meshPort: MeshPort;
+}
+
+/** What one Service is to sidecars. */
+export interface ServicePlan {
+  readonly service: MeshService;
+  readonly listeners: readonly ListenerPlan[];
+  readonly directs: readonly DirectPlan[];
+  readonly hosts: readonly HostPlan[];
+  /** Route tables of its own, by name. */
+  readonly tables: ReadonlyMap<string, MeshPort>;
+  /** Destinations whose connections are looked at. */
+  readonly autos: readonly string[];
+}
+
+/** What is asked about pods and backends. */
+export interface Surroundings {
+  readonly frontend: Frontend | undefined;
+  isPeer(pod: string): boolean;
+}
+
+const HTTP: ReadonlySet<string> = new Set(["http", "http2", "grpc"]);
+
+/** Takes a Service apart. */
+export function planService(service: MeshService, around: Surroundings): ServicePlan {
+  const listeners: ListenerPlan[] = [];
+  const directs: DirectPlan[] = [];
+  const hosts: HostPlan[] = [];
+  const tables = new Map<string, MeshPort>();
+  for (const port of service.ports) {
+    const headless = service.kind === "headless" ? backendsOf(port, around.frontend) : undefined;
+    const direct = headless && directPlans(port, headless, around);
+    directs.push(...(direct?.plans ?? []));
+    if (HTTP.has(port.protocol)) hosts.push(...hostPlans(port, headless, direct));
+    else if (headless && direct) listeners.push(...headlessListeners(service, port, headless, direct));
+    else if (service.kind === "virtual") {
+      const table = port.protocol === "auto" && port.rules !== undefined ? port.destination : undefined;
+      if (table !== undefined) tables.set(table, port);
+      listeners.push(virtualListener(service, port, table));
+    }
+  }
+  const autos = service.ports.flatMap((port) => (port.protocol === "auto" ? [port.destination] : []));
+  return { service, listeners, directs, hosts, tables, autos };
+}
+
+function backendsOf(port: MeshPort, frontend: Frontend | undefined): readonly PortBackend[] {
+  const found = frontend?.ports.find((one) => one.port === port.port && one.protocol === "TCP");
+  return found?.backends ?? [];
+}
+
+interface Direct {
+  readonly plans: readonly DirectPlan[];
+  clusterOf(backend: PortBackend): string;
+  /** For requests, which do not say for which pod they are before they are there. */
+  readonly any: string;
+}
+
+function podOf({ backend }: PortBackend): string | undefined {
+  return backend.pod && `${backend.pod.namespace}/${backend.pod.name}`;
+}
+
+/** One cluster for pods with a sidecar, one for those without; of each only if there are such. */
+function directPlans(port: MeshPort, backends: readonly PortBackend[], { isPeer }: Surroundings): Direct {
+  const peer = (backend: PortBackend) => {
+    const pod = podOf(backend);
+    return pod !== undefined && isPeer(pod);
+  };
+  const { destination } = port;
+  const plain = { name: variantOf(destination, "direct"), destination, mutualTls: false };
+  const secure = { name: variantOf(destination, "direct-mtls"), destination, mutualTls: true };
+  const some = backends.some(peer);
+  const every = some && backends.every(peer);
+  return {
+    plans: [...(every ? [] : [plain]), ...(some ? [secure] : [])],
+    clusterOf: (backend) => (peer(backend) ? secure.name : plain.name),
+    any: every ? secure.name : plain.name,
+  };
+}
+
+/** A headless Service is dialed on the ports of its pods; there the very pod is meant, if no route says otherwise. */
+function hostPlans(
+  port: MeshPort,
+  headless: readonly PortBackend[] | undefined,
+  direct: Direct | undefined,
+): HostPlan[] {
+  const meshPort = direct && port.rules === undefined ? { ...port, destination: direct.any } : port;
+  const numbers = new Set([port.port, ...(headless ?? []).map((backend) => backend.port)]);
+  return [...numbers].map((number) => ({ port: number, rules: port.rules, meshPort }));
+}
+
+function virtualListener(service: MeshService, port: MeshPort, table: string | undefined): ListenerPlan {
+  return {
+    id: `${service.key}:${port.port}`,
+    service: service.key,
+    addresses: service.addresses,
+    families: service.families,
+    port: port.port,
+    cluster: port.destination,
+    auto: port.protocol === "auto",
+    ...(table !== undefined && { table }),
+  };
+}
+
+/** One for each pod, with its address of each family. */
+function headlessListeners(
+  service: MeshService,
+  { port, protocol }: MeshPort,
+  backends: readonly PortBackend[],
+  direct: Direct,
+): ListenerPlan[] {
+  return backends.map((one) => ({
+    id: `${service.key}:${port}:${one.backend.id}`,
+    service: service.key,
+    addresses: one.backend.addresses,
+    families: service.families.length > 0 ? service.families : FAMILIES,
+    port: one.port,
+    cluster: direct.clusterOf(one),
+    auto: protocol === "auto",
+  }));
+}
+
+/** The identities of a destination's backends that have sidecars, each once, in order. */
+export function identitiesOf(
+  { target }: Destination,
+  frontend: Frontend | undefined,
+  peerOf: (pod: string) => { readonly identity: string } | undefined,
+): string[] {
+  if (target.kind !== "frontend" || frontend === undefined) return [];
+  const port = frontend.ports.find((one) => one.port === target.port && one.protocol === "TCP");
+  const identities = (port?.backends ?? []).flatMap((one) => {
+    const pod = podOf(one);
+    return (pod !== undefined && peerOf(pod)?.identity) || [];
+  });
+  return [...new Set(identities)].sort();
+}

@@ -1,0 +1,81 @@
+/** What belongs to one sidecar alone: what it lets in, its own clusters, its certificate. */
+import { type Family, familiesOf } from "../../ip/family.ts";
+import type { Sidecar } from "../../traffic/mesh/model.ts";
+import type { AccessLog } from "../../traffic/gateway/policy-model.ts";
+import type { Wanted } from "../desired/resource-set.ts";
+import { inboundClusters, virtualInbound } from "./inbound.ts";
+import { Layer, made } from "./layer.ts";
+import { SECRETS } from "./names.ts";
+import { TLS_SECRETS } from "./tls.ts";
+
+/** PEM texts with which a workload shows who it is, and knows others. */
+export interface WorkloadIdentity {
+  /** The certificate, and those between it and the authority. */
+  readonly certificate: string;
+  readonly privateKey: string;
+  /** The authorities of the mesh; several while they change. */
+  readonly authorities: string;
+}
+
+/** What is the same for all sidecars of an output. */
+export interface SidecarStyle {
+  readonly accessLog?: AccessLog | undefined;
+  readonly mark?: number | undefined;
+}
+
+/** The families of a sidecar, the preferred one first. */
+export function familiesOfSidecar({ families, addresses }: Sidecar): readonly Family[] {
+  const there = familiesOf(addresses, families);
+  return there.length > 0 ? there : families;
+}
+
+/** Brings a sidecar's own resources up to date. */
+export function putSidecar(
+  layer: Layer,
+  sidecar: Sidecar,
+  identity: WorkloadIdentity | undefined,
+  style: SidecarStyle,
+): void {
+  const inbound = { families: familiesOfSidecar(sidecar), ...style };
+  const families = inbound.families.join();
+  layer.replace("cluster", ownClusters(sidecar, inbound));
+  layer.replace("listener", [
+    {
+      name: "virtualInbound",
+      from: [sidecar, families],
+      make: () =>
+        made("listener", virtualInbound(sidecar, inbound), {
+          needsRoutes: sidecar.mutualTls === "disabled" ? [] : TLS_SECRETS,
+          origins: [`Pod/${sidecar.key}`],
+        }),
+    },
+  ]);
+  layer.replace("secret", identity === undefined ? [] : secrets(identity));
+}
+
+function ownClusters(sidecar: Sidecar, style: Parameters<typeof inboundClusters>[1]): Wanted[] {
+  const origins = [`Pod/${sidecar.key}`];
+  return inboundClusters(sidecar, style).map((cluster) => ({
+    name: String(cluster["name"]),
+    from: [sidecar],
+    make: () => made("cluster", cluster, { origins }),
+  }));
+}
+
+function secrets({ certificate, privateKey, authorities }: WorkloadIdentity): Wanted[] {
+  const inline = (text: string) => ({ inline_string: text });
+  const own = { certificate_chain: inline(certificate), private_key: inline(privateKey) };
+  const trusted = { trusted_ca: inline(authorities) };
+  return [
+    {
+      name: SECRETS.workload,
+      from: [certificate, privateKey],
+      make: () => made("secret", { name: SECRETS.workload, tls_certificate: own }),
+    },
+    {
+      name: SECRETS.authorities,
+      from: [authorities],
+      make: () => made("secret", { name: SECRETS.authorities, validation_context: trusted }),
+    },
+  ];
+}
