@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { LabCgroups } from "./host/cgroups.ts";
 import type { ImageMapping } from "./images/mapping.ts";
 import type { ClusterPlan } from "./plan.ts";
 
@@ -20,6 +21,8 @@ export interface LabConfig {
   readonly dnsSockets: readonly { readonly family: "IPv4" | "IPv6"; readonly fd: number }[];
   /** The host's resolvers. */
   readonly resolvers: readonly string[];
+  /** Control groups that limits of containers are enforced with. */
+  readonly cgroups: LabCgroups;
   /** Images that are programs of the host. */
   readonly images: readonly ImageMapping[];
   /** The host's Envoy, an absolute path. */

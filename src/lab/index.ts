@@ -5,6 +5,7 @@
 import { UserError } from "../errors/user-error.ts";
 import { type LabConfig, statePaths } from "./config.ts";
 import { cacheFolder, hostResolvers, type Launched, launch } from "./host/launch.ts";
+import { createLabCgroups, type LabCgroups, readLabCgroups, removeLabCgroups } from "./host/cgroups.ts";
 import { checkMachine as checkPrograms } from "./host/preconditions.ts";
 import { type HostSockets, openHostSockets } from "./host/sockets.ts";
 import { createStateDir, killLab, readLabProcess, removeStateDir, stateDirOf } from "./host/state.ts";
@@ -62,7 +63,8 @@ export interface RunningCluster {
 }
 
 /**
- * Brings a cluster up and resolves once all its nodes are ready. Nothing on the host changes but the cluster's folder.
+ * Brings a cluster up and resolves once all its nodes are ready. Nothing on the host changes but the cluster's folder and,
+ * while it runs, control groups of its own.
  * @throws UserError when the machine lacks something, a cluster of that name runs already, or a part fails to start;
  *   nothing is left running then
  */
@@ -70,16 +72,20 @@ export async function bringUp(options: BringUpOptions): Promise<RunningCluster> 
   const stateDir = stateDirOf(options.name);
   checkMachine(options);
   options.signal?.throwIfAborted();
+  await removeLabCgroups(readLabCgroups(statePaths(stateDir).config));
   createStateDir(stateDir);
+  let cgroups: LabCgroups | undefined;
   try {
     const sockets = await openHostSockets(options.port);
-    const config = configure(options, stateDir, sockets);
+    cgroups = await createLabCgroups(stateDir);
+    const config = configure(options, stateDir, sockets, cgroups);
     const lab = await launch(config, sockets);
     await awaitSteps(lab, options);
     if (!options.once) lab.detach();
     return running(config, lab, sockets.notes);
   } catch (error) {
     await tearDown(options.name);
+    await removeLabCgroups(cgroups);
     throw error;
   }
 }
@@ -108,7 +114,12 @@ async function awaitSteps(lab: Launched, options: BringUpOptions): Promise<void>
 
 const FIRST_SOCKET = FD.firstSocket;
 
-function configure(options: BringUpOptions, stateDir: string, sockets: HostSockets): LabConfig {
+function configure(
+  options: BringUpOptions,
+  stateDir: string,
+  sockets: HostSockets,
+  cgroups: LabCgroups,
+): LabConfig {
   return {
     plan: planCluster(options),
     stateDir,
@@ -121,6 +132,7 @@ function configure(options: BringUpOptions, stateDir: string, sockets: HostSocke
       fd: FIRST_SOCKET + sockets.api.length + index,
     })),
     resolvers: hostResolvers(),
+    cgroups,
     images: options.images ?? [],
     ...(options.envoy !== undefined && { envoy: options.envoy }),
     attached: options.once,
@@ -135,7 +147,8 @@ function running(config: LabConfig, lab: Launched, notes: readonly string[]): Ru
     server: config.hostUrl,
     nodes: config.plan.nodePlans.map((node) => node.name),
     notes,
-    ended: lab.ended,
+    // whoever is there to see the end takes the groups away; else the next start does
+    ended: lab.ended.then(() => removeLabCgroups(config.cgroups)),
     stop: async () => {
       await tearDown(config.plan.name);
     },
@@ -157,6 +170,7 @@ export async function tearDown(name: string): Promise<boolean> {
   const stateDir = stateDirOf(name);
   const lab = readLabProcess(stateDir);
   if (lab !== undefined) await killLab(lab);
+  await removeLabCgroups(readLabCgroups(statePaths(stateDir).config));
   removeStateDir(stateDir);
   return lab !== undefined;
 }

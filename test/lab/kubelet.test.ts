@@ -135,7 +135,6 @@ test("changes of config maps, secrets, labels and annotations reach the running 
   await lab.ready("live");
   const all = async () => (await lab.exec("live", ["sh", "-c", "cd /all && grep -H '' *"])).out;
   assert.equal(await all(), 'a:1\ncpu:1500\ngone:x\nlabels:app="live"\ns:1\n');
-  assert.match(await lab.event("live", "LimitsNotEnforced"), /does not enforce limits \(cpu\)/);
   const merge = { type: "merge" } as const;
   await lab.client.patch(KINDS.ConfigMap, "live", "default", { data: { a: "2", gone: null } }, merge);
   await lab.client.patch(KINDS.Secret, "live", "default", { stringData: { s: "2" } }, merge);

@@ -2,6 +2,8 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Container, ContainerState, Pod, Probe } from "../../objects/types.ts";
 import { commandLine, type LabImages, programOf, UnknownImage } from "../images/registry.ts";
+import type { ContainerCgroup, PodCgroup } from "./cgroup.ts";
+import { limitsOf } from "./cgroup-limits.ts";
 import { linkPrograms } from "./image-links.ts";
 import { formatGoDuration, RestartBackoff } from "./backoff.ts";
 import { ConfigError } from "./env.ts";
@@ -22,6 +24,8 @@ export interface ContainerHost {
   pod(): Pod;
   /** The pod's sandbox, made anew when it has ended. */
   sandbox(): Promise<Sandbox>;
+  /** The pod's control groups. */
+  cgroup(): Promise<PodCgroup>;
   environment(container: Container): Promise<Record<string, string>>;
   mounts(container: Container, env: Record<string, string>): BindMount[];
   /** Folder of the pod's logs. */
@@ -45,6 +49,8 @@ export interface RunningContainer {
   readonly cwd: string;
   readonly mounts: readonly BindMount[];
   readonly sandboxPid: number;
+  /** Files `cgroup.procs` of its control groups. */
+  readonly joins: readonly string[];
   /** Whether the input ends with the first client that attached. */
   readonly stdinOnce: boolean;
 }
@@ -73,6 +79,7 @@ export class ContainerRunner {
   /** Kept from run to run, until the next one is probed: conditions of a pod do not go away. */
   #families: FamilyVerdicts = {};
   #current: RunningContainer | undefined;
+  #cgroup: ContainerCgroup | undefined;
   #log: LogFile | undefined;
   #previousLog: LogFile | undefined;
   #onStarted = Promise.withResolvers<void>();
@@ -167,6 +174,7 @@ export class ContainerRunner {
     try {
       running = await this.#start();
     } catch (error) {
+      void this.#cgroup?.remove();
       return this.#startFailed(error as Error, startedAt);
     }
     if (this.#stop.signal.aborted) running.process.kill();
@@ -180,7 +188,8 @@ export class ContainerRunner {
     this.#current = undefined;
     this.#ready = false;
     this.#started = false;
-    const reason = end.exitCode === 0 ? "Completed" : "Error";
+    const reason = this.#reasonOf(end.exitCode);
+    void this.#cgroup?.remove(); // the pod's end waits for it
     const containerID = this.#id;
     const terminated = {
       ...end,
@@ -193,7 +202,14 @@ export class ContainerRunner {
     return terminated;
   }
 
+  /** As containerd has it: a container that lost a process for lack of memory says so, however it ended. */
+  #reasonOf(exitCode: number): string {
+    if (this.#cgroup?.oomKilled()) return "OOMKilled";
+    return exitCode === 0 ? "Completed" : "Error";
+  }
+
   async #start(): Promise<RunningContainer> {
+    this.#cgroup = undefined;
     const host = this.#host;
     const sandbox = await host.sandbox();
     const program = programOf(this.spec.image ?? "", host.images);
@@ -208,10 +224,23 @@ export class ContainerRunner {
     this.#nextRun();
     host.event(this.spec, "Normal", "Created", `Container created`);
     const log = this.#log as LogFile;
+    const limits = limitsOf(this.spec, command);
+    this.#cgroup = (await host.cgroup()).container(this.spec.name, this.#runs, limits);
+    const { joins } = this.#cgroup;
     linkPrograms(sandbox.pid, program);
     const { stdin = false, tty = false, stdinOnce = false } = this.spec;
-    const process = startProcess({ sandboxPid: sandbox.pid, command, env, cwd, mounts, log, stdin, tty });
-    return { name: this.spec.name, process, env, cwd, mounts, sandboxPid: sandbox.pid, stdinOnce };
+    const process = startProcess({
+      sandboxPid: sandbox.pid,
+      command,
+      env,
+      cwd,
+      mounts,
+      log,
+      joins,
+      stdin,
+      tty,
+    });
+    return { name: this.spec.name, process, env, cwd, mounts, joins, sandboxPid: sandbox.pid, stdinOnce };
   }
 
   #nextRun(): void {

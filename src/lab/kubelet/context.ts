@@ -2,6 +2,7 @@ import type { KubeClient } from "../../client/index.ts";
 import type { LabImages } from "../images/registry.ts";
 import type { ClusterPlan, NodePlan } from "../plan.ts";
 import type { PodAddressPool } from "./addresses.ts";
+import type { NodeCgroups } from "./cgroup.ts";
 import type { ConfigWatches } from "./config-watches.ts";
 import type { EventRecorder } from "./events.ts";
 import type { HostPorts } from "./host-ports.ts";
@@ -17,6 +18,7 @@ export interface KubeletContext {
   readonly reader: VolumeReader;
   readonly configWatches: ConfigWatches;
   readonly hostPorts: HostPorts;
+  readonly cgroups: NodeCgroups;
   /** Folder of the logs of all pods. */
   readonly podLogs: string;
   readonly images: LabImages;

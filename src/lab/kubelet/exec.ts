@@ -5,7 +5,7 @@ import { enter } from "./sandbox.ts";
 
 const MAX_OUTPUT = 16 * 1024;
 
-/** Starts a further command in a running container: its namespaces, mounts, environment and folder. */
+/** Starts a further command in a running container: its namespaces, control groups, mounts, environment and folder. */
 export function startInContainer(
   running: RunningContainer,
   command: readonly string[],
@@ -17,6 +17,7 @@ export function startInContainer(
     env,
     cwd: running.cwd,
     stdio,
+    joins: running.joins,
     ...(mountsOf === undefined ? {} : { mountsOf }),
   });
 }

@@ -4,10 +4,12 @@ import type { Cidr } from "../../ip/cidr.ts";
 import { type Kind, KINDS, objectKey } from "../../objects/kinds.ts";
 import { ApiError } from "../../objects/status.ts";
 import type { ConfigMap, Pod, Secret } from "../../objects/types.ts";
+import type { LabCgroups } from "../host/cgroups.ts";
 import { findProgram, SYSTEM_PATH } from "../host/preconditions.ts";
 import type { LabImages } from "../images/registry.ts";
 import type { ClusterPlan, NodePlan } from "../plan.ts";
 import { PodAddressPool } from "./addresses.ts";
+import { NodeCgroups } from "./cgroup.ts";
 import { ConfigWatches } from "./config-watches.ts";
 import type { KubeletContext } from "./context.ts";
 import { EventRecorder } from "./events.ts";
@@ -22,6 +24,7 @@ export interface KubeletOptions {
   /** The node's pod ranges. */
   readonly podRanges: readonly Cidr[];
   readonly podLogs: string;
+  readonly cgroups: LabCgroups;
   readonly images: Omit<LabImages, "isHostProgram">;
   readonly signal: AbortSignal;
 }
@@ -52,6 +55,7 @@ export class Kubelet {
       },
       configWatches: new ConfigWatches(client),
       hostPorts: new HostPorts(node.addresses),
+      cgroups: new NodeCgroups(options.cgroups, node.name),
       images: { ...options.images, isHostProgram: (name) => findProgram(name, SYSTEM_PATH) !== undefined },
       retry: (write) => retry(write, options.signal),
     };

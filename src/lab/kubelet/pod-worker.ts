@@ -5,6 +5,7 @@ import type { Container, Pod, PodStatus } from "../../objects/types.ts";
 import type { PodAddresses } from "./addresses.ts";
 import { type ContainerHost, ContainerRunner, restartRuleOf, timestamp } from "./container.ts";
 import type { KubeletContext } from "./context.ts";
+import type { PodCgroup } from "./cgroup.ts";
 import { environmentOf } from "./environment.ts";
 import { execToEnd } from "./exec.ts";
 import { announcePod, withdrawPod } from "../pod-registry.ts";
@@ -35,6 +36,7 @@ export class PodWorker {
   #pod: Pod;
   #addresses: PodAddresses | undefined;
   #sandbox: Promise<Sandbox> | undefined;
+  #cgroup: Promise<PodCgroup> | undefined;
   #sandboxPid: number | undefined;
   #sandboxReady = false;
   /** Addresses count once they are in force, and stay what they are when the sandbox is made anew. */
@@ -128,6 +130,7 @@ export class PodWorker {
     // every container has ended for good: the phase says how, and nothing of the pod stays but its logs
     for (const sidecar of [...this.#init].reverse()) await sidecar.terminate(this.#grace());
     await this.#destroySandbox();
+    await this.#removeCgroup();
     this.#status.request();
   }
 
@@ -236,14 +239,32 @@ export class PodWorker {
     await sandbox?.destroy();
   }
 
-  /** Nothing of the host changes for a lab, cgroups neither: limits are told of, not enforced. */
+  /** The pod's control groups, of which one that could not be made is tried again. */
+  #ensureCgroup(): Promise<PodCgroup> {
+    this.#cgroup ??= this.#context.cgroups.pod(this.#pod.metadata.uid ?? "").catch((error) => {
+      this.#cgroup = undefined;
+      throw error;
+    });
+    return this.#cgroup;
+  }
+
+  async #removeCgroup(): Promise<void> {
+    const cgroup = await this.#cgroup?.catch(() => undefined);
+    this.#cgroup = undefined;
+    await cgroup?.remove();
+  }
+
+  /** Limits that this machine, or the lab, has nothing to enforce them with are told of. */
   #warnOfLimits(): void {
     const { containers, initContainers = [] } = this.#pod.spec;
     for (const container of [...initContainers, ...containers]) {
-      const limits = Object.keys(container.resources?.limits ?? {});
-      if (limits.length === 0) continue;
-      const message = `The lab does not enforce limits (${limits.join(", ")}): it leaves the host's cgroups alone`;
-      this.#event(container, "Warning", "LimitsNotEnforced", message);
+      for (const name of Object.keys(container.resources?.limits ?? {})) {
+        const lacking = this.#context.cgroups.lacking(name);
+        if (lacking === undefined) continue;
+        const next = lacking.next === undefined ? "" : `; ${lacking.next}`;
+        const message = `The lab does not enforce limits (${name}): ${lacking.why}${next}`;
+        this.#event(container, "Warning", "LimitsNotEnforced", message);
+      }
     }
   }
 
@@ -260,6 +281,7 @@ export class PodWorker {
     await byGrace(this.#init);
     await this.#destroySandbox();
     await this.#lived;
+    await this.#removeCgroup();
     await this.#context.hostPorts.close(this.#pod);
     if (this.#addresses !== undefined) this.#context.pool.release(this.#addresses.index);
     await this.#status.finish();
@@ -299,6 +321,7 @@ export class PodWorker {
     return {
       pod: () => this.#withAddresses(),
       sandbox: () => this.#ensureSandbox(),
+      cgroup: () => this.#ensureCgroup(),
       environment: (container) =>
         environmentOf(this.#withAddresses(), container, context.plan, context.reader),
       mounts: (container, env) => mountsOf(this.#pod, container, env),

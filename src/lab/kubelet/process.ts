@@ -22,6 +22,8 @@ export interface ProcessOptions {
   readonly cwd: string;
   readonly mounts: readonly BindMount[];
   readonly log: LogFile;
+  /** Files `cgroup.procs` of its control groups. */
+  readonly joins: readonly string[];
   /** Keeps the input open for clients that attach; without it, it is empty. */
   readonly stdin?: boolean;
   /** Runs the command on a terminal of its own. */
@@ -60,13 +62,14 @@ export interface ContainerProcess {
  * @throws StartError when the program is not there or cannot be run
  */
 export function startProcess(options: ProcessOptions): ContainerProcess {
-  const { sandboxPid, env, cwd, mounts, log } = options;
+  const { sandboxPid, env, cwd, mounts, log, joins } = options;
   checkProgram(options);
   if (mounts.length === 0) mkdirSync(join(`/proc/${sandboxPid}/root`, cwd), { recursive: true });
   const { stdin = false, tty = false } = options;
   const own = tty ? terminalCommand(options.command) : options.command;
   const child = enter(sandboxPid, mounts.length === 0 ? own : withMounts(own, mounts, cwd), {
     env: tty ? terminalEnvironment(env) : env,
+    joins,
     cwd: mounts.length === 0 ? cwd : "/",
     // a terminal ends with its input, so it has one that nobody ends
     stdio: [stdin || tty ? "pipe" : "ignore", "pipe", "pipe"],
@@ -161,7 +164,7 @@ exec "$@"`;
  * Looks for the program as exec would, in the pod's own files, to say in good time what is missing.
  * @throws StartError in the words of the container runtimes
  */
-export function checkProgram(options: Omit<ProcessOptions, "log" | "stdin" | "tty">): void {
+export function checkProgram(options: Omit<ProcessOptions, "log" | "stdin" | "tty" | "joins">): void {
   const { sandboxPid, command, env, cwd, mounts } = options;
   const program = command[0] ?? "";
   const root = `/proc/${sandboxPid}/root`;

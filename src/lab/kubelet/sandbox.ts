@@ -5,6 +5,7 @@ import type { Writable } from "node:stream";
 import { readRootLayout } from "../init/root-layout.ts";
 import { findProgram, labPath } from "../host/preconditions.ts";
 import { ipBatch } from "../run.ts";
+import { joining } from "./cgroup-join.ts";
 import { nodeSideCommands, type PodLink, podSideCommands } from "./pod-links.ts";
 import { SANDBOX_SCRIPT, sandboxEnvironment } from "./sandbox-script.ts";
 
@@ -97,6 +98,8 @@ export interface EnterOptions {
   readonly stdio: StdioOptions;
   /** A process whose mounts are used instead of the sandbox's: a container with volumes of its own. */
   readonly mountsOf?: number;
+  /** Files `cgroup.procs` of the control groups that the command runs in. */
+  readonly joins?: readonly string[];
 }
 
 /**
@@ -106,6 +109,8 @@ export interface EnterOptions {
 export function enter(sandboxPid: number, command: readonly string[], options: EnterOptions): ChildProcess {
   const target = [`--target=${sandboxPid}`, "--net", "--uts", "--ipc", "--pid"];
   const mounts = `--mount=/proc/${options.mountsOf ?? sandboxPid}/ns/mnt`;
-  const program = [...target, mounts, `--wdns=${options.cwd || "/"}`, "--", ...command];
-  return spawn(NSENTER, program, { env: options.env, stdio: options.stdio, detached: true });
+  const entering = [NSENTER, ...target, mounts, `--wdns=${options.cwd || "/"}`, "--", ...command];
+  const started = joining(options.joins ?? [], entering, options.env);
+  const [program = "", ...words] = started.command;
+  return spawn(program, words, { env: started.env, stdio: options.stdio, detached: true });
 }

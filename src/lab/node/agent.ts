@@ -97,6 +97,7 @@ export async function startNodeAgent(
     node,
     podRanges,
     podLogs: statePaths(config.stateDir).podLogs,
+    cgroups: config.cgroups,
     images: { mappings: config.images, envoy: config.envoy !== undefined },
     signal,
   });
