@@ -60,6 +60,7 @@ export function clusterOf(destination: Destination, options: ClusterOptions): Js
     ...(socket && { transport_socket: socket }),
     ...(connection && { upstream_connection_options: connection }),
     ...(protocol === "http2" && { typed_extension_protocol_options: HTTP2 }),
+    ...(protocol === "http1" && { typed_extension_protocol_options: HTTP1 }),
     ...(policy.activeHealthCheck && { health_checks: healthChecks(policy.activeHealthCheck, protocol) }),
     ...(policy.passiveHealthCheck && { outlier_detection: outlierDetection(policy.passiveHealthCheck) }),
   };
@@ -69,6 +70,17 @@ const HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 const HTTP2: JsonObject = {
   [HTTP_OPTIONS]: any(HTTP_OPTIONS, { explicit_http_config: { http2_protocol_options: {} } }),
+};
+
+/**
+ * Connections that nobody needs any more go before backends close them (Node does after 5 s), and before their family
+ * is lost: only those in use can hold a request then.
+ */
+const HTTP1: JsonObject = {
+  [HTTP_OPTIONS]: any(HTTP_OPTIONS, {
+    common_http_protocol_options: { idle_timeout: "4s" },
+    explicit_http_config: { http_protocol_options: {} },
+  }),
 };
 
 /** Hosts by name are resolved by Envoy; all else comes as endpoints. */
