@@ -1,7 +1,8 @@
 /**
  * Gateways at 100, 1,000 and 5,000 HTTPRoutes, in a lab: how long a burst of routes and a single new one take to serve,
- * whether requests fail meanwhile, the CPU of a change and the memory of the controller. Floors in the same run: a bare
- * watch of the same objects, and a Node that does nothing.
+ * whether requests fail meanwhile and while a family of the backends is lost, the CPU of a change, the memory of the
+ * controller, and what dual-stack costs in configuration. Floors in the same run: a bare watch of the same objects, the
+ * same requests before the loss, and a Node that does nothing.
  *
  * Usage: gateway.ts [MOST]   number of routes at the end; 5000 unless given
  */
@@ -11,7 +12,10 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import type { LoadReport } from "../test/whole/http-load.ts";
+import { FAMILIES, type Family } from "../src/ip/family.ts";
+import { memoryAlone } from "./lib/gateway-alone.ts";
 import type { GatewayAnswer, GatewayQuestion } from "./lib/gateway-driver.ts";
+import { memoryOf } from "./lib/process-memory.ts";
 
 const ROOT = resolve(import.meta.dirname, "..");
 const MOST = Number(process.argv[2] ?? 5000);
@@ -19,6 +23,8 @@ const BURST_MS = 2000;
 const SINGLE_P99_MS = 100;
 const MOST_MB = 150;
 const RATE = 500;
+/** The loss of a family: requests a second, how long before and after it, and by how much their p99 may grow. */
+const LOSS = { rate: 200, spanMs: 10_000, mostMs: 400 };
 const TICK_MS = 10;
 /** A pause without changes before memory is read. */
 const SETTLE_MS = 5000;
@@ -88,12 +94,6 @@ function cpuOf(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 }
 
-function memoryOf(pid: number): { now: number; peak: number } {
-  const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  const field = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1]) / 1000;
-  return { now: field("VmRSS"), peak: field("VmHWM") };
-}
-
 function quantile(values: readonly number[], q: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
@@ -148,11 +148,26 @@ async function run(): Promise<void> {
       `a Node that does nothing ${idleMemory().toFixed(0)} MB (at most ${MOST_MB} MB) ${verdict(memory.now <= MOST_MB)}`,
   );
   await underLoad(ask, addresses);
+  for (const family of FAMILIES) await familyLost(family, addresses);
   if (MOST > 1000) {
     await grow(MOST);
     await cpuOfChange(ask, MOST);
   }
   driver.child.stdin?.end();
+  await outOfTheLab();
+}
+
+/** What needs no lab: the command alone, and the sizes of configurations. */
+async function outOfTheLab(): Promise<void> {
+  const { now, peak } = await memoryAlone(1000);
+  console.log(
+    `memory of \`tandem gateway\` alone at 1,000 routes: ${now.toFixed(0)} MB (peak ${peak.toFixed(0)} MB; at most ${MOST_MB} MB) ` +
+      verdict(now <= MOST_MB),
+  );
+  const sizes = spawnSync(process.execPath, [join(ROOT, "bench/envoy-desired.ts"), "1000"], {
+    stdio: "inherit",
+  });
+  if (sizes.status !== 0) process.exitCode = 1;
 }
 
 type Ask = (question: GatewayQuestion) => Promise<GatewayAnswer>;
@@ -194,21 +209,61 @@ async function cpuOfChange(ask: Ask, count: number): Promise<void> {
 
 /** Steady requests to routes of which none changes, while others come and go. */
 async function underLoad(ask: Ask, addresses: readonly string[]): Promise<void> {
-  const targets = addresses.flatMap((address) =>
-    [1, 2, 3].map(
-      (index) => `route-${index + 500}.test|http://${address.includes(":") ? `[${address}]` : address}/`,
-    ),
-  );
-  const load = outside("test/whole/http-load.ts", String(RATE), ...targets);
-  await load.next();
+  const load = await startLoad(RATE, addresses);
   await ask({ what: "churn", from: 20_000, to: 20_200 });
-  load.child.stdin?.end();
-  const report = JSON.parse(await load.next()) as LoadReport;
+  const report = await load.end();
   const failed = report.sent - report.ok;
   console.log(
     `${RATE} requests a second while 200 routes come and go: ${report.sent} sent, ${report.ok} answered with 200, ` +
       `p50 ${report.p50} ms, p99 ${report.p99} ms, failed ${JSON.stringify(report.failed)} ${verdict(failed === 0)}`,
   );
+}
+
+/** Steady GET requests over both families of the Gateway to routes that do not change. */
+async function startLoad(rate: number, addresses: readonly string[]) {
+  const targets = addresses.flatMap((address) =>
+    [1, 2, 3].map(
+      (index) => `route-${index + 500}.test|http://${address.includes(":") ? `[${address}]` : address}/`,
+    ),
+  );
+  const load = outside("test/whole/http-load.ts", String(rate), ...targets);
+  await load.next();
+  return {
+    end: async () => {
+      load.child.stdin?.end();
+      return JSON.parse(await load.next()) as LoadReport;
+    },
+  };
+}
+
+/** Every backend loses a family in silence, amid steady requests. */
+async function familyLost(family: Family, addresses: readonly string[]): Promise<void> {
+  const { rate, spanMs, mostMs } = LOSS;
+  const span = () => new Promise((resolveSpan) => setTimeout(resolveSpan, spanMs));
+  const calm = await startLoad(rate, addresses);
+  await span();
+  const before = await calm.end();
+  const hurt = await startLoad(rate, addresses);
+  for (const pod of backendPods()) tandem("lab", "break", "pod", pod, "--family", family);
+  await span();
+  const after = await hurt.end();
+  tandem("lab", "mend");
+  const failed = after.sent - after.ok;
+  const more = after.p99 - before.p99;
+  console.log(
+    `${family} of all backends lost: ${after.sent} GET requests in ${spanMs / 1000} s from then on, failed ${JSON.stringify(after.failed)}; ` +
+      `p50 ${after.p50} ms, p99 ${after.p99} ms, most ${after.max} ms; before p99 ${before.p99} ms ` +
+      `(at most ${mostMs} ms more) ${verdict(failed === 0 && before.sent === before.ok && more <= mostMs)}`,
+  );
+}
+
+function backendPods(): string[] {
+  const names = ["kubectl", "get", "pods", "-n", "bench", "-l", "app=web", "-o", "name"];
+  const { stdout } = tandem("lab", "exec", "--outside", "--", ...names);
+  return stdout
+    .trim()
+    .split("\n")
+    .map((name) => name.replace("pod/", "bench/"));
 }
 
 function idleMemory(): number {
