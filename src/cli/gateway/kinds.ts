@@ -6,7 +6,7 @@ import type { ConfigMap, EndpointSlice, KubeObject, Pod, Secret, Service } from 
 import type { GatewayModel, IntakeKind } from "../../traffic/gateway/index.ts";
 import type { FamilyReadiness, TrafficModel } from "../../traffic/index.ts";
 import { conditionsOnly, sliceTrimmer } from "../wiring.ts";
-import type { Source } from "./sources.ts";
+import type { Source } from "../xds/sources.ts";
 
 /** Those whose changes the Gateway model alone takes in. */
 const OWN: readonly (Kind & { readonly kind: string })[] = [

@@ -7,7 +7,7 @@ import { GATEWAY_KINDS, type Gateway, TANDEM_GATEWAY_KINDS } from "../../objects
 import type { DesiredStatus, GatewayChanges, GatewayModel, Rejection } from "../../traffic/gateway/index.ts";
 import type { TrafficModel } from "../../traffic/index.ts";
 import { requestOf } from "./infrastructure.ts";
-import type { Sources } from "./sources.ts";
+import type { Sources } from "../xds/sources.ts";
 
 /** The kinds whose statuses are written. */
 const STATUS_KINDS = { ...GATEWAY_KINDS, ...TANDEM_GATEWAY_KINDS };

@@ -19,7 +19,8 @@ import { proxyContainer, proxyFiles } from "./bootstrap.ts";
 import { modelStateOf } from "./infrastructure.ts";
 import { sourcesOf } from "./kinds.ts";
 import { Pump } from "./pump.ts";
-import { startSources } from "./sources.ts";
+import { patiently } from "../xds/patiently.ts";
+import { startSources } from "../xds/sources.ts";
 
 /** The controllerName of GatewayClasses that are ours. */
 export const CONTROLLER_NAME = "tandem.dev/gateway-controller";
@@ -114,23 +115,4 @@ async function startXds(
         .find((proxy) => proxy !== undefined);
     },
   });
-}
-
-const RETRY_MS = 500;
-
-/** The API server may not be there yet, or be gone for a moment. */
-async function patiently<T>(
-  work: () => Promise<T>,
-  onError: (error: unknown) => void,
-  signal: AbortSignal,
-): Promise<T> {
-  for (;;) {
-    signal.throwIfAborted();
-    try {
-      return await work();
-    } catch (error) {
-      onError(error);
-    }
-    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-  }
 }

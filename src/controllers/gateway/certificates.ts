@@ -19,32 +19,44 @@ const RENEW_DAYS = 90;
  * Reads the authority from its Secret in a namespace, or makes both. Of two control planes that start at once one makes
  * it, and the other one reads it.
  */
-export async function ensureAuthority(client: KubeClient, namespace: string): Promise<KeyPair> {
-  const known = await readAuthority(client, namespace);
+export async function ensureAuthority(
+  client: KubeClient,
+  namespace: string,
+  name = AUTHORITY,
+): Promise<KeyPair> {
+  const known = await readAuthority(client, namespace, name);
   if (known !== undefined) return known;
   await createUnlessThere(client.create(KINDS.Namespace, { metadata: { name: namespace } }));
-  const { certificate, key } = await createAuthority("tandem-xds-ca");
+  const { certificate, key } = await createAuthority(name);
   const secret = {
-    metadata: { name: AUTHORITY, namespace },
+    metadata: { name, namespace },
     type: "kubernetes.io/tls",
     data: { "tls.crt": toBase64(certificate), "tls.key": toBase64(key) },
   };
   await createUnlessThere(client.create(KINDS.Secret, secret));
-  const made = await readAuthority(client, namespace);
-  if (made === undefined) throw new Error(`Secret ${namespace}/${AUTHORITY} has no tls.crt and tls.key`);
+  const made = await readAuthority(client, namespace, name);
+  if (made === undefined) throw new Error(`Secret ${namespace}/${name} has no tls.crt and tls.key`);
   return made;
 }
 
-async function readAuthority(client: KubeClient, namespace: string): Promise<KeyPair | undefined> {
+async function readAuthority(
+  client: KubeClient,
+  namespace: string,
+  name: string,
+): Promise<KeyPair | undefined> {
   try {
-    const { data } = await client.get<Secret>(KINDS.Secret, AUTHORITY, namespace);
-    const certificate = fromBase64(data?.["tls.crt"]);
-    const key = fromBase64(data?.["tls.key"]);
-    return certificate && key ? { certificate, key } : undefined;
+    return keyPairOf(await client.get<Secret>(KINDS.Secret, name, namespace));
   } catch (error) {
     if (error instanceof ApiError && error.code === 404) return undefined;
     throw error;
   }
+}
+
+/** What a Secret of type `kubernetes.io/tls` holds. */
+export function keyPairOf({ data }: Secret): KeyPair | undefined {
+  const certificate = fromBase64(data?.["tls.crt"]);
+  const key = fromBase64(data?.["tls.key"]);
+  return certificate && key ? { certificate, key } : undefined;
 }
 
 async function createUnlessThere(creation: Promise<unknown>): Promise<void> {
@@ -104,16 +116,25 @@ export async function proxySecret(
   current: Secret | undefined,
 ): Promise<AnyObject> {
   const key = `${gateway.metadata.namespace}/${gateway.metadata.name}`;
-  const identity = proxyIdentity(trustDomain, key);
-  const others = Object.entries(files).map(([name, text]) => [name, toBase64(text)]);
-  const data = isGood(current, authority, identity) ? current?.data : await newData(authority, identity);
+  const data = await clientData({ authority, files }, proxyIdentity(trustDomain, key), current);
   return {
     apiVersion: "v1",
     kind: "Secret",
     metadata: metadataOf({ gateway }),
     type: "kubernetes.io/tls",
-    data: { ...data, ...Object.fromEntries(others) },
+    data,
   } as AnyObject;
+}
+
+/** The data of a Secret that lets its owner in: the certificate that is there while that is good, or a new one. */
+export async function clientData(
+  { authority, files = {} }: Pick<CertificateOptions, "authority" | "files">,
+  identity: string,
+  current: Secret | undefined,
+): Promise<Readonly<Record<string, string>>> {
+  const others = Object.entries(files).map(([name, text]) => [name, toBase64(text)]);
+  const data = isGood(current, authority, identity) ? current?.data : await newData(authority, identity);
+  return { ...data, ...Object.fromEntries(others) };
 }
 
 async function newData(authority: KeyPair, identity: string): Promise<Record<string, string>> {

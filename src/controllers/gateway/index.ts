@@ -1,8 +1,10 @@
 /** Gateways as objects of the API: their statuses, and the infrastructure that each of them needs. */
 export type { Reachability } from "./addresses.ts";
 export {
+  clientData,
   ensureAuthority,
   issueServerCertificate,
+  keyPairOf,
   proxyIdentity,
   proxyOfIdentity,
   serverIdentity,

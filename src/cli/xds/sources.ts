@@ -1,4 +1,4 @@
-/** Caches of all kinds that Gateways are made from; kinds that are not installed yet are waited for. */
+/** Caches of all kinds that proxies' configurations are made from; kinds that are not installed yet are waited for. */
 import { Discovery, Informer, type KubeClient, type ObjectChange } from "../../client/index.ts";
 import { apiVersionOf, type Kind, KINDS } from "../../objects/kinds.ts";
 import type { KubeObject } from "../../objects/types.ts";
@@ -12,6 +12,10 @@ export interface Source {
   readonly intake: Intake;
   /** What is kept of an object, besides what is left out of all. */
   readonly transform?: (object: never) => KubeObject;
+  /** Its status counts as well (a pod's addresses); else changes of that alone are not handed on. */
+  readonly withStatus?: boolean;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
 }
 
 export interface SourcesOptions {
@@ -35,8 +39,11 @@ export async function startSources(options: SourcesOptions, signal: AbortSignal)
   const { client, kinds, onError } = options;
   const informers = new Map<string, Informer<KubeObject>>();
   const listeners: ((kind: Kind, change: ObjectChange<KubeObject>) => void)[] = [];
-  const start = async ({ kind, intake, transform = (object) => object }: Source): Promise<void> => {
+  const start = async (source: Source): Promise<void> => {
+    const { kind, intake, transform = (object) => object, labelSelector, fieldSelector } = source;
     const informer = new Informer<KubeObject>(client, kind, {
+      ...(labelSelector && { labelSelector }),
+      ...(fieldSelector && { fieldSelector }),
       ...(onError && { onError: (error) => signal.aborted || onError(error) }),
       transform: (object: KubeObject) => transform(withoutBallast(object) as never),
     });
@@ -44,7 +51,7 @@ export async function startSources(options: SourcesOptions, signal: AbortSignal)
     await informer.start(signal);
     for (const object of informer.list()) intake({ type: "added", object });
     informer.onChange((change) => {
-      if (isNews(change)) intake(change);
+      if (source.withStatus || isNews(change)) intake(change);
       for (const listener of listeners) listener(kind, change);
     });
   };
