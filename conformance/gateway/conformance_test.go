@@ -2,6 +2,7 @@
 package gateway
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -12,10 +13,25 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/gateway-api/conformance"
+	confsuite "sigs.k8s.io/gateway-api/conformance/utils/suite"
+
+	"tandem/conformance/gateway/dualstack"
 )
 
 // TestConformance takes the suite's own flags.
 func TestConformance(t *testing.T) {
+	options := optionsOf(t)
+	options.ConformanceProfiles = slices.DeleteFunc(options.ConformanceProfiles,
+		func(name confsuite.ConformanceProfileName) bool { return name == dualstack.ProfileName })
+	if len(options.ConformanceProfiles) == 0 {
+		t.Skip("none of the official profiles is asked for")
+	}
+	awaitFeatures(t, options.Client, options.GatewayClassName)
+	conformance.RunConformanceWithOptions(t, options)
+}
+
+func optionsOf(t *testing.T) confsuite.ConformanceOptions {
+	t.Helper()
 	options := conformance.DefaultOptions(t)
 	config := rest.CopyConfig(options.RestConfig)
 	// protobuf bodies are refused by Tandem's API server by design
@@ -28,8 +44,7 @@ func TestConformance(t *testing.T) {
 	require.NoError(t, err, "the client of the suite")
 	options.Clientset, err = clientset.NewForConfig(config)
 	require.NoError(t, err, "the clientset of the suite")
-	awaitFeatures(t, options.Client, options.GatewayClassName)
-	conformance.RunConformanceWithOptions(t, options)
+	return options
 }
 
 // The suite reads the features that the class claims at once, and gives up where there are none.

@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	v1 "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/gateway-api/conformance"
-	"sigs.k8s.io/gateway-api/conformance/utils/kubernetes"
 	confsuite "sigs.k8s.io/gateway-api/conformance/utils/suite"
 	"sigs.k8s.io/gateway-api/pkg/features"
 	"sigs.k8s.io/yaml"
@@ -45,7 +44,7 @@ func featuresOf(t *testing.T, options confsuite.ConformanceOptions) []features.F
 	if len(options.SupportedFeatures) > 0 {
 		return options.SupportedFeatures
 	}
-	kubernetes.GWCMustHaveAcceptedConditionTrue(t, options.Client, options.TimeoutConfig, options.GatewayClassName)
+	awaitFeatures(t, options.Client, options.GatewayClassName)
 	class := &v1.GatewayClass{}
 	err := options.Client.Get(t.Context(), types.NamespacedName{Name: options.GatewayClassName}, class)
 	require.NoError(t, err)
