@@ -1,4 +1,5 @@
 import type { ServiceNetwork } from "../allocation/ledger.ts";
+import type { Admission } from "./admission/admission.ts";
 import type { Store } from "../store/contract.ts";
 import type { Access } from "./auth/access.ts";
 import type { Resources } from "./registry/resources.ts";
@@ -11,6 +12,8 @@ export interface ApiContext {
   readonly access: Access;
   /** The certificate that kubelets know this server by. */
   readonly kubeletClient: { readonly ca: string; readonly cert: string; readonly key: string };
+  /** Webhooks that are asked about writes. */
+  readonly admission: Admission;
   readonly now: () => Date;
   readonly log: (text: string) => void;
   /** Aborted when the server closes: ends watches and streams. */

@@ -7,6 +7,7 @@ import type { Cidr } from "../ip/cidr.ts";
 import type { Store } from "../store/contract.ts";
 import { openLmdbStore } from "../store/lmdb.ts";
 import { createMemoryStore } from "../store/memory.ts";
+import { Admission } from "./admission/admission.ts";
 import { type Access, createAccess } from "./auth/access.ts";
 import { keepAggregated } from "./auth/rbac/aggregate.ts";
 import { readTokenFile } from "./auth/token-file.ts";
@@ -144,6 +145,7 @@ function contextOf(
     network: networkOf(options),
     access,
     kubeletClient: { ca: pki.ca, cert: pki.kubeletClientCert, key: pki.kubeletClientKey },
+    admission: new Admission(store, closing),
     now: () => new Date(),
     log: options.log ?? ((text) => process.stderr.write(`apiserver: ${text}\n`)),
     closing,

@@ -1,7 +1,7 @@
 import { ApiError } from "../../objects/status.ts";
 import type { Answer, Call } from "../http/call.ts";
 import { jsonReply } from "../http/replies.ts";
-import { deleteObject } from "../registry/delete.ts";
+import { deleteAdmitted } from "../admission/write.ts";
 import { decodeObject } from "../registry/encoding.ts";
 import { isReturnedWhenDeleted } from "../registry/facts.ts";
 import { prefixOf } from "../registry/keys.ts";
@@ -14,17 +14,20 @@ import type { Target } from "./target.ts";
 /** DELETE of one object. */
 export async function remove(call: Call, { kind, namespace, name, context }: Target): Promise<Answer> {
   const options = await readDeleteOptions(call);
-  const deleted = await deleteObject(context, { kind, namespace, name: name! }, options);
+  const deleted = await deleteAdmitted(context, call.user, { kind, namespace, name: name! }, options);
   // only the old parameter is told that the deletion goes on, for the sake of old clients (handlers/delete.go)
   const status = !deleted.gone && options.cascades === true ? 202 : 200;
-  if (!deleted.gone || isReturnedWhenDeleted(kind)) return objectReply(call, kind, deleted.text, { status });
+  if (!deleted.gone || isReturnedWhenDeleted(kind)) {
+    return objectReply(call, kind, deleted.text, { status, warnings: deleted.warnings });
+  }
   const details = {
     name: name!,
     ...(kind.group === "" ? {} : { group: kind.group }),
     kind: kind.plural,
     uid: deleted.uid,
   };
-  return jsonReply({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details });
+  const reply = jsonReply({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details });
+  return { ...reply, warnings: deleted.warnings };
 }
 
 /** DELETE of a collection: each selected object as if it were deleted alone. */
@@ -37,9 +40,12 @@ export async function removeCollection(call: Call, { kind, namespace, context }:
     .map(({ value }) => ({ value, object: decodeObject(value) }))
     .filter(({ object }) => selection === undefined || selection(object));
   const deletions = chosen.map(({ object: { metadata } }) =>
-    deleteObject(context, { kind, namespace: metadata.namespace, name: metadata.name }, options).catch(
-      ignoreGone,
-    ),
+    deleteAdmitted(
+      context,
+      call.user,
+      { kind, namespace: metadata.namespace, name: metadata.name },
+      options,
+    ).catch(ignoreGone),
   );
   await Promise.all(deletions);
   const texts = chosen.map(({ value }) => value);

@@ -14,14 +14,8 @@ import type { AnyObject } from "../../objects/types.ts";
 import { guarded, guardRights } from "../auth/rbac/escalation.ts";
 import type { Answer, Call } from "../http/call.ts";
 import { readBody } from "../http/call.ts";
-import {
-  createObject,
-  type Place,
-  type Produce,
-  type UpdatePlace,
-  updateObject,
-  type Written,
-} from "../registry/write.ts";
+import { createAdmitted, updateAdmitted } from "../admission/write.ts";
+import type { Place, Produce, UpdatePlace, Written } from "../registry/write.ts";
 import { mediaType, readObjectBody } from "./body.ts";
 import { objectReply } from "./negotiate.ts";
 import { type WriteQuery, writeQuery } from "./options.ts";
@@ -38,7 +32,10 @@ export async function create(call: Call, target: Target): Promise<Answer> {
   admitNames(kind, object, { namespace: namespace! });
   defaultObject(kind, object);
   guardRights(call.user, target, object);
-  const written = await warned(warnings, createObject(context, { kind, namespace, dryRun, manager }, object));
+  const written = await warned(
+    warnings,
+    createAdmitted(context, call.user, { kind, namespace, dryRun, manager }, object),
+  );
   return replyTo(call, target, written, warnings);
 }
 
@@ -62,7 +59,10 @@ export async function update(call: Call, target: Target): Promise<Answer> {
   const sub = subresource === undefined ? {} : { subresource };
   const produce = subresource === "finalize" ? finalized(object) : () => ({ object, warnings: [] });
   const next: UpdatePlace = { ...place, ...sub, creates: "as its kind says" };
-  const written = await warned(warnings, updateObject(context, next, guarded(call.user, target, produce)));
+  const written = await warned(
+    warnings,
+    updateAdmitted(context, call.user, next, guarded(call.user, target, produce)),
+  );
   return replyTo(call, target, written, warnings);
 }
 
@@ -91,7 +91,7 @@ export async function patch(call: Call, target: Target): Promise<Answer> {
     noted.push(...produced.warnings);
     return produced;
   };
-  const write = updateObject(context, place, guarded(call.user, target, noting));
+  const write = updateAdmitted(context, call.user, place, guarded(call.user, target, noting));
   return replyTo(call, target, await warned(noted, write), []);
 }
 
@@ -138,7 +138,7 @@ async function warned(warnings: readonly string[], write: Promise<Written>): Pro
   try {
     return await write;
   } catch (error) {
-    if (error instanceof ApiError) error.warnings = warnings;
+    if (error instanceof ApiError) error.warnings = [...warnings, ...(error.warnings ?? [])];
     throw error;
   }
 }

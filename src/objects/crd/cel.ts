@@ -168,3 +168,25 @@ function evaluationError(why: string, rule: CelRule, value: unknown, path: strin
   const message = `Invalid value: "${typeName(value)}": ${text} evaluating rule: ${messageOf(rule)}`;
   return { field: path === "" ? "<nil>" : path, reason: "FieldValueInvalid", message };
 }
+
+/**
+ * Evaluates an expression that must be true or false, such as a webhook's match condition, over plain JSON values.
+ * An Error says why it is neither.
+ */
+export function evaluateCondition(
+  expression: string,
+  values: Readonly<Record<string, unknown>>,
+): boolean | Error {
+  const program = programOf(expression);
+  if (program instanceof Error) return program;
+  const bindings = Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, toCel(value, undefined)]),
+  );
+  try {
+    const result = program(bindings);
+    if (typeof result === "boolean") return result;
+    return new Error(isCelError(result) ? inGoWords(result.message) : "the result is not a bool");
+  } catch (error) {
+    return new Error(inGoWords((error as Error).message));
+  }
+}

@@ -1,5 +1,5 @@
 /** Custom resources: structural schemas, pruning, defaults, validation, CEL rules. Pure. */
-export { evaluateRules, hasRules, ruleSyntaxError } from "./cel.ts";
+export { evaluateCondition, evaluateRules, hasRules, ruleSyntaxError } from "./cel.ts";
 export { admitCustomResource, validateCustomResource } from "./custom-resource.ts";
 export { compareVersions, customKinds, type CustomVersion } from "./custom-kind.ts";
 export * from "./definition/types.ts";
