@@ -14,6 +14,7 @@ import type {
   TLSRoute,
   UDPRoute,
 } from "../../objects/gateway/index.ts";
+import type { Family } from "../../ip/family.ts";
 import type { ConfigMap, KubeObject, Secret, Service } from "../../objects/types.ts";
 import { addTo, removeFrom } from "./dependents.ts";
 import {
@@ -85,6 +86,12 @@ export class ObjectStore implements References, PolicyReferences {
   /** By the Gateway's key: ListenerSets. */
   readonly #setsOf = new Map<string, Set<string>>();
   readonly #gatewaysOf = new Map<string, Set<string>>();
+  /** Those that proxies of the cluster have. */
+  readonly families: readonly Family[];
+
+  constructor(families: readonly Family[]) {
+    this.families = families;
+  }
 
   /** Stores an object, or takes it away; the result is the one that was there. */
   set<K extends IntakeKind>(

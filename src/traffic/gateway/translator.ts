@@ -58,7 +58,7 @@ export interface KnownRoute extends ProxyRoute {
 }
 
 class Translator {
-  readonly objects = new ObjectStore();
+  readonly objects: ObjectStore;
   readonly dependents = new Dependents();
   readonly dirt = new Dirt();
   readonly models = new Map<string, ProxyModel>();
@@ -75,6 +75,7 @@ class Translator {
 
   constructor(options: GatewayModelOptions) {
     this.#options = options;
+    this.objects = new ObjectStore(options.clusterFamilies);
     this.#statuses = new StatusBook(options, {
       objects: this.objects,
       dependents: this.dependents,

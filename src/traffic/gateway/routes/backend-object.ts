@@ -1,6 +1,7 @@
 /** Backends that are written down in an object: `tandem.dev/v1alpha1` Backend. */
 import { cidrContains, parseCidr } from "../../../ip/cidr.ts";
-import { parseAddress } from "../../../ip/address.ts";
+import { familyOfText, parseAddress } from "../../../ip/address.ts";
+import { FAMILIES, type Family } from "../../../ip/family.ts";
 import type { Destination, HostTarget, TrustBundle } from "../model.ts";
 import { readAuthorities, SYSTEM_TRUST } from "./authorities.ts";
 import type { RefUse } from "./backend-ref.ts";
@@ -14,7 +15,7 @@ export function hostsDestination(key: string, use: RefUse): Destination | Proble
   const { route } = use;
   const backend = route.references.backend(key);
   if (backend === undefined) return { reason: "BackendNotFound", message: `Backend ${key} does not exist` };
-  const hosts = hostsOf(backend, key);
+  const hosts = hostsOf(backend, key, use);
   if ("reason" in hosts) return hosts;
   const tls = use.passthrough ? undefined : trustOf(backend, key, use);
   if (tls !== undefined && "reason" in tls) return tls;
@@ -56,8 +57,11 @@ const FORBIDDEN = [
   .map(parseCidr)
   .filter((cidr) => cidr !== undefined);
 
-function hostsOf(backend: BackendObject, key: string): HostTarget[] | Problem {
+/** Those that a proxy of the cluster can reach; of the others a condition's message tells. */
+function hostsOf(backend: BackendObject, key: string, { route }: RefUse): HostTarget[] | Problem {
+  const { families = FAMILIES } = route.references;
   const hosts: HostTarget[] = [];
+  const silent: string[] = [];
   for (const [index, { addresses, fqdn, port, zone }] of backend.spec.endpoints.entries()) {
     const bad = (addresses ?? []).find((text) => !isReachable(text));
     if (bad !== undefined) return unsupported(key, index, `${bad} is no address that may be a backend`);
@@ -65,17 +69,33 @@ function hostsOf(backend: BackendObject, key: string): HostTarget[] | Problem {
       return unsupported(key, index, `${fqdn} is the proxy itself`);
     if (fqdn === undefined && !addresses?.length)
       return unsupported(key, index, "has neither addresses nor fqdn");
+    if (addresses?.length && !addresses.some((text) => isOfFamily(text, families))) {
+      silent.push(
+        `Backend ${key}: spec.endpoints[${index}]: ${addresses.join(", ")} cannot be reached: the cluster has only ${families.join(" and ")}`,
+      );
+      continue;
+    }
     hosts.push({
       ...(addresses?.length ? { addresses } : { hostname: fqdn ?? "" }),
       port,
       ...(zone !== undefined && { zone }),
     });
   }
-  return hosts.length > 0 ? hosts : { reason: "BackendNotFound", message: `Backend ${key} has no endpoints` };
+  if (hosts.length === 0)
+    return silent.length > 0
+      ? { reason: "FamilyNotInCluster", message: silent.join("; ") }
+      : { reason: "BackendNotFound", message: `Backend ${key} has no endpoints` };
+  route.notes.push(...silent);
+  return hosts;
 }
 
 function unsupported(key: string, index: number, why: string): Problem {
   return { reason: "UnsupportedAddress", message: `Backend ${key}: spec.endpoints[${index}]: ${why}` };
+}
+
+function isOfFamily(text: string, families: readonly Family[]): boolean {
+  const family = familyOfText(text);
+  return family !== undefined && families.includes(family);
 }
 
 function isReachable(text: string): boolean {

@@ -10,6 +10,7 @@ export function recordingReferences(source: References): RecordingReferences {
   const grantsIn = (namespace: string) => noted("ReferenceGrant", namespace, source.grantsIn(namespace));
   return {
     lookups,
+    ...(source.families && { families: source.families }),
     service: (key) => noted("Service", key, source.service(key)),
     secret: (key) => noted("Secret", key, source.secret(key)),
     configMap: (key) => noted("ConfigMap", key, source.configMap(key)),

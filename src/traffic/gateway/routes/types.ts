@@ -2,6 +2,7 @@
  * What the translation of ONE route takes and gives. A route is translated once, however many Gateways it is attached
  * to: what depends on the parent (attachment, hostnames, the listener's port) is added by whoever assembles proxies.
  */
+import type { Family } from "../../../ip/family.ts";
 import type { BackendTLSPolicy, ReferenceGrant } from "../../../objects/gateway/index.ts";
 import type { ConfigMap, KubeObject, Secret, Service } from "../../../objects/types.ts";
 import type { Certificate, Destination, Forward, RouteRule, TrustBundle } from "../model.ts";
@@ -83,6 +84,8 @@ export type LookupKey = string;
 
 /** Objects that a route may refer to. Keys are `namespace/name`. */
 export interface References {
+  /** The families of the proxies' hosts; undefined: both. */
+  readonly families?: readonly Family[];
   service(key: string): Service | undefined;
   secret(key: string): Secret | undefined;
   configMap(key: string): ConfigMap | undefined;
