@@ -58,6 +58,11 @@ const ENVOY: ImageProgram = {
   cmd: [],
   instead: { entrypoint: [LAB_ENVOY], when: (args) => args.some((arg) => CONFIG_FLAG.test(arg)) },
 };
+/** Tandem itself: what prepares a pod for its sidecar. */
+const TANDEM: ImageProgram = {
+  entrypoint: [`${LAB_NODE}/node`, `${LAB_APP}/src/cli/main${extension}`],
+  cmd: ["--help"],
+};
 const IDLE: ImageProgram = { entrypoint: ["/bin/sleep", "infinity"], cmd: [] };
 
 /** Images that are built in, by the last part of their names. */
@@ -66,6 +71,7 @@ const RULES: readonly Rule[] = [
   { names: ["http-echo"], program: builtin("http-echo") },
   { names: ["agnhost"], program: AGNHOST },
   { names: ["pause", "probe"], program: IDLE },
+  { names: ["tandem"], program: TANDEM },
   {
     names: [
       "curl",
