@@ -240,6 +240,7 @@ export class ContainerRunner {
       stdin,
       tty,
     });
+    await process.mounted;
     return { name: this.spec.name, process, env, cwd, mounts, joins, sandboxPid: sandbox.pid, stdinOnce };
   }
 

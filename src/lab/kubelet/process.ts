@@ -1,7 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { accessSync, constants, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import type { Writable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import type { LogFile, LogStream } from "./log-file.ts";
 import { childOf, killTree, signalProcess } from "./processes.ts";
 import { enter } from "./sandbox.ts";
@@ -44,6 +44,8 @@ export interface ContainerProcess {
   /** The process `nsenter`; the container's own is its child. */
   readonly pid: number;
   readonly ended: Promise<ProcessEnd>;
+  /** Resolves once its volumes are mounted, or it has ended: from then on others can join it. */
+  readonly mounted: Promise<void>;
   /** Resolves when the last of its output has been passed on. */
   readonly outputEnded: Promise<void>;
   /** Its input, where that is kept open. */
@@ -72,7 +74,12 @@ export function startProcess(options: ProcessOptions): ContainerProcess {
     joins,
     cwd: mounts.length === 0 ? cwd : "/",
     // a terminal ends with its input, so it has one that nobody ends
-    stdio: [stdin || tty ? "pipe" : "ignore", "pipe", "pipe"],
+    stdio: [
+      stdin || tty ? "pipe" : "ignore",
+      "pipe",
+      "pipe",
+      ...(mounts.length === 0 ? [] : ["pipe" as const]),
+    ],
   });
   child.stdin?.on("error", () => {}); // it ended without reading
   const listeners = new Set<(stream: LogStream, chunk: Buffer) => void>([
@@ -88,6 +95,7 @@ export function startProcess(options: ProcessOptions): ContainerProcess {
   return {
     pid,
     ended: endOf(child, pid, log),
+    mounted: mounts.length === 0 ? Promise.resolve() : untilMounted(child),
     outputEnded: new Promise((resolve) => child.once("close", () => resolve())),
     input: stdin ? (child.stdin ?? undefined) : undefined,
     tty,
@@ -99,6 +107,19 @@ export function startProcess(options: ProcessOptions): ContainerProcess {
       return () => listeners.delete(listener);
     },
   };
+}
+
+/** Follows the descriptor on which MOUNT_SCRIPT says that it is done. */
+function untilMounted(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    const words = child.stdio[3] as Readable;
+    const done = (): void => {
+      words.destroy();
+      resolve();
+    };
+    words.once("data", done).once("end", done).once("error", done);
+    child.once("exit", done).once("error", done);
+  });
 }
 
 /** Resolves once the process has ended; what it left running in its session is killed, so that its log ends too. */
@@ -158,6 +179,8 @@ done
 shift
 /bin/mkdir -p "$cwd"
 cd "$cwd"
+echo mounted >&3
+exec 3>&-
 exec "$@"`;
 
 /**
