@@ -3,6 +3,8 @@ import { PassThrough, type Readable } from "node:stream";
 import type { KubeClient } from "../client/index.ts";
 import { GATEWAY_NAME_LABEL, PROXY_LABEL } from "../controllers/gateway/names.ts";
 import { type EnvoyDump, parseDump } from "../envoy/current/dump.ts";
+import { PROXY_CONTAINER, SIDECAR_LABEL } from "../controllers/mesh/injection.ts";
+import { SIDECAR_PORTS } from "../envoy/mesh/names.ts";
 import { PROXY_PORTS } from "../envoy/process/bootstrap.ts";
 import { UserError } from "../errors/user-error.ts";
 import { KINDS } from "../objects/kinds.ts";
@@ -16,9 +18,13 @@ export interface EnvoyPod {
   readonly name: string;
   /** The container; undefined: the pod's only one. */
   readonly container?: string;
+  /** The loopback port of its admin interface. */
+  readonly adminPort: number;
 }
 
 const DUMP_PATH = "/config_dump?include_eds";
+/** Endpoints with what their health checks say. */
+export const CLUSTERS_PATH = "/clusters?format=json";
 const GATEWAY_WORDS = ["gateway", "gateways", "gtw"];
 
 /**
@@ -56,12 +62,20 @@ async function readPod(client: KubeClient, name: string, namespace: string): Pro
   }
 }
 
-/** The proxies of all Gateways that run, or of those with a label. */
+/** All proxies that run, those of Gateways and sidecars; or only of pods with a label. */
 export async function proxies(
   client: KubeClient,
-  labelSelector: string = PROXY_LABEL,
+  labelSelector?: string,
   namespace?: string,
 ): Promise<EnvoyPod[]> {
+  if (labelSelector !== undefined) return await labelled(client, labelSelector, namespace);
+  const kinds = await Promise.all(
+    [PROXY_LABEL, SIDECAR_LABEL].map((label) => labelled(client, label, namespace)),
+  );
+  return kinds.flat();
+}
+
+async function labelled(client: KubeClient, labelSelector: string, namespace?: string): Promise<EnvoyPod[]> {
   const { items } = await client.list<Pod>(KINDS.Pod, {
     labelSelector,
     ...(namespace !== undefined && { namespace }),
@@ -72,17 +86,30 @@ export async function proxies(
 }
 
 function placeOf({ metadata, spec }: Pod): EnvoyPod {
-  const container = spec.containers.find(({ name, image }) => name === "envoy" || image?.includes("envoy"));
+  const { containers, initContainers = [] } = spec;
+  const sidecar = [...initContainers, ...containers].find(({ name }) => name === PROXY_CONTAINER);
+  const container =
+    sidecar ?? containers.find(({ name, image }) => name === "envoy" || image?.includes("envoy"));
   return {
     namespace: metadata.namespace ?? "default",
     name: metadata.name,
     ...(container && { container: container.name }),
+    adminPort: sidecar ? SIDECAR_PORTS.admin : PROXY_PORTS.admin,
   };
 }
 
 /** What the Envoy of a pod has. @throws UserError where it does not answer; ApiError where the pod cannot be entered */
 export async function dumpOf(client: KubeClient, pod: EnvoyPod, signal?: AbortSignal): Promise<EnvoyDump> {
-  const where = `pod ${pod.namespace}/${pod.name}`;
+  return parseDump(await askEnvoy(client, pod, DUMP_PATH, signal), `pod ${pod.namespace}/${pod.name}`);
+}
+
+/** The answer of an Envoy's admin interface to a GET. @throws as dumpOf */
+export async function askEnvoy(
+  client: KubeClient,
+  pod: EnvoyPod,
+  path: string,
+  signal?: AbortSignal,
+): Promise<string> {
   const stdout = new PassThrough();
   const stderr = new PassThrough();
   const output = collect(stdout);
@@ -91,19 +118,20 @@ export async function dumpOf(client: KubeClient, pod: EnvoyPod, signal?: AbortSi
     namespace: pod.namespace,
     pod: pod.name,
     ...(pod.container !== undefined && { container: pod.container }),
-    command: ["sh", "-c", ASK],
+    command: ["sh", "-c", ASK, "ask", String(pod.adminPort), path],
     stdout,
     stderr,
     ...(signal && { signal }),
   });
   stdout.end();
   stderr.end();
-  if (code === 0) return parseDump(bodyOf(await output), where);
+  if (code === 0) return bodyOf(await output);
+  const port = pod.adminPort;
   throw new UserError({
     what: "cannot ask Envoy",
-    where,
-    why: (await errors).trim() || `its admin interface does not answer on loopback port ${PROXY_PORTS.admin}`,
-    next: `kubectl -n ${pod.namespace} port-forward ${pod.name} ${PROXY_PORTS.admin}, curl 'localhost:${PROXY_PORTS.admin}${DUMP_PATH}' into a file, and give that to --file`,
+    where: `pod ${pod.namespace}/${pod.name}`,
+    why: (await errors).trim() || `its admin interface does not answer on loopback port ${port}`,
+    next: `kubectl -n ${pod.namespace} port-forward ${pod.name} ${port}, curl 'localhost:${port}${DUMP_PATH}' into a file, and give that to --file`,
   });
 }
 
@@ -111,10 +139,10 @@ export async function dumpOf(client: KubeClient, pod: EnvoyPod, signal?: AbortSi
 const ASK = `for host in 127.0.0.1 ::1; do
   case $host in *:*) name="[$host]" ;; *) name=$host ;; esac
   if command -v curl >/dev/null 2>&1; then
-    curl -gsf --max-time 20 "http://$name:${PROXY_PORTS.admin}${DUMP_PATH}" && exit 0
+    curl -gsf --max-time 20 "http://$name:$1$2" && exit 0
   elif command -v bash >/dev/null 2>&1; then
-    bash -c 'exec 3<>/dev/tcp/'$host'/${PROXY_PORTS.admin} || exit 1
-      printf "GET ${DUMP_PATH} HTTP/1.1\\r\\nHost: admin\\r\\nConnection: close\\r\\n\\r\\n" >&3; cat <&3' 2>/dev/null && exit 0
+    bash -c 'exec 3<>/dev/tcp/'"$host/$1"' || exit 1
+      printf "GET '"$2"' HTTP/1.1\\r\\nHost: admin\\r\\nConnection: close\\r\\n\\r\\n" >&3; cat <&3' 2>/dev/null && exit 0
   else echo "the image has neither curl nor bash" >&2; exit 1
   fi
 done

@@ -3,11 +3,13 @@ import { Command } from "commander";
 import { KubeClient, loadKubeconfig } from "../client/index.ts";
 import { formatColumns } from "../diagnosis/index.ts";
 import { DUMP_KINDS, type DumpKind, type EnvoyDump, parseDump } from "../envoy/current/dump.ts";
+import { withJsonNames } from "../envoy/current/json-names.ts";
+import { withOutliers } from "../envoy/current/outliers.ts";
 import { COLUMNS, ROWS, type ShownRow } from "../envoy/current/rows.ts";
 import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
 import { kubeconfigOf } from "./cluster.ts";
-import { dumpOf, findEnvoyPod } from "./envoy-admin.ts";
+import { askEnvoy, CLUSTERS_PATH, dumpOf, findEnvoyPod } from "./envoy-admin.ts";
 import { type Output, parseOutput, render } from "./output.ts";
 
 interface ProxyConfigFlags {
@@ -49,18 +51,26 @@ export function define(): Command {
       const kinds = parseKind(kind);
       const output = parseOutput(flags.output);
       const filter = parseFilter(flags);
-      console.log(show(await readDump(target, flags), kinds, filter, output));
+      console.log(show(await readDump(target, flags, kinds), kinds, filter, output));
     });
 }
 
-/** Reads the flag's dump, or asks the target's Envoy. */
-async function readDump(target: string | undefined, flags: ProxyConfigFlags): Promise<EnvoyDump> {
+/** Reads the flag's dump, or asks the target's Envoy; what endpoints' health checks say is not in dumps. */
+async function readDump(
+  target: string | undefined,
+  flags: ProxyConfigFlags,
+  kinds: readonly DumpKind[],
+): Promise<EnvoyDump> {
   if (flags.file !== undefined) return parseDump(await textOf(flags.file), `file ${flags.file}`);
   if (target === undefined)
     throw usage("<target>", "it is missing", "name a pod, gateway/NAME or deploy/NAME, or give --file");
   const client = new KubeClient(await loadKubeconfig(flags.kubeconfig ?? kubeconfigOf(flags.clusterName)));
   try {
-    return await dumpOf(client, await findEnvoyPod(client, target, flags.namespace));
+    const pod = await findEnvoyPod(client, target, flags.namespace);
+    const dump = await dumpOf(client, pod);
+    return kinds.includes("endpoints")
+      ? withOutliers(dump, await askEnvoy(client, pod, CLUSTERS_PATH))
+      : dump;
   } finally {
     client.close();
   }
@@ -110,10 +120,14 @@ export function show(dump: EnvoyDump, kinds: readonly DumpKind[], filter: RowFil
     const resources = dump[kind].map((dumped) => ({ dumped, rows: wanted(ROWS[kind](dumped), filter) }));
     return { kind, kept: resources.filter(({ rows }) => rows.length > 0) };
   });
-  const data = found.map(
-    ({ kind, kept }) => [kind, kept.map(({ dumped }) => dumped.resource ?? {})] as const,
-  );
-  const raw = kinds.length === 1 ? data[0]?.[1] : Object.fromEntries(data);
+  const json = () => {
+    const data = found.map(
+      ({ kind, kept }) =>
+        [kind, kept.map(({ dumped }) => withJsonNames(kind, dumped.resource ?? {}))] as const,
+    );
+    return kinds.length === 1 ? data[0]?.[1] : Object.fromEntries(data);
+  };
+  const raw = output === "json" || output === "yaml" ? json() : undefined;
   return render(raw, output, (_, wide) =>
     found
       .map(({ kind, kept }) =>

@@ -27,7 +27,10 @@ export function define(): Command {
   return new Command("proxy-status")
     .alias("ps")
     .description("Show of each Envoy, from Envoy itself, whether all that it was sent is in force.")
-    .argument("[target]", "a pod, gateway/NAME or deploy/NAME; default: the proxies of all Gateways")
+    .argument(
+      "[target]",
+      "a pod, gateway/NAME or deploy/NAME; default: the proxies of all Gateways and all sidecars",
+    )
     .option("--cluster-name <cluster>", "the cluster of `tandem up`", "tandem")
     .option("--kubeconfig <file>", "the cluster of this kubeconfig instead")
     .option("-n, --namespace <namespace>", "the target's namespace, or only proxies of this one")

@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import { show } from "../../src/cli/proxy-config.ts";
 import { statusTable } from "../../src/cli/proxy-status.ts";
 import { type DUMP_KINDS, parseDump } from "../../src/envoy/current/dump.ts";
+import { withOutliers } from "../../src/envoy/current/outliers.ts";
 import { ROWS } from "../../src/envoy/current/rows.ts";
 import { syncOf } from "../../src/envoy/current/sync.ts";
 import type { JsonObject } from "../../src/envoy/proto/index.ts";
@@ -113,7 +114,7 @@ describe("an Envoy's configuration, shown", () => {
 
   test("an endpoint is one row, with the addresses of both families", () => {
     assert.deepEqual(cellsOf("endpoints"), [
-      ["10.0.0.1:80,[fd00::1]:80", "HEALTHY", "r/z", "service/demo/web/80"],
+      ["10.0.0.1:80,[fd00::1]:80", "HEALTHY", "-", "service/demo/web/80"],
     ]);
   });
 
@@ -132,7 +133,159 @@ describe("an Envoy's configuration, shown", () => {
     assert.match(show(dump, ["endpoints"], { cluster: "service/demo/web/80" }, "table"), /fd00::1/);
     assert.equal(show(dump, ["endpoints"], { cluster: "other" }, "table"), "No endpoints found.");
     assert.equal(show(dump, ["listeners"], { port: 10081 }, "json"), "[]");
-    assert.deepEqual(JSON.parse(show(dump, ["listeners"], { port: 10080 }, "json")), [listener]);
+    assert.equal(JSON.parse(show(dump, ["listeners"], { port: 10080 }, "json"))[0].name, "tcp-80");
+  });
+});
+
+const VIPS = ["fd00:10:96::f9fc", "10.96.106.11"] as const;
+const TCP_ECHO = "outbound|9000||tcp-echo.dual-stack.svc.cluster.local";
+const passing = (cluster: string) => [
+  {
+    name: "tcp",
+    typed_config: {
+      "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+      stat_prefix: "x",
+      cluster,
+    },
+  },
+];
+const inboundHttp = {
+  name: "http",
+  typed_config: {
+    "@type":
+      "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+    route_config: { virtual_hosts: [{ routes: [{ route: { cluster: "inbound|8080||" } }] }] },
+  },
+};
+const sidecar = parseDump(
+  dumpText([
+    {
+      "@type": type("ListenersConfigDump"),
+      dynamic_listeners: [
+        {
+          name: `${VIPS[0]}_9000`,
+          active_state: {
+            listener: {
+              name: `${VIPS[0]}_9000`,
+              address: socket(VIPS[0], 9000),
+              additional_addresses: [{ address: socket(VIPS[1], 9000) }],
+              filter_chains: [{ filters: passing(TCP_ECHO) }],
+              metadata: { filter_metadata: { "my.own_key": { an_item: 1 } } },
+            },
+          },
+        },
+        {
+          name: "virtualInbound",
+          active_state: {
+            listener: {
+              name: "virtualInbound",
+              address: socket("0.0.0.0", 15006),
+              additional_addresses: [{ address: socket("::", 15006) }],
+              filter_chains: [
+                {
+                  filter_chain_match: {
+                    destination_port: 8080,
+                    transport_protocol: "tls",
+                    application_protocols: ["h2", "http/1.1"],
+                  },
+                  filters: [inboundHttp],
+                },
+                { filters: passing("InboundPassthroughCluster") },
+              ],
+            },
+          },
+        },
+      ],
+    },
+    {
+      "@type": type("ClustersConfigDump"),
+      dynamic_active_clusters: [
+        { cluster: { name: TCP_ECHO, type: "EDS" } },
+        { cluster: { name: "outbound|80|v1|web.demo.svc.cluster.local", type: "EDS" } },
+        { cluster: { name: "inbound|9000||", type: "ORIGINAL_DST" } },
+        { cluster: { name: "PassthroughCluster", type: "ORIGINAL_DST" } },
+      ],
+    },
+    {
+      "@type": type("EndpointsConfigDump"),
+      dynamic_endpoint_configs: [
+        { endpoint_config: { ...endpoints, cluster_name: TCP_ECHO } },
+        { endpoint_config: { ...endpoints, cluster_name: "outbound|9000||tcp-echo.ipv6.svc.cluster.local" } },
+      ],
+    },
+  ]),
+  "here",
+);
+
+describe("a sidecar's configuration, shown", () => {
+  const rows = (text: string) => text.split("\n").map((line) => line.trim().split(/ {2,}/));
+
+  test("clusters are told by name, port, subset and direction", () => {
+    assert.deepEqual(rows(show(sidecar, ["clusters"], {}, "table")), [
+      ["SERVICE FQDN", "PORT", "SUBSET", "DIRECTION", "TYPE", "FAMILY FIRST"],
+      ["tcp-echo.dual-stack.svc.cluster.local", "9000", "-", "outbound", "EDS", "-"],
+      ["web.demo.svc.cluster.local", "80", "v1", "outbound", "EDS", "-"],
+      ["-", "9000", "-", "inbound", "ORIGINAL_DST", "-"],
+      ["PassthroughCluster", "-", "-", "-", "ORIGINAL_DST", "-"],
+    ]);
+  });
+
+  test("the listener of a Service has both of its addresses, and is found by its port", () => {
+    assert.deepEqual(rows(show(sidecar, ["listeners"], { port: 9000 }, "table")), [
+      ["ADDRESSES", "PORT", "MATCH", "DESTINATION"],
+      ["[fd00:10:96::f9fc],10.96.106.11", "9000", "ALL", `Cluster: ${TCP_ECHO}`],
+    ]);
+  });
+
+  test("what comes in is told by protocol and port", () => {
+    assert.deepEqual(rows(show(sidecar, ["listeners"], { name: "virtualInbound" }, "table")).slice(1), [
+      ["0.0.0.0,[::]", "15006", "TLS App: h2,http/1.1 Addr: *:8080", "Inline Route: inbound|8080||"],
+      ["0.0.0.0,[::]", "15006", "ALL", "Cluster: InboundPassthroughCluster"],
+    ]);
+  });
+
+  test("JSON has the names that istioctl prints, and leaves data alone", () => {
+    const [listener] = JSON.parse(show(sidecar, ["listeners"], { port: 9000 }, "json"));
+    const address = (host: string) => ({ socketAddress: { address: host, portValue: 9000 } });
+    assert.deepEqual(listener, {
+      name: "fd00:10:96::f9fc_9000",
+      address: address(VIPS[0]),
+      additionalAddresses: [{ address: address(VIPS[1]) }],
+      filterChains: [
+        {
+          filters: [
+            {
+              name: "tcp",
+              typedConfig: {
+                "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+                statPrefix: "x",
+                cluster: TCP_ECHO,
+              },
+            },
+          ],
+        },
+      ],
+      metadata: { filterMetadata: { "my.own_key": { an_item: 1 } } },
+    });
+  });
+
+  test("endpoints say what outlier detection says, where it was asked", () => {
+    const status = (name: string, failed: boolean) => ({
+      name,
+      host_statuses: [
+        { address: socket("10.0.0.1", 80), health_status: { ...(failed && { failed_outlier_check: true }) } },
+      ],
+    });
+    const answer = {
+      cluster_statuses: [status(TCP_ECHO, true), status(sidecar.endpoints[1]?.name ?? "", false)],
+    };
+    const checks = (asked: typeof sidecar) =>
+      rows(show(asked, ["endpoints"], {}, "table"))
+        .slice(1)
+        .map((cells) => cells[2]);
+    assert.deepEqual(checks(sidecar), ["-", "-"]);
+    assert.deepEqual(checks(withOutliers(sidecar, JSON.stringify(answer))), ["FAILED", "OK"]);
+    assert.deepEqual(checks(withOutliers(sidecar, "no JSON")), ["-", "-"]);
   });
 });
 

@@ -16,8 +16,11 @@ export interface DumpedResource {
   readonly state: "static" | "active" | "warming" | "draining" | "error";
   readonly resource?: JsonObject;
   readonly problem?: string;
+  /** Of endpoints, the primary addresses (`10.0.0.1:80`) that outlier detection has taken out; undefined: not asked. */
+  readonly ejected?: ReadonlySet<string>;
 }
 
+/** All that an Envoy has, by kind. */
 export type EnvoyDump = Readonly<Record<DumpKind, readonly DumpedResource[]>>;
 
 /** Fields of each dump: the list, the state of its items, the field with the resource. envoy.admin.v3. */

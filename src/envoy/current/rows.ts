@@ -2,6 +2,7 @@
 import { X509Certificate } from "node:crypto";
 import type { JsonObject, JsonValue } from "../proto/index.ts";
 import { addressesOf, withoutPorts, withPorts } from "./addresses.ts";
+import { readClusterName } from "./cluster-name.ts";
 import { type DumpedResource, type DumpKind, objectOr, objectsIn } from "./dump.ts";
 
 /** One line of a table. The first cells are always shown, `wide` only on demand. */
@@ -17,8 +18,11 @@ export interface ShownRow {
 /** The columns of each kind, those that istioctl's users know where they apply. */
 export const COLUMNS: Readonly<Record<DumpKind, { cells: readonly string[]; wide: readonly string[] }>> = {
   listeners: { cells: ["ADDRESSES", "PORT", "MATCH", "DESTINATION"], wide: ["NAME", "STATE", "VERSION"] },
-  clusters: { cells: ["NAME", "TYPE", "FAMILY FIRST"], wide: ["STATE", "VERSION"] },
-  endpoints: { cells: ["NAME", "STATUS", "LOCALITY", "CLUSTER"], wide: ["WEIGHT"] },
+  clusters: {
+    cells: ["SERVICE FQDN", "PORT", "SUBSET", "DIRECTION", "TYPE", "FAMILY FIRST"],
+    wide: ["STATE", "VERSION"],
+  },
+  endpoints: { cells: ["ENDPOINT", "STATUS", "OUTLIER CHECK", "CLUSTER"], wide: ["LOCALITY", "WEIGHT"] },
   routes: { cells: ["NAME", "VHOST NAME", "DOMAINS", "MATCH", "DESTINATION"], wide: ["RULE", "VERSION"] },
   secrets: {
     cells: ["NAME", "TYPE", "STATUS", "NOT AFTER"],
@@ -71,10 +75,14 @@ function matchOfChain(chain: JsonObject): string {
   const prefixes = objectsIn(match["prefix_ranges"]).map(
     (range) => `${text(range["address_prefix"])}/${text(range["prefix_len"])}`,
   );
+  const applications = list(match["application_protocols"]);
+  const port = text(match["destination_port"]);
   const parts = [
     transport,
     names.length > 0 ? `SNI: ${names.join(",")}` : "",
+    applications.length > 0 ? `App: ${applications.join(",")}` : "",
     prefixes.length > 0 ? `Addr: ${prefixes.join(",")}` : "",
+    port !== "" ? `Addr: *:${port}` : "",
   ];
   return parts.filter((part) => part !== "").join(" ") || "ALL";
 }
@@ -84,10 +92,11 @@ function destinationOf(chain: JsonObject): { words: string; clusters: string[] }
     const config = objectOr(filter["typed_config"]);
     const type = text(config["@type"]);
     if (type.endsWith(".HttpConnectionManager")) {
-      const routes = text(
-        objectOr(config["rds"])["route_config_name"] ?? objectOr(config["route_config"])["name"],
-      );
-      return { words: `Route: ${routes}`, clusters: [] };
+      const inline = objectOr(config["route_config"]);
+      const routes = text(objectOr(config["rds"])["route_config_name"] ?? inline["name"]);
+      if (routes !== "") return { words: `Route: ${routes}`, clusters: [] };
+      const clusters = clustersIn(inline);
+      return { words: `Inline Route: ${orDash(clusters.join(","))}`, clusters };
     }
     const clusters = clustersIn(config);
     if (clusters.length > 0) return { words: `Cluster: ${clusters.join(",")}`, clusters };
@@ -110,12 +119,13 @@ function clusterRows({ name, resource = {}, state, version = "" }: DumpedResourc
   const type = text(resource["type"] ?? objectOr(resource["cluster_type"])["name"]) || "STATIC";
   const race = objectOr(objectOr(resource["upstream_connection_options"])["happy_eyeballs_config"]);
   const first = { V4: "IPv4", V6: "IPv6" }[text(race["first_address_family_version"])] ?? "-";
-  const port = Number(/[/|](\d+)(?:$|[/|#])/.exec(name)?.[1] ?? Number.NaN);
-  const ports = Number.isNaN(port) ? [] : [port];
-  return [{ cells: [name, type, first], wide: [state, orDash(version)], name, ports, clusters: [name] }];
+  const { host, port, subset, direction } = readClusterName(name);
+  const cells = [host, port, subset, direction, type, first].map((cell) => orDash(text(cell)));
+  const ports = port === undefined ? [] : [port];
+  return [{ cells, wide: [state, orDash(version)], name, ports, clusters: [name] }];
 }
 
-function endpointRows({ name, resource = {} }: DumpedResource): ShownRow[] {
+function endpointRows({ name, resource = {}, ejected }: DumpedResource): ShownRow[] {
   return objectsIn(resource["endpoints"]).flatMap((group) => {
     const { region, zone, sub_zone: subZone } = objectOr(group["locality"]);
     const locality = [region, zone, subZone]
@@ -125,9 +135,11 @@ function endpointRows({ name, resource = {} }: DumpedResource): ShownRow[] {
     return objectsIn(group["lb_endpoints"]).map((host): ShownRow => {
       const addresses = addressesOf(objectOr(host["endpoint"]));
       const status = text(host["health_status"]) || "UNKNOWN";
+      const outlier =
+        ejected === undefined ? "-" : ejected.has(withPorts(addresses.slice(0, 1))) ? "FAILED" : "OK";
       return {
-        cells: [withPorts(addresses), status, orDash(locality), name],
-        wide: [text(host["load_balancing_weight"]) || "1"],
+        cells: [withPorts(addresses), status, outlier, name],
+        wide: [orDash(locality), text(host["load_balancing_weight"]) || "1"],
         name,
         ports: addresses.flatMap(({ port }) => port ?? []),
         clusters: [name],
