@@ -18,6 +18,10 @@ export function define(): Command {
     .description("Gateways: statuses, infrastructure and xDS")
     .action(async (config: string) => (await import("./internal/gateway.ts")).runLabGateway(config));
   internal
+    .command("mesh <config>")
+    .description("sidecars: injection, identities and xDS")
+    .action(async (config: string) => (await import("./internal/mesh.ts")).runLabMesh(config));
+  internal
     .command("node <config> <name>")
     .description("kubelet and kernel rules of one node")
     .action(async (config: string, name: string) =>

@@ -2,6 +2,7 @@ import { renameSync, writeFileSync } from "node:fs";
 import { startApiServer } from "../../apiserver/index.ts";
 import { KubeClient } from "../../client/index.ts";
 import { startControllers } from "../../controllers/index.ts";
+import { ensureMeshAuthority, registerInjection } from "../../controllers/mesh/registration.ts";
 import { createUpstream, startDnsServer } from "../../dns/index.ts";
 import { parseCidr } from "../../ip/cidr.ts";
 import { type LabConfig, readConfig, statePaths } from "../../lab/config.ts";
@@ -9,6 +10,7 @@ import { runCloud } from "../../lab/cloud/index.ts";
 import { followNodeRoutes } from "../../lab/node/routes.ts";
 import { connectTrafficModel, reportOnce } from "../wiring.ts";
 import { createClusterDns } from "./cluster-dns.ts";
+import { labWebhook } from "./mesh-place.ts";
 import { reportFailure, reportReady } from "./report.ts";
 
 const DNS_PORT = 53;
@@ -29,11 +31,20 @@ export async function runControlPlane(configPath: string): Promise<void> {
       createClusterDns(client, config.plan),
       followNodeRoutes(client, undefined, abort.signal),
       runCloud(client, config.plan, abort.signal, logLine),
+      registerMesh(client, config),
     ]);
     reportReady();
   } catch (error) {
     if (!abort.signal.aborted) reportFailure("control plane", error);
   }
+}
+
+/**
+ * From the start pods of a mesh are asked for sidecars, whoever is to answer: they wait until there is somebody, instead
+ * of running without one.
+ */
+async function registerMesh(client: KubeClient, config: LabConfig): Promise<void> {
+  await registerInjection(client, await ensureMeshAuthority(client), labWebhook(config));
 }
 
 /** Starts the API server, and writes how to reach it from the host and from inside. */

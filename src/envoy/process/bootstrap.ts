@@ -26,6 +26,8 @@ export interface BootstrapOptions {
   readonly xds?: XdsServer;
   /** Other ports, for several Envoys in one network namespace. */
   readonly ports?: { readonly admin: number; readonly stats: number; readonly ready: number };
+  /** Marks all connections that Envoy makes (SO_MARK; needs CAP_NET_ADMIN), so that rules of the kernel know them. */
+  readonly mark?: number;
   /** Connections from clients that are taken at most at a time; health and stats do not count. Default 50,000. */
   readonly maxConnections?: number;
 }
@@ -44,6 +46,7 @@ export function bootstrap(options: BootstrapOptions): JsonObject {
     node: { ...node, metadata: { ...node.metadata, families: [...families] } },
     admin: { address: admin },
     ...(xds !== undefined && { dynamic_resources: dynamicResources() }),
+    ...(options.mark !== undefined && { cluster_manager: { upstream_bind_config: marking(options.mark) } }),
     static_resources: {
       listeners: [
         httpListener("tandem-ready", ports.ready, families, ["/ready"]),
@@ -71,6 +74,11 @@ export const RUNTIME: JsonObject = {
     },
   ],
 };
+
+/** Source: socket(7), SO_MARK. */
+function marking(mark: number): JsonObject {
+  return { socket_options: [{ level: 1, name: 36, int_value: mark, state: "STATE_PREBIND" }] };
+}
 
 function dynamicResources(): JsonObject {
   return {

@@ -104,11 +104,12 @@ async function startParts(config: LabConfig, report: (report: Report) => void): 
     return new Supervisor({ name: node.name, command }, logs);
   });
   const [node = "", ...rest] = self;
-  const gateway = new Supervisor(
-    { name: "gateway", command: ["env", ...SMALL_HEAP, node, SMALL_NURSERY, ...rest, "gateway", file] },
-    logs,
-  );
-  const parts = [control, gateway, ...agents];
+  const small = (name: string) => {
+    const command = ["env", ...SMALL_HEAP, node, SMALL_NURSERY, ...rest, name, file];
+    return new Supervisor({ name, command }, logs);
+  };
+  const proxies = [small("gateway"), small("mesh")];
+  const parts = [control, ...proxies, ...agents];
   serveControl(statePaths(config.stateDir).control, {
     plan: config.plan,
     agentOf: (node) => agents.find(({ part }) => part.name === node)?.pid,
@@ -119,8 +120,8 @@ async function startParts(config: LabConfig, report: (report: Report) => void): 
   report({ type: "step", step: "control-plane" });
   await Promise.all(agents.map((agent) => agent.ready));
   report({ type: "step", step: "nodes" });
-  // of its own, so that neither takes the other down; last, as nobody waits for it who has no Gateway
-  gateway.start();
+  // of their own, so that none takes another down; last, as nobody waits for them who has neither Gateways nor a mesh
+  for (const part of proxies) part.start();
 }
 
 function stopOnSignal(parts: readonly Supervisor[]): void {

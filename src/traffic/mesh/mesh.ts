@@ -1,4 +1,5 @@
 /** The mesh model: see {@link IncrementalMeshModel}. */
+import { FAMILIES } from "../../ip/family.ts";
 import type { ObjectChange } from "../tracker.ts";
 import { Dependents } from "../gateway/dependents.ts";
 import { Dirt } from "../gateway/dirt.ts";
@@ -49,7 +50,7 @@ class MeshState {
   readonly destinations = new NamedPool<Destination>();
   readonly trust = new NamedPool<TrustBundle>();
   readonly #options: MeshModelOptions;
-  readonly #objects = new ObjectStore();
+  readonly #objects: ObjectStore;
   readonly #dependents = new Dependents();
   readonly #dirt = new Dirt();
   readonly #policies = new PolicyBook();
@@ -64,6 +65,7 @@ class MeshState {
 
   constructor(options: MeshModelOptions) {
     this.#options = options;
+    this.#objects = new ObjectStore(options.clusterFamilies ?? FAMILIES);
     this.#routes = new RouteBook(options, this.#objects, this.#dependents);
     this.#dirt.onDirty(() => this.#tell());
     for (const key of options.traffic.keys()) this.#dirtyFrontends.add(key);

@@ -73,7 +73,7 @@ export interface AuthorizationRule {
   readonly origin: Origin;
 }
 
-/** All that is given must hold; in a list any value may, so that an empty one never does. `*` at an end matches the rest. */
+/** All that is given must hold; in a list any value may (none is empty). `*` at an end matches the rest. */
 export interface Caller {
   readonly identities?: readonly string[];
   readonly namespaces?: readonly string[];

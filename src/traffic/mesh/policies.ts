@@ -107,9 +107,7 @@ function rulesOfPolicy({ metadata, spec }: AuthorizationPolicy): readonly Author
   const rules = spec.rules ?? [];
   // an allow policy without rules turns everybody away: the rule is there and nobody matches
   if (rules.length === 0)
-    return action === "deny"
-      ? []
-      : [{ name: `${key}/nobody`, action, from: [{ identities: [] }], to: [], origin }];
+    return action === "deny" ? [] : [{ name: `${key}/nobody`, action, from: [NOBODY], to: [], origin }];
   return rules.map(({ from = [], to = [] }, index) => ({
     name: `${key}/rule/${index}`,
     action,
@@ -119,14 +117,20 @@ function rulesOfPolicy({ metadata, spec }: AuthorizationPolicy): readonly Author
   }));
 }
 
+/** Those that come from neither family. */
+const NOBODY: Caller = { notCidrs: ["0.0.0.0/0", "::/0"] };
+
 type From = NonNullable<NonNullable<AuthorizationPolicy["spec"]["rules"]>[number]["from"]>[number];
 
 function callerOf({ identities, namespaces, cidrs, notCidrs }: From): Caller {
+  const ranges = cidrs?.flatMap(cidrTextOf);
+  const others = notCidrs?.flatMap(cidrTextOf);
+  if ([identities, namespaces, ranges].some((list) => list?.length === 0)) return NOBODY;
   return {
     ...(identities && { identities: identities.map(identityOf) }),
     ...(namespaces && { namespaces }),
-    ...(cidrs && { cidrs: cidrs.flatMap(cidrTextOf) }),
-    ...(notCidrs && { notCidrs: notCidrs.flatMap(cidrTextOf) }),
+    ...(ranges && { cidrs: ranges }),
+    ...(others?.length && { notCidrs: others }),
   };
 }
 

@@ -1,4 +1,5 @@
 /** What goes into the mesh model and what comes out of it. */
+import type { Family } from "../../ip/family.ts";
 import type { BackendTLSPolicy, GRPCRoute, HTTPRoute, ReferenceGrant } from "../../objects/gateway/index.ts";
 import type { RouteStatus } from "../../objects/gateway/index.ts";
 import type { AuthorizationPolicy, MeshPolicy } from "../../objects/mesh/index.ts";
@@ -15,6 +16,8 @@ export interface MeshModelOptions {
   /** In identities: `cluster.local`. */
   readonly trustDomain: string;
   readonly clusterDomain: string;
+  /** The families that pods of the cluster have; by default both. */
+  readonly clusterFamilies?: readonly Family[];
   /** Of the parents in routes' statuses that are ours: `tandem.dev/mesh-controller`. */
   readonly controllerName: string;
   /** The time for conditions, RFC 3339 in seconds. */

@@ -23,6 +23,7 @@ export function emptyModels(): Models {
     traffic,
     trustDomain: "cluster.local",
     clusterDomain: "cluster.local",
+    clusterFamilies: ["IPv4", "IPv6"],
     controllerName: "tandem.dev/mesh-controller",
     now: () => "2026-01-02T03:04:05Z",
   });

@@ -1,0 +1,72 @@
+/** The kinds that a mesh is made from, and what is kept of each object. */
+import type { ObjectChange } from "../../client/index.ts";
+import { SIDECAR_LABEL } from "../../controllers/mesh/index.ts";
+import { GATEWAY_KINDS, TANDEM_GATEWAY_KINDS } from "../../objects/gateway/index.ts";
+import { KINDS } from "../../objects/kinds.ts";
+import { MESH_KINDS } from "../../objects/mesh/index.ts";
+import type { ConfigMap, Container, EndpointSlice, KubeObject, Pod, Service } from "../../objects/types.ts";
+import { familyReadyType, type TrafficModel } from "../../traffic/index.ts";
+import type { IncrementalMeshModel, MeshIntakeKind } from "../../traffic/mesh/index.ts";
+import { sliceTrimmer } from "../wiring.ts";
+import type { Source } from "../xds/sources.ts";
+
+/** Every kind with what takes its changes in: the mesh model, the traffic model, or both. */
+export function meshSources(mesh: IncrementalMeshModel, traffic: TrafficModel): readonly Source[] {
+  const into = (kind: MeshIntakeKind) => (change: ObjectChange<KubeObject>) => mesh.on(kind, change as never);
+  const { HTTPRoute, GRPCRoute, ReferenceGrant, BackendTLSPolicy } = GATEWAY_KINDS;
+  const services = (change: ObjectChange<KubeObject>) => {
+    traffic.onService(change as ObjectChange<Service>);
+    mesh.on("Service", change as ObjectChange<Service>);
+  };
+  const pods = (change: ObjectChange<KubeObject>) => {
+    traffic.onPod(change as ObjectChange<Pod>);
+    mesh.on("Pod", change as ObjectChange<Pod>);
+  };
+  const slices = (change: ObjectChange<KubeObject>) => traffic.onSlice(change as ObjectChange<EndpointSlice>);
+  return [
+    { kind: KINDS.Service, intake: services, transform: withoutSelector },
+    { kind: KINDS.EndpointSlice, intake: slices, transform: sliceTrimmer() },
+    { kind: KINDS.Pod, intake: pods, transform: shortPod, withStatus: true, labelSelector: SIDECAR_LABEL },
+    { kind: KINDS.ConfigMap, intake: into("ConfigMap"), transform: authoritiesOnly },
+    { kind: HTTPRoute, intake: into("HTTPRoute") },
+    { kind: GRPCRoute, intake: into("GRPCRoute") },
+    { kind: ReferenceGrant, intake: into("ReferenceGrant") },
+    { kind: BackendTLSPolicy, intake: into("BackendTLSPolicy") },
+    { kind: TANDEM_GATEWAY_KINDS.Backend, intake: into("Backend") },
+    { kind: MESH_KINDS.MeshPolicy, intake: into("MeshPolicy") },
+    { kind: MESH_KINDS.AuthorizationPolicy, intake: into("AuthorizationPolicy") },
+  ];
+}
+
+/** Which pods a Service selects is the controllers' concern. */
+function withoutSelector(service: Service): Service {
+  const { selector: _, ...spec } = service.spec;
+  return { ...service, spec };
+}
+
+function authoritiesOnly(map: ConfigMap): ConfigMap {
+  const ca = map.data?.["ca.crt"];
+  return { ...map, ...(map.data && { data: ca === undefined ? {} : { "ca.crt": ca } }) };
+}
+
+/** What a mesh reads of a pod: who it is, its ports and addresses, and over which families it answers. */
+function shortPod({ apiVersion, kind, metadata, spec, status }: Pod): Pod {
+  const { name, namespace, uid, resourceVersion, labels } = metadata;
+  const containers = (list: readonly Container[] = []) =>
+    list.map(({ name, ports }) => ({ name, ...(ports && { ports }) }));
+  const types = [familyReadyType("IPv4"), familyReadyType("IPv6")];
+  const conditions = (status?.conditions ?? []).filter(({ type }) => types.includes(type));
+  const { phase, podIPs } = status ?? {};
+  return {
+    apiVersion,
+    kind,
+    metadata: { name, namespace, uid, resourceVersion, labels },
+    spec: {
+      initContainers: containers(spec.initContainers),
+      containers: containers(spec.containers),
+      ...(spec.serviceAccountName && { serviceAccountName: spec.serviceAccountName }),
+      ...(spec.nodeName && { nodeName: spec.nodeName }),
+    },
+    status: { conditions, ...(phase && { phase }), ...(podIPs && { podIPs }) },
+  } as Pod;
+}

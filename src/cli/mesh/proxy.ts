@@ -1,0 +1,82 @@
+/** How the Envoy of a pod's sidecar is started. Pure. */
+import { IDENTITY_FOLDER, type InjectionSettings } from "../../controllers/mesh/index.ts";
+import { SIDECAR_PORTS } from "../../envoy/mesh/index.ts";
+import { bootstrap } from "../../envoy/process/bootstrap.ts";
+import { certificateSource } from "../../envoy/process/bootstrap-xds.ts";
+import type { Family } from "../../ip/family.ts";
+
+/** The Envoy that Tandem is made for. */
+const ENVOY_IMAGE = "docker.io/envoyproxy/envoy:v1.40.0";
+const CERTIFICATE_SOURCE = "sds.json";
+/** Worker threads, as many as Istio's sidecars have. */
+const CONCURRENCY = 2;
+const DRAIN_SECONDS = 5;
+
+/** What sidecars are made from. */
+export interface SidecarSettings {
+  /** The families that pods have, the primary one first. */
+  readonly families: readonly Family[];
+  readonly xds: { readonly advertise: readonly string[]; readonly port: number; readonly identity: string };
+  /** An image with `tandem`, for the capture of a pod's traffic. */
+  readonly initImage: string;
+  /** Where pods cannot have users of their own (see InjectionSettings). */
+  readonly mark?: number;
+  readonly logLevel?: string;
+}
+
+/** Files in the Secret of an account beside its certificate, by name. */
+export function identityFiles(): Readonly<Record<string, string>> {
+  return { [CERTIFICATE_SOURCE]: JSON.stringify(certificateSource(IDENTITY_FOLDER)) };
+}
+
+/** What a node calls itself: `sidecar~NAMESPACE/POD`. */
+export function podOfNode(nodeId: string): string | undefined {
+  const prefix = "sidecar~";
+  return nodeId.startsWith(prefix) ? nodeId.slice(prefix.length) : undefined;
+}
+
+/** The settings of injection. */
+export function injectionSettings(
+  settings: SidecarSettings,
+  identitySecret: (account: string) => string,
+): InjectionSettings {
+  const { initImage, mark } = settings;
+  return {
+    initImage,
+    proxyImage: ENVOY_IMAGE,
+    identitySecret,
+    ...(mark !== undefined && { proxyMark: mark }),
+    proxy: ({ namespace, serviceAccount }) => ({
+      command: ["envoy"],
+      args: argumentsOf(settings, namespace, serviceAccount),
+    }),
+  };
+}
+
+function argumentsOf(
+  { families, xds, mark, logLevel = "warn" }: SidecarSettings,
+  namespace: string,
+  account: string,
+): string[] {
+  const { admin, stats, ready } = SIDECAR_PORTS;
+  const config = bootstrap({
+    // the kubelet fills in what is in parentheses
+    node: {
+      id: `sidecar~${namespace}/$(POD_NAME)`,
+      cluster: `${namespace}/${account}`,
+      metadata: { podIPs: "$(POD_IPS)" },
+    },
+    families,
+    ports: { admin, stats, ready },
+    ...(mark !== undefined && { mark }),
+    xds: {
+      hosts: xds.advertise,
+      port: xds.port,
+      tls: { folder: IDENTITY_FOLDER, sourceFile: CERTIFICATE_SOURCE, identity: xds.identity },
+    },
+  });
+  const args = ["--config-yaml", JSON.stringify(config), "--log-level", logLevel];
+  args.push("--disable-hot-restart", "--drain-time-s", String(DRAIN_SECONDS));
+  args.push("--concurrency", String(CONCURRENCY));
+  return args;
+}

@@ -1,0 +1,193 @@
+/** Carries what changed from the models to sidecars, and statuses of routes back. */
+import type { StatusWriter } from "../../controllers/gateway/index.ts";
+import type { Account, Identities } from "../../controllers/mesh/index.ts";
+import type { AdsServer } from "../../envoy/ads/index.ts";
+import type { MeshOutput, SidecarChanges } from "../../envoy/mesh/index.ts";
+import { GATEWAY_KINDS } from "../../objects/gateway/index.ts";
+import type { TrafficModel } from "../../traffic/index.ts";
+import {
+  accountOfIdentity,
+  type IncrementalMeshModel,
+  type MeshChanges,
+  type MeshRouteStatus,
+  type Sidecar,
+} from "../../traffic/mesh/index.ts";
+
+export interface MeshPumpParts {
+  readonly model: IncrementalMeshModel;
+  readonly traffic: TrafficModel;
+  readonly output: MeshOutput;
+  readonly ads: AdsServer;
+  readonly identities: Identities;
+  readonly statuses: StatusWriter;
+  readonly trustDomain: string;
+  readonly log: (line: string) => void;
+}
+
+/** A route's status waits so long (ms) for sidecars to take it in; then it is written anyway. */
+const APPLIED_WAIT = 5_000;
+
+/** One turn of the event loop's changes are one step. Sidecars are served once they have a certificate. */
+export class MeshPump {
+  readonly #parts: MeshPumpParts;
+  readonly #frontends = new Set<string>();
+  /** Accounts whose certificates changed. */
+  readonly #renewed = new Set<string>();
+  /** Sidecars by their accounts, `namespace/account`. */
+  readonly #sidecarsOf = new Map<string, Set<string>>();
+  readonly #accountOf = new Map<string, string>();
+  /** Sidecars that have been told what they are to have. */
+  readonly #served = new Set<string>();
+  /** Pods that came before their objects, by what they said they are; bounded by {@link MOST_CLAIMS}. */
+  readonly #claims = new Map<string, string>();
+  #planned = false;
+
+  constructor(parts: MeshPumpParts) {
+    this.#parts = parts;
+  }
+
+  /** Begins, with all that the models hold; to be called when they know everything that there is. */
+  start(signal: AbortSignal): void {
+    const { model, traffic, ads, log } = this.#parts;
+    const ends = [
+      model.onDirty(() => this.#plan()),
+      traffic.onChange((keys) => {
+        for (const key of keys) this.#frontends.add(key);
+        this.#plan();
+      }),
+      ads.onNack(({ proxy, kind, name, message }) =>
+        log(`the sidecar of ${proxy} refuses ${kind} ${name}: ${message}`),
+      ),
+    ];
+    signal.addEventListener("abort", () => {
+      for (const end of ends) end();
+    });
+    this.#step();
+  }
+
+  /** Takes note that an account has another certificate, or trusts others. */
+  renewed({ namespace, account }: Account): void {
+    this.#renewed.add(`${namespace}/${account}`);
+    this.#plan();
+  }
+
+  /**
+   * The sidecar that a node may be, by its pod and its certificate: the pod has to run under that account. A pod that
+   * is not known yet may come if it is of that namespace; it is sent away if it turns out to be another's.
+   */
+  authorize(pod: string, identity: string): string | undefined {
+    const sidecar = this.#parts.model.sidecars.get(pod);
+    if (sidecar !== undefined) return sidecar.identity === identity ? pod : undefined;
+    const account = accountOfIdentity(this.#parts.trustDomain, identity);
+    if (account === undefined || !pod.startsWith(`${account.namespace}/`)) return undefined;
+    const before = this.#claims.get(pod);
+    if (before !== undefined && before !== identity) return undefined;
+    if (this.#claims.size >= MOST_CLAIMS) this.#claims.delete(this.#claims.keys().next().value as string);
+    this.#claims.set(pod, identity);
+    return pod;
+  }
+
+  #plan(): void {
+    if (this.#planned) return;
+    this.#planned = true;
+    setImmediate(() => this.#step());
+  }
+
+  #step(): void {
+    this.#planned = false;
+    try {
+      const { model, output, traffic } = this.#parts;
+      const changes = model.flush();
+      this.#follow(changes);
+      this.#send(output.update(model, changes, (key) => traffic.get(key)));
+      if (this.#frontends.size > 0) this.#send(output.endpointsChanged(this.#frontends));
+      this.#frontends.clear();
+      if (this.#renewed.size > 0) this.#send(output.identitiesChanged(this.#takeRenewed()));
+      this.#announce(changes.statuses);
+    } catch (error) {
+      this.#parts.log(`mesh: ${(error as Error).stack ?? String(error)}`);
+    }
+  }
+
+  /** Keeps accounts, claims and servers in step with the pods. */
+  #follow({ sidecars }: MeshChanges): void {
+    for (const [key, sidecar] of sidecars) {
+      this.#file(key, sidecar);
+      if (sidecar === undefined) {
+        this.#served.delete(key);
+        this.#parts.ads.remove(key);
+        continue;
+      }
+      const claim = this.#claims.get(key);
+      this.#claims.delete(key);
+      if (claim !== undefined && claim !== sidecar.identity) this.#parts.ads.remove(key);
+    }
+  }
+
+  #file(key: string, sidecar: Sidecar | undefined): void {
+    const before = this.#accountOf.get(key);
+    const account = sidecar && accountOfIdentity(this.#parts.trustDomain, sidecar.identity);
+    const after = account && `${account.namespace}/${account.account}`;
+    if (before === after) return;
+    if (before !== undefined) {
+      this.#accountOf.delete(key);
+      const others = this.#sidecarsOf.get(before);
+      others?.delete(key);
+      if (others?.size === 0) this.#forget(before);
+    }
+    if (account === undefined || after === undefined) return;
+    this.#accountOf.set(key, after);
+    const members = this.#sidecarsOf.get(after) ?? new Set();
+    this.#sidecarsOf.set(after, members.add(key));
+    this.#parts.identities.want(account);
+  }
+
+  #forget(key: string): void {
+    this.#sidecarsOf.delete(key);
+    const [namespace = "", account = ""] = key.split("/");
+    this.#parts.identities.forget({ namespace, account });
+  }
+
+  #takeRenewed(): string[] {
+    const sidecars = [...this.#renewed].flatMap((account) => [...(this.#sidecarsOf.get(account) ?? [])]);
+    this.#renewed.clear();
+    return sidecars;
+  }
+
+  /** The first of what a sidecar is told is everything, and not before it has a certificate. */
+  #send(changes: SidecarChanges): void {
+    const { ads, output, model, identities, trustDomain } = this.#parts;
+    for (const [key, list] of changes) {
+      if (this.#served.has(key)) {
+        ads.set(key, list);
+        continue;
+      }
+      const sidecar = model.sidecars.get(key);
+      const account = sidecar && accountOfIdentity(trustDomain, sidecar.identity);
+      if (account === undefined || identities.get(account) === undefined) continue;
+      this.#served.add(key);
+      ads.replace(key, output.resources(key));
+    }
+  }
+
+  /** Has statuses written once sidecars have answered, so that what is Accepted is served. */
+  #announce(statuses: ReadonlyMap<string, MeshRouteStatus>): void {
+    if (statuses.size === 0) return;
+    const wishes = [...statuses.values()].map(({ kind, key, status }) => {
+      return { kind: GATEWAY_KINDS[kind], key, status };
+    });
+    void this.#applied().then(() => this.#parts.statuses.set(wishes));
+  }
+
+  async #applied(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, APPLIED_WAIT).unref();
+    });
+    const answers = [...this.#served].map((key) => this.#parts.ads.applied(key));
+    await Promise.race([Promise.all(answers), late]);
+    clearTimeout(timer);
+  }
+}
+
+const MOST_CLAIMS = 10_000;

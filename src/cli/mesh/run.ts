@@ -1,0 +1,202 @@
+/** Joins the rooms into what serves a mesh: injection, identities, objects → model → xDS, and statuses back. */
+import type { KubeClient } from "../../client/index.ts";
+import {
+  keyPairOf,
+  issueServerCertificate,
+  serverIdentity,
+  StatusWriter,
+} from "../../controllers/gateway/index.ts";
+import {
+  type Account,
+  ensureMeshAuthority,
+  Identities,
+  identitySecretName,
+  MESH_AUTHORITY,
+  registerInjection,
+  SIDECAR_LABEL,
+  type WebhookAddress,
+} from "../../controllers/mesh/index.ts";
+import { type AdsServer, type Peer, startAdsServer } from "../../envoy/ads/index.ts";
+import { createMeshOutput } from "../../envoy/mesh/index.ts";
+import type { Family } from "../../ip/family.ts";
+import { KINDS, objectKey } from "../../objects/kinds.ts";
+import { MESH_NAMESPACE } from "../../objects/mesh/index.ts";
+import type { Secret } from "../../objects/types.ts";
+import type { KeyPair } from "../../pki/issue.ts";
+import { createTrafficModel } from "../../traffic/index.ts";
+import { accountOfIdentity, createMeshModel, workloadIdentity } from "../../traffic/mesh/index.ts";
+import { patiently } from "../xds/patiently.ts";
+import { type Source, startSources } from "../xds/sources.ts";
+import { meshSources } from "./kinds.ts";
+import { identityFiles, injectionSettings, podOfNode } from "./proxy.ts";
+import { MESH_XDS_PORT, WEBHOOK_PORT } from "./ports.ts";
+import { MeshPump } from "./pump.ts";
+import { serveWebhook } from "./webhook.ts";
+
+/** The controllerName in statuses of routes that have a Service as a parent. */
+export const MESH_CONTROLLER = "tandem.dev/mesh-controller";
+export interface MeshOptions {
+  readonly client: KubeClient;
+  /** Addresses that xDS and the webhook are served on. */
+  readonly listen: readonly string[];
+  /** Addresses and names by which sidecars and the API server reach them, of both families. */
+  readonly advertise: readonly string[];
+  readonly xdsPort?: number;
+  readonly webhookPort?: number;
+  /** Where the API server finds the webhook. */
+  readonly webhook: WebhookAddress;
+  /** The families that pods of the cluster have, the primary one first. */
+  readonly families: readonly Family[];
+  readonly clusterDomain: string;
+  readonly initImage: string;
+  /** SO_MARK of sidecars' sockets, where they cannot have a user of their own. */
+  readonly mark?: number;
+  readonly log: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Starts to serve a mesh until the signal aborts. Until some pod has a sidecar there is nothing but the webhook: the
+ * rest starts with the first of them.
+ */
+export async function startMesh(options: MeshOptions): Promise<{ readonly stopped: Promise<void> }> {
+  const { client, signal, log, clusterDomain, advertise } = options;
+  const onError = (error: unknown): void => log((error as Error).message);
+  const authority = await patiently(() => ensureMeshAuthority(client), onError, signal);
+  const certificate = await issueServerCertificate(authority, clusterDomain, advertise);
+  let core: Promise<Core> | undefined;
+  const wake = (): Promise<Core> => {
+    core ??= startCore(options, authority, certificate);
+    return core;
+  };
+  const onInject = ({ namespace, serviceAccount }: { namespace: string; serviceAccount: string }): void => {
+    const account = { namespace, account: serviceAccount };
+    wake().then(
+      ({ identities }) => identities.want(account),
+      (error: unknown) => signal.aborted || onError(error),
+    );
+  };
+  const webhook = await serveWebhook(options.listen, options.webhookPort ?? WEBHOOK_PORT, certificate, {
+    settings: injectionSettings(sidecarSettings(options), identitySecretName),
+    namespaceLabels: () => undefined, // the webhook's selectors have looked at them
+    onInject,
+    log,
+  });
+  await patiently(() => registerInjection(client, authority, options.webhook), onError, signal);
+  if (await patiently(() => hasSidecars(client), onError, signal)) await wake();
+  const stopped = Promise.withResolvers<void>();
+  const stop = async (): Promise<void> => {
+    webhook.close();
+    await core?.then(
+      (running) => running.stop(),
+      () => {},
+    );
+    stopped.resolve();
+  };
+  signal.addEventListener("abort", () => void stop(), { once: true });
+  return { stopped: stopped.promise };
+}
+
+async function hasSidecars(client: KubeClient): Promise<boolean> {
+  const { items } = await client.list(KINDS.Pod, { labelSelector: SIDECAR_LABEL, limit: 1 });
+  return items.length > 0;
+}
+
+function sidecarSettings(options: MeshOptions): Parameters<typeof injectionSettings>[0] {
+  const { families, advertise, xdsPort = MESH_XDS_PORT, clusterDomain, initImage, mark } = options;
+  return {
+    families,
+    initImage,
+    ...(mark !== undefined && { mark }),
+    xds: { advertise, port: xdsPort, identity: serverIdentity(clusterDomain) },
+  };
+}
+
+/** What runs once there are sidecars. */
+interface Core {
+  readonly identities: Identities;
+  stop(): Promise<void>;
+}
+
+async function startCore(options: MeshOptions, authority: KeyPair, certificate: KeyPair): Promise<Core> {
+  const { client, clusterDomain, signal, log } = options;
+  const onError = (error: unknown): void => log(`watching: ${(error as Error).message}`);
+  const now = () => new Date().toISOString().replace(/\.\d+Z$/, "Z");
+  const traffic = createTrafficModel({ familyReadiness: "enforce" });
+  const model = createMeshModel({
+    traffic,
+    trustDomain: clusterDomain,
+    clusterDomain,
+    clusterFamilies: options.families,
+    controllerName: MESH_CONTROLLER,
+    now,
+  });
+  const identities = new Identities({
+    client,
+    authority: { signer: authority, others: [] },
+    identityOf: ({ namespace, account }) => workloadIdentity(clusterDomain, namespace, account),
+    files: identityFiles(),
+    onChange: (account: Account) => pump?.renewed(account),
+    log,
+  });
+  let pump: MeshPump | undefined;
+  identities.start(signal);
+  const kinds = [...meshSources(model, traffic), authoritySource(identities)];
+  const sources = await startSources({ client, kinds, onError }, signal);
+  const statuses = new StatusWriter({ client, controllerName: MESH_CONTROLLER, current: sources.get, log });
+  sources.onAny((kind, { type, object }) => statuses.recheck(kind, type, objectKey(object)));
+  const ads = await startXds(options, authority, certificate, (pod, identity) =>
+    pump?.authorize(pod, identity),
+  );
+  const output = createMeshOutput({
+    identity: ({ identity }) => {
+      const account = accountOfIdentity(clusterDomain, identity);
+      return account && identities.get(account);
+    },
+    ...(options.mark !== undefined && { mark: options.mark }),
+  });
+  const parts = { model, traffic, output, ads, identities, statuses, trustDomain: clusterDomain, log };
+  pump = new MeshPump(parts);
+  pump.start(signal);
+  return {
+    identities,
+    stop: async () => {
+      await Promise.all([statuses.stop(), ads.close()]);
+    },
+  };
+}
+
+/** Whoever changes the authority changes its Secret: `tls.crt` and `tls.key` sign, `ca.crt` is trusted as well. */
+function authoritySource(identities: Identities): Source {
+  return {
+    kind: KINDS.Secret,
+    fieldSelector: `metadata.namespace=${MESH_NAMESPACE},metadata.name=${MESH_AUTHORITY}`,
+    intake: ({ type, object }) => {
+      const secret = object as Secret;
+      const signer = type === "deleted" ? undefined : keyPairOf(secret);
+      if (signer === undefined) return;
+      const more = secret.data?.["ca.crt"];
+      const others = more ? [Buffer.from(more, "base64").toString()] : [];
+      identities.setAuthority({ signer, others });
+    },
+  };
+}
+
+/** Over mutual TLS: a sidecar gets what is its own by its certificate and its pod. */
+function startXds(
+  options: MeshOptions,
+  authority: KeyPair,
+  { certificate, key }: KeyPair,
+  authorize: (pod: string, identity: string) => string | undefined,
+): Promise<AdsServer> {
+  const port = options.xdsPort ?? MESH_XDS_PORT;
+  return startAdsServer({
+    listen: options.listen.map((host) => ({ host, port })),
+    tls: { certificate, key, clientCa: authority.certificate },
+    authorize: ({ names, nodeId }: Peer) => {
+      const pod = podOfNode(nodeId);
+      const identity = names.find((name) => name.startsWith("URI:"))?.slice(4);
+      return pod === undefined || identity === undefined ? undefined : authorize(pod, identity);
+    },
+  });
+}
