@@ -154,20 +154,22 @@ export class MeshPump {
     return sidecars;
   }
 
-  /** The first of what a sidecar is told is everything, and not before it has a certificate. */
-  #send(changes: SidecarChanges): void {
-    const { ads, output, model, identities, trustDomain } = this.#parts;
-    for (const [key, list] of changes) {
-      if (this.#served.has(key)) {
-        ads.set(key, list);
-        continue;
-      }
-      const sidecar = model.sidecars.get(key);
-      const account = sidecar && accountOfIdentity(trustDomain, sidecar.identity);
-      if (account === undefined || identities.get(account) === undefined) continue;
-      this.#served.add(key);
-      ads.replace(key, output.resources(key));
+  #send({ changed, renewed }: SidecarChanges): void {
+    for (const [key, list] of changed) {
+      if (this.#served.has(key)) this.#parts.ads.set(key, list);
+      else this.#serve(key);
     }
+    for (const key of renewed) this.#serve(key);
+  }
+
+  /** The first of what a sidecar is told is everything, and not before it has a certificate. */
+  #serve(key: string): void {
+    const { ads, output, model, identities, trustDomain } = this.#parts;
+    const sidecar = model.sidecars.get(key);
+    const account = sidecar && accountOfIdentity(trustDomain, sidecar.identity);
+    if (account === undefined || identities.get(account) === undefined) return;
+    this.#served.add(key);
+    ads.replace(key, output.resources(key));
   }
 
   /** Has statuses written once sidecars have answered, so that what is Accepted is served. */

@@ -24,8 +24,13 @@ export type MeshModelChanges = Pick<
   "sidecars" | "services" | "destinations" | "trust" | "peers"
 >;
 
-/** The changes of resources by sidecar; many sidecars may have the very same list. */
-export type SidecarChanges = Map<string, readonly ResourceChange[]>;
+/** What there is to tell sidecars. A mesh may have many more than are connected here: nothing is computed for each. */
+export interface SidecarChanges {
+  /** The changes by sidecar; many may have the very same list. */
+  readonly changed: ReadonlyMap<string, readonly ResourceChange[]>;
+  /** Sidecars that are new, or have other families or another place: these get all of {@link MeshOutput.resources}. */
+  readonly renewed: ReadonlySet<string>;
+}
 
 /** What sidecars should have. Resources are shared: a change is encoded once, whatever the number of sidecars. */
 export interface MeshOutput {
@@ -84,19 +89,18 @@ class Output implements MeshOutput {
     outbound.putPeers(changes.peers);
     if (changes.trust.size > 0) outbound.dirty.trust = true;
     this.#applyDirty();
-    const results: SidecarChanges = new Map();
-    const arrived = new Set<string>();
+    const renewed = new Set<string>();
     for (const [key, sidecar] of changes.sidecars) {
       if (sidecar === undefined) this.#remove(key);
-      else if (this.#put(sidecar, results)) arrived.add(key);
+      else if (this.#put(sidecar)) renewed.add(key);
     }
-    return this.#collect(results, arrived);
+    return this.#collect(renewed);
   }
 
   endpointsChanged(frontends: Iterable<string>): SidecarChanges {
     for (const key of frontends) this.#outbound.putFrontend(key);
     this.#applyDirty();
-    return this.#collect(new Map(), new Set());
+    return this.#collect(new Set());
   }
 
   identitiesChanged(sidecars: Iterable<string>): SidecarChanges {
@@ -104,7 +108,7 @@ class Output implements MeshOutput {
       const entry = this.#sidecars.get(key);
       if (entry) this.#putOwn(entry);
     }
-    return this.#collect(new Map(), new Set());
+    return this.#collect(new Set());
   }
 
   resources(sidecar: string): Resource[] {
@@ -135,8 +139,8 @@ class Output implements MeshOutput {
     outbound.dirty = nothingDirty();
   }
 
-  /** Takes in a sidecar; true: it now has other layers, and its changes (all it has, and what it has no more) are there. */
-  #put(sidecar: Sidecar, results: SidecarChanges): boolean {
+  /** Takes in a sidecar; true: it is new, or now has other layers. */
+  #put(sidecar: Sidecar): boolean {
     const before = this.#sidecars.get(sidecar.key);
     const keys = keysOf(sidecar);
     if (before?.keys.join("|") === keys.join("|")) {
@@ -145,14 +149,9 @@ class Output implements MeshOutput {
       return false;
     }
     const entry = { sidecar, keys, shared: this.#use(sidecar, keys), own: before?.own ?? new Layer() };
-    const had = before === undefined ? [] : this.resources(sidecar.key);
     this.#sidecars.set(sidecar.key, entry);
     this.#putOwn(entry);
     if (before !== undefined) this.#release(before);
-    const all: ResourceChange[] = this.resources(sidecar.key).map((resource) => changeOf(resource));
-    const names = new Set(all.map(({ kind, name }) => `${kind}/${name}`));
-    const gone = had.filter(({ kind, name }) => !names.has(`${kind}/${name}`));
-    results.set(sidecar.key, [...gone.map(({ kind, name }) => ({ kind, name })), ...all]);
     return true;
   }
 
@@ -187,7 +186,8 @@ class Output implements MeshOutput {
   }
 
   /** The changes of all sidecars: those of their layers, which many share, and their own. */
-  #collect(results: SidecarChanges, arrived: ReadonlySet<string>): SidecarChanges {
+  #collect(renewed: ReadonlySet<string>): SidecarChanges {
+    const changed = new Map<string, readonly ResourceChange[]>();
     const taken = new Map<Layer, readonly ResourceChange[]>();
     const lists = new Map<string, readonly ResourceChange[]>();
     const take = (layer: Layer) => {
@@ -200,7 +200,7 @@ class Output implements MeshOutput {
     };
     for (const [key, { keys, shared, own }] of this.#sidecars) {
       const mine = own.takeChanges();
-      if (arrived.has(key)) continue;
+      if (renewed.has(key)) continue;
       const name = keys.join("|");
       let common = lists.get(name);
       if (common === undefined) {
@@ -208,10 +208,10 @@ class Output implements MeshOutput {
         lists.set(name, common);
       }
       if (common.length + mine.length === 0) continue;
-      results.set(key, mine.length === 0 ? common : [...common, ...mine]);
+      changed.set(key, mine.length === 0 ? common : [...common, ...mine]);
     }
     this.#forgetChanges();
-    return results;
+    return { changed, renewed };
   }
 
   /** A layer whose sidecars are all new has told them everything. */
@@ -220,10 +220,6 @@ class Output implements MeshOutput {
       layers.each((layer: Layer) => layer.takeChanges());
     }
   }
-}
-
-function changeOf(resource: Resource): ResourceChange {
-  return { kind: resource.kind, name: resource.name, resource };
 }
 
 function keysOf(sidecar: Sidecar): LayerKeys {
