@@ -1,10 +1,11 @@
 /**
  * The image http-echo: `http-echo [-listen=ADDRESS:PORT] -text=TEXT [-status-code=N]` answers every request with the
- * text (default: the pod's name), and `/health` with `{"status":"ok"}`. Without an address it serves both families.
+ * text (default: the pod's name), and `/health` with `{"status":"ok"}`. Without an address it serves both families, or
+ * with `-bind=IPv4` or `-bind=IPv6` one alone. The header `x-client-address` says where the connection came from.
  */
 import { createServer } from "node:http";
 import { hostname } from "node:os";
-import { exitOnSignals, listenEverywhere } from "./listen.ts";
+import { type Binding, exitOnSignals, listenEverywhere } from "./listen.ts";
 
 /** Flags as Go's flag package takes them: one or two dashes, `-name=value` or `-name value`. */
 function parseFlags(argv: readonly string[]): Record<string, string> {
@@ -23,16 +24,18 @@ const address = listen.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
 const port = Number(listen.slice(colon + 1));
 const text = flags["text"] ?? hostname();
 const status = Number(flags["status-code"] ?? 200);
+const binding = (["IPv4", "IPv6"] as const satisfies readonly Binding[]).find((one) => one === flags["bind"]);
 
 const server = createServer((request, response) => {
   const health = request.url === "/health";
   response.writeHead(health ? 200 : status, {
     "content-type": health ? "application/json; charset=utf-8" : "text/plain; charset=utf-8",
     "x-app-name": "http-echo",
+    "x-client-address": request.socket.remoteAddress?.replace(/^::ffff:/, "") ?? "",
   });
   response.end(health ? '{"status":"ok"}\n' : `${text}\n`);
 });
 exitOnSignals();
 const onListening = () => console.log(`[INFO] server is listening on ${listen}`);
-if (address === "") listenEverywhere(server, port, "dual", onListening);
+if (address === "") listenEverywhere(server, port, binding ?? "dual", onListening);
 else server.listen(port, address, onListening);
