@@ -1,5 +1,10 @@
 /** Between the model's words on infrastructure and those of the controller that makes it. Pure. */
-import type { InfrastructureRequest, InfrastructureState } from "../../controllers/gateway/index.ts";
+import {
+  GATEWAY_NAME_LABEL,
+  type InfrastructureRequest,
+  type InfrastructureState,
+  labelValue,
+} from "../../controllers/gateway/index.ts";
 import { familyOfText } from "../../ip/address.ts";
 import type { EnvoyProxy, Gateway, GatewayParameters } from "../../objects/gateway/index.ts";
 import type {
@@ -36,8 +41,8 @@ function parametersOf(parameters: GatewayParameters | EnvoyProxy): Parameters | 
   return { ipFamilyPolicy: "SingleStack", ipFamilies: [ipFamily] };
 }
 
-/** What the model is to know of a Gateway's infrastructure. */
-export function modelStateOf(state: InfrastructureState): ModelState {
+/** What the model is to know of the infrastructure of the Gateway `key`. */
+export function modelStateOf(key: string, state: InfrastructureState): ModelState {
   const { addresses, missing, unusable, problem } = state;
   const problems: { reason: string; message: string }[] = [];
   if (problem !== undefined) problems.push({ reason: "NoResources", message: problem });
@@ -48,6 +53,13 @@ export function modelStateOf(state: InfrastructureState): ModelState {
     problems.push({ reason: "AddressNotAssigned", message: why });
   }
   if (problem === undefined && state.readyProxies === 0)
-    problems.push({ reason: "NoResources", message: "no proxy is ready" });
+    problems.push({ reason: "NoResources", message: noneReady(key) });
   return { addresses, ...(problems.length > 0 && { problems }) };
+}
+
+/** What keeps a pod from running (no image, no room, no Envoy) is in its events. */
+function noneReady(key: string): string {
+  const [namespace, name = ""] = key.split("/");
+  const where = `kubectl -n ${namespace} describe pods -l ${GATEWAY_NAME_LABEL}=${labelValue(name)}`;
+  return `no proxy is ready; if that lasts, ${where} says why`;
 }

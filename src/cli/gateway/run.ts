@@ -72,7 +72,7 @@ export async function startGateways(options: GatewayOptions): Promise<{ readonly
       trustDomain: options.clusterDomain,
       files: proxyFiles(),
       container: (request) => proxyContainer(request, families, xds),
-      onState: (key, state) => model.setInfrastructure(key, modelStateOf(state)),
+      onState: (key, state) => model.setInfrastructure(key, modelStateOf(key, state)),
       log,
     },
     signal,

@@ -20,4 +20,5 @@ export {
   type InfrastructureState,
   startGatewayInfrastructure,
 } from "./infrastructure.ts";
+export { GATEWAY_NAME_LABEL, labelValue } from "./names.ts";
 export { type DesiredStatus, StatusWriter } from "./status-writer.ts";
