@@ -75,7 +75,6 @@ function inbound(settings: CaptureSettings): string[] {
     probePorts.length === 0 ? [] : ranges("saddr", nodeAddresses, "return", asSet("tcp dport", probePorts));
   return [
     "meta l4proto != tcp return",
-    `iifname "lo" return`,
     ...oneOf("iifname", settings.excludeInterfaces.map(quoted), "return"),
     ...probed,
     ...oneOf("tcp dport", own, "return"),
