@@ -59,6 +59,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./gateway.ts"),
   },
   {
+    name: "mesh",
+    summary: "Run the mesh alone against any API server: sidecars, identities, xDS",
+    load: () => import("./mesh.ts"),
+  },
+  {
     name: "proxy-config",
     summary: "Show what an Envoy really has: listeners, clusters, endpoints, routes, secrets",
     load: () => import("./proxy-config.ts"),

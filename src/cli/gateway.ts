@@ -1,4 +1,3 @@
-import { networkInterfaces } from "node:os";
 import { Command } from "commander";
 import { KubeClient, loadKubeconfig } from "../client/index.ts";
 import { EXIT } from "../errors/exit-codes.ts";
@@ -6,6 +5,7 @@ import { UserError } from "../errors/user-error.ts";
 import { FAMILY_READINESS_FLAG, readFamilyReadiness } from "./family-readiness.ts";
 import { podFamilies } from "./gateway/families.ts";
 import { startGateways } from "./gateway/run.ts";
+import { ownAddresses } from "./own-addresses.ts";
 import { reportOnce, untilStopped } from "./wiring.ts";
 
 interface GatewayFlags {
@@ -81,12 +81,4 @@ function parsePort(text: string): number {
     next: "for example --xds-port 18000",
     exitCode: EXIT.usage,
   });
-}
-
-/** This machine's addresses of both families, loopback and link-local ones left out. */
-function ownAddresses(): string[] {
-  return Object.values(networkInterfaces())
-    .flatMap((list) => list ?? [])
-    .filter(({ internal, address }) => !internal && !/^(fe80|169\.254)/i.test(address))
-    .map(({ address }) => address);
 }

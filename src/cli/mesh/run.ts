@@ -57,24 +57,31 @@ export interface MeshOptions {
 
 /**
  * Starts to serve a mesh until the signal aborts. Until some pod has a sidecar there is nothing but the webhook: the
- * rest starts with the first of them.
+ * rest starts with the first of them, and what it fails of then is told by `stopped`.
  */
 export async function startMesh(options: MeshOptions): Promise<{ readonly stopped: Promise<void> }> {
   const { client, signal, log, clusterDomain, advertise } = options;
   const onError = (error: unknown): void => log((error as Error).message);
   const authority = await patiently(() => ensureMeshAuthority(client), onError, signal);
   const certificate = await issueServerCertificate(authority, clusterDomain, advertise);
+  const stopped = Promise.withResolvers<void>();
   let core: Promise<Core> | undefined;
+  const identities = startIdentities(options, authority, (account) => {
+    core?.then(
+      ({ pump }) => pump.renewed(account),
+      () => {}, // told by `stopped`
+    );
+  });
   const wake = (): Promise<Core> => {
-    core ??= startCore(options, authority, certificate);
+    if (core === undefined) {
+      core = startCore(options, { authority, certificate, identities });
+      core.catch((error: unknown) => signal.aborted || stopped.reject(error));
+    }
     return core;
   };
   const onInject = ({ namespace, serviceAccount }: { namespace: string; serviceAccount: string }): void => {
-    const account = { namespace, account: serviceAccount };
-    wake().then(
-      ({ identities }) => identities.want(account),
-      (error: unknown) => signal.aborted || onError(error),
-    );
+    identities.want({ namespace, account: serviceAccount });
+    void wake();
   };
   const webhook = await serveWebhook(options.listen, options.webhookPort ?? WEBHOOK_PORT, certificate, {
     settings: injectionSettings(sidecarSettings(options), identitySecretName),
@@ -84,12 +91,11 @@ export async function startMesh(options: MeshOptions): Promise<{ readonly stoppe
   });
   await patiently(() => registerInjection(client, authority, options.webhook), onError, signal);
   if (await patiently(() => hasSidecars(client), onError, signal)) await wake();
-  const stopped = Promise.withResolvers<void>();
   const stop = async (): Promise<void> => {
     webhook.close();
     await core?.then(
       (running) => running.stop(),
-      () => {},
+      () => {}, // it was still starting
     );
     stopped.resolve();
   };
@@ -112,42 +118,56 @@ function sidecarSettings(options: MeshOptions): Parameters<typeof injectionSetti
   };
 }
 
-/** What runs once there are sidecars. */
-interface Core {
-  readonly identities: Identities;
-  stop(): Promise<void>;
-}
-
-async function startCore(options: MeshOptions, authority: KeyPair, certificate: KeyPair): Promise<Core> {
-  const { client, clusterDomain, signal, log } = options;
-  const onError = (error: unknown): void => log(`watching: ${(error as Error).message}`);
-  const now = () => new Date().toISOString().replace(/\.\d+Z$/, "Z");
-  const traffic = createTrafficModel({ familyReadiness: "enforce" });
-  const model = createMeshModel({
-    traffic,
-    trustDomain: clusterDomain,
-    clusterDomain,
-    clusterFamilies: options.families,
-    controllerName: MESH_CONTROLLER,
-    now,
-  });
+function startIdentities(
+  { client, clusterDomain, log, signal }: MeshOptions,
+  authority: KeyPair,
+  onChange: (account: Account) => void,
+): Identities {
   const identities = new Identities({
     client,
     authority: { signer: authority, others: [] },
     identityOf: ({ namespace, account }) => workloadIdentity(clusterDomain, namespace, account),
     files: identityFiles(),
-    onChange: (account: Account) => pump?.renewed(account),
+    onChange,
     log,
   });
-  let pump: MeshPump | undefined;
   identities.start(signal);
+  return identities;
+}
+
+/** What the part that waits for sidecars needs. */
+interface Credentials {
+  readonly authority: KeyPair;
+  /** The server's own. */
+  readonly certificate: KeyPair;
+  readonly identities: Identities;
+}
+
+/** What runs once there are sidecars. */
+interface Core {
+  readonly pump: MeshPump;
+  stop(): Promise<void>;
+}
+
+async function startCore(options: MeshOptions, credentials: Credentials): Promise<Core> {
+  const { client, clusterDomain, families, signal, log } = options;
+  const { identities } = credentials;
+  const onError = (error: unknown): void => log(`watching: ${(error as Error).message}`);
+  const traffic = createTrafficModel({ familyReadiness: "enforce" });
+  const model = createMeshModel({
+    traffic,
+    trustDomain: clusterDomain,
+    clusterDomain,
+    clusterFamilies: families,
+    controllerName: MESH_CONTROLLER,
+    now: () => new Date().toISOString().replace(/\.\d+Z$/, "Z"),
+  });
   const kinds = [...meshSources(model, traffic), authoritySource(identities)];
   const sources = await startSources({ client, kinds, onError }, signal);
   const statuses = new StatusWriter({ client, controllerName: MESH_CONTROLLER, current: sources.get, log });
   sources.onAny((kind, { type, object }) => statuses.recheck(kind, type, objectKey(object)));
-  const ads = await startXds(options, authority, certificate, (pod, identity) =>
-    pump?.authorize(pod, identity),
-  );
+  let pump: MeshPump | undefined;
+  const ads = await startXds(options, credentials, (pod, identity) => pump?.authorize(pod, identity));
   const output = createMeshOutput({
     identity: ({ identity }) => {
       const account = accountOfIdentity(clusterDomain, identity);
@@ -158,12 +178,10 @@ async function startCore(options: MeshOptions, authority: KeyPair, certificate: 
   const parts = { model, traffic, output, ads, identities, statuses, trustDomain: clusterDomain, log };
   pump = new MeshPump(parts);
   pump.start(signal);
-  return {
-    identities,
-    stop: async () => {
-      await Promise.all([statuses.stop(), ads.close()]);
-    },
+  const stop = async (): Promise<void> => {
+    await Promise.all([statuses.stop(), ads.close()]);
   };
+  return { pump, stop };
 }
 
 /** Whoever changes the authority changes its Secret: `tls.crt` and `tls.key` sign, `ca.crt` is trusted as well. */
@@ -185,8 +203,7 @@ function authoritySource(identities: Identities): Source {
 /** Over mutual TLS: a sidecar gets what is its own by its certificate and its pod. */
 function startXds(
   options: MeshOptions,
-  authority: KeyPair,
-  { certificate, key }: KeyPair,
+  { authority, certificate: { certificate, key } }: Credentials,
   authorize: (pod: string, identity: string) => string | undefined,
 ): Promise<AdsServer> {
   const port = options.xdsPort ?? MESH_XDS_PORT;

@@ -1,6 +1,6 @@
 /** The HTTPS server that the API server asks about new pods. */
 import { createServer, type Server } from "node:https";
-import { type AddressInfo, isIPv6 } from "node:net";
+import { isIPv6 } from "node:net";
 import { injectionHandler } from "../../controllers/mesh/index.ts";
 import type { KeyPair } from "../../pki/issue.ts";
 
@@ -13,7 +13,7 @@ export async function serveWebhook(
   port: number,
   { certificate, key }: KeyPair,
   options: Parameters<typeof injectionHandler>[0],
-): Promise<{ readonly port: number; close(): void }> {
+): Promise<{ close(): void }> {
   const handler = injectionHandler(options);
   const servers: Server[] = [];
   const close = (): void => {
@@ -35,5 +35,5 @@ export async function serveWebhook(
     close();
     throw error;
   }
-  return { port: (servers[0]?.address() as AddressInfo).port, close };
+  return { close };
 }
