@@ -1,0 +1,250 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { parse, stringify } from "yaml";
+import { decideInjection } from "../../src/controllers/mesh/injection-decision.ts";
+import { injectionRegistration } from "../../src/controllers/mesh/injection-registration.ts";
+import { injectionHandler, reviewInjection } from "../../src/controllers/mesh/injection-webhook.ts";
+import { type InjectionSettings, injectionPatch } from "../../src/controllers/mesh/injection.ts";
+import {
+  applyJsonPatch,
+  beforeCreate,
+  decodeValue,
+  defaultObject,
+  KINDS,
+  matchesLabelSelector,
+} from "../../src/objects/index.ts";
+import type { AnyObject, LabelSelector, Pod } from "../../src/objects/types.ts";
+
+const GOLDEN = join(import.meta.dirname, "golden");
+const SETTINGS: InjectionSettings = {
+  initImage: "tandem",
+  proxyImage: "docker.io/envoyproxy/envoy:v1.40.0",
+  proxy: ({ namespace, serviceAccount }) => ({
+    args: [
+      "--config-yaml",
+      `{"node":{"id":"sidecar~${namespace}/$(POD_NAME)","cluster":"${serviceAccount}"}}`,
+    ],
+  }),
+  identitySecret: (account) => `tandem-mesh-${account}`,
+  proxyMark: 1337,
+};
+
+function podOf(change: { labels?: object; annotations?: object; spec?: object } = {}): Pod {
+  const { labels, annotations, spec } = change;
+  const metadata = {
+    name: "web",
+    namespace: "shop",
+    ...(labels && { labels }),
+    ...(annotations && { annotations }),
+  };
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata,
+    spec: { containers: [{ name: "web", image: "x" }], ...spec },
+  } as Pod;
+}
+
+describe("the patch", () => {
+  for (const file of readdirSync(GOLDEN).filter((name) => /^inject-.*\.in\.yaml$/.test(name))) {
+    test(`makes of ${file} what its pair says`, () => {
+      const pod = parse(readFileSync(join(GOLDEN, file), "utf8")) as Pod;
+      const before = structuredClone(pod);
+      const patched = applyJsonPatch(pod, injectionPatch(pod, "shop", SETTINGS)) as AnyObject;
+      assert.deepEqual(pod, before);
+      const out = join(GOLDEN, file.replace(".in.", ".out."));
+      if (process.env["UPDATE_GOLDEN"]) writeFileSync(out, stringify(patched, { aliasDuplicateObjects: false }));
+      assert.deepEqual(patched, parse(readFileSync(out, "utf8")));
+      const { object, warnings } = decodeValue(KINDS.Pod, patched, "Warn");
+      assert.deepEqual(warnings, []);
+      defaultObject(KINDS.Pod, object);
+      object.metadata.name ||= "web-1";
+      assert.deepEqual(beforeCreate(KINDS.Pod, object), []);
+    });
+  }
+
+  test("puts capture and sidecar before the pod's own init containers", () => {
+    const pod = podOf({ spec: { initContainers: [{ name: "own", image: "x" }] } });
+    const patched = applyJsonPatch(pod, injectionPatch(pod, "shop", SETTINGS)) as Pod;
+    assert.deepEqual(
+      patched.spec.initContainers?.map(({ name, restartPolicy }) => [name, restartPolicy]),
+      [
+        ["tandem-init", undefined],
+        ["tandem-proxy", "Always"],
+        ["own", undefined],
+      ],
+    );
+  });
+
+  test("knows the sidecar by user and group unless there is a mark", () => {
+    const { proxyMark: _mark, ...unmarked } = SETTINGS;
+    const argsOf = (settings: InjectionSettings): string[] => {
+      const pod = podOf();
+      const { spec } = applyJsonPatch(pod, injectionPatch(pod, "shop", settings)) as Pod;
+      return spec.initContainers?.[0]?.args ?? [];
+    };
+    assert.deepEqual(argsOf(unmarked), ["internal", "capture"]);
+    assert.deepEqual(argsOf({ ...unmarked, proxyUser: 5 }).slice(2), ["--proxy-users=5", "--proxy-groups=5"]);
+    assert.deepEqual(argsOf(SETTINGS).slice(2), ["--proxy-mark=1337"]);
+  });
+});
+
+describe("the decision", () => {
+  const asked = { "tandem.dev/inject": "enabled" };
+  const cases: [string, Pod, Record<string, string> | undefined, boolean][] = [
+    ["nobody asks", podOf(), {}, false],
+    ["the namespace asks", podOf(), asked, true],
+    ["the namespace asks as Istio's do", podOf(), { "istio-injection": "enabled" }, true],
+    [
+      "our word counts before Istio's",
+      podOf(),
+      { "tandem.dev/inject": "false", "istio-injection": "enabled" },
+      false,
+    ],
+    ["the pod asks", podOf({ labels: { "tandem.dev/inject": "true" } }), {}, true],
+    ["the pod asks as Istio's do", podOf({ labels: { "sidecar.istio.io/inject": "true" } }), {}, true],
+    ["the pod wants none", podOf({ labels: { "sidecar.istio.io/inject": "false" } }), asked, false],
+    [
+      "an annotation is as good",
+      podOf({ annotations: { "sidecar.istio.io/inject": "false" } }),
+      asked,
+      false,
+    ],
+    ["the API server has chosen", podOf(), undefined, true],
+    ["the node's network", podOf({ spec: { hostNetwork: true } }), asked, false],
+    ["it has one", podOf({ spec: { initContainers: [{ name: "tandem-proxy" }] } }), asked, false],
+    ["a Gateway's own proxy", podOf({ labels: { "tandem.dev/proxy": "gw-tandem" } }), asked, false],
+    ["Windows", podOf({ spec: { os: { name: "windows" } } }), asked, false],
+  ];
+  for (const [why, pod, labels, expected] of cases) {
+    test(why, () => assert.equal(decideInjection(pod, "shop", labels).inject, expected));
+  }
+
+  test("namespaces that the mesh needs have none", () => {
+    const pod = podOf({ labels: { "tandem.dev/inject": "true" } });
+    for (const name of ["kube-system", "tandem-system"])
+      assert.equal(decideInjection(pod, name, asked).inject, false);
+  });
+});
+
+describe("the registration", () => {
+  const { webhooks } = injectionRegistration("tandem", "PEM", { url: "https://10.0.0.1:15017" });
+  type Selecting = { namespaceSelector: LabelSelector; objectSelector: LabelSelector };
+  const chosen = (namespace: object, pod: object): number =>
+    (webhooks as Selecting[]).filter(
+      ({ namespaceSelector, objectSelector }) =>
+        matchesLabelSelector(namespaceSelector, { "kubernetes.io/metadata.name": "shop", ...namespace }) &&
+        matchesLabelSelector(objectSelector, { ...pod }),
+    ).length;
+
+  test("is what the API takes", () => {
+    const kind = KINDS.MutatingWebhookConfiguration;
+    const registration = injectionRegistration("tandem", "PEM", {
+      service: { namespace: "a", name: "b", port: 443 },
+    });
+    const { object, warnings } = decodeValue(kind, registration, "Warn");
+    assert.deepEqual(warnings, []);
+    defaultObject(kind, object);
+    assert.deepEqual(beforeCreate(kind, object), []);
+  });
+
+  test("asks once about pods that may get a sidecar, and never about others", () => {
+    const ours = { "tandem.dev/inject": "true" };
+    assert.equal(chosen({}, {}), 0);
+    assert.equal(chosen(ours, {}), 1);
+    assert.equal(chosen({ "istio-injection": "enabled" }, {}), 1);
+    assert.equal(chosen({ ...ours, "istio-injection": "enabled" }, ours), 1);
+    assert.equal(chosen({}, ours), 1);
+    assert.equal(chosen({}, { "sidecar.istio.io/inject": "true" }), 1);
+    assert.equal(chosen({}, { ...ours, "sidecar.istio.io/inject": "true" }), 1);
+    assert.equal(chosen(ours, { "tandem.dev/inject": "false" }), 0);
+    assert.equal(chosen({ ...ours, "kubernetes.io/metadata.name": "kube-system" }, ours), 0);
+  });
+});
+
+describe("the webhook", () => {
+  const options = { settings: SETTINGS, namespaceLabels: () => ({ "tandem.dev/inject": "enabled" }) };
+  const review = (pod: unknown, more: object = {}): object => ({
+    apiVersion: "admission.k8s.io/v1",
+    kind: "AdmissionReview",
+    request: {
+      uid: "u1",
+      operation: "CREATE",
+      namespace: "shop",
+      resource: { resource: "pods" },
+      object: pod,
+      ...more,
+    },
+  });
+
+  test("answers with a patch, and says whose certificate is needed", () => {
+    const needed: unknown[] = [];
+    const { response } = reviewInjection(review(podOf({ spec: { serviceAccountName: "s" } })), {
+      ...options,
+      onInject: (workload) => needed.push(workload),
+    });
+    assert.deepEqual([response.uid, response.allowed, response.patchType], ["u1", true, "JSONPatch"]);
+    const patch = JSON.parse(Buffer.from(response.patch ?? "", "base64").toString());
+    assert.deepEqual(patch, injectionPatch(podOf({ spec: { serviceAccountName: "s" } }), "shop", SETTINGS));
+    assert.deepEqual(needed, [{ namespace: "shop", serviceAccount: "s" }]);
+  });
+
+  test("leaves everything else as it is", () => {
+    for (const [pod, more] of [
+      [podOf(), { operation: "UPDATE" }],
+      [podOf(), { resource: { resource: "services" } }],
+      [podOf(), { subResource: "binding" }],
+      [null, {}],
+      [podOf({ spec: { hostNetwork: true } }), {}],
+    ] as const) {
+      assert.deepEqual(reviewInjection(review(pod, more), options).response, { uid: "u1", allowed: true });
+    }
+  });
+
+  test("refuses a pod whose annotations cannot be followed", () => {
+    for (const [name, value, expected] of [
+      [
+        "tandem.dev/excludeInboundPorts",
+        "80,http",
+        'annotation tandem.dev/excludeInboundPorts: "http" is no port',
+      ],
+      [
+        "traffic.sidecar.istio.io/excludeOutboundIPRanges",
+        "10.0.0.0/40",
+        'annotation traffic.sidecar.istio.io/excludeOutboundIPRanges: "10.0.0.0/40" is no address or range of IPv4 or IPv6',
+      ],
+      [
+        "tandem.dev/excludeInterfaces",
+        'a"}',
+        'annotation tandem.dev/excludeInterfaces: "a\\"}" is no name of an interface',
+      ],
+    ] as const) {
+      const { response } = reviewInjection(review(podOf({ annotations: { [name]: value } })), options);
+      assert.deepEqual([response.allowed, response.status?.message], [false, expected]);
+    }
+  });
+
+  test("is served by HTTP; what is no review is refused", async () => {
+    const server = createServer(injectionHandler(options));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const root = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const post = (path: string, body: string): Promise<Response> =>
+      fetch(root + path, { method: "POST", body });
+    try {
+      const good = await post("/inject?timeout=10s", JSON.stringify(review(podOf())));
+      assert.equal(good.status, 200);
+      assert.equal(((await good.json()) as AnyObject)["response"].patchType, "JSONPatch");
+      assert.equal((await post("/inject", "hello")).status, 400);
+      assert.equal((await post("/inject", "{}")).status, 400);
+      assert.equal((await post("/other", "{}")).status, 404);
+      assert.equal((await fetch(`${root}/inject`)).status, 405);
+    } finally {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
+  });
+});
