@@ -6,7 +6,7 @@
 import type { Family } from "../../ip/family.ts";
 import type { InboundPort, MeshProtocol, Sidecar } from "../../traffic/mesh/model.ts";
 import type { AccessLog } from "../../traffic/gateway/policy-model.ts";
-import { tcpProxy } from "../desired/stream.ts";
+import { closeFilter, tcpProxy } from "../desired/stream.ts";
 import type { JsonObject } from "../proto/index.ts";
 import { httpAuthorization, streamAuthorization } from "./authorization.ts";
 import {
@@ -26,12 +26,12 @@ import {
   INBOUND_SOURCES,
   inboundCluster,
   listenerAddresses,
+  markOption,
   MESH_SERVER_NAME,
   SIDECAR_PORTS,
   wildcards,
 } from "./names.ts";
 import { inboundSocket } from "./tls.ts";
-import { closeFilter } from "../desired/stream.ts";
 
 /** How what comes in is treated alike for all ports. */
 export interface InboundStyle {
@@ -177,9 +177,4 @@ function ownCluster(name: string, protocol: MeshProtocol, { families, mark }: In
         protocol === "http2" || protocol === "grpc" ? HTTP2_ONLY : SAME_VERSION,
     }),
   };
-}
-
-/** Source: socket(7), SO_MARK. */
-function markOption(mark: number): JsonObject {
-  return { level: 1, name: 36, int_value: mark, state: "STATE_PREBIND" };
 }

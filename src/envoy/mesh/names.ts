@@ -60,3 +60,8 @@ export function wildcards(families: readonly Family[], port: number): JsonObject
 export function wildcardName(families: readonly Family[], port: number): string {
   return `${WILDCARDS[families[0] ?? "IPv4"]}_${port}`;
 }
+
+/** A socket option by which capture knows connections of the sidecar. Source: socket(7), SO_MARK. */
+export function markOption(mark: number): JsonObject {
+  return { level: 1, name: 36, int_value: mark, state: "STATE_PREBIND" };
+}

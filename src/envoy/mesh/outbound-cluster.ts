@@ -2,9 +2,9 @@
 import type { Destination } from "../../traffic/gateway/model.ts";
 import type { Family } from "../../ip/family.ts";
 import { clusterOf } from "../desired/cluster.ts";
-import type { JsonObject } from "../proto/index.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../proto/index.ts";
 import { SAME_VERSION } from "./http.ts";
-import { CLUSTERS } from "./names.ts";
+import { CLUSTERS, markOption } from "./names.ts";
 import { peerSocket, peerSocketMatches } from "./tls.ts";
 
 /** What a cluster of a sidecar is made from. */
@@ -15,6 +15,8 @@ export interface OutboundCluster {
   /** Identities of the backends that have sidecars. */
   readonly identities: readonly string[];
   readonly families: readonly Family[];
+  /** SO_MARK of connections, which a cluster's own socket options would else lose. */
+  readonly mark?: number | undefined;
 }
 
 /** A Service's port as a cluster with endpoints. */
@@ -41,10 +43,20 @@ export function directCluster(name: string, from: OutboundCluster): JsonObject {
 
 const ORIGINAL = { type: "ORIGINAL_DST", lb_policy: "CLUSTER_PROVIDED" } as const;
 
-/** Socket options are those of the proxy as a whole (its bootstrap), not written down in each of thousands. */
-function common(name: string, { destination, families }: OutboundCluster): JsonObject {
-  const { upstream_bind_config: _bind, ...cluster } = clusterOf(destination, { name, families });
-  return cluster;
+/** Thousands of these are alike: what is said in each, is said as briefly as can be. */
+function common(name: string, { destination, families, mark }: OutboundCluster): JsonObject {
+  const { upstream_bind_config: bind, ...cluster } = clusterOf(destination, { name, families });
+  const options = objectsIn(objectOr(bind)["socket_options"]).map(({ description: _, ...option }) => option);
+  const all = [...options, ...(mark === undefined ? [] : [markOption(mark)])];
+  return { ...cluster, ...(all.length > 0 && { upstream_bind_config: { socket_options: all } }) };
+}
+
+function objectOr(value: JsonValue): JsonObject {
+  return isJsonObject(value) ? value : {};
+}
+
+function objectsIn(value: JsonValue): JsonObject[] {
+  return Array.isArray(value) ? value.filter(isJsonObject) : [];
 }
 
 /** The clusters that every sidecar has beside those of Services. */

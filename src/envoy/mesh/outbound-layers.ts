@@ -24,7 +24,7 @@ import {
   type UnknownOutbound,
   virtualOutbound,
 } from "./outbound-listener.ts";
-import { ownTable, rulesOf } from "./routes.ts";
+import { ownTable } from "./routes.ts";
 import { identitiesOf, type ListenerPlan } from "./services.ts";
 import { TLS_SECRETS } from "./tls.ts";
 
@@ -55,7 +55,7 @@ export function putServices(
   style: OutboundStyle,
 ): void {
   for (const name of dirty.clusters) {
-    const wanted = cluster(name, families, outbound);
+    const wanted = cluster(name, families, outbound, style.mark);
     if (wanted === undefined) layer.delete("cluster", name);
     else layer.put("cluster", wanted);
   }
@@ -73,7 +73,12 @@ function addressesOf({ addresses, families: order }: ListenerPlan, families: rea
   return order.flatMap((family) => (families.includes(family) && addresses[family]) || []);
 }
 
-function cluster(name: string, families: readonly Family[], outbound: Outbound): Wanted | undefined {
+function cluster(
+  name: string,
+  families: readonly Family[],
+  outbound: Outbound,
+  mark: number | undefined,
+): Wanted | undefined {
   const direct = outbound.directs.get(name);
   const key = direct?.destination ?? name;
   const destination = outbound.destinations.get(key);
@@ -81,7 +86,7 @@ function cluster(name: string, families: readonly Family[], outbound: Outbound):
   const peers = identitiesOf(destination, outbound.frontendOf(destination), (pod) => outbound.peerOf(pod));
   const identities = direct?.mutualTls === false ? [] : peers;
   const auto = outbound.isAuto(key);
-  const from = { destination, auto, identities, families };
+  const from = { destination, auto, identities, families, mark };
   return {
     name,
     from: [
@@ -219,7 +224,7 @@ export function putTables(
       layer.put("route", {
         name,
         from: [own.service, own.port],
-        make: () => knownOnly(ownTable(name, own.service, rulesOf(own.service, own.port)), outbound),
+        make: () => knownOnly(ownTable(name, own, namespace), outbound),
       });
     }
   }

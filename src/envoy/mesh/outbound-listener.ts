@@ -24,6 +24,7 @@ import { CLUSTERS, listenerAddresses, SIDECAR_PORTS, wildcardName, wildcards } f
 /** Of what all listeners of an output are made alike. */
 export interface OutboundStyle {
   readonly accessLog?: AccessLog | undefined;
+  readonly mark?: number | undefined;
 }
 
 /** A port of bytes, or one that has to be looked at. */

@@ -1,9 +1,9 @@
 /** What leaves pods, taken in change by change: which clusters, listeners, virtual hosts there are to be, for everybody. */
 import type { Destination } from "../../traffic/gateway/model.ts";
-import type { MeshModel, MeshPort, MeshService } from "../../traffic/mesh/model.ts";
+import type { MeshModel, MeshService } from "../../traffic/mesh/model.ts";
 import type { Frontend } from "../../traffic/model.ts";
 import type { FrontendLookup } from "../desired/output.ts";
-import { HttpPort, rulesOf } from "./routes.ts";
+import { HttpPort, type ServicePort } from "./routes.ts";
 import { type DirectPlan, type ListenerPlan, planService, type ServicePlan } from "./services.ts";
 
 /** What has to be looked at again in every layer. */
@@ -28,12 +28,6 @@ export function nothingDirty(): Dirty {
     tables: new Set(),
     trust: false,
   };
-}
-
-/** A Service with one of its ports. */
-export interface ServicePort {
-  readonly service: MeshService;
-  readonly port: MeshPort;
 }
 
 /** All Services as plans, and what has changed in them. */
@@ -203,7 +197,7 @@ export class Outbound {
         table = new HttpPort();
         this.ports.set(port, table);
       }
-      if (now !== undefined) table.put(now.service, rulesOf(now.service, meshPort));
+      if (now !== undefined) table.put({ service: now.service, port: meshPort });
       this.dirty.ports.add(port);
     }
     for (const { port } of before?.hosts ?? []) if (this.ports.get(port)?.isEmpty) this.ports.delete(port);

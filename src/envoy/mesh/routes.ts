@@ -12,28 +12,35 @@ import type { UnknownOutbound } from "./outbound-listener.ts";
 
 const TABLE = "envoy.config.route.v3.RouteConfiguration";
 
-/** A Service's virtual host: as all see it, and as its own namespace does. */
-interface Host {
-  readonly namespace: string;
-  readonly everywhere: Part;
-  readonly atHome: Part;
+/** A Service with one of its ports. */
+export interface ServicePort {
+  readonly service: MeshService;
+  readonly port: MeshPort;
 }
 
-/** The rules of a port; without any of its own all requests go to its backends. */
-export function rulesOf(service: MeshService, { rules, destination }: MeshPort): readonly RouteRule[] {
-  if (rules !== undefined) return rules;
-  return [
-    {
-      name: "default",
-      match: {},
-      action: {
-        kind: "forward",
-        forward: { shares: [{ weight: 1, destination }] },
-        http: { mirrors: [] },
-      },
-      origin: { kind: "Service", key: service.key },
+/** A Service's virtual host: as all see it, and as some namespaces do: its own, and those with routes of their own. */
+interface Host {
+  readonly everywhere: Part;
+  readonly inNamespace: ReadonlyMap<string, Part>;
+}
+
+/** The rules for callers of a namespace; without any all requests go to the port's backends. */
+function rulesOf({ service, port }: ServicePort, namespace?: string): readonly RouteRule[] {
+  const own = namespace === undefined ? undefined : port.consumerRules?.[namespace];
+  return own ?? port.rules ?? [toBackends(service, port)];
+}
+
+function toBackends({ key }: MeshService, { destination }: MeshPort): RouteRule {
+  return {
+    name: "default",
+    match: {},
+    action: {
+      kind: "forward",
+      forward: { shares: [{ weight: 1, destination }] },
+      http: { mirrors: [] },
     },
-  ];
+    origin: { kind: "Service", key },
+  };
 }
 
 /** The virtual hosts of one port number. */
@@ -47,14 +54,22 @@ export class HttpPort {
   }
 
   /** Takes in a Service's port. */
-  put(service: MeshService, rules: readonly RouteRule[]): void {
-    const [namespace = "", name = ""] = service.key.split("/");
-    const host = { hostname: `${name}.${namespace}`, rules };
+  put(of: ServicePort): void {
+    const { service, port } = of;
+    const [home = "", name = ""] = service.key.split("/");
     const domains = [...new Set([...service.hostnames, ...addressDomains(service)])];
     const far = domains.filter((domain) => domain !== name);
-    const everywhere = encodeHost(host, far);
-    const atHome = far.length === domains.length ? everywhere : encodeHost(host, domains);
-    this.#hosts.set(service.key, { namespace, everywhere, atHome });
+    const encode = (namespace?: string) =>
+      encodeHost(
+        { hostname: `${name}.${home}`, rules: rulesOf(of, namespace) },
+        namespace === home ? domains : far,
+      );
+    const special = new Set([
+      ...(far.length === domains.length ? [] : [home]),
+      ...Object.keys(port.consumerRules ?? {}),
+    ]);
+    const inNamespace = new Map([...special].map((namespace) => [namespace, encode(namespace)]));
+    this.#hosts.set(service.key, { everywhere: encode(), inNamespace });
     this.revision++;
   }
 
@@ -63,18 +78,12 @@ export class HttpPort {
     if (this.#hosts.delete(service)) this.revision++;
   }
 
-  /** Whether a namespace sees the table otherwise than others. */
-  isHomeOf(namespace: string): boolean {
-    for (const host of this.#hosts.values()) if (host.namespace === namespace) return true;
-    return false;
-  }
-
   /** The table as the sidecars of a namespace have it. */
   encode(port: number, namespace: string, unknown: UnknownOutbound): Part {
     const hosts = [...this.#hosts.values()];
     return joinParts(
       tableHead(String(port), unknown),
-      hosts.map((host) => (host.namespace === namespace ? host.atHome : host.everywhere)),
+      hosts.map((host) => host.inNamespace.get(namespace) ?? host.everywhere),
     );
   }
 }
@@ -88,8 +97,8 @@ function addressDomains({ addresses, kind }: MeshService): string[] {
 }
 
 /** The table of a Service whose port is told by its address, whatever host a request names. */
-export function ownTable(name: string, service: MeshService, rules: readonly RouteRule[]): Part {
-  const host = { hostname: service.key, rules };
+export function ownTable(name: string, of: ServicePort, namespace: string): Part {
+  const host = { hostname: of.service.key, rules: rulesOf(of, namespace) };
   return joinParts(encode(TABLE, { name }), [encodeHost(host, ["*"])]);
 }
 

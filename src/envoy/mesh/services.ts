@@ -1,7 +1,7 @@
 /** Services taken apart into what sidecars have of them: clusters, listeners, virtual hosts. The same for all sidecars. */
 import type { Family, PerFamily } from "../../ip/family.ts";
 import { FAMILIES } from "../../ip/family.ts";
-import type { Destination, RouteRule } from "../../traffic/gateway/model.ts";
+import type { Destination } from "../../traffic/gateway/model.ts";
 import type { MeshPort, MeshService } from "../../traffic/mesh/model.ts";
 import type { Frontend, PortBackend } from "../../traffic/model.ts";
 import { variantOf } from "./names.ts";
@@ -31,7 +31,6 @@ export interface DirectPlan {
 /** A virtual host that should be in the table of a port. */
 export interface HostPlan {
   readonly port: number;
-  readonly rules: readonly RouteRule[] | undefined;
   readonly meshPort: MeshPort;
 }
 
@@ -68,13 +67,17 @@ export function planService(service: MeshService, around: Surroundings): Service
     if (HTTP.has(port.protocol)) hosts.push(...hostPlans(port, headless, direct));
     else if (headless && direct) listeners.push(...headlessListeners(service, port, headless, direct));
     else if (service.kind === "virtual") {
-      const table = port.protocol === "auto" && port.rules !== undefined ? port.destination : undefined;
+      const table = port.protocol === "auto" && hasRules(port) ? port.destination : undefined;
       if (table !== undefined) tables.set(table, port);
       listeners.push(virtualListener(service, port, table));
     }
   }
   const autos = service.ports.flatMap((port) => (port.protocol === "auto" ? [port.destination] : []));
   return { service, listeners, directs, hosts, tables, autos };
+}
+
+function hasRules({ rules, consumerRules }: MeshPort): boolean {
+  return rules !== undefined || consumerRules !== undefined;
 }
 
 function backendsOf(port: MeshPort, frontend: Frontend | undefined): readonly PortBackend[] {
@@ -117,9 +120,9 @@ function hostPlans(
   headless: readonly PortBackend[] | undefined,
   direct: Direct | undefined,
 ): HostPlan[] {
-  const meshPort = direct && port.rules === undefined ? { ...port, destination: direct.any } : port;
+  const meshPort = direct ? { ...port, destination: direct.any } : port;
   const numbers = new Set([port.port, ...(headless ?? []).map((backend) => backend.port)]);
-  return [...numbers].map((number) => ({ port: number, rules: port.rules, meshPort }));
+  return [...numbers].map((number) => ({ port: number, meshPort }));
 }
 
 function virtualListener(service: MeshService, port: MeshPort, table: string | undefined): ListenerPlan {
