@@ -1,0 +1,91 @@
+/**
+ * An application in a pod of a test. Serves HTTP (8081), answering with what it saw as JSON, and TCP (9000), answering
+ * `hello TEXT` to a line, over the families given; asks others on request. Requests and answers are lines of JSON; it
+ * ends with its standard input. Usage: mesh-app.ts NAME ADDRESS…
+ */
+import { createServer as createHttpServer, request } from "node:http";
+import { connect, createServer, type Socket } from "node:net";
+import { createInterface } from "node:readline";
+
+/** A question to somebody. `keep` leaves the connection open under a name; later ones with that name go over it. */
+export interface Question {
+  readonly id: number;
+  readonly kind: "http" | "tcp";
+  readonly host: string;
+  readonly port: number;
+  readonly text?: string;
+  readonly path?: string;
+  readonly method?: string;
+  readonly headers?: Record<string, string>;
+  readonly keep?: string;
+}
+
+const [name = "app", ...addresses] = process.argv.slice(2);
+const kept = new Map<string, Socket>();
+
+for (const address of addresses) {
+  createHttpServer((asked, response) => {
+    const { remoteAddress, localAddress } = asked.socket;
+    response.end(
+      JSON.stringify({ name, path: asked.url, headers: asked.headers, remoteAddress, localAddress }),
+    );
+  }).listen({ port: 8081, host: address, ipv6Only: true });
+  createServer((socket) => {
+    socket.on("error", () => {});
+    socket.on("data", (data) =>
+      socket.write(`hello ${data.toString().trim()} from ${name} on ${plain(socket)}`),
+    );
+  }).listen({ port: 9000, host: address, ipv6Only: true });
+  createServer((socket) => {
+    socket.on("error", () => {});
+    socket.end(`welcome to ${name}`);
+  }).listen({ port: 9001, host: address, ipv6Only: true });
+}
+
+function plain(socket: Socket): string {
+  return (socket.localAddress ?? "").includes(":") ? "IPv6" : "IPv4";
+}
+
+async function overTcp({ host, port, text = "", keep }: Question): Promise<string> {
+  const known = keep === undefined ? undefined : kept.get(keep);
+  const socket = known ?? connect({ host, port });
+  if (keep !== undefined) kept.set(keep, socket);
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => end("timeout"), 5_000);
+    const end = (answer: string) => {
+      clearTimeout(timer);
+      socket.removeAllListeners();
+      socket.on("error", () => {});
+      if (keep === undefined) socket.destroy();
+      resolve(answer);
+    };
+    socket.once("data", (data) => end(data.toString()));
+    socket.once("error", (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
+    socket.once("close", () => end("closed"));
+    if (text !== "") socket.write(`${text}\n`);
+  });
+}
+
+async function overHttp({ host, port, path = "/", method = "GET", headers = {} }: Question): Promise<string> {
+  return new Promise((resolve) => {
+    const asked = request({ host, port, path, method, headers, agent: false, timeout: 5_000 }, (response) => {
+      let text = "";
+      response.on("data", (chunk) => {
+        text += String(chunk);
+      });
+      response.on("end", () => resolve(`${response.statusCode} ${text}`));
+    });
+    asked.on("timeout", () => asked.destroy(new Error("timeout")));
+    asked.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    asked.end();
+  });
+}
+
+createInterface({ input: process.stdin })
+  .on("line", (line) => {
+    const question = JSON.parse(line) as Question;
+    const answered = question.kind === "tcp" ? overTcp(question) : overHttp(question);
+    void answered.then((answer) => console.log(JSON.stringify({ id: question.id, answer })));
+  })
+  .on("close", () => process.exit());
+console.log(JSON.stringify({ id: 0, answer: "ready" }));

@@ -1,0 +1,173 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { ADDRESSES, type Place } from "../kernel/network.ts";
+import { ENVOY } from "./ads-envoy.ts";
+import { type MeshWorld, startWorld } from "./mesh-world.ts";
+
+/** A Service of both families, in a given order, with one pod. */
+function service(
+  name: string,
+  number: number,
+  families: readonly ["IPv4" | "IPv6", "IPv4" | "IPv6"],
+  ports: string,
+  pod: Place,
+  target: number,
+): string {
+  const addresses = { IPv4: `10.96.0.${number}`, IPv6: `fd00:10:96::${number}` };
+  const [first, second] = families;
+  const slice = (family: "IPv4" | "IPv6") => `
+kind: EndpointSlice
+metadata: { name: ${name}-${family}, labels: { kubernetes.io/service-name: ${name} } }
+addressType: ${family}
+ports: [{ name: ${ports}, port: ${target}, protocol: TCP }]
+endpoints:
+  - addresses: ["${ADDRESSES[pod][family]}"]
+    conditions: { ready: true }
+    targetRef: { kind: Pod, name: ${pod}, namespace: default, uid: ${pod} }
+---`;
+  return `
+kind: Service
+metadata: { name: ${name} }
+spec:
+  type: ClusterIP
+  clusterIP: "${addresses[first]}"
+  clusterIPs: ["${addresses[first]}", "${addresses[second]}"]
+  ipFamilies: [${first}, ${second}]
+  ports: [{ name: ${ports}, port: 80, protocol: TCP, targetPort: ${target} }]
+---${slice("IPv4")}${slice("IPv6")}`;
+}
+
+function pod(name: Place): string {
+  return `
+kind: Pod
+metadata: { name: ${name}, labels: { app: ${name} } }
+spec:
+  serviceAccountName: ${name}
+  initContainers: [{ name: tandem-proxy }]
+  containers: [{ name: main }]
+status: { phase: Running, podIPs: [{ ip: ${ADDRESSES[name].IPv4} }, { ip: "${ADDRESSES[name].IPv6}" }] }
+---`;
+}
+
+const OBJECTS = [
+  pod("a"),
+  pod("b"),
+  service("echo", 10, ["IPv6", "IPv4"], "tcp-echo", "b", 9000),
+  service("web", 11, ["IPv4", "IPv6"], "http-web", "b", 8081),
+  service("any", 12, ["IPv4", "IPv6"], "web", "b", 8081),
+  service("any-tcp", 13, ["IPv4", "IPv6"], "echo", "b", 9000),
+  service("naked", 14, ["IPv4", "IPv6"], "tcp-echo", "client", 9000),
+  service("first", 15, ["IPv4", "IPv6"], "tcp-first", "b", 9001),
+].join("\n");
+
+const VIP = (number: number) => [`10.96.0.${number}`, `fd00:10:96::${number}`];
+
+describe("a mesh of real Envoys", { skip: ENVOY === undefined && "no Envoy here" }, () => {
+  let world: MeshWorld;
+
+  before(async () => {
+    world = await startWorld(OBJECTS, ["a", "b"], ["client"]);
+  });
+  after(() => world?.close());
+
+  async function stat(place: Place, pattern: RegExp): Promise<number> {
+    const text = await world.admin(place, `/stats?filter=${encodeURIComponent(pattern.source)}`);
+    return text.split("\n").reduce((sum, line) => sum + Number(line.split(": ")[1] ?? 0), 0);
+  }
+
+  test("nothing is refused", () => assert.deepEqual(world.refused, []));
+
+  test("a stream by either address of a Service, over the family that is first in it", async () => {
+    for (const host of VIP(10)) {
+      assert.equal(
+        await world.ask("a", { kind: "tcp", host, port: 80, text: "x" }),
+        "hello x from b on IPv6",
+      );
+    }
+    for (const host of VIP(13)) {
+      assert.equal(
+        await world.ask("a", { kind: "tcp", host, port: 80, text: "x" }),
+        "hello x from b on IPv4",
+      );
+    }
+  });
+
+  test("it is mutual TLS between sidecars, and plain to a pod without one", async () => {
+    const before = await stat("b", /^listener\..*ssl\.handshake$/);
+    await world.ask("a", { kind: "tcp", host: VIP(10)[0] as string, port: 80, text: "x" });
+    assert.equal(await stat("b", /^listener\..*ssl\.handshake$/), before + 1);
+    for (const host of VIP(14)) {
+      assert.equal(
+        await world.ask("a", { kind: "tcp", host, port: 80, text: "x" }),
+        "hello x from client on IPv4",
+      );
+    }
+  });
+
+  test("HTTP by name and by address; the server learns who asks", async () => {
+    for (const [host, name] of [
+      [VIP(11)[0], "web"],
+      [VIP(11)[1], "web.default:80"],
+      [VIP(12)[1], "any"],
+      [VIP(11)[1], "[fd00:10:96::11]"],
+    ] as const) {
+      const answer = await world.ask("a", {
+        kind: "http",
+        host: host as string,
+        port: 80,
+        headers: { host: name },
+      });
+      assert.match(answer, /^200 /, `${host} ${name}: ${answer}`);
+      const seen = JSON.parse(answer.slice(4)) as { name: string; headers: Record<string, string> };
+      assert.equal(seen.name, "b");
+      assert.equal(
+        seen.headers["x-forwarded-client-cert"]?.includes("URI=spiffe://cluster.local/ns/default/sa/a"),
+        true,
+      );
+    }
+  });
+
+  test("callers without a sidecar are let in over either family", async () => {
+    for (const host of Object.values(ADDRESSES.b)) {
+      assert.match(
+        await world.ask("client", { kind: "tcp", host, port: 9000, text: "x" }),
+        /^hello x from b on/,
+      );
+      assert.match(await world.ask("client", { kind: "http", host, port: 8081 }), /^200 /);
+    }
+  });
+
+  test("a server that speaks first is heard", async () => {
+    assert.equal(await world.ask("a", { kind: "tcp", host: VIP(15)[1] as string, port: 80 }), "welcome to b");
+    assert.equal(
+      await world.ask("client", { kind: "tcp", host: ADDRESSES.b.IPv6, port: 9001 }),
+      "welcome to b",
+    );
+  });
+
+  test("whoever nobody knows is reached as if there were no mesh", async () => {
+    for (const host of Object.values(ADDRESSES.client)) {
+      assert.match(
+        await world.ask("a", { kind: "tcp", host, port: 9000, text: "x" }),
+        /^hello x from client/,
+      );
+    }
+  });
+
+  test("changes of other Services, and new certificates, leave connections alone", async () => {
+    const host = VIP(10)[1] as string;
+    assert.match(await world.ask("a", { kind: "tcp", host, port: 80, text: "1", keep: "long" }), /^hello 1/);
+    await world.apply(service("new", 20, ["IPv4", "IPv6"], "tcp-new", "b", 9000));
+    await world.apply(service("new-web", 21, ["IPv4", "IPv6"], "http-new", "b", 8081));
+    await world.renew();
+    assert.match(await world.ask("a", { kind: "tcp", host, port: 80, text: "2", keep: "long" }), /^hello 2/);
+    assert.equal(await stat("a", /^listener_manager\.total_listeners_draining$/), 0);
+    for (const other of VIP(20)) {
+      assert.match(
+        await world.ask("a", { kind: "tcp", host: other, port: 80, text: "x" }),
+        /^hello x from b/,
+      );
+    }
+    assert.deepEqual(world.refused, []);
+  });
+});
