@@ -40,6 +40,12 @@ export interface Ended {
   readonly err: string;
 }
 
+/** Where a program runs, unless in the only container of a pod of `default`. */
+export interface Where {
+  readonly namespace?: string;
+  readonly container?: string;
+}
+
 const POLL_MS = 100;
 const PATIENCE_MS = 60_000;
 
@@ -60,13 +66,14 @@ export class ScenarioRoom {
     return new ScenarioRoom(client, cluster.stateDir, signal);
   }
 
-  /** Runs a program in a pod. */
-  async inPod(pod: string, command: readonly string[], input?: string): Promise<Ended> {
+  /** Runs a program in a pod of `default`, or elsewhere. */
+  async inPod(pod: string, command: readonly string[], input?: string, where: Where = {}): Promise<Ended> {
     const stdout = new PassThrough();
     const stderr = new PassThrough();
     const texts = [text(stdout), text(stderr)] as const;
     const code = await this.client.exec({
       namespace: "default",
+      ...where,
       pod,
       command: [...command],
       stdout,
