@@ -54,6 +54,10 @@ const FORWARDING: Record<Family, readonly (readonly [string, string])[]> = {
     ["ipv4/conf/all/accept_redirects", "0"],
     // connections, not clients, are spread over the nodes that lead to a balancer's address
     ["ipv4/fib_multipath_hash_policy", "1"],
+    // One clock for all connections of a client. With one of its own each (Linux 6.18), what a node masquerades from
+    // many connections into few ports looks old to a server that has had the port before: it answers the SYN with an
+    // ACK (PAWS, RFC 7323), and the client's RST to that may go by another node. The client would wait for a minute.
+    ["ipv4/tcp_timestamps", "2"],
   ],
   IPv6: [
     ["ipv6/conf/all/forwarding", "1"],
