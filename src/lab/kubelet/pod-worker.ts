@@ -7,6 +7,7 @@ import { type ContainerHost, ContainerRunner, restartRuleOf, timestamp } from ".
 import type { KubeletContext } from "./context.ts";
 import type { PodCgroup } from "./cgroup.ts";
 import { environmentOf } from "./environment.ts";
+import { runInitAgain } from "./init-again.ts";
 import { execToEnd } from "./exec.ts";
 import { announcePod, withdrawPod } from "../pod-registry.ts";
 import { familiesOfPod } from "./pod-families.ts";
@@ -19,6 +20,8 @@ import { StatusWriter } from "./status-writer.ts";
 import { mountsOf, PodVolumes } from "./volumes.ts";
 
 const SANDBOX_RETRY_MS = 1_000;
+/** What a sidecar has at least when its pod ends, however long the other containers took. */
+const MIN_SIDECAR_GRACE_S = 2;
 
 /**
  * One pod on this node, from its binding to its removal: sandbox, init containers, containers, status, end. Every step
@@ -195,6 +198,7 @@ export class PodWorker {
     try {
       await this.#volumes.prepare(sandbox.pid, await access);
       await this.#context.hostPorts.open(this.#pod, this.#addresses?.addresses ?? {});
+      if (this.#sandboxSeen) await this.#initAgain(sandbox);
     } catch (error) {
       await sandbox.destroy();
       throw error;
@@ -206,6 +210,16 @@ export class PodWorker {
     this.#sandboxSeen = true;
     this.#status.request();
     return sandbox;
+  }
+
+  /** In a new sandbox of an old pod; nothing else of the pod has it yet. */
+  #initAgain(sandbox: Sandbox): Promise<void> {
+    const logDir = join(this.#logDir, "init-again");
+    mkdirSync(logDir, { recursive: true, mode: 0o700 });
+    const host: ContainerHost = { ...this.#host(), logDir, sandbox: () => Promise.resolve(sandbox) };
+    const make = (spec: Container): ContainerRunner =>
+      new ContainerRunner(spec, host, restartRuleOf(this.#pod, spec, true), "PodInitializing");
+    return runInitAgain(this.#pod.spec.initContainers ?? [], make, this.#stop.signal);
   }
 
   /** The pod's link to the node; pods in the node's own network have none. */
@@ -275,10 +289,13 @@ export class PodWorker {
   async #end(graceSeconds: number, remove: boolean): Promise<void> {
     this.#stop.abort();
     this.#status.request();
-    const byGrace = (containers: readonly ContainerRunner[]) =>
-      Promise.all(containers.map((container) => container.terminate(graceSeconds)));
-    await byGrace(this.#main);
-    await byGrace(this.#init);
+    const deadline = Date.now() + graceSeconds * 1_000;
+    await Promise.all(this.#main.map((container) => container.terminate(graceSeconds)));
+    // sidecars end after what they serve, the last one first, in what is left of the grace (KEP-753)
+    for (const container of [...this.#init].reverse()) {
+      const left = Math.max((deadline - Date.now()) / 1_000, Math.min(graceSeconds, MIN_SIDECAR_GRACE_S));
+      await container.terminate(left);
+    }
     await this.#destroySandbox();
     await this.#lived;
     await this.#removeCgroup();
