@@ -161,5 +161,6 @@ function sizes(routes: number): boolean {
 const asked = process.argv.slice(2).map(Number);
 const counts = asked.length > 0 ? asked : [100, 1_000, 5_000];
 for (const count of counts) {
-  if (changes(count) > MOST_MS || !sizes(count)) process.exitCode = 1;
+  const slow = changes(count) > MOST_MS;
+  if (!sizes(count) || slow) process.exitCode = 1;
 }

@@ -162,8 +162,15 @@ export class ProxyOutput {
   }
 
   #routeTable(table: RouteTable, model: ProxyModel): Made {
-    const { bytes, clusters, origins } = this.#routes.encode(table);
-    return { bytes, needsClusters: clusters.filter((name) => model.destinations.has(name)), origins };
+    const encoded = this.#routes.encode(table);
+    return {
+      bytes: encoded.bytes,
+      version: encoded.version,
+      needsClusters: encoded.clusters.filter((name) => model.destinations.has(name)),
+      get origins() {
+        return encoded.origins;
+      },
+    };
   }
 }
 

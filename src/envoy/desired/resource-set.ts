@@ -11,7 +11,10 @@ export interface Wanted {
 }
 
 /** A resource as it is made: its bytes and what it names. */
-export type Made = Omit<Resource, "kind" | "name" | "version">;
+export type Made = Omit<Resource, "kind" | "name" | "version"> & {
+  /** Where it is known without reading all bytes. */
+  readonly version?: string;
+};
 
 interface Entry {
   readonly from: readonly unknown[];
@@ -53,7 +56,7 @@ export class ResourceSet {
     const known = this.#entries.get(name);
     if (known && isSame(known.from, from)) return;
     const made = wanted.make();
-    const version = hash("sha1", made.bytes, "base64url").slice(0, 12);
+    const version = made.version ?? hash("sha1", made.bytes, "base64url").slice(0, 12);
     const resource = named(this.#kind, name, version, made);
     this.#entries.set(name, { from, resource });
     if (known?.resource.version !== version || !namesSame(known.resource, resource)) {

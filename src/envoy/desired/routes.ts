@@ -2,6 +2,7 @@
  * Route tables. A table is encoded in parts (rules, then hosts) that are kept by identity, so that one changed rule
  * costs its own encoding, and the rest is copied as bytes.
  */
+import { hash } from "node:crypto";
 import type { RouteRule, RouteTable, VirtualHost } from "../../traffic/gateway/model.ts";
 import { encode, encodeField, type JsonObject } from "../proto/index.ts";
 import type { OriginRef } from "../resources.ts";
@@ -21,10 +22,15 @@ export interface Part {
   readonly bytes: Uint8Array;
   readonly clusters: readonly string[];
   readonly origins: readonly OriginRef[];
+  /** A hash of the bytes, of virtual hosts. */
+  readonly digest?: Uint8Array;
 }
 
 /** A table, encoded: its bytes, and each cluster and object that it names once. */
-export type EncodedTable = Part;
+export interface EncodedTable extends Part {
+  /** Made of the hashes of its parts: what did not change is not read again. */
+  readonly version: string;
+}
 
 /** Encodes tables; remembers their parts for as long as the model has them. */
 export class RouteEncoder {
@@ -49,7 +55,8 @@ export function encodeHost(host: VirtualHost, domains: readonly string[]): Part 
 /** A table from its head (its other fields) and its hosts. */
 export function joinParts(head: Uint8Array, hosts: readonly Part[]): EncodedTable {
   return {
-    bytes: concat([head, ...hosts.map((part) => part.bytes)]),
+    bytes: Buffer.concat([head, ...hosts.map((part) => part.bytes)]),
+    version: versionOf([digestOf(head), ...hosts.map((part) => part.digest ?? digestOf(part.bytes))]),
     clusters: distinct(hosts, "clusters"),
     get origins() {
       return distinct(hosts, "origins");
@@ -61,6 +68,14 @@ function distinct(parts: readonly Part[], what: "clusters" | "origins"): string[
   const all = new Set<string>();
   for (const part of parts) for (const name of part[what]) all.add(name);
   return [...all];
+}
+
+function digestOf(bytes: Uint8Array): Uint8Array {
+  return hash("sha1", bytes, "buffer");
+}
+
+function versionOf(digests: readonly Uint8Array[]): string {
+  return hash("sha1", Buffer.concat(digests), "base64url").slice(0, 12);
 }
 
 function remembered<K extends object>(known: WeakMap<K, Part>, key: K, make: () => Part): Part {
@@ -102,6 +117,7 @@ function hostPart(
   return {
     // RouteConfiguration.virtual_hosts = 2
     bytes: concat([lengthPrefix(2, message.length), message]),
+    digest: digestOf(message),
     clusters: distinct(parts, "clusters"),
     origins: distinct(parts, "origins"),
   };
