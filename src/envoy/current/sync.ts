@@ -26,13 +26,19 @@ export interface TypeSync {
 /** The state of each xDS type of an Envoy. */
 export function syncOf(dump: EnvoyDump): TypeSync[] {
   return XDS_TYPES.map(([type, kind]) => {
-    const dynamic = dump[kind].filter(({ state }) => state !== "static");
+    const dynamic = withoutEchoes(dump[kind].filter(({ state }) => state !== "static"));
     const problems = dynamic.flatMap(({ name, problem }) =>
       problem === undefined ? [] : [{ name, problem }],
     );
     const resources = new Set(dynamic.map(({ name }) => name)).size;
     return { type, state: stateOf(dynamic), resources, problems };
   });
+}
+
+/** Envoy tells of a new listener that it refused twice: by its name, and without. */
+function withoutEchoes(resources: readonly DumpedResource[]): readonly DumpedResource[] {
+  const told = new Set(resources.filter(({ name }) => name !== "").map(({ problem }) => problem));
+  return resources.filter(({ name, problem }) => name !== "" || !told.has(problem));
 }
 
 function stateOf(dynamic: readonly DumpedResource[]): SyncState {
