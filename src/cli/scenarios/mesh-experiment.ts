@@ -34,6 +34,22 @@ async function prepare(room: ScenarioRoom): Promise<void> {
   await client.create(KINDS.ServiceAccount, sleepAccount());
   await client.create(KINDS.Deployment, sleepDeployment());
   for (const [place, app] of applications()) await readyPod(room, place, app);
+  for (const place of PLACES) await listening(room, place);
+}
+
+/** The samples have no readiness probes: their pods are ready before their servers are. */
+async function listening(room: ScenarioRoom, place: string): Promise<void> {
+  const { metadata } = await readyPod(room, place, ECHO);
+  const where = { namespace: place, container: ECHO };
+  await room.until(`the server in ${place}`, async () => {
+    const { code } = await room.inPod(
+      metadata.name,
+      ["nc", "-z", "localhost", String(PORT)],
+      undefined,
+      where,
+    );
+    return code === 0 ? true : undefined;
+  });
 }
 
 function applications(): (readonly [place: string, app: string])[] {
@@ -72,7 +88,7 @@ async function answers(room: ScenarioRoom): Promise<Finding> {
   let holds = true;
   for (const place of PLACES) {
     const word = place.replace("-", "");
-    const command = `echo ${word} | nc -w 5 ${ECHO}.${place} ${PORT}`;
+    const command = `echo ${word} | nc -w 10 ${ECHO}.${place} ${PORT}`;
     const { out, err } = await room.inPod(metadata.name, ["sh", "-c", command], undefined, {
       container: SLEEP,
     });
