@@ -2,7 +2,15 @@
 import { Informer, type KubeClient } from "../../client/index.ts";
 import { type Kind, KINDS, objectKey } from "../../objects/kinds.ts";
 import { ApiError } from "../../objects/status.ts";
-import type { AnyObject, Deployment, KubeObject, Node, Secret, Service } from "../../objects/types.ts";
+import type {
+  AnyObject,
+  Deployment,
+  EndpointSlice,
+  KubeObject,
+  Node,
+  Secret,
+  Service,
+} from "../../objects/types.ts";
 import { controllerOf } from "../runtime/owners.ts";
 import { WorkQueue } from "../runtime/work-queue.ts";
 import { type Reachability, reachabilityOf } from "./addresses.ts";
@@ -10,6 +18,7 @@ import { type CertificateOptions, proxySecret } from "./certificates.ts";
 import { covers } from "./covers.ts";
 import { desiredInfrastructure, type InfrastructureRequest, nameOf, type ProxyContainer } from "./desired.ts";
 import { GATEWAY_NAME_LABEL, PROXY_LABEL } from "./names.ts";
+import { Settling } from "./settling.ts";
 
 /** How a Gateway's infrastructure is doing. */
 export interface InfrastructureState extends Reachability {
@@ -48,6 +57,7 @@ export async function startGatewayInfrastructure(
   const requests = new Map<string, InfrastructureRequest>();
   const states = new Map<string, string>();
   const leaving = new Map<string, string>();
+  const settled = new Settling((key) => queue.add(key), signal);
   const tell = (key: string, state: InfrastructureState): void => {
     const text = JSON.stringify(state);
     if (states.get(key) === text) return;
@@ -57,7 +67,8 @@ export async function startGatewayInfrastructure(
   const work = async (key: string): Promise<void> => {
     const request = requests.get(key);
     if (request === undefined) return removeAll(options.client, caches, key, leaving);
-    tell(key, await ensure(options, caches, request));
+    const state = await ensure(options, caches, request);
+    if (settled.has(key, state, request)) tell(key, state);
   };
   const onFailure = (key: string, error: unknown): void => {
     options.log?.(`infrastructure of Gateway ${key}: ${(error as Error).message}`);
@@ -77,6 +88,7 @@ export async function startGatewayInfrastructure(
         if (before === undefined) return;
         requests.delete(key);
         states.delete(key);
+        settled.forget(key);
         leaving.set(key, before.gateway.metadata.uid ?? "");
       } else requests.set(key, request);
       queue.add(key);
@@ -121,7 +133,7 @@ async function ensure(
   const service = caches.services.get(key);
   const reachable =
     service === undefined ? UNREACHABLE : reachabilityOf(service, request, caches.nodes.list());
-  return { ...reachable, readyProxies: caches.deployments.get(key)?.status?.readyReplicas ?? 0 };
+  return { ...reachable, readyProxies: caches.readyProxies(key, service) };
 }
 
 /** Server-side apply, where something differs; fields that are no longer wanted go as well. */
@@ -187,6 +199,8 @@ class Caches {
   readonly secrets: Informer<Secret>;
   readonly services: Informer<Service>;
   readonly deployments: Informer<Deployment>;
+  /** A Service's slices have its labels. */
+  readonly slices: Informer<EndpointSlice>;
   readonly nodes: Informer<Node>;
   /** What was applied last, by kind and key: tells fields that are to go. */
   readonly applied = new Map<string, string>();
@@ -201,6 +215,7 @@ class Caches {
     this.secrets = new Informer(client, KINDS.Secret, own);
     this.services = new Informer(client, KINDS.Service, own);
     this.deployments = new Informer(client, KINDS.Deployment, own);
+    this.slices = new Informer(client, KINDS.EndpointSlice, own);
     this.nodes = new Informer(client, KINDS.Node, { onError, transform: addressesOnly });
     this.secrets.onChange(({ object }) => this.#written.delete(objectKey(object)));
   }
@@ -221,6 +236,17 @@ class Caches {
     return this.secrets.get(key) ?? this.#written.get(key);
   }
 
+  /** Proxies that are ready; where there is a Service, as its endpoints, which is what nodes go by. */
+  readyProxies(key: string, service: Service | undefined): number {
+    const replicas = this.deployments.get(key)?.status?.readyReplicas ?? 0;
+    if (service === undefined || replicas === 0) return replicas;
+    const slices = this.slices.list(service.metadata.namespace ?? "").filter((slice) => isOf(slice, service));
+    const ready = slices.map(
+      ({ endpoints }) => endpoints?.filter(({ conditions }) => conditions?.ready ?? true).length ?? 0,
+    );
+    return Math.min(replicas, Math.max(0, ...ready));
+  }
+
   remember(secret: Secret): void {
     this.#written.set(objectKey(secret), secret);
   }
@@ -233,12 +259,21 @@ class Caches {
         if (owner?.kind === "Gateway") listener(`${object.metadata.namespace}/${owner.name}`);
       });
     }
+    this.slices.onChange(({ object }) => {
+      const service = this.services.get(`${object.metadata.namespace}/${controllerOf(object)?.name}`);
+      const owner = service && controllerOf(service);
+      if (owner?.kind === "Gateway") listener(`${object.metadata.namespace}/${owner.name}`);
+    });
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    const all = [...this.kinds().map(({ informer }) => informer), this.nodes];
+    const all = [...this.kinds().map(({ informer }) => informer), this.slices, this.nodes];
     await Promise.all(all.map((informer) => informer.start(signal)));
   }
+}
+
+function isOf(slice: EndpointSlice, service: Service): boolean {
+  return controllerOf(slice)?.uid === service.metadata.uid;
 }
 
 function addressesOnly({ apiVersion, kind, metadata, status }: Node): object {
