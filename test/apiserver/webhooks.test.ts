@@ -404,3 +404,68 @@ test("a webhook that is a Service is reached at its endpoints, by its name", asy
   closing.abort();
   await store.close();
 });
+
+const POD = { metadata: { name: "p" }, spec: { containers: [{ name: "c", image: "x" }] } };
+
+test("bindings and evictions are creations that can be denied", async () => {
+  const { core } = await newNamespace(held.client);
+  await held.client.post(core("pods"), POD);
+  await register("Validating", webhook("sub", [rule(["CREATE"], ["pods/binding", "pods/eviction"])]));
+  hook.reply = () => ({ allowed: false });
+  const denial = 'admission webhook "sub.test.dev" denied the request without explanation';
+  const bound = await held.client.post(`${core("pods")}/p/binding`, { target: { kind: "Node", name: "n" } });
+  const evicted = await held.client.post(`${core("pods")}/p/eviction`, { metadata: { name: "p" } });
+  assert.deepEqual([bound.body.message, evicted.body.message], [denial, denial]);
+  const [binding, eviction] = hook.asked;
+  assert.deepEqual(
+    [binding.subResource, binding.kind, binding.object.target.name, binding.name],
+    ["binding", { group: "", version: "v1", kind: "Binding" }, "n", "p"],
+  );
+  assert.deepEqual(
+    [eviction.subResource, eviction.kind],
+    ["eviction", { group: "policy", version: "v1", kind: "Eviction" }],
+  );
+  hook.reply = () => ({ allowed: true });
+  assert.equal(
+    (await held.client.post(`${core("pods")}/p/eviction`, { metadata: { name: "p" } })).status,
+    201,
+  );
+});
+
+test("a mutating webhook can change how far a workload is scaled", async () => {
+  const { apps } = await newNamespace(held.client);
+  const labels = { app: "x" };
+  const template = { metadata: { labels }, spec: POD.spec };
+  const spec = { replicas: 1, selector: { matchLabels: labels }, template };
+  assert.equal((await held.client.post(apps("deployments"), { metadata: { name: "d" }, spec })).status, 201);
+  await register("Mutating", webhook("limit", [rule(["UPDATE"], ["deployments/scale"])]));
+  hook.reply = () => patchOf({ op: "replace", path: "/spec/replicas", value: 3 });
+  const scaled = await held.client.patch(`${apps("deployments")}/d/scale`, { spec: { replicas: 9 } });
+  assert.deepEqual([scaled.status, scaled.body.spec.replicas], [200, 3], scaled.text);
+  const [asked] = hook.asked;
+  assert.deepEqual([asked.object.spec.replicas, asked.oldObject.spec.replicas], [9, 1]);
+  assert.deepEqual(asked.kind, { group: "autoscaling", version: "v1", kind: "Scale" });
+});
+
+test("a connection to a pod is asked about with its options", async () => {
+  const { core } = await newNamespace(held.client);
+  await held.client.post(core("pods"), POD);
+  await register("Validating", webhook("connect", [rule(["CONNECT"], ["pods/exec"])]));
+  hook.reply = () => ({ allowed: false, status: { message: "not here", code: 403 } });
+  const headers = { connection: "Upgrade", upgrade: "SPDY/3.1" };
+  const query = "command=sh&command=-c&stdin=true&tty=false&container=c";
+  const answer = await held.client.call("POST", `${core("pods")}/p/exec?${query}`, { headers });
+  assert.deepEqual(
+    [answer.status, answer.body.message],
+    [403, 'admission webhook "connect.test.dev" denied the request: not here'],
+  );
+  const [asked] = hook.asked;
+  const options = {
+    apiVersion: "v1",
+    kind: "PodExecOptions",
+    stdin: true,
+    container: "c",
+    command: ["sh", "-c"],
+  };
+  assert.deepEqual([asked.operation, asked.subResource, asked.object], ["CONNECT", "exec", options]);
+});

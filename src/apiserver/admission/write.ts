@@ -18,6 +18,7 @@ import {
   type Written,
 } from "../registry/write.ts";
 import type { DeleteOptions } from "../rest/delete-options.ts";
+import type { Mutated } from "./admission.ts";
 import type { Attributes } from "./attributes.ts";
 
 /** How often an update is tried again when the object changed while webhooks were asked. */
@@ -183,14 +184,17 @@ export async function deleteAdmitted(
 }
 
 /**
- * Asks about a request that stores no object of the kind itself: a connection, a binding, an eviction. What webhooks
- * change of its object is dropped where nothing is done with it.
+ * Asks about a request whose object is none of the resource's kind: a connection, a binding, an eviction, a scale. The
+ * result is the object as mutating webhooks want it.
  * @throws ApiError
  */
-export async function admitted(context: ApiContext, attributes: Attributes): Promise<readonly string[]> {
+export async function admitted(
+  context: ApiContext,
+  attributes: Attributes & { readonly object: AnyObject },
+): Promise<Mutated> {
   const { admission } = context;
-  if (!admission.concerns(attributes.kind)) return [];
+  if (!admission.concerns(attributes.kind)) return { object: attributes.object, warnings: [] };
   const { object, warnings } = await admission.mutate(context, attributes);
-  const next = object === undefined ? attributes : { ...attributes, object };
-  return [...warnings, ...(await admission.validate(context, next))];
+  const more = await admission.validate(context, { ...attributes, object });
+  return { object, warnings: [...warnings, ...more] };
 }

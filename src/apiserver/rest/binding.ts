@@ -1,5 +1,6 @@
 import { badRequest, conflict, notFound } from "../../objects/status.ts";
 import type { AnyObject, Pod } from "../../objects/types.ts";
+import { admitted } from "../admission/write.ts";
 import type { Answer, Call } from "../http/call.ts";
 import { jsonReply } from "../http/replies.ts";
 import { decodeObject, encodeObject } from "../registry/encoding.ts";
@@ -12,7 +13,13 @@ import type { Target } from "./target.ts";
 /** POST pods/<name>/binding: a scheduler gives the pod its node. */
 export async function bind(call: Call, { kind, namespace, name, context }: Target): Promise<Answer> {
   const { dryRun } = writeQuery(call, "create");
-  const node = nodeOf((await readObjectBody(call)).text);
+  const asked = bindingOf((await readObjectBody(call)).text);
+  const { object, warnings } = await admitted(context, {
+    ...{ operation: "CREATE", kind, subresource: "binding", namespace, name: name!, user: call.user, dryRun },
+    objectKind: { apiVersion: "v1", kind: "Binding" },
+    object: { apiVersion: "v1", kind: "Binding", ...asked } as AnyObject,
+  });
+  const node = nodeOf(object);
   const key = keyOf(kind, namespace, name!);
   await context.store.transact((tx) => {
     const entry = tx.get(key);
@@ -21,17 +28,20 @@ export async function bind(call: Call, { kind, namespace, name, context }: Targe
     assign(pod, node, timestamp(context.now()));
     if (!dryRun) tx.put(key, encodeObject(kind, pod, tx.revision));
   });
-  return jsonReply({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 }, 201);
+  const done = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 };
+  return { ...jsonReply(done, 201), warnings };
 }
 
-function nodeOf(text: string): string {
-  let value: { target?: { name?: unknown } } | null;
+function bindingOf(text: string): object {
   try {
-    value = JSON.parse(text);
+    return (JSON.parse(text) as object | null) ?? {};
   } catch (error) {
     throw badRequest(`couldn't get version/kind; json parse error: ${(error as Error).message}`);
   }
-  const node = value?.target?.name;
+}
+
+function nodeOf(binding: AnyObject): string {
+  const node: unknown = binding["target"]?.name;
   if (typeof node !== "string" || node === "") throw badRequest("target.name: Required value");
   return node;
 }

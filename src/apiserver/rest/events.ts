@@ -18,7 +18,8 @@ import { invalidObject } from "../../objects/status.ts";
 import type { AnyObject, KubeEvent } from "../../objects/types.ts";
 import { type Answer, type Call, type Reply, readBody, STREAMED } from "../http/call.ts";
 import { methodNotAllowed } from "../http/replies.ts";
-import { createObject, type Produce, type UpdatePlace, updateObject } from "../registry/write.ts";
+import { createAdmitted, updateAdmitted } from "../admission/write.ts";
+import type { Produce, UpdatePlace } from "../registry/write.ts";
 import { mediaType, readObjectBody } from "./body.ts";
 import { remove, removeCollection } from "./delete.ts";
 import { get } from "./get.ts";
@@ -95,7 +96,7 @@ async function create(call: Call, { kind, namespace, context }: Target): Promise
   admitNames(kind, object, { namespace: namespace! });
   defaultObject(kind, object);
   refuse(object, validateNewEvent(object as AnyObject & KubeEvent));
-  const written = await createObject(context, { kind, namespace, dryRun, manager }, object);
+  const written = await createAdmitted(context, call.user, { kind, namespace, dryRun, manager }, object);
   return objectReply(call, kind, written.text, { status: 201, warnings: [...warnings, ...written.warnings] });
 }
 
@@ -124,7 +125,7 @@ async function change(call: Call, target: Target, verb: "update" | "patch"): Pro
     ...(type === "apply" ? { creates: "always" } : type === "update" ? { creates: "as its kind says" } : {}),
   };
   const produce = await producerOf(call, target, type, query);
-  const written = await updateObject(context, place, (stored) => {
+  const written = await updateAdmitted(context, call.user, place, (stored) => {
     const produced = produce(stored && fromCoreEvent(stored));
     const object = toCoreEvent(produced.object);
     admitNames(kind, object, { namespace: namespace!, name: name! });

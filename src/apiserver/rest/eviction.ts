@@ -1,6 +1,8 @@
 import { badRequest } from "../../objects/status.ts";
 import type { Answer, Call } from "../http/call.ts";
 import { jsonReply } from "../http/replies.ts";
+import type { AnyObject } from "../../objects/types.ts";
+import { admitted } from "../admission/write.ts";
 import { deleteObject } from "../registry/delete.ts";
 import { readObjectBody } from "./body.ts";
 import { optionsOf } from "./delete-options.ts";
@@ -23,10 +25,17 @@ export async function evict(call: Call, { kind, namespace, name, context }: Targ
   if (asked === null || typeof asked !== "object") throw badRequest("deleteOptions must be an object");
   const { dryRun } = writeQuery(call, "create");
   const options = optionsOf(asked);
+  const { warnings } = await admitted(context, {
+    ...{ operation: "CREATE", kind, subresource: "eviction", namespace, name: name!, user: call.user },
+    dryRun: dryRun || options.dryRun,
+    objectKind: { apiVersion: "policy/v1", kind: "Eviction" },
+    object: { apiVersion: "policy/v1", kind: "Eviction", ...eviction } as AnyObject,
+  });
   await deleteObject(
     context,
     { kind, namespace, name: name! },
     { ...options, dryRun: dryRun || options.dryRun },
   );
-  return jsonReply({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 }, 201);
+  const done = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 };
+  return { ...jsonReply(done, 201), warnings };
 }

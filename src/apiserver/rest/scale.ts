@@ -15,6 +15,7 @@ import {
 import { KINDS, type Kind } from "../../objects/kinds.ts";
 import { ApiError, badRequest, invalidObject, notFound } from "../../objects/status.ts";
 import type { AnyObject, LabelSelector } from "../../objects/types.ts";
+import { admitted } from "../admission/write.ts";
 import { customScale, scaledKindOf, setReplicas } from "../crd/scale-paths.ts";
 import { decodeStored } from "../crd/versions.ts";
 import { type Answer, type Call, readBody } from "../http/call.ts";
@@ -112,11 +113,13 @@ function applyScale(call: Call, target: Target, query: WriteQuery, text: string)
 
 async function write(
   call: Call,
-  { kind, namespace, name, context }: Target,
+  target: Target,
   { dryRun, manager }: WriteQuery,
-  change: (present: AnyObject) => AnyObject,
+  wish: (present: AnyObject) => AnyObject,
   ownersKnown = false,
 ): Promise<Answer> {
+  const { kind, namespace, name, context } = target;
+  const { change, warnings } = await admittedScale(call, target, dryRun, wish);
   const written = await updateObject(context, { kind, namespace, name: name!, dryRun }, (stored) => {
     const present = ownedScaleOf(kind, stored!);
     const wanted = asScale(change(structuredClone(present)));
@@ -141,8 +144,27 @@ async function write(
     return { object, warnings: [], ownersKnown: true };
   });
   return objectReply(call, SCALE, JSON.stringify(scaleOf(kind, decodeStored(kind, written.text))), {
-    warnings: written.warnings,
+    warnings: [...warnings, ...written.warnings],
   });
+}
+
+/** What is to become of the scale once webhooks have been asked; where there are none, what the client wishes. */
+async function admittedScale(
+  call: Call,
+  target: Target,
+  dryRun: boolean,
+  wish: (present: AnyObject) => AnyObject,
+): Promise<{ change: (present: AnyObject) => AnyObject; warnings: readonly string[] }> {
+  const { kind, namespace, name, context } = target;
+  if (!context.admission.concerns(kind)) return { change: wish, warnings: [] };
+  const oldObject = ownedScaleOf(kind, read(target));
+  const wanted = wish(structuredClone(oldObject));
+  const { object, warnings } = await admitted(context, {
+    ...{ operation: "UPDATE", kind, subresource: "scale", namespace, name: name!, user: call.user, dryRun },
+    objectKind: { apiVersion: "autoscaling/v1", kind: "Scale" },
+    ...{ object: wanted, oldObject },
+  });
+  return { change: () => structuredClone(object), warnings };
 }
 
 function replicasOf(scale: AnyObject, name: string): number {

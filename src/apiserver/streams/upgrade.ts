@@ -2,9 +2,12 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { connect } from "node:tls";
 import { badRequest } from "../../objects/status.ts";
+import { admitted } from "../admission/write.ts";
 import { authorize } from "../auth/authorize.ts";
+import type { User } from "../auth/user.ts";
+import { KINDS } from "../../objects/kinds.ts";
 import type { ApiContext } from "../context.ts";
-import { parseResourcePath, type ResourceRequest } from "../http/paths.ts";
+import { isTrue, parseResourcePath, type ResourceRequest } from "../http/paths.ts";
 import { statusOf } from "../http/replies.ts";
 import { type KubeletTarget, kubeletTarget } from "./kubelet.ts";
 import { kubeletTls, kubeletUnreachable } from "./pods.ts";
@@ -42,7 +45,8 @@ export async function passUpgrade(
   try {
     const stream = streamOf(request);
     if (stream === undefined) throw badRequest("Upgrade request required");
-    authorizeUpgrade(context, stream, request);
+    const user = authorizeUpgrade(context, stream, request);
+    await admitConnection(context, stream, request, user);
     const kubelet = targetOf(context, stream, request);
     await join(context, kubelet, request, socket, head);
   } catch (error) {
@@ -57,11 +61,52 @@ function targetOf(context: ApiContext, stream: ResourceRequest, request: Incomin
 }
 
 /** @throws ApiError 401, 403 */
-function authorizeUpgrade({ access }: ApiContext, stream: ResourceRequest, request: IncomingMessage): void {
+function authorizeUpgrade({ access }: ApiContext, stream: ResourceRequest, request: IncomingMessage): User {
   const [path = "", search = ""] = (request.url ?? "").split("?", 2);
   const { method = "GET" } = request;
   const call = { method, path, query: new URLSearchParams(search), user: access.identify(request) };
   authorize(call, stream, access.authorizer);
+  return call.user;
+}
+
+/** What the options of a connection are called. */
+const OPTION_KINDS: Readonly<Record<string, string>> = {
+  exec: "PodExecOptions",
+  attach: "PodAttachOptions",
+  portforward: "PodPortForwardOptions",
+};
+
+/** Asks webhooks about a connection. @throws ApiError */
+async function admitConnection(
+  context: ApiContext,
+  { namespace, name, subresource = "" }: ResourceRequest,
+  request: IncomingMessage,
+  user: User,
+): Promise<void> {
+  if (!context.admission.concerns(KINDS.Pod)) return;
+  const query = new URLSearchParams((request.url ?? "").split("?", 2)[1] ?? "");
+  const objectKind = { apiVersion: "v1", kind: OPTION_KINDS[subresource] ?? "PodExecOptions" };
+  const options = subresource === "portforward" ? portsOf(query) : streamOptionsOf(query);
+  await admitted(context, {
+    ...{ operation: "CONNECT", kind: KINDS.Pod, subresource, namespace, name: name!, user, dryRun: false },
+    ...{ objectKind, object: { ...objectKind, ...options } as never },
+  });
+}
+
+function portsOf(query: URLSearchParams): object {
+  const ports = query.getAll("ports").flatMap((text) => text.split(",").map(Number));
+  return ports.length === 0 ? {} : { ports };
+}
+
+function streamOptionsOf(query: URLSearchParams): object {
+  const set = ["stdin", "stdout", "stderr", "tty"].filter((name) => isTrue(query.get(name)));
+  const command = query.getAll("command");
+  const container = query.get("container") ?? "";
+  return {
+    ...Object.fromEntries(set.map((name) => [name, true])),
+    ...(container === "" ? {} : { container }),
+    ...(command.length === 0 ? {} : { command }),
+  };
 }
 
 function join(
