@@ -19,9 +19,20 @@ interface Answer {
   readonly seen: { readonly path: string; readonly headers: IncomingHttpHeaders };
 }
 
+/** Requests for paths with `breaks`: the connection of the first of each breaks without an answer. */
+const broken: string[] = [];
+
 /** An HTTP server on one loopback address that says what it sees. */
 async function startEcho(host: string, port = 0): Promise<{ port: number; close(): void }> {
   const server = createServer((asked, response) => {
+    const { url = "", method = "" } = asked;
+    if (url.includes("breaks")) {
+      broken.push(`${method} ${url}`);
+      if (broken.filter((one) => one === `${method} ${url}`).length === 1) {
+        asked.socket.destroy();
+        return;
+      }
+    }
     response.setHeader("x-family", host.includes(":") ? "IPv6" : "IPv4");
     response.end(JSON.stringify({ path: asked.url, headers: asked.headers }));
   });
@@ -301,6 +312,22 @@ describe("what Envoy does with what it has", { skip: ENVOY === undefined && "no 
     const { seen } = await ask(ports.http, "/plain", { headers });
     assert.equal(seen.headers["x-envoy-upstream-rq-timeout-ms"], undefined);
     assert.equal(seen.headers["x-forwarded-client-cert"], undefined);
+  });
+
+  test("what a backend has seen is asked again only where it changes nothing, whatever the client says", async () => {
+    for (const [method, status, times] of [
+      ["GET", 200, 2],
+      ["HEAD", 200, 2],
+      ["OPTIONS", 200, 2],
+      ["POST", 503, 1],
+      ["PUT", 503, 1],
+      ["DELETE", 503, 1],
+    ] as const) {
+      const path = `/plain/breaks/${method}`;
+      const headers = { "x-envoy-retry-on": "reset,5xx", "x-envoy-max-retries": "5" };
+      assert.equal((await ask(ports.http, path, { method, headers })).status, status, method);
+      assert.equal(broken.filter((one) => one === `${method} ${path}`).length, times, method);
+    }
   });
 
   test("CORS: preflights are answered, origins of others get no leave", async () => {
