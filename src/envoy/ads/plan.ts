@@ -191,8 +191,11 @@ function decide(round: Round, kind: KindView, name: string, pending: Pending): D
   const entry = kind.entries.get(name);
   if (wanted === undefined) {
     dropCandidate(kind, name);
+    const refused = entry?.rejected !== undefined;
     delete entry?.rejected;
     kind.rejected.delete(name);
+    // Envoy tells of a listener that it refused until it hears of listeners again
+    if (refused && kind.kind === "listener" && versionAtClient(kind, name) === undefined) return REMOVE;
     return decideRemoval(round, kind, name, entry);
   }
   if (entry?.heal === true) {
