@@ -1,13 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { applyJsonPatch, decodeValue, defaultObject, sameObject } from "../../objects/index.ts";
-import { apiVersionOf, type Kind } from "../../objects/kinds.ts";
+import { apiVersionOf } from "../../objects/kinds.ts";
 import { ApiError } from "../../objects/status.ts";
 import type { AnyObject } from "../../objects/types.ts";
 import type { Store } from "../../store/contract.ts";
 import type { ApiContext } from "../context.ts";
 import { type Attributes, inKind } from "./attributes.ts";
 import { badPatch, callFailed, denied, dryRunUnsupported } from "./errors.ts";
-import { isExempt, matchedKind } from "./match.ts";
+import { isExempt, matchedKind, mayMatch, type Question } from "./match.ts";
 import { type Registered, Registrations } from "./registrations.ts";
 import { readVerdict, requestOf, reviewVersion, type Verdict } from "./review.ts";
 import { WebhookTransport } from "./transport.ts";
@@ -30,9 +30,10 @@ export class Admission {
     this.#transport = new WebhookTransport(store, closing);
   }
 
-  /** Whether any webhook may have to be asked about objects of a kind. */
-  concerns(kind: Kind): boolean {
-    return !isExempt(kind) && (this.#mutating.all.length > 0 || this.#validating.all.length > 0);
+  /** Whether any webhook may have to be asked; the answer is no at once where none is registered. */
+  concerns(question: Question): boolean {
+    const may = ({ webhook }: Registered): boolean => mayMatch(webhook, question);
+    return !isExempt(question.kind) && (this.#mutating.all.some(may) || this.#validating.all.some(may));
   }
 
   /** Whether a validating webhook is to be asked. */

@@ -7,8 +7,29 @@ import type { AnyObject, LabelSelector } from "../../objects/types.ts";
 import { type Webhook, type WebhookRule, WEBHOOKS_GROUP } from "../../objects/webhooks/types.ts";
 import type { ApiContext } from "../context.ts";
 import { keyOf } from "../registry/keys.ts";
-import type { Attributes } from "./attributes.ts";
+import type { Attributes, Operation } from "./attributes.ts";
 import { requestOf } from "./review.ts";
+
+/** What a request is about, before its object is known. */
+export interface Question {
+  readonly kind: Kind;
+  readonly operations: readonly Operation[];
+  readonly subresource?: string | undefined;
+}
+
+/** Whether a webhook's rules leave it possible that it is to be asked; versions and selectors do not count. */
+export function mayMatch({ rules = [] }: Webhook, { kind, operations, subresource }: Question): boolean {
+  return rules.some(
+    (rule) =>
+      operations.some((operation) => has(rule.operations, operation)) &&
+      has(rule.apiGroups, kind.group) &&
+      (rule.resources ?? []).some((resource) => resourceMatches(resource, kind.plural, subresource)),
+  );
+}
+
+function has(values: string[] | undefined, value: string): boolean {
+  return values !== undefined && (values.includes("*") || values.includes(value));
+}
 
 /** Whether no webhook is ever asked about objects of a kind: those that register webhooks themselves. */
 export function isExempt(kind: Kind): boolean {
@@ -41,8 +62,6 @@ function kindByRules(webhook: Webhook, attributes: Attributes, { resources }: Ap
 }
 
 function ruleMatches(rule: WebhookRule, attributes: Attributes, kind: Kind): boolean {
-  const has = (values: string[] | undefined, value: string): boolean =>
-    values !== undefined && (values.includes("*") || values.includes(value));
   return (
     has(rule.operations, attributes.operation) &&
     has(rule.apiGroups, kind.group) &&

@@ -36,7 +36,7 @@ export async function createAdmitted(
 ): Promise<Written> {
   const { admission } = context;
   const { kind, dryRun } = place;
-  if (!admission.concerns(kind)) return createObject(context, place, object);
+  if (!admission.concerns({ kind, operations: ["CREATE"] })) return createObject(context, place, object);
   const attributes = attributesOf("CREATE", user, place, object);
   const mutated = await admission.mutate(context, attributes);
   admitNames(kind, mutated.object, { namespace: place.namespace! });
@@ -80,17 +80,15 @@ export async function updateAdmitted(
   place: UpdatePlace,
   produce: Produce,
 ): Promise<Written> {
-  const { kind, namespace, name } = place;
-  if (!context.admission.concerns(kind)) return updateObject(context, place, produce);
+  const { kind, namespace, name, subresource, creates } = place;
+  const operations: Attributes["operation"][] = creates === undefined ? ["UPDATE"] : ["UPDATE", "CREATE"];
+  if (!context.admission.concerns({ kind, operations, subresource }))
+    return updateObject(context, place, produce);
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const written = await attemptUpdate(context, user, place, produce);
     if (written !== undefined) return written;
   }
-  throw conflict({ group: kind.group, kind: kind.plural }, name, OBJECT_MODIFIED + whereOf(namespace));
-}
-
-function whereOf(namespace: string | undefined): string {
-  return namespace === undefined ? "" : ` (namespace ${namespace})`;
+  throw conflict({ group: kind.group, kind: kind.plural }, name, OBJECT_MODIFIED);
 }
 
 /** Undefined when the object changed while webhooks were asked. */
@@ -165,7 +163,9 @@ export async function deleteAdmitted(
 ): Promise<Deleted & { readonly warnings: readonly string[] }> {
   const { admission, store } = context;
   const { kind, namespace, name } = place;
-  const entry = admission.concerns(kind) ? store.get(keyOf(kind, namespace, name)) : undefined;
+  const entry = admission.concerns({ kind, operations: ["DELETE"] })
+    ? store.get(keyOf(kind, namespace, name))
+    : undefined;
   if (entry === undefined) return { ...(await deleteObject(context, place, options)), warnings: [] };
   const { dryRun, gracePeriodSeconds, propagation } = options;
   const attributes: Attributes = {
@@ -193,7 +193,9 @@ export async function admitted(
   attributes: Attributes & { readonly object: AnyObject },
 ): Promise<Mutated> {
   const { admission } = context;
-  if (!admission.concerns(attributes.kind)) return { object: attributes.object, warnings: [] };
+  const { kind, operation, subresource } = attributes;
+  if (!admission.concerns({ kind, operations: [operation], subresource }))
+    return { object: attributes.object, warnings: [] };
   const { object, warnings } = await admission.mutate(context, attributes);
   const more = await admission.validate(context, { ...attributes, object });
   return { object, warnings: [...warnings, ...more] };

@@ -156,7 +156,8 @@ async function admittedScale(
   wish: (present: AnyObject) => AnyObject,
 ): Promise<{ change: (present: AnyObject) => AnyObject; warnings: readonly string[] }> {
   const { kind, namespace, name, context } = target;
-  if (!context.admission.concerns(kind)) return { change: wish, warnings: [] };
+  if (!context.admission.concerns({ kind, operations: ["UPDATE"], subresource: "scale" }))
+    return { change: wish, warnings: [] };
   const oldObject = ownedScaleOf(kind, read(target));
   const wanted = wish(structuredClone(oldObject));
   const { object, warnings } = await admitted(context, {

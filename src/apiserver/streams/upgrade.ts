@@ -83,7 +83,7 @@ async function admitConnection(
   request: IncomingMessage,
   user: User,
 ): Promise<void> {
-  if (!context.admission.concerns(KINDS.Pod)) return;
+  if (!context.admission.concerns({ kind: KINDS.Pod, operations: ["CONNECT"], subresource })) return;
   const query = new URLSearchParams((request.url ?? "").split("?", 2)[1] ?? "");
   const objectKind = { apiVersion: "v1", kind: OPTION_KINDS[subresource] ?? "PodExecOptions" };
   const options = subresource === "portforward" ? portsOf(query) : streamOptionsOf(query);
