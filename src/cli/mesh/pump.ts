@@ -36,7 +36,9 @@ export class MeshPump {
   /** Sidecars by their accounts, `namespace/account`. */
   readonly #sidecarsOf = new Map<string, Set<string>>();
   readonly #accountOf = new Map<string, string>();
-  /** Sidecars that have been told what they are to have. */
+  /** Pods that have come: a mesh may have thousands, of which each control plane serves those that come to it. */
+  readonly #here = new Set<string>();
+  /** Of those the sidecars that have been told what they are to have. */
   readonly #served = new Set<string>();
   /** Pods that came before their objects, by what they said they are; bounded by {@link MOST_CLAIMS}. */
   readonly #claims = new Map<string, string>();
@@ -77,7 +79,14 @@ export class MeshPump {
    */
   authorize(pod: string, identity: string): string | undefined {
     const sidecar = this.#parts.model.sidecars.get(pod);
-    if (sidecar !== undefined) return sidecar.identity === identity ? pod : undefined;
+    if (sidecar !== undefined) {
+      if (sidecar.identity !== identity) return undefined;
+      if (!this.#here.has(pod)) {
+        this.#here.add(pod);
+        setImmediate(() => this.#serve(pod));
+      }
+      return pod;
+    }
     const account = accountOfIdentity(this.#parts.trustDomain, identity);
     if (account === undefined || !pod.startsWith(`${account.namespace}/`)) return undefined;
     const before = this.#claims.get(pod);
@@ -115,12 +124,14 @@ export class MeshPump {
       this.#file(key, sidecar);
       if (sidecar === undefined) {
         this.#served.delete(key);
+        this.#here.delete(key);
         this.#parts.ads.remove(key);
         continue;
       }
       const claim = this.#claims.get(key);
       this.#claims.delete(key);
-      if (claim !== undefined && claim !== sidecar.identity) this.#parts.ads.remove(key);
+      if (claim === sidecar.identity) this.#here.add(key);
+      else if (claim !== undefined) this.#parts.ads.remove(key);
     }
   }
 
@@ -165,7 +176,7 @@ export class MeshPump {
   /** The first of what a sidecar is told is everything, and not before it has a certificate. */
   #serve(key: string): void {
     const { ads, output, model, identities, trustDomain } = this.#parts;
-    const sidecar = model.sidecars.get(key);
+    const sidecar = this.#here.has(key) ? model.sidecars.get(key) : undefined;
     const account = sidecar && accountOfIdentity(trustDomain, sidecar.identity);
     if (account === undefined || identities.get(account) === undefined) return;
     this.#served.add(key);

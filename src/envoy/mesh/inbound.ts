@@ -56,11 +56,14 @@ const SPEAKS: Readonly<Record<MeshProtocol, Speaks>> = {
 /** The listener that capture sends to. */
 export function virtualInbound(sidecar: Sidecar, style: InboundStyle): JsonObject {
   const own = SIDECAR_PORTS.inbound;
+  const unseen = uninspected(sidecar);
+  const inspect = (filter: JsonObject) =>
+    unseen === undefined ? filter : { ...filter, filter_disabled: unseen };
   return {
     name: "virtualInbound",
     ...listenerAddresses(wildcards(style.families, own)),
     traffic_direction: "INBOUND",
-    listener_filters: [ORIGINAL_DST, TLS_INSPECTOR, HTTP_INSPECTOR],
+    listener_filters: [ORIGINAL_DST, ...[TLS_INSPECTOR, HTTP_INSPECTOR].map(inspect)],
     ...INSPECTION,
     filter_chains: [
       {
@@ -72,6 +75,18 @@ export function virtualInbound(sidecar: Sidecar, style: InboundStyle): JsonObjec
       ...passthroughChains(sidecar, style),
     ],
   };
+}
+
+/**
+ * Ports of bytes without mutual TLS are not looked at: where the server speaks first, a caller has nothing to say, and
+ * would wait. As this is part of the listener itself, it depends on policies only, never on Services that come and go.
+ */
+function uninspected({ portMutualTls, inbound }: Sidecar): JsonObject | undefined {
+  const streams = inbound.filter(
+    ({ port, protocol }) => portMutualTls[port] === "disabled" && SPEAKS[protocol] === "stream",
+  );
+  const rules = streams.map(({ port }) => ({ destination_port_range: { start: port, end: port + 1 } }));
+  return rules.length > 1 ? { or_match: { rules } } : rules[0];
 }
 
 function portChains({ port, protocol }: InboundPort, sidecar: Sidecar, style: InboundStyle): JsonObject[] {

@@ -26,9 +26,9 @@ export type MeshModelChanges = Pick<
 
 /** What there is to tell sidecars. A mesh may have many more than are connected here: nothing is computed for each. */
 export interface SidecarChanges {
-  /** The changes by sidecar; many may have the very same list. */
+  /** The changes by sidecar, of those that were asked for; many may have the very same list. */
   readonly changed: ReadonlyMap<string, readonly ResourceChange[]>;
-  /** Sidecars that are new, or have other families or another place: these get all of {@link MeshOutput.resources}. */
+  /** Sidecars that are new, or have other families or another place: these need all of {@link MeshOutput.resources}. */
   readonly renewed: ReadonlySet<string>;
 }
 
@@ -40,11 +40,11 @@ export interface MeshOutput {
   endpointsChanged(frontends: Iterable<string>): SidecarChanges;
   /** Takes in that sidecars have other certificates, or know other authorities. */
   identitiesChanged(sidecars: Iterable<string>): SidecarChanges;
-  /** All that a sidecar should have now. */
+  /** All that a sidecar should have now; from the first call on its changes are told. */
   resources(sidecar: string): Resource[];
 }
 
-/** One sidecar, with the layers that it shares. */
+/** A sidecar that was asked for, with the layers that it shares. */
 interface Entry {
   sidecar: Sidecar;
   readonly keys: LayerKeys;
@@ -63,7 +63,8 @@ export function createMeshOutput(options: MeshOutputOptions): MeshOutput {
 class Output implements MeshOutput {
   readonly #options: MeshOutputOptions;
   readonly #outbound = new Outbound();
-  readonly #sidecars = new Map<string, Entry>();
+  readonly #sidecars = new Map<string, Sidecar>();
+  readonly #followed = new Map<string, Entry>();
   readonly #services = new Layers<Parameters<typeof putServices>[1]>((layer, of) =>
     putServices(layer, of, this.#outbound, this.#everything(), this.#options),
   );
@@ -104,15 +105,17 @@ class Output implements MeshOutput {
   }
 
   identitiesChanged(sidecars: Iterable<string>): SidecarChanges {
+    const renewed = new Set<string>();
     for (const key of sidecars) {
-      const entry = this.#sidecars.get(key);
+      const entry = this.#followed.get(key);
       if (entry) this.#putOwn(entry);
+      else if (this.#sidecars.has(key)) renewed.add(key);
     }
-    return this.#collect(new Set());
+    return this.#collect(renewed);
   }
 
-  resources(sidecar: string): Resource[] {
-    const entry = this.#sidecars.get(sidecar);
+  resources(key: string): Resource[] {
+    const entry = this.#followed.get(key) ?? this.#follow(key);
     return entry === undefined ? [] : [...entry.shared, entry.own].flatMap((layer) => layer.all());
   }
 
@@ -139,20 +142,31 @@ class Output implements MeshOutput {
     outbound.dirty = nothingDirty();
   }
 
-  /** Takes in a sidecar; true: it is new, or now has other layers. */
+  /** Takes in a sidecar; true: it needs all that it should have, as it is new, or has other layers. */
   #put(sidecar: Sidecar): boolean {
-    const before = this.#sidecars.get(sidecar.key);
-    const keys = keysOf(sidecar);
-    if (before?.keys.join("|") === keys.join("|")) {
-      before.sidecar = sidecar;
-      this.#putOwn(before);
+    const { key } = sidecar;
+    this.#sidecars.set(key, sidecar);
+    const entry = this.#followed.get(key);
+    if (entry === undefined) return true;
+    if (entry.keys.join("|") === keysOf(sidecar).join("|")) {
+      entry.sidecar = sidecar;
+      this.#putOwn(entry);
       return false;
     }
-    const entry = { sidecar, keys, shared: this.#use(sidecar, keys), own: before?.own ?? new Layer() };
-    this.#sidecars.set(sidecar.key, entry);
-    this.#putOwn(entry);
-    if (before !== undefined) this.#release(before);
+    this.#follow(key);
+    this.#release(entry);
     return true;
+  }
+
+  #follow(key: string): Entry | undefined {
+    const sidecar = this.#sidecars.get(key);
+    if (sidecar === undefined) return undefined;
+    const keys = keysOf(sidecar);
+    const entry = { sidecar, keys, shared: this.#use(sidecar, keys), own: new Layer() };
+    this.#putOwn(entry);
+    entry.own.takeChanges();
+    this.#followed.set(key, entry);
+    return entry;
   }
 
   #putOwn({ own, sidecar }: Entry): void {
@@ -172,9 +186,10 @@ class Output implements MeshOutput {
   }
 
   #remove(key: string): void {
-    const entry = this.#sidecars.get(key);
-    if (entry === undefined) return;
     this.#sidecars.delete(key);
+    const entry = this.#followed.get(key);
+    if (entry === undefined) return;
+    this.#followed.delete(key);
     this.#release(entry);
   }
 
@@ -198,7 +213,7 @@ class Output implements MeshOutput {
       }
       return changes;
     };
-    for (const [key, { keys, shared, own }] of this.#sidecars) {
+    for (const [key, { keys, shared, own }] of this.#followed) {
       const mine = own.takeChanges();
       if (renewed.has(key)) continue;
       const name = keys.join("|");
