@@ -80,7 +80,7 @@ export async function updateAdmitted(
   place: UpdatePlace,
   produce: Produce,
 ): Promise<Written> {
-  const { kind, namespace, name, subresource, creates } = place;
+  const { kind, name, subresource, creates } = place;
   const operations: Attributes["operation"][] = creates === undefined ? ["UPDATE"] : ["UPDATE", "CREATE"];
   if (!context.admission.concerns({ kind, operations, subresource }))
     return updateObject(context, place, produce);
