@@ -7,7 +7,7 @@
  *
  * Usage: mesh.ts [SERVICES]
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -198,6 +198,17 @@ async function connected(port: string, proxies: number): Promise<void> {
   await end(envoy);
   await end(clients);
   await served.close();
+}
+
+/** As `bin/tandem` starts its long-running commands. */
+const LEAN = { MALLOC_ARENA_MAX: "2", MALLOC_MMAP_THRESHOLD_: "131072", MALLOC_TRIM_THRESHOLD_: "131072" };
+if (process.env["MALLOC_ARENA_MAX"] === undefined) {
+  const args = ["--max-semi-space-size=4", ...process.argv.slice(1)];
+  const { status } = spawnSync(process.execPath, args, {
+    stdio: "inherit",
+    env: { ...process.env, ...LEAN },
+  });
+  process.exit(status ?? 1);
 }
 
 const idle = startEnvoy("idle", undefined);
