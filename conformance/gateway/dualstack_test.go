@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -62,6 +63,8 @@ func report(t *testing.T, suite *confsuite.ConformanceTestSuite, path string) {
 	require.NoError(t, err)
 	text, err := yaml.Marshal(result)
 	require.NoError(t, err)
-	path = filepath.Join(filepath.Dir(path), "dualstack-"+filepath.Base(path))
+	if name := filepath.Base(path); !strings.HasPrefix(name, "dualstack-") {
+		path = filepath.Join(filepath.Dir(path), "dualstack-"+name)
+	}
 	require.NoError(t, os.WriteFile(path, text, 0o644))
 }
