@@ -57,7 +57,8 @@ describe("the patch", () => {
       const patched = applyJsonPatch(pod, injectionPatch(pod, "shop", SETTINGS)) as AnyObject;
       assert.deepEqual(pod, before);
       const out = join(GOLDEN, file.replace(".in.", ".out."));
-      if (process.env["UPDATE_GOLDEN"]) writeFileSync(out, stringify(patched, { aliasDuplicateObjects: false }));
+      if (process.env["UPDATE_GOLDEN"])
+        writeFileSync(out, stringify(patched, { aliasDuplicateObjects: false }));
       assert.deepEqual(patched, parse(readFileSync(out, "utf8")));
       const { object, warnings } = decodeValue(KINDS.Pod, patched, "Warn");
       assert.deepEqual(warnings, []);
@@ -66,6 +67,20 @@ describe("the patch", () => {
       assert.deepEqual(beforeCreate(KINDS.Pod, object), []);
     });
   }
+
+  test("leaves declared ports to a kubelet that asks them, where no readiness probe does", () => {
+    const ports = [{ containerPort: 8080 }, { containerPort: 53, protocol: "UDP" }];
+    const readinessProbe = { tcpSocket: { port: 9000 } };
+    const probedPorts = (container: object, settings: InjectionSettings) => {
+      const pod = podOf({ spec: { containers: [{ name: "web", image: "x", ports, ...container }] } });
+      const { spec } = applyJsonPatch(pod, injectionPatch(pod, "shop", settings)) as Pod;
+      return (spec.initContainers?.[0]?.args ?? []).filter((arg) => arg.startsWith("--probe-ports"));
+    };
+    assert.deepEqual(probedPorts({}, { ...SETTINGS, probesDeclaredPorts: true }), ["--probe-ports=8080"]);
+    assert.deepEqual(probedPorts({}, SETTINGS), []);
+    const probed = probedPorts({ readinessProbe }, { ...SETTINGS, probesDeclaredPorts: true });
+    assert.deepEqual(probed, ["--probe-ports=9000"]);
+  });
 
   test("puts capture and sidecar before the pod's own init containers", () => {
     const pod = podOf({ spec: { initContainers: [{ name: "own", image: "x" }] } });

@@ -26,6 +26,7 @@ export async function runLabMesh(configPath: string): Promise<void> {
       clusterDomain: plan.domain,
       initImage: INIT_IMAGE,
       mark: LAB_MARK,
+      probesDeclaredPorts: true,
       log: (line: string) => console.error(`${new Date().toISOString()} ${line}`),
       signal,
     });

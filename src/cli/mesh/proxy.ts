@@ -21,6 +21,7 @@ export interface SidecarSettings {
   readonly initImage: string;
   /** Where pods cannot have users of their own (see InjectionSettings). */
   readonly mark?: number;
+  readonly probesDeclaredPorts?: boolean;
   readonly logLevel?: string;
 }
 
@@ -40,11 +41,12 @@ export function injectionSettings(
   settings: SidecarSettings,
   identitySecret: (account: string) => string,
 ): InjectionSettings {
-  const { initImage, mark } = settings;
+  const { initImage, mark, probesDeclaredPorts = false } = settings;
   return {
     initImage,
     proxyImage: ENVOY_IMAGE,
     identitySecret,
+    probesDeclaredPorts,
     ...(mark !== undefined && { proxyMark: mark }),
     proxy: ({ namespace, serviceAccount }) => ({
       command: ["envoy"],

@@ -51,6 +51,8 @@ export interface MeshOptions {
   readonly initImage: string;
   /** SO_MARK of sidecars' sockets, where they cannot have a user of their own. */
   readonly mark?: number;
+  /** See InjectionSettings. */
+  readonly probesDeclaredPorts?: boolean;
   readonly log: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -110,9 +112,11 @@ async function hasSidecars(client: KubeClient): Promise<boolean> {
 
 function sidecarSettings(options: MeshOptions): Parameters<typeof injectionSettings>[0] {
   const { families, advertise, xdsPort = MESH_XDS_PORT, clusterDomain, initImage, mark } = options;
+  const { probesDeclaredPorts = false } = options;
   return {
     families,
     initImage,
+    probesDeclaredPorts,
     ...(mark !== undefined && { mark }),
     xds: { advertise, port: xdsPort, identity: serverIdentity(clusterDomain) },
   };

@@ -23,15 +23,19 @@ const ANNOTATIONS = [
 
 const PREFIXES = ["tandem.dev/", "traffic.sidecar.istio.io/"];
 
-/** @throws BadAnnotation with the annotation and the part of it that is wrong */
-export function captureRequest(pod: Pod): CaptureRequest {
+/**
+ * What a pod's annotations and probes ask of capture.
+ * @param declared whether the kubelet also asks the ports that containers without a readiness probe declare
+ * @throws BadAnnotation with the annotation and the part of it that is wrong
+ */
+export function captureRequest(pod: Pod, declared = false): CaptureRequest {
   const annotations = pod.metadata.annotations ?? {};
   const request: Record<string, string> = {};
   for (const [name, flag, isGood, takesAll] of ANNOTATIONS) {
     const key = PREFIXES.map((prefix) => prefix + name).find((each) => annotations[each] !== undefined);
     if (key !== undefined) request[flag] = checked(key, annotations[key] ?? "", isGood, takesAll);
   }
-  const probed = probePorts(pod);
+  const probed = probePorts(pod, declared);
   if (probed.length > 0) request["probe-ports"] = probed.join(",");
   return request;
 }
@@ -81,14 +85,19 @@ const EXPECTED = new Map<unknown, string>([
  * The ports that the kubelet asks from the node: probes and hooks of all of the pod's own containers. There it reaches
  * the application past the sidecar, so that readiness, per family, is the application's.
  */
-function probePorts({ spec }: Pod): number[] {
+function probePorts({ spec }: Pod, declared: boolean): number[] {
   const containers = [...(spec.initContainers ?? []), ...spec.containers];
   const ports = containers.flatMap((container) =>
-    asked(container)
+    [...asked(container), ...(declared ? unprobed(container) : [])]
       .map((port) => numberOf(port, container))
       .filter((port) => port !== undefined),
   );
   return [...new Set(ports)].sort((a, b) => a - b);
+}
+
+function unprobed({ readinessProbe, ports = [] }: Container): number[] {
+  if (readinessProbe?.httpGet ?? readinessProbe?.tcpSocket) return [];
+  return ports.filter(({ protocol = "TCP" }) => protocol === "TCP").map(({ containerPort }) => containerPort);
 }
 
 type Handler = Pick<Probe, "httpGet" | "tcpSocket" | "grpc">;

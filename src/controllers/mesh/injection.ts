@@ -39,6 +39,11 @@ export interface InjectionSettings {
   readonly proxyUser?: number;
   /** SO_MARK of the sidecar's sockets, where pods cannot have users of their own (the lab). */
   readonly proxyMark?: number;
+  /**
+   * The kubelet finds out over which families a container without a readiness probe answers, by the ports that it
+   * declares (the lab's does).
+   */
+  readonly probesDeclaredPorts?: boolean;
   /** The path of the sidecar's health. Default `/ready`. */
   readonly healthPath?: string;
   readonly resources?: Container["resources"];
@@ -54,7 +59,7 @@ export function injectionPatch(
   settings: InjectionSettings,
 ): JsonPatchOperation[] {
   const serviceAccount = pod.spec.serviceAccountName || "default";
-  const capture = captureRequest(pod);
+  const capture = captureRequest(pod, settings.probesDeclaredPorts);
   const command = settings.proxy({ namespace, serviceAccount, pod });
   const volume: AnyVolume = {
     name: IDENTITY_VOLUME,
