@@ -49,6 +49,37 @@ status: { phase: Running, podIPs: [{ ip: ${ADDRESSES[name].IPv4} }, { ip: "${ADD
 ---`;
 }
 
+/** Without an address of its own; both a pod with a sidecar and one without. */
+function headless(): string {
+  const slice = (family: "IPv4" | "IPv6") => `
+kind: EndpointSlice
+metadata: { name: db-${family}, labels: { kubernetes.io/service-name: db } }
+addressType: ${family}
+ports: [{ name: tcp, port: 9000, protocol: TCP }]
+endpoints:
+  - { addresses: ["${ADDRESSES.b[family]}"], targetRef: { kind: Pod, name: b, namespace: default, uid: b } }
+  - { addresses: ["${ADDRESSES.client[family]}"], targetRef: { kind: Pod, name: client, namespace: default, uid: c } }
+---`;
+  return `
+kind: Service
+metadata: { name: db }
+spec:
+  type: ClusterIP
+  clusterIP: None
+  clusterIPs: [None]
+  ipFamilies: [IPv6, IPv4]
+  ports: [{ name: tcp, port: 9000, protocol: TCP }]
+---${slice("IPv4")}${slice("IPv6")}`;
+}
+
+function policy(kind: string, name: string, spec: string): string {
+  return `
+kind: ${kind}
+apiVersion: tandem.dev/v1alpha1
+metadata: { name: ${name} }
+spec: { ${spec} }`;
+}
+
 const OBJECTS = [
   pod("a"),
   pod("b"),
@@ -152,6 +183,92 @@ describe("a mesh of real Envoys", { skip: ENVOY === undefined && "no Envoy here"
         /^hello x from client/,
       );
     }
+  });
+
+  test("pods of a headless Service are reached each by its own addresses, by mutual TLS where there is a sidecar", async () => {
+    await world.apply(headless());
+    const before = await stat("b", /^listener\..*ssl\.handshake$/);
+    for (const host of Object.values(ADDRESSES.b)) {
+      assert.match(await world.ask("a", { kind: "tcp", host, port: 9000, text: "x" }), /^hello x from b/);
+    }
+    assert.equal(await stat("b", /^listener\..*ssl\.handshake$/), before + 2);
+    for (const host of Object.values(ADDRESSES.client)) {
+      assert.match(
+        await world.ask("a", { kind: "tcp", host, port: 9000, text: "x" }),
+        /^hello x from client/,
+      );
+    }
+    assert.deepEqual(world.refused, []);
+  });
+
+  test("strict mutual TLS keeps callers without a sidecar out, over both families", async () => {
+    const strict = policy("MeshPolicy", "strict", "selector: { matchLabels: { app: b } }, mutualTls: Strict");
+    await world.apply(strict);
+    for (const host of Object.values(ADDRESSES.b)) {
+      const answer = await world.ask("client", { kind: "tcp", host, port: 9000, text: "x" });
+      assert.match(answer, /closed|ECONNRESET/);
+    }
+    assert.match(
+      await world.ask("a", { kind: "tcp", host: VIP(10)[1] as string, port: 80, text: "x" }),
+      /^hello x/,
+    );
+    await world.apply(strict, "deleted");
+    assert.match(
+      await world.ask("client", { kind: "tcp", host: ADDRESSES.b.IPv6, port: 9000, text: "x" }),
+      /^hello x/,
+    );
+  });
+
+  test("rules let in by identity, path, and ranges of both families", async () => {
+    const rules = `rules: [
+      { from: [{ identities: ["spiffe://cluster.local/ns/default/sa/a"] }], to: [{ paths: ["/open*"] }] },
+      { from: [{ cidrs: ["${ADDRESSES.client.IPv6}/128"] }], to: [{ ports: [9000] }] }]`;
+    const who = policy(
+      "AuthorizationPolicy",
+      "who",
+      `selector: { matchLabels: { app: b } }, action: Allow, ${rules}`,
+    );
+    await world.apply(who);
+    const http = (path: string) =>
+      world.ask("a", { kind: "http", host: VIP(11)[1] as string, port: 80, path, headers: { host: "web" } });
+    assert.match(await http("/open/door"), /^200 /);
+    assert.match(await http("/shut"), /^403 /);
+    const stream = (host: string) => world.ask("client", { kind: "tcp", host, port: 9000, text: "x" });
+    assert.match(await stream(ADDRESSES.b.IPv6), /^hello x/);
+    assert.match(await stream(ADDRESSES.b.IPv4), /closed|ECONNRESET/);
+    await world.apply(who, "deleted");
+  });
+
+  test("where unknown destinations are blocked, known ones are reached", async () => {
+    const blocked = policy(
+      "MeshPolicy",
+      "blocked",
+      "selector: { matchLabels: { app: a } }, unknownOutbound: Blocked",
+    );
+    await world.apply(blocked);
+    const outside = await world.ask("a", {
+      kind: "tcp",
+      host: ADDRESSES.outside.IPv6,
+      port: 8080,
+      text: "x",
+    });
+    assert.match(outside, /closed|ECONNRESET/);
+    const http = {
+      kind: "http",
+      host: ADDRESSES.outside.IPv4,
+      port: 80,
+      headers: { host: "example.com" },
+    } as const;
+    assert.match(await world.ask("a", http), /^502 /);
+    assert.match(
+      await world.ask("a", { kind: "tcp", host: VIP(10)[0] as string, port: 80, text: "x" }),
+      /^hello x/,
+    );
+    await world.apply(blocked, "deleted");
+    assert.match(
+      await world.ask("a", { kind: "tcp", host: ADDRESSES.outside.IPv6, port: 8080 }),
+      /^outside /,
+    );
   });
 
   test("changes of other Services, and new certificates, leave connections alone", async () => {

@@ -4,7 +4,7 @@ import type { Sidecar } from "../../traffic/mesh/model.ts";
 import type { AccessLog } from "../../traffic/gateway/policy-model.ts";
 import type { Wanted } from "../desired/resource-set.ts";
 import { inboundClusters, virtualInbound } from "./inbound.ts";
-import { Layer, made } from "./layer.ts";
+import { type Layer, made } from "./layer.ts";
 import { SECRETS } from "./names.ts";
 import { TLS_SECRETS } from "./tls.ts";
 
