@@ -169,3 +169,26 @@ test("headless: DNS must hold exactly the ready addresses; an alias must hold it
 test("a cluster of one family has one kind of client", () => {
   assert.deepEqual(clientKindsOf(["IPv6"]), [{ name: "ipv6", families: ["IPv6"] }]);
 });
+
+test("under externalTrafficPolicy Local only nodes with an endpoint of their own are asked for the node port", () => {
+  const local: Frontend = {
+    ...WEB,
+    externalPolicy: "Local",
+    backends: WEB.backends.map((item) => ({ ...item, node: "node-2" })),
+  };
+  const names = new Map([
+    ["172.18.0.2", "node-1"],
+    ["172.18.0.3", "node-2"],
+  ]);
+  const [row] = planMatrix({
+    frontends: [local],
+    families: BOTH,
+    nodes: { IPv4: [...names.keys()] },
+    nodeOf: (address) => names.get(address),
+    clusterDomain: "cluster.local",
+  });
+  const cell = row?.cells.NodePort.IPv4;
+  assert.deepEqual(cell?.kind === "try" ? cell.requests.map(({ target }) => target) : cell, [
+    "172.18.0.3:30080",
+  ]);
+});

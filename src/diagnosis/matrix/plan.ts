@@ -31,6 +31,8 @@ export interface PlanInput {
   readonly families: readonly Family[];
   /** Addresses of every node, per family. */
   readonly nodes: PerFamily<readonly string[]>;
+  /** The node that has this address; without it every node is taken for one with endpoints of its own. */
+  readonly nodeOf?: (address: string) => string | undefined;
   readonly clusterDomain: string;
   /** Families that a pod, `namespace/name`, is known not to answer over. */
   readonly silentOf?: (pod: string) => SilentFamilies | undefined;
@@ -112,7 +114,22 @@ function planNodePort(frontend: Frontend, family: Family, input: PlanInput): Cel
     return none("the Service has no node ports");
   if (!frontend.families.includes(family)) return none(`the Service has no ${family} address`);
   if (nodes.length === 0) return { kind: "fails", reason: `no node has ${family}` };
-  return connectEach(frontend, family, nodes, (port) => port.nodePort, input);
+  const answering =
+    frontend.externalPolicy === "Local" ? withEndpoints(nodes, frontend, family, input) : nodes;
+  return connectEach(frontend, family, answering, (port) => port.nodePort, input);
+}
+
+/** Under externalTrafficPolicy Local a node without an endpoint of its own stays silent, as it should. */
+function withEndpoints(
+  nodes: readonly string[],
+  frontend: Frontend,
+  family: Family,
+  { nodeOf }: PlanInput,
+): readonly string[] {
+  if (nodeOf === undefined) return nodes;
+  const ready = frontend.backends.filter((backend) => backend.conditions[family]?.ready === true);
+  const hosts = new Set(ready.map(({ node }) => node));
+  return nodes.filter((address) => hosts.has(nodeOf(address)));
 }
 
 function planPod(frontend: Frontend, family: Family, input: PlanInput): CellPlan {

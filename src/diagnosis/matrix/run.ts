@@ -66,30 +66,31 @@ async function readPlanInput(client: KubeClient, options: MatrixOptions): Promis
     return enforced ? withFamilyReadiness(frontend, silentOf) : frontend;
   });
   const addresses = nodeAddresses(nodes.items);
+  const named = new Map(
+    nodes.items.flatMap((node) => internalAddresses(node).map((it) => [it, node.metadata.name])),
+  );
   return {
     frontends: frontends.sort((a, b) => (a.key < b.key ? -1 : 1)),
     families: clusterFamilies(nodes.items, addresses),
     nodes: addresses,
+    nodeOf: (address) => named.get(address),
     clusterDomain: options.clusterDomain ?? "cluster.local",
     silentOf,
   };
 }
 
 function nodeAddresses(nodes: readonly Node[]): PerFamily<string[]> {
-  const texts = nodes.flatMap((node) =>
-    (node.status?.addresses ?? [])
-      .filter((address) => address.type === "InternalIP")
-      .map((address) => address.address),
-  );
-  return groupByFamily(texts, (text) => familyOfText(text) ?? "IPv4");
+  return groupByFamily(nodes.flatMap(internalAddresses), (text) => familyOfText(text) ?? "IPv4");
+}
+
+function internalAddresses(node: Node): string[] {
+  const addresses = node.status?.addresses ?? [];
+  return addresses.filter(({ type }) => type === "InternalIP").map(({ address }) => address);
 }
 
 /** The cluster's families in its order: as the first node lists its addresses. */
 function clusterFamilies(nodes: readonly Node[], addresses: PerFamily<unknown>): Family[] {
-  const first = nodes[0]?.status?.addresses ?? [];
-  const order = first
-    .filter((address) => address.type === "InternalIP")
-    .map((address) => familyOfText(address.address));
+  const order = (nodes[0] === undefined ? [] : internalAddresses(nodes[0])).map(familyOfText);
   const families = [...new Set([...order, ...FAMILIES.filter((family) => addresses[family] !== undefined)])];
   return families.filter((family): family is Family => family !== undefined);
 }
