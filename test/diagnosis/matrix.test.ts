@@ -189,6 +189,6 @@ test("under externalTrafficPolicy Local only nodes with an endpoint of their own
   });
   const cell = row?.cells.NodePort.IPv4;
   assert.deepEqual(cell?.kind === "try" ? cell.requests.map(({ target }) => target) : cell, [
-    "172.18.0.3:30080",
+    "172.18.0.3:30080/TCP",
   ]);
 });
