@@ -1,0 +1,317 @@
+/** Sidecars with real packets: both families, mutual TLS, policies, and what holds while things fail. */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { after, before, describe, test } from "node:test";
+import { KubeClient, loadKubeconfig } from "../../src/client/index.ts";
+import { FAMILIES } from "../../src/ip/family.ts";
+import { GATEWAY_KINDS, type HTTPRoute } from "../../src/objects/gateway/index.ts";
+import { KINDS } from "../../src/objects/kinds.ts";
+import { MESH_KINDS } from "../../src/objects/mesh/index.ts";
+import type { Pod, Secret, Service } from "../../src/objects/types.ts";
+import { createAuthority } from "../../src/pki/issue.ts";
+import { eventually } from "../controllers/cluster.ts";
+import type { LoadReport } from "./http-load.ts";
+import { ECHOES, manifests } from "./mesh-objects.ts";
+import { type Home, makeHome } from "./tandem.ts";
+
+const FLAGS = { IPv4: "-4", IPv6: "-6" } as const;
+const RATE = 50;
+/** Milliseconds of requests around what goes wrong. */
+const SPAN = 4000;
+const KILLS = 3;
+
+describe("a mesh over both families", () => {
+  let home: Home;
+  let client: KubeClient;
+
+  before(async () => {
+    home = makeHome({ name: "whoever runs this" });
+    const file = join(home.path, "mesh.json");
+    writeFileSync(file, JSON.stringify(manifests()));
+    const up = home.run(["up", "-f", file]);
+    assert.equal(up.status, 0, up.stderr + up.stdout);
+    client = new KubeClient(await loadKubeconfig(join(home.path, "tandem/kubeconfig")));
+  });
+
+  after(() => {
+    client?.close();
+    home.run(["down"]);
+    home.remove();
+  });
+
+  const podOf = async (namespace: string, app: string): Promise<Pod> => {
+    const { items } = await client.list<Pod>(KINDS.Pod, { namespace, labelSelector: `app=${app}` });
+    return items.find(({ metadata }) => !metadata.deletionTimestamp) as Pod;
+  };
+  const ipsOf = async (namespace: string, app: string): Promise<string[]> =>
+    ((await podOf(namespace, app)).status?.podIPs ?? []).map(({ ip }) => ip);
+  const inPod = (place: string, ...command: string[]) => {
+    const [namespace = "", app = ""] = place.split("/");
+    return home.run(["lab", "exec", "-n", namespace, `deploy/${app}`, "--", ...command]);
+  };
+  /** What the server says to a line; the empty text where the connection is refused or cut. */
+  const say = (from: string, host: string, ...flags: string[]): string => {
+    const command = `(echo it is me; sleep 0.4) | nc ${flags.join(" ")} -w 3 ${host} 9000`;
+    return inPod(from, "sh", "-c", command).stdout;
+  };
+  const webAddresses = async () =>
+    (await client.get<Service>(KINDS.Service, "web", "web")).spec.clusterIPs ?? [];
+  const stat = async (namespace: string, app: string, filter: string): Promise<number> => {
+    const { metadata } = await podOf(namespace, app);
+    const url = `http://127.0.0.1:15000/stats?filter=${filter}`;
+    const run = home.run(["lab", "exec", "-n", namespace, metadata.name, "--", "curl", "-gs", url]);
+    return Number(/: (\d+)/.exec(run.stdout)?.[1] ?? 0);
+  };
+  const policy = (namespace: string, spec: object) =>
+    client.create(MESH_KINDS.MeshPolicy, { metadata: { name: "test", namespace }, spec });
+  const authorization = (namespace: string, spec: object) =>
+    client.create(MESH_KINDS.AuthorizationPolicy, { metadata: { name: "test", namespace }, spec });
+  const withdraw = (kind: keyof typeof MESH_KINDS, namespace: string) =>
+    client.delete(MESH_KINDS[kind], "test", namespace);
+  const settled = <T>(look: () => T, good: (value: T) => boolean) => eventually(async () => look(), good);
+
+  test("each server answers by name, over each family that its Service has", async () => {
+    for (const [place, families] of Object.entries(ECHOES))
+      for (const family of families)
+        assert.equal(say("clients/friend", `tcp-echo.${place}`, FLAGS[family]), "hello it is me\n", place);
+  });
+
+  test("sidecars speak mutual TLS; callers without one are let in as they are", async () => {
+    const handshakes = () => stat("dual-stack", "tcp-echo", "15006.ssl.handshake$");
+    for (const family of FAMILIES) {
+      const before = await handshakes();
+      assert.equal(say("clients/friend", "tcp-echo.dual-stack", FLAGS[family]), "hello it is me\n");
+      assert.equal(await handshakes(), before + 1);
+      assert.equal(say("outside/plain", "tcp-echo.dual-stack", FLAGS[family]), "hello it is me\n");
+      assert.equal(await handshakes(), before + 1);
+    }
+  });
+
+  test("a strict policy turns away callers from outside of the mesh, by Service and by pod address", async () => {
+    await policy("dual-stack", { mutualTls: "Strict" });
+    const addresses = await ipsOf("dual-stack", "tcp-echo");
+    assert.equal(addresses.length, 2);
+    await settled(
+      () => say("outside/plain", "tcp-echo.dual-stack"),
+      (said) => said === "",
+    );
+    for (const host of addresses) assert.equal(say("outside/plain", host), "");
+    for (const family of FAMILIES) {
+      assert.equal(say("outside/plain", "tcp-echo.dual-stack", FLAGS[family]), "");
+      assert.equal(say("clients/friend", "tcp-echo.dual-stack", FLAGS[family]), "hello it is me\n");
+    }
+    await withdraw("MeshPolicy", "dual-stack");
+    await settled(
+      () => say("outside/plain", "tcp-echo.dual-stack"),
+      (said) => said === "hello it is me\n",
+    );
+  });
+
+  test("who may call is told by identity", async () => {
+    await authorization("dual-stack", {
+      rules: [{ from: [{ identities: ["cluster.local/ns/clients/sa/friend"] }] }],
+    });
+    await settled(
+      () => say("clients/stranger", "tcp-echo.dual-stack"),
+      (said) => said === "",
+    );
+    for (const family of FAMILIES) {
+      assert.equal(say("clients/friend", "tcp-echo.dual-stack", FLAGS[family]), "hello it is me\n");
+      assert.equal(say("clients/stranger", "tcp-echo.dual-stack", FLAGS[family]), "");
+      assert.equal(say("outside/plain", "tcp-echo.dual-stack", FLAGS[family]), "");
+    }
+    await withdraw("AuthorizationPolicy", "dual-stack");
+  });
+
+  test("and by where they come from, both families in one list", async () => {
+    const cidrs = await ipsOf("clients", "friend");
+    await authorization("dual-stack", { action: "Allow", rules: [{ from: [{ cidrs }] }] });
+    await settled(
+      () => say("clients/stranger", "tcp-echo.dual-stack"),
+      (said) => said === "",
+    );
+    for (const family of FAMILIES) {
+      assert.equal(say("clients/friend", "tcp-echo.dual-stack", FLAGS[family]), "hello it is me\n");
+      assert.equal(say("clients/stranger", "tcp-echo.dual-stack", FLAGS[family]), "");
+    }
+    await withdraw("AuthorizationPolicy", "dual-stack");
+    await settled(
+      () => say("clients/stranger", "tcp-echo.dual-stack"),
+      (said) => said === "hello it is me\n",
+    );
+  });
+
+  test("requests by method and path", async () => {
+    const code = (...args: string[]) =>
+      inPod("clients/friend", ...CURL, "-o", "/dev/null", "-w", "%{http_code}", ...args).stdout;
+    await authorization("web", {
+      action: "Deny",
+      rules: [{ to: [{ methods: ["POST"], paths: ["/admin/*"] }] }],
+    });
+    await settled(
+      () => code("-X", "POST", "http://web.web/admin/1"),
+      (said) => said === "403",
+    );
+    assert.equal(code("http://web.web/admin/1"), "200");
+    assert.equal(code("-X", "POST", "http://web.web/other"), "200");
+    await withdraw("AuthorizationPolicy", "web");
+  });
+
+  test("connections to nobody known pass, or are blocked where a policy says so", async () => {
+    const addresses = await ipsOf("outside", "server");
+    for (const host of addresses) assert.equal(say("clients/friend", host), "hello it is me\n");
+    await policy("clients", { unknownOutbound: "Blocked" });
+    await settled(
+      () => say("clients/friend", addresses[0] ?? ""),
+      (said) => said === "",
+    );
+    for (const host of addresses) assert.equal(say("clients/friend", host), "");
+    assert.equal(say("clients/friend", "tcp-echo.dual-stack"), "hello it is me\n");
+    await withdraw("MeshPolicy", "clients");
+    for (const host of addresses)
+      await settled(
+        () => say("clients/friend", host),
+        (said) => said === "hello it is me\n",
+      );
+  });
+
+  test("a route with a Service as its parent is served to callers of the Service once it is Accepted", async () => {
+    const filter = {
+      type: "ResponseHeaderModifier",
+      responseHeaderModifier: { add: [{ name: "x-by", value: "mesh" }] },
+    };
+    await client.create(GATEWAY_KINDS.HTTPRoute, {
+      metadata: { name: "web", namespace: "web" },
+      spec: {
+        parentRefs: [{ group: "", kind: "Service", name: "web", port: 80 }],
+        rules: [{ filters: [filter], backendRefs: [{ name: "web", port: 80 }] }],
+      },
+    });
+    await eventually(
+      () => client.get<HTTPRoute>(GATEWAY_KINDS.HTTPRoute, "web", "web"),
+      ({ status }) =>
+        status?.parents.some(
+          ({ controllerName, conditions }) =>
+            controllerName === "tandem.dev/mesh-controller" &&
+            conditions.some(({ type, status }) => type === "Accepted" && status === "True"),
+        ) ?? false,
+    );
+    for (const family of FAMILIES)
+      assert.match(
+        inPod("clients/friend", ...CURL, "-i", FLAGS[family], "http://web.web/").stdout,
+        /x-by: mesh/,
+      );
+    await client.delete(GATEWAY_KINDS.HTTPRoute, "web", "web");
+  });
+
+  test("requests go on while the authority changes, with certificates of the new one", async () => {
+    const load = await startLoad(home, await webAddresses());
+    const next = await createAuthority("next");
+    const data = { "tls.crt": base64(next.certificate), "tls.key": base64(next.key) };
+    await client.patch(KINDS.Secret, "tandem-mesh-ca", "tandem-system", { data }, { type: "merge" });
+    const { metadata } = await podOf("web", "web");
+    const issuer = () =>
+      inPod(
+        `web/${metadata.labels?.["app"]}`,
+        "sh",
+        "-c",
+        `curl -s http://127.0.0.1:15000/certs | grep -c '"days_until_expiration": "1"'`,
+      ).stdout;
+    await new Promise((resolve) => setTimeout(resolve, 8000));
+    assert.notEqual(issuer(), "0\n");
+    const report = await load.end();
+    assert.deepEqual(report.failed, {});
+    assert.ok(report.ok > RATE, JSON.stringify(report));
+    const secret = await eventually(
+      () => client.get<Secret>(KINDS.Secret, "tandem-mesh-friend", "clients"),
+      ({ data: now }) => now?.["ca.crt"] === data["tls.crt"],
+    );
+    assert.ok(secret);
+  });
+
+  test("requests go on while the control plane and the mesh are killed", async () => {
+    const load = await startLoad(home, await webAddresses());
+    for (let kill = 0; kill < KILLS; kill++) {
+      const part = kill % 2 === 0 ? "mesh" : "control-plane";
+      const pid = processOf(home, part) as number;
+      process.kill(pid, "SIGKILL");
+      await eventually(
+        async () => processOf(home, part),
+        (found) => found !== undefined && found !== pid,
+      );
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+    }
+    const report = await load.end();
+    assert.deepEqual(report.failed, {});
+    assert.ok(report.ok > RATE, JSON.stringify(report));
+    // and what comes afterwards is taken in
+    await eventually(
+      () => policy("dual-stack", { mutualTls: "Strict" }).catch(() => undefined),
+      (made) => made !== undefined,
+    );
+    await settled(
+      () => say("outside/plain", "tcp-echo.dual-stack"),
+      (said) => said === "",
+    );
+    await withdraw("MeshPolicy", "dual-stack");
+  });
+
+  test("requests go on over the other family when one of the server's is lost", async (t) => {
+    const { metadata } = await podOf("web", "web");
+    for (const family of FAMILIES) {
+      const load = await startLoad(home, await webAddresses());
+      await new Promise((resolve) => setTimeout(resolve, SPAN / 2));
+      const broken = home.run(["lab", "break", "pod", `web/${metadata.name}`, "--family", family]);
+      assert.equal(broken.status, 0, broken.stderr);
+      await new Promise((resolve) => setTimeout(resolve, SPAN));
+      const report = await load.end();
+      t.diagnostic(`${family} lost: ${JSON.stringify(report)}`);
+      assert.deepEqual(report.failed, {});
+      assert.equal(home.run(["lab", "mend"]).status, 0);
+      await new Promise((resolve) => setTimeout(resolve, SPAN));
+    }
+  });
+});
+
+const CURL = ["curl", "-sS", "--max-time", "5", "-g"];
+
+function base64(text: string): string {
+  return Buffer.from(text).toString("base64");
+}
+
+/** The process of a part of the lab, by its command line, which names this test's own folder. */
+function processOf(home: Home, part: string): number | undefined {
+  const { stdout } = spawnSync("pgrep", ["-f", `internal ${part} ${home.path}/`], { encoding: "utf8" });
+  return Number(stdout.trim().split("\n")[0]) || undefined;
+}
+
+/** Node and this checkout, as pods see them. */
+const NODE = "/run/tandem/node/node";
+const LOAD = "/run/tandem/app/test/whole/http-load.ts";
+
+/** Requests at a steady rate from a pod with a sidecar to a Service's addresses in turn, until `end`. */
+async function startLoad(home: Home, addresses: readonly string[]) {
+  const targets = addresses.map((host) => `web.web|http://${host.includes(":") ? `[${host}]` : host}/`);
+  const command = [NODE, LOAD, String(RATE), ...targets];
+  const { file, args, env } = home.command([
+    "lab",
+    "exec",
+    "-n",
+    "clients",
+    "deploy/friend",
+    "--",
+    ...command,
+  ]);
+  const child: ChildProcess = spawn(file, args, { env, stdio: ["pipe", "pipe", "inherit"] });
+  const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]();
+  assert.equal((await lines.next()).value, "started");
+  return {
+    end: async (): Promise<LoadReport> => {
+      child.stdin?.end();
+      return JSON.parse((await lines.next()).value ?? "{}") as LoadReport;
+    },
+  };
+}
