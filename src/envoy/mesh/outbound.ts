@@ -1,8 +1,9 @@
 /** What leaves pods, taken in change by change: which clusters, listeners, virtual hosts there are to be, for everybody. */
 import type { Destination } from "../../traffic/gateway/model.ts";
-import type { MeshModel, MeshService } from "../../traffic/mesh/model.ts";
+import type { MeshModel, MeshPort, MeshService } from "../../traffic/mesh/model.ts";
 import type { Frontend } from "../../traffic/model.ts";
 import type { FrontendLookup } from "../desired/output.ts";
+import { grpcTarget } from "./grpc.ts";
 import { HttpPort, type ServicePort } from "./routes.ts";
 import { type DirectPlan, type ListenerPlan, planService, type ServicePlan } from "./services.ts";
 
@@ -15,6 +16,8 @@ export interface Dirty {
   readonly ports: Set<number>;
   /** Tables of single Services. */
   readonly tables: Set<string>;
+  /** Names that gRPC clients may ask for. */
+  readonly targets: Set<string>;
   trust: boolean;
 }
 
@@ -26,6 +29,7 @@ export function nothingDirty(): Dirty {
     listeners: new Set(),
     ports: new Set(),
     tables: new Set(),
+    targets: new Set(),
     trust: false,
   };
 }
@@ -41,6 +45,9 @@ export class Outbound {
   readonly #claims = new Map<string, Set<string>>();
   readonly #plans = new Map<string, ServicePlan>();
   readonly #autos = new Map<string, number>();
+  /** Services' ports by their destinations, and destinations by the names that gRPC clients ask for. */
+  readonly #portsOf = new Map<string, ServicePort>();
+  readonly #targets = new Set<string>();
   /** Destinations by the frontends that their endpoints come from. */
   readonly #byFrontend = new Map<string, Set<string>>();
   model: MeshModel | undefined;
@@ -68,6 +75,7 @@ export class Outbound {
     this.#replaceDirects(before?.directs ?? [], plan?.directs ?? []);
     this.#replaceHosts(before, plan);
     this.#replaceTables(before, plan);
+    this.#replacePorts(before?.service, service);
     for (const name of before?.autos ?? []) this.#countAuto(name, -1);
     for (const name of plan?.autos ?? []) this.#countAuto(name, 1);
   }
@@ -119,6 +127,16 @@ export class Outbound {
   /** The frontend of a destination. */
   frontendOf({ target }: Destination): Frontend | undefined {
     return target.kind === "frontend" ? this.#frontend(target.frontend) : undefined;
+  }
+
+  /** The Service's port that a destination is that of. */
+  portOf(destination: string): ServicePort | undefined {
+    return this.#portsOf.get(destination);
+  }
+
+  /** Whether a gRPC client may ask for a name. */
+  hasTarget(target: string): boolean {
+    return this.#targets.has(target);
   }
 
   /** Whether connections to a destination are looked at. */
@@ -212,6 +230,25 @@ export class Outbound {
       this.tables.set(name, { service: (now as ServicePlan).service, port });
       this.dirty.tables.add(name);
     }
+  }
+
+  #replacePorts(before: MeshService | undefined, now: MeshService | undefined): void {
+    for (const port of before?.ports ?? []) {
+      this.#portsOf.delete(port.destination);
+      this.#soilTarget(before as MeshService, port, false);
+    }
+    for (const port of now?.ports ?? []) {
+      this.#portsOf.set(port.destination, { service: now as MeshService, port });
+      this.#soilTarget(now as MeshService, port, true);
+    }
+  }
+
+  #soilTarget(service: MeshService, port: MeshPort, there: boolean): void {
+    const target = grpcTarget(service, port);
+    if (there) this.#targets.add(target);
+    else this.#targets.delete(target);
+    this.dirty.targets.add(target);
+    this.dirty.clusters.add(port.destination);
   }
 
   #countAuto(name: string, by: number): void {

@@ -1,12 +1,13 @@
 /** What all sidecars of a mesh should have: takes in changes of the model, gives the changes of each sidecar's resources. */
 import type { AccessLog } from "../../traffic/gateway/policy-model.ts";
+import type { Family } from "../../ip/family.ts";
 import type { MeshModel, Sidecar } from "../../traffic/mesh/model.ts";
 import type { MeshChanges } from "../../traffic/mesh/types.ts";
 import type { FrontendLookup } from "../desired/output.ts";
 import type { Resource, ResourceChange } from "../resources.ts";
 import { Layer, Layers } from "./layer.ts";
 import { type Dirty, nothingDirty, Outbound } from "./outbound.ts";
-import { putEdge, putEndpoints, putServices, putTables } from "./outbound-layers.ts";
+import { putEdge, putEndpoints, putGrpc, putServices, putTables } from "./outbound-layers.ts";
 import { familiesOfSidecar, putSidecar, type WorkloadIdentity } from "./sidecar.ts";
 
 /** How the output is made. */
@@ -42,6 +43,13 @@ export interface MeshOutput {
   identitiesChanged(sidecars: Iterable<string>): SidecarChanges;
   /** All that a sidecar should have now; from the first call on its changes are told. */
   resources(sidecar: string): Resource[];
+  /**
+   * All that a gRPC client without a proxy may ask for; from the first call on its changes are told under the key given,
+   * which must not be that of a sidecar.
+   */
+  clientResources(key: string, families: readonly Family[]): Resource[];
+  /** Forgets such a client. */
+  removeClient(key: string): void;
 }
 
 /** A sidecar that was asked for, with the layers that it shares. */
@@ -77,6 +85,12 @@ class Output implements MeshOutput {
   readonly #tables = new Layers<Parameters<typeof putTables>[1]>((layer, of) =>
     putTables(layer, of, this.#outbound, this.#everything()),
   );
+
+  readonly #grpc = new Layers<Parameters<typeof putGrpc>[1]>((layer, of) =>
+    putGrpc(layer, of, this.#outbound, this.#everything()),
+  );
+  /** gRPC clients without a proxy, with the families that their layer is for. */
+  readonly #clients = new Map<string, { readonly families: string; readonly layer: Layer }>();
 
   constructor(options: MeshOutputOptions) {
     this.#options = options;
@@ -119,6 +133,22 @@ class Output implements MeshOutput {
     return entry === undefined ? [] : [...entry.shared, entry.own].flatMap((layer) => layer.all());
   }
 
+  clientResources(key: string, families: readonly Family[]): Resource[] {
+    let client = this.#clients.get(key);
+    if (client === undefined) {
+      client = { families: families.join(), layer: this.#grpc.use(families.join(), { families }) };
+      this.#clients.set(key, client);
+    }
+    return client.layer.all();
+  }
+
+  removeClient(key: string): void {
+    const client = this.#clients.get(key);
+    if (client === undefined) return;
+    this.#clients.delete(key);
+    this.#grpc.release(client.families);
+  }
+
   /** Everything that there is, for a layer that is new. */
   #everything(): Dirty {
     const { destinations, directs, ports, tables } = this.#outbound;
@@ -128,6 +158,7 @@ class Output implements MeshOutput {
       listeners: new Set(this.#outbound.listenerKeys()),
       ports: new Set(ports.keys()),
       tables: new Set(tables.keys()),
+      targets: new Set(),
       trust: true,
     };
   }
@@ -139,6 +170,7 @@ class Output implements MeshOutput {
     this.#endpoints.each((layer, of) => putEndpoints(layer, of, outbound, dirty));
     this.#edges.each((layer, of) => putEdge(layer, of, outbound, dirty, this.#options));
     this.#tables.each((layer, of) => putTables(layer, of, outbound, dirty));
+    this.#grpc.each((layer, of) => putGrpc(layer, of, outbound, dirty));
     outbound.dirty = nothingDirty();
   }
 
@@ -225,13 +257,17 @@ class Output implements MeshOutput {
       if (common.length + mine.length === 0) continue;
       changed.set(key, mine.length === 0 ? common : [...common, ...mine]);
     }
+    for (const [key, { layer }] of this.#clients) {
+      const changes = take(layer);
+      if (changes.length > 0) changed.set(key, changes);
+    }
     this.#forgetChanges();
     return { changed, renewed };
   }
 
   /** A layer whose sidecars are all new has told them everything. */
   #forgetChanges(): void {
-    for (const layers of [this.#services, this.#endpoints, this.#edges, this.#tables]) {
+    for (const layers of [this.#services, this.#endpoints, this.#edges, this.#tables, this.#grpc]) {
       layers.each((layer: Layer) => layer.takeChanges());
     }
   }

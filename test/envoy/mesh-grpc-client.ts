@@ -1,0 +1,24 @@
+/** A gRPC client with xDS: each line of its input is a target to call; it prints the answer, or why there is none. */
+import { createInterface } from "node:readline";
+import { Client, credentials } from "@grpc/grpc-js";
+import { register } from "@grpc/grpc-js-xds";
+
+register();
+const clients = new Map<string, Client>();
+
+function call(target: string): void {
+  const client = clients.get(target) ?? new Client(target, credentials.createInsecure());
+  clients.set(target, client);
+  const bytes = (value: Buffer) => value;
+  const deadline = Date.now() + 20_000;
+  client.makeUnaryRequest(
+    "/echo.Echo/Say",
+    bytes,
+    bytes,
+    Buffer.alloc(0),
+    { deadline, waitForReady: false } as object,
+    (error, answer) => console.log(error ? `failed: ${error.code} ${error.details}` : String(answer)),
+  );
+}
+
+createInterface({ input: process.stdin }).on("line", call);

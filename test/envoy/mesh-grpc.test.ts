@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface, type Interface } from "node:readline";
+import { after, before, describe, test } from "node:test";
+import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { type AdsServer, startAdsServer } from "../../src/envoy/ads/index.ts";
+import { createMeshOutput, type MeshOutput } from "../../src/envoy/mesh/index.ts";
+import { emptyModels, type Models, objectsOf, take } from "../traffic/mesh/text.ts";
+
+/** A gRPC server on one loopback address that answers with that address. */
+async function startEcho(host: string, port: number): Promise<{ port: number; close(): void }> {
+  const server = new Server();
+  const bytes = (value: Buffer) => value;
+  server.addService(
+    {
+      Say: {
+        path: "/echo.Echo/Say",
+        requestStream: false,
+        responseStream: false,
+        requestSerialize: bytes,
+        requestDeserialize: bytes,
+        responseSerialize: bytes,
+        responseDeserialize: bytes,
+      },
+    },
+    { Say: (_call: unknown, reply: (error: null, value: Buffer) => void) => reply(null, Buffer.from(host)) },
+  );
+  const at = host.includes(":") ? `[${host}]` : host;
+  const bound = await new Promise<number>((resolve, reject) =>
+    server.bindAsync(`${at}:${port}`, ServerCredentials.createInsecure(), (error, got) =>
+      error ? reject(error) : resolve(got),
+    ),
+  );
+  return { port: bound, close: () => server.forceShutdown() };
+}
+
+function objects(port: number): string {
+  const slice = (family: string, address: string) => `
+kind: EndpointSlice
+metadata: { name: echo-${family}, labels: { kubernetes.io/service-name: echo } }
+addressType: ${family}
+ports: [{ name: grpc, port: ${port}, protocol: TCP }]
+endpoints: [{ addresses: ["${address}"], targetRef: { kind: Pod, name: echo, namespace: default, uid: e } }]
+---`;
+  return `
+kind: Service
+metadata: { name: echo }
+spec:
+  type: ClusterIP
+  clusterIP: 10.96.0.1
+  clusterIPs: [10.96.0.1, "fd00:10:96::1"]
+  ipFamilies: [IPv4, IPv6]
+  ports: [{ name: grpc, port: 50051, protocol: TCP }]
+---${slice("IPv4", "127.0.0.1")}${slice("IPv6", "::1")}`;
+}
+
+describe("a gRPC client that speaks xDS itself", () => {
+  const models: Models = emptyModels();
+  let folder: string;
+  let ads: AdsServer;
+  let output: MeshOutput;
+  let client: ChildProcess;
+  let lines: Interface;
+  let v4: { port: number; close(): void };
+  let v6: { port: number; close(): void };
+  const refused: string[] = [];
+
+  before(async () => {
+    v4 = await startEcho("127.0.0.1", 0);
+    v6 = await startEcho("::1", v4.port);
+    folder = await mkdtemp(join(tmpdir(), "tandem-grpc-"));
+    ads = await startAdsServer({ listen: [{ host: "127.0.0.1", port: 0 }], authorize: () => "grpc/app" });
+    ads.onNack((nack) => refused.push(JSON.stringify(nack)));
+    output = createMeshOutput({ identity: () => undefined });
+    for (const object of objectsOf(objects(v4.port))) take(models, object);
+    output.update(models.mesh, models.mesh.flush(), (key) => models.traffic.get(key));
+    ads.replace("grpc/app", output.clientResources("grpc/app", ["IPv4", "IPv6"]));
+    const xds = ads.addresses[0] as AddressInfo | { port: number };
+    const config = {
+      xds_servers: [
+        {
+          server_uri: `127.0.0.1:${xds.port}`,
+          channel_creds: [{ type: "insecure" }],
+          server_features: ["xds_v3"],
+        },
+      ],
+      node: { id: "app", locality: {} },
+    };
+    client = spawn(process.execPath, [join(import.meta.dirname, "mesh-grpc-client.ts")], {
+      env: { ...process.env, GRPC_XDS_BOOTSTRAP_CONFIG: JSON.stringify(config) },
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    lines = createInterface({ input: client.stdout as NodeJS.ReadableStream });
+  });
+  after(async () => {
+    client?.kill("SIGKILL");
+    v4?.close();
+    v6?.close();
+    await ads?.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  async function call(target: string): Promise<string> {
+    const answered = once(lines, "line");
+    client.stdin?.write(`${target}\n`);
+    return ((await answered) as [string])[0];
+  }
+
+  test("reaches the backend over the Service's first family, and over the other once that is gone", {
+    timeout: 60_000,
+  }, async () => {
+    const target = "xds:///echo.default.svc.cluster.local:50051";
+    assert.equal(await call(target), "127.0.0.1");
+    assert.deepEqual(refused, []);
+    v4.close();
+    assert.equal(await call(target), "::1");
+  });
+
+  test("a Service that comes later is found, by what is told of it alone", { timeout: 60_000 }, async () => {
+    for (const object of objectsOf(objects(v6.port).replaceAll("echo", "late"))) take(models, object);
+    const { changed } = output.update(models.mesh, models.mesh.flush(), (key) => models.traffic.get(key));
+    const changes = changed.get("grpc/app") ?? [];
+    assert.deepEqual(changes.map(({ kind }) => kind).sort(), ["cluster", "endpoint", "listener", "route"]);
+    ads.set("grpc/app", changes);
+    assert.equal(await call("xds:///late.default.svc.cluster.local:50051"), "::1");
+    assert.deepEqual(refused, []);
+  });
+});
