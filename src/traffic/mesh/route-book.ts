@@ -19,6 +19,7 @@ import {
   refersToService,
   serviceParent,
   withMeshNames,
+  withParentsGranted,
 } from "./routes.ts";
 import type { PortRules } from "./services.ts";
 import type { MeshModelOptions, MeshRouteStatus } from "./types.ts";
@@ -96,7 +97,7 @@ export class RouteBook {
   }
 
   #translate(id: string, object: HTTPRoute | GRPCRoute): MeshRoute {
-    const translated = translateRoute(object, this.#objects);
+    const translated = translateRoute(object, withParentsGranted(this.#objects, object));
     const namespace = object.metadata.namespace ?? "";
     const lookups = new Set<LookupKey>(translated.lookups);
     const parents = (object.spec.parentRefs ?? []).filter(refersToService).map((parentRef) => {

@@ -1,15 +1,47 @@
 /** Routes that have a Service as a parent (GAMMA: GEP-1294, GEP-1324, GEP-1426). */
-import type { ParentReference } from "../../objects/gateway/index.ts";
+import type { GRPCRoute, HTTPRoute, ParentReference, ReferenceGrant } from "../../objects/gateway/index.ts";
 import { type Fact, fails, holds } from "../gateway/conditions.ts";
 import { keepItems } from "../gateway/equality.ts";
 import type { Destination, Forward, RouteAction, RouteRule } from "../gateway/model.ts";
 import { compareRules, ruleOnListener, type TranslatedRoute } from "../gateway/routes/index.ts";
+import type { References } from "../gateway/routes/types.ts";
 import type { FrontendPort } from "../model.ts";
 import type { PortRules } from "./services.ts";
 
 /** Whether a parent is a Service. */
 export function refersToService({ group, kind }: ParentReference): boolean {
   return kind === "Service" && (group === "" || group === "core");
+}
+
+/**
+ * Lookups by which a route may send requests back to the Services of other namespaces that it has as parents, without a
+ * ReferenceGrant: its callers could go there anyway (consumer routes, GEP-1426).
+ */
+export function withParentsGranted(source: References, route: HTTPRoute | GRPCRoute): References {
+  const { namespace = "" } = route.metadata;
+  const from = [{ group: "gateway.networking.k8s.io", kind: route.kind, namespace }];
+  const grants = (route.spec.parentRefs ?? [])
+    .filter((parent) => refersToService(parent) && (parent.namespace ?? namespace) !== namespace)
+    .map(
+      ({ namespace: home, name }): ReferenceGrant => ({
+        apiVersion: "gateway.networking.k8s.io/v1",
+        kind: "ReferenceGrant",
+        metadata: { namespace: home ?? "", name },
+        spec: { from, to: [{ group: "", kind: "Service", name }] },
+      }),
+    );
+  return {
+    ...(source.families && { families: source.families }),
+    service: (key) => source.service(key),
+    secret: (key) => source.secret(key),
+    configMap: (key) => source.configMap(key),
+    backend: (key) => source.backend(key),
+    backendTlsPoliciesFor: (key) => source.backendTlsPoliciesFor(key),
+    grantsIn: (home) => [
+      ...source.grantsIn(home),
+      ...grants.filter(({ metadata }) => metadata.namespace === home),
+    ],
+  };
 }
 
 /** What parentRefs tell ports by. */
