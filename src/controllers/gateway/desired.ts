@@ -171,7 +171,8 @@ function serviceOf(request: InfrastructureRequest): object | undefined {
       ...familiesOf(parameters),
       selector: { [PROXY_LABEL]: nameOf(gateway) },
       ports,
-      ...(type !== "ClusterIP" && { externalTrafficPolicy: service.externalTrafficPolicy ?? "Cluster" }),
+      // clients' addresses arrive, and no node's masquerade reuses a port that a proxy still holds
+      ...(type !== "ClusterIP" && { externalTrafficPolicy: service.externalTrafficPolicy ?? "Local" }),
       ...(service.loadBalancerClass && { loadBalancerClass: service.loadBalancerClass }),
       ...askFor(type, staticAddresses),
     },
