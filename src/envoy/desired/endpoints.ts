@@ -15,6 +15,8 @@ export interface Target {
   readonly zone?: string;
   /** `namespace/name`, where the backend is a pod. */
   readonly pod?: string;
+  /** The only family that it can be reached over now, of several that its Service has. */
+  readonly only?: Family;
 }
 
 /** The backends that a destination has now. `frontend` is that of its target, if there is one. */
@@ -73,9 +75,11 @@ function having(
       return address !== undefined && conditions && accept(conditions) ? [address] : [];
     });
     const { zone, pod } = backend;
-    if (addresses.length === 0) return [];
+    const [first] = addresses;
+    if (first === undefined) return [];
     const named = pod && { pod: `${pod.namespace}/${pod.name}` };
-    return [{ addresses, port, ...(zone !== undefined && { zone }), ...named }];
+    const only = addresses.length < order.length ? familyOfText(first) : undefined;
+    return [{ addresses, port, ...(zone !== undefined && { zone }), ...named, ...(only && { only }) }];
   });
 }
 
@@ -88,14 +92,32 @@ export function loadAssignment(
 ): JsonObject {
   const near = policy?.preferZone ? capabilities.zone : undefined;
   const farther = near !== undefined && targets.some((target) => target.zone === near);
-  const zones = Map.groupBy(targets, (target) => target.zone);
-  const endpoints = [...zones].map(([zone, those]) => ({
-    ...(zone !== undefined && { locality: { zone } }),
+  const endpoints = localities(targets).map(({ zone, locality, those }) => ({
+    ...(locality && { locality }),
     lb_endpoints: lbEndpoints(those, partsByAddress(policy), mostAddresses(targets)),
     // Other zones serve what the own one has no healthy backends for.
     ...(farther && zone !== near && { priority: 1 }),
   }));
   return { cluster_name: name, ...(endpoints.length > 0 && { endpoints }) };
+}
+
+/**
+ * Targets by zone, and within it those that have lost a family by themselves: Envoy 1.40 takes an endpoint whose first
+ * address it knows for the one that it has, and would keep the other addresses of that; one of another locality is new.
+ */
+export function localities(targets: readonly Target[]): readonly Locality[] {
+  const groups = Map.groupBy(targets, ({ zone = "", only = "" }) => `${zone}/${only}`);
+  return [...groups.values()].map((those) => {
+    const { zone, only } = those[0] as Target;
+    const locality = { ...(zone !== undefined && { zone }), ...(only && { sub_zone: only }) };
+    return { zone, those, ...(Object.keys(locality).length > 0 && { locality }) };
+  });
+}
+
+interface Locality {
+  readonly zone: string | undefined;
+  readonly locality?: JsonObject;
+  readonly those: readonly Target[];
 }
 
 function mostAddresses(targets: readonly Target[]): number {

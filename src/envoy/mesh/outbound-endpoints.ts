@@ -1,6 +1,6 @@
 /** Backends as sidecars reach them: one endpoint each with its addresses, and whether a sidecar answers there. */
 import type { Destination } from "../../traffic/gateway/model.ts";
-import { lbEndpoints, type Target } from "../desired/endpoints.ts";
+import { lbEndpoints, localities, type Target } from "../desired/endpoints.ts";
 import { partsByAddress } from "../desired/health.ts";
 import type { JsonObject } from "../proto/index.ts";
 import { PEER_METADATA } from "./tls.ts";
@@ -20,14 +20,14 @@ export function meshAssignment(
   const parted = partsByAddress(policy);
   const peer = ({ pod }: Target) => pod !== undefined && isPeer(pod);
   const farther = near !== undefined && targets.some((target) => target.zone === near);
-  const endpoints = [...Map.groupBy(targets, (target) => target.zone)].map(([zone, those]) => {
+  const endpoints = localities(targets).map(({ zone, locality, those }) => {
     const allPeers = those.every(peer);
     const hosts = (target: Target): JsonObject[] => {
       const made = lbEndpoints([target], parted, most);
       return allPeers || !peer(target) ? made : made.map((host) => ({ ...host, metadata: PEER_METADATA }));
     };
     return {
-      ...(zone !== undefined && { locality: { zone } }),
+      ...(locality && { locality }),
       lb_endpoints: those.flatMap(hosts),
       ...(farther && zone !== near && { priority: 1 }),
       ...(allPeers && { metadata: PEER_METADATA }),
