@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
@@ -59,75 +59,106 @@ spec:
 ---${slice("IPv4", "127.0.0.1")}${slice("IPv6", "::1")}`;
 }
 
-describe("a gRPC client that speaks xDS itself", () => {
-  const models: Models = emptyModels();
-  let folder: string;
-  let ads: AdsServer;
-  let output: MeshOutput;
-  let client: ChildProcess;
-  let lines: Interface;
-  let v4: { port: number; close(): void };
-  let v6: { port: number; close(): void };
-  const refused: string[] = [];
+const PROGRAM = join(import.meta.dirname, "../../conformance/grpc-xds");
+const goVersion = spawnSync("go", ["env", "GOVERSION"], { encoding: "utf8" }).stdout ?? "";
+const goMinor = Number(/^go1\.(\d+)/.exec(goVersion)?.[1] ?? 0);
+/** gRPC's own clients, and how each is made ready in a folder for the test: the command that runs it. */
+const CLIENTS: readonly {
+  readonly name: string;
+  readonly skip: string | false;
+  readonly prepare: (folder: string) => readonly string[];
+}[] = [
+  {
+    name: "Node",
+    skip: false,
+    prepare: () => [process.execPath, join(import.meta.dirname, "mesh-grpc-client.ts")],
+  },
+  {
+    name: "Go",
+    skip: goMinor >= 26 ? false : "2026-11-21: needs Go 1.26 or newer on PATH, which Debian 12 does not have",
+    prepare: (folder) => {
+      const program = join(folder, "client");
+      const built = spawnSync("go", ["build", "-o", program, "."], { cwd: PROGRAM, encoding: "utf8" });
+      assert.equal(built.status, 0, built.stderr);
+      return [program];
+    },
+  },
+];
 
-  before(async () => {
-    v4 = await startEcho("127.0.0.1", 0);
-    v6 = await startEcho("::1", v4.port);
-    folder = await mkdtemp(join(tmpdir(), "tandem-grpc-"));
-    ads = await startAdsServer({ listen: [{ host: "127.0.0.1", port: 0 }], authorize: () => "grpc/app" });
-    ads.onNack((nack) => refused.push(JSON.stringify(nack)));
-    output = createMeshOutput({ identity: () => undefined });
-    for (const object of objectsOf(objects(v4.port))) take(models, object);
-    output.update(models.mesh, models.mesh.flush(), (key) => models.traffic.get(key));
-    ads.replace("grpc/app", output.clientResources("grpc/app", ["IPv4", "IPv6"]));
-    const xds = ads.addresses[0] as AddressInfo | { port: number };
-    const config = {
-      xds_servers: [
-        {
-          server_uri: `127.0.0.1:${xds.port}`,
-          channel_creds: [{ type: "insecure" }],
-          server_features: ["xds_v3"],
-        },
-      ],
-      node: { id: "app", locality: {} },
-    };
-    client = spawn(process.execPath, [join(import.meta.dirname, "mesh-grpc-client.ts")], {
-      env: { ...process.env, GRPC_XDS_BOOTSTRAP_CONFIG: JSON.stringify(config) },
-      stdio: ["pipe", "pipe", "inherit"],
+for (const { name, skip, prepare } of CLIENTS) {
+  describe(`gRPC's client for ${name}, which speaks xDS itself`, { skip }, () => {
+    const models: Models = emptyModels();
+    let folder: string;
+    let ads: AdsServer;
+    let output: MeshOutput;
+    let client: ChildProcess;
+    let lines: Interface;
+    let v4: { port: number; close(): void };
+    let v6: { port: number; close(): void };
+    const refused: string[] = [];
+
+    before(async () => {
+      v4 = await startEcho("127.0.0.1", 0);
+      v6 = await startEcho("::1", v4.port);
+      folder = await mkdtemp(join(tmpdir(), "tandem-grpc-"));
+      ads = await startAdsServer({ listen: [{ host: "127.0.0.1", port: 0 }], authorize: () => "grpc/app" });
+      ads.onNack((nack) => refused.push(JSON.stringify(nack)));
+      output = createMeshOutput({ identity: () => undefined });
+      for (const object of objectsOf(objects(v4.port))) take(models, object);
+      output.update(models.mesh, models.mesh.flush(), (key) => models.traffic.get(key));
+      ads.replace("grpc/app", output.clientResources("grpc/app", ["IPv4", "IPv6"]));
+      const xds = ads.addresses[0] as AddressInfo | { port: number };
+      const config = {
+        xds_servers: [
+          {
+            server_uri: `127.0.0.1:${xds.port}`,
+            channel_creds: [{ type: "insecure" }],
+            server_features: ["xds_v3"],
+          },
+        ],
+        node: { id: "app", locality: {} },
+      };
+      const [program = "", ...args] = prepare(folder);
+      client = spawn(program, args, {
+        env: { ...process.env, GRPC_XDS_BOOTSTRAP_CONFIG: JSON.stringify(config) },
+        stdio: ["pipe", "pipe", "inherit"],
+      });
+      lines = createInterface({ input: client.stdout as NodeJS.ReadableStream });
     });
-    lines = createInterface({ input: client.stdout as NodeJS.ReadableStream });
-  });
-  after(async () => {
-    client?.kill("SIGKILL");
-    v4?.close();
-    v6?.close();
-    await ads?.close();
-    await rm(folder, { recursive: true, force: true });
-  });
+    after(async () => {
+      client?.kill("SIGKILL");
+      v4?.close();
+      v6?.close();
+      await ads?.close();
+      await rm(folder, { recursive: true, force: true });
+    });
 
-  async function call(target: string): Promise<string> {
-    const answered = once(lines, "line");
-    client.stdin?.write(`${target}\n`);
-    return ((await answered) as [string])[0];
-  }
+    async function call(target: string): Promise<string> {
+      const answered = once(lines, "line");
+      client.stdin?.write(`${target}\n`);
+      return ((await answered) as [string])[0];
+    }
 
-  test("reaches the backend over the Service's first family, and over the other once that is gone", {
-    timeout: 60_000,
-  }, async () => {
-    const target = "xds:///echo.default.svc.cluster.local:50051";
-    assert.equal(await call(target), "127.0.0.1");
-    assert.deepEqual(refused, []);
-    v4.close();
-    assert.equal(await call(target), "::1");
-  });
+    test("reaches the backend over the Service's first family, and over the other once that is gone", {
+      timeout: 60_000,
+    }, async () => {
+      const target = "xds:///echo.default.svc.cluster.local:50051";
+      assert.equal(await call(target), "127.0.0.1");
+      assert.deepEqual(refused, []);
+      v4.close();
+      assert.equal(await call(target), "::1");
+    });
 
-  test("a Service that comes later is found, by what is told of it alone", { timeout: 60_000 }, async () => {
-    for (const object of objectsOf(objects(v6.port).replaceAll("echo", "late"))) take(models, object);
-    const { changed } = output.update(models.mesh, models.mesh.flush(), (key) => models.traffic.get(key));
-    const changes = changed.get("grpc/app") ?? [];
-    assert.deepEqual(changes.map(({ kind }) => kind).sort(), ["cluster", "endpoint", "listener", "route"]);
-    ads.set("grpc/app", changes);
-    assert.equal(await call("xds:///late.default.svc.cluster.local:50051"), "::1");
-    assert.deepEqual(refused, []);
+    test("a Service that comes later is found, by what is told of it alone", {
+      timeout: 60_000,
+    }, async () => {
+      for (const object of objectsOf(objects(v6.port).replaceAll("echo", "late"))) take(models, object);
+      const { changed } = output.update(models.mesh, models.mesh.flush(), (key) => models.traffic.get(key));
+      const changes = changed.get("grpc/app") ?? [];
+      assert.deepEqual(changes.map(({ kind }) => kind).sort(), ["cluster", "endpoint", "listener", "route"]);
+      ads.set("grpc/app", changes);
+      assert.equal(await call("xds:///late.default.svc.cluster.local:50051"), "::1");
+      assert.deepEqual(refused, []);
+    });
   });
-});
+}
