@@ -2,12 +2,13 @@
 import { IDENTITY_FOLDER, type InjectionSettings } from "../../controllers/mesh/index.ts";
 import { SIDECAR_PORTS } from "../../envoy/mesh/index.ts";
 import { bootstrap } from "../../envoy/process/bootstrap.ts";
-import { certificateSource } from "../../envoy/process/bootstrap-xds.ts";
+import { authoritiesSource, certificateSource } from "../../envoy/process/bootstrap-xds.ts";
 import type { Family } from "../../ip/family.ts";
 
 /** The Envoy that Tandem is made for. */
 const ENVOY_IMAGE = "docker.io/envoyproxy/envoy:v1.40.0";
 const CERTIFICATE_SOURCE = "sds.json";
+const AUTHORITIES_SOURCE = "sds-ca.json";
 /** Worker threads, as many as Istio's sidecars have. */
 const CONCURRENCY = 2;
 const DRAIN_SECONDS = 5;
@@ -27,7 +28,10 @@ export interface SidecarSettings {
 
 /** Files in the Secret of an account beside its certificate, by name. */
 export function identityFiles(): Readonly<Record<string, string>> {
-  return { [CERTIFICATE_SOURCE]: JSON.stringify(certificateSource(IDENTITY_FOLDER)) };
+  return {
+    [CERTIFICATE_SOURCE]: JSON.stringify(certificateSource(IDENTITY_FOLDER)),
+    [AUTHORITIES_SOURCE]: JSON.stringify(authoritiesSource(IDENTITY_FOLDER)),
+  };
 }
 
 /** What a node calls itself: `sidecar~NAMESPACE/POD`. */
@@ -74,7 +78,12 @@ function argumentsOf(
     xds: {
       hosts: xds.advertise,
       port: xds.port,
-      tls: { folder: IDENTITY_FOLDER, sourceFile: CERTIFICATE_SOURCE, identity: xds.identity },
+      tls: {
+        folder: IDENTITY_FOLDER,
+        sourceFile: CERTIFICATE_SOURCE,
+        authoritiesFile: AUTHORITIES_SOURCE,
+        identity: xds.identity,
+      },
     },
   });
   const args = ["--config-yaml", JSON.stringify(config), "--log-level", logLevel];

@@ -76,7 +76,8 @@ export async function startMesh(options: MeshOptions): Promise<{ readonly stoppe
   });
   const wake = (): Promise<Core> => {
     if (core === undefined) {
-      core = startCore(options, { authority, certificate, identities });
+      const onSigner = (): void => endLater(stopped.reject, signal);
+      core = startCore(options, { authority, certificate, identities, onSigner });
       core.catch((error: unknown) => signal.aborted || stopped.reject(error));
     }
     return core;
@@ -103,6 +104,15 @@ export async function startMesh(options: MeshOptions): Promise<{ readonly stoppe
   };
   signal.addEventListener("abort", () => void stop(), { once: true });
   return { stopped: stopped.promise };
+}
+
+/** Sidecars have certificates of the new authority by then, and their Secrets are in their pods. */
+const END_AFTER = 90_000;
+
+/** The servers' own certificates are the old authority's: whoever started this is to start it again. */
+function endLater(end: (error: Error) => void, signal: AbortSignal): void {
+  const timer = setTimeout(() => end(new Error("the authority has changed: start again with it")), END_AFTER);
+  signal.addEventListener("abort", () => clearTimeout(timer));
 }
 
 async function hasSidecars(client: KubeClient): Promise<boolean> {
@@ -145,6 +155,8 @@ interface Credentials {
   /** The server's own. */
   readonly certificate: KeyPair;
   readonly identities: Identities;
+  /** Called when another authority signs from now on. */
+  readonly onSigner: () => void;
 }
 
 /** What runs once there are sidecars. */
@@ -166,7 +178,7 @@ async function startCore(options: MeshOptions, credentials: Credentials): Promis
     controllerName: MESH_CONTROLLER,
     now: () => new Date().toISOString().replace(/\.\d+Z$/, "Z"),
   });
-  const kinds = [...meshSources(model, traffic), authoritySource(identities)];
+  const kinds = [...meshSources(model, traffic), authoritySource(credentials)];
   const sources = await startSources({ client, kinds, onError }, signal);
   const statuses = new StatusWriter({ client, controllerName: MESH_CONTROLLER, current: sources.get, log });
   sources.onAny((kind, { type, object }) => statuses.recheck(kind, type, objectKey(object)));
@@ -189,7 +201,7 @@ async function startCore(options: MeshOptions, credentials: Credentials): Promis
 }
 
 /** Whoever changes the authority changes its Secret: `tls.crt` and `tls.key` sign, `ca.crt` is trusted as well. */
-function authoritySource(identities: Identities): Source {
+function authoritySource({ authority, identities, onSigner }: Credentials): Source {
   return {
     kind: KINDS.Secret,
     fieldSelector: `metadata.namespace=${MESH_NAMESPACE},metadata.name=${MESH_AUTHORITY}`,
@@ -200,6 +212,7 @@ function authoritySource(identities: Identities): Source {
       const more = secret.data?.["ca.crt"];
       const others = more ? [Buffer.from(more, "base64").toString()] : [];
       identities.setAuthority({ signer, others });
+      if (signer.certificate.trim() !== authority.certificate.trim()) onSigner();
     },
   };
 }

@@ -163,7 +163,8 @@ export class Identities {
     const { namespace } = account;
     const name = identitySecretName(account.account);
     const current = await unlessMissing(client.get<Secret>(KINDS.Secret, name, namespace));
-    const data = await clientData({ authority: this.#signer, files }, identityOf(account), current);
+    const all = { ...files, "ca.crt": this.#trusted() };
+    const data = await clientData({ authority: this.#signer, files: all }, identityOf(account), current);
     if (current !== undefined && sameValue(current.data, data)) return;
     const secret = { metadata: { name, namespace }, type: "kubernetes.io/tls", data };
     if (current === undefined) await unlessMissing(client.create(KINDS.Secret, secret));

@@ -20,6 +20,8 @@ export interface XdsTls {
   readonly sourceFile: string;
   /** The URI that the server's certificate must be for. */
   readonly identity: string;
+  /** A file with what {@link authoritiesSource} says, where authorities may change while Envoy runs. */
+  readonly authoritiesFile?: string;
 }
 
 /** A file for Envoy's SDS from files. Source: https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/security/secret. */
@@ -31,6 +33,19 @@ export function certificateSource(folder: string): JsonObject {
     tls_certificate: {
       certificate_chain: file("tls.crt"),
       private_key: file("tls.key"),
+      watched_directory: { path: folder },
+    },
+  };
+  return { resources: [secret] };
+}
+
+/** The same for `ca.crt`: a file of its own, as Envoy takes one secret from each. */
+export function authoritiesSource(folder: string): JsonObject {
+  const secret = {
+    "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
+    name: "xds-ca",
+    validation_context: {
+      trusted_ca: { filename: `${folder}/ca.crt` },
       watched_directory: { path: folder },
     },
   };
@@ -76,7 +91,12 @@ function endpointsOf(server: XdsServer, named: boolean): JsonObject[] {
   ];
 }
 
-function tlsSocket({ folder, sourceFile, identity }: XdsTls): JsonObject {
+function tlsSocket({ folder, sourceFile, identity, authoritiesFile }: XdsTls): JsonObject {
+  const names = { match_typed_subject_alt_names: [{ san_type: "URI", matcher: { exact: identity } }] };
+  const source = (file: string) => ({
+    path_config_source: { path: `${folder}/${file}`, watched_directory: { path: folder } },
+    resource_api_version: "V3",
+  });
   return {
     name: "envoy.transport_sockets.tls",
     typed_config: {
@@ -87,16 +107,17 @@ function tlsSocket({ folder, sourceFile, identity }: XdsTls): JsonObject {
         tls_certificate_sds_secret_configs: [
           {
             name: "xds",
-            sds_config: {
-              path_config_source: { path: `${folder}/${sourceFile}`, watched_directory: { path: folder } },
-              resource_api_version: "V3",
-            },
+            sds_config: source(sourceFile),
           },
         ],
-        validation_context: {
-          trusted_ca: { filename: `${folder}/ca.crt` },
-          match_typed_subject_alt_names: [{ san_type: "URI", matcher: { exact: identity } }],
-        },
+        ...(authoritiesFile === undefined
+          ? { validation_context: { trusted_ca: { filename: `${folder}/ca.crt` }, ...names } }
+          : {
+              combined_validation_context: {
+                default_validation_context: names,
+                validation_context_sds_secret_config: { name: "xds-ca", sds_config: source(authoritiesFile) },
+              },
+            }),
       },
     },
   };
