@@ -7,6 +7,7 @@ export interface CommandModule {
 
 interface CommandEntry {
   readonly name: string;
+  readonly alias?: string;
   readonly summary: string;
   readonly load: () => Promise<CommandModule>;
   /** Hidden commands are Tandem's own processes; users do not call them. */
@@ -65,11 +66,13 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "proxy-config",
+    alias: "pc",
     summary: "Show what an Envoy really has: listeners, clusters, endpoints, routes, secrets",
     load: () => import("./proxy-config.ts"),
   },
   {
     name: "proxy-status",
+    alias: "ps",
     summary: "Show of each Envoy whether all that it was sent is in force",
     load: () => import("./proxy-status.ts"),
   },

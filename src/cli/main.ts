@@ -17,7 +17,7 @@ async function buildProgram(asked: string | undefined): Promise<Command> {
     .configureHelp({ showGlobalOptions: true })
     .exitOverride();
   for (const entry of COMMANDS) {
-    if (entry.name === asked) {
+    if (asked !== undefined && (entry.name === asked || entry.alias === asked)) {
       const module: CommandModule = await entry.load();
       const command = module.define();
       inheritExitOverride(command);

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { show } from "../../src/cli/proxy-config.ts";
 import { statusTable } from "../../src/cli/proxy-status.ts";
@@ -7,6 +9,8 @@ import { withOutliers } from "../../src/envoy/current/outliers.ts";
 import { ROWS } from "../../src/envoy/current/rows.ts";
 import { syncOf } from "../../src/envoy/current/sync.ts";
 import type { JsonObject } from "../../src/envoy/proto/index.ts";
+
+const TANDEM = join(import.meta.dirname, "../../bin/tandem");
 
 const socket = (address: string, port: number) => ({ socket_address: { address, port_value: port } });
 const listener = {
@@ -287,6 +291,17 @@ describe("a sidecar's configuration, shown", () => {
     assert.deepEqual(checks(withOutliers(sidecar, JSON.stringify(answer))), ["FAILED", "OK"]);
     assert.deepEqual(checks(withOutliers(sidecar, "no JSON")), ["-", "-"]);
   });
+});
+
+test("the short names of the commands are known", () => {
+  for (const [short, name] of [
+    ["pc", "proxy-config"],
+    ["ps", "proxy-status"],
+  ] as const) {
+    const { stdout, status } = spawnSync(TANDEM, [short, "--help"], { encoding: "utf8" });
+    assert.equal(status, 0);
+    assert.match(stdout, new RegExp(`${name}\\|${short}`));
+  }
 });
 
 describe("an Envoy's state", () => {
