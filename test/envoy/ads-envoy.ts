@@ -112,11 +112,32 @@ export async function startBackend(name: string): Promise<{ port: number; close(
   return { port: (server.address() as AddressInfo).port, close };
 }
 
-/** A TCP port on the loopback that was free just now. */
+/**
+ * A TCP port that was free just now, on the wildcards of both families. Below the ports that the kernel gives to outgoing
+ * connections, so that no other test's client takes it before Envoy does.
+ */
 export async function freePort(): Promise<number> {
-  const backend = await startBackend("");
-  backend.close();
-  return backend.port;
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    if ((await isFree(port, "0.0.0.0")) && (await isFree(port, "::"))) return port;
+  }
+}
+
+async function isFree(port: number, host: string): Promise<boolean> {
+  const server = createServer();
+  try {
+    server.listen({ port, host, ipv6Only: host === "::" });
+    await once(server, "listening");
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EADDRINUSE") return false;
+    throw error;
+  } finally {
+    if (server.listening) {
+      server.close();
+      await once(server, "close");
+    }
+  }
 }
 
 /** Asks until the answer is as expected; gives the last answer. */
