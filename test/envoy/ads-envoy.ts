@@ -112,13 +112,17 @@ export async function startBackend(name: string): Promise<{ port: number; close(
   return { port: (server.address() as AddressInfo).port, close };
 }
 
+const given = new Set<number>();
+
 /**
  * A TCP port that was free just now, on the wildcards of both families. Below the ports that the kernel gives to outgoing
- * connections, so that no other test's client takes it before Envoy does.
+ * connections, so that no other test's client takes it before Envoy does; never the same twice.
  */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = 10_000 + Math.floor(Math.random() * 20_000);
+    if (given.has(port)) continue;
+    given.add(port);
     if ((await isFree(port, "0.0.0.0")) && (await isFree(port, "::"))) return port;
   }
 }
