@@ -1,16 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
-import { type AdsServer, startAdsServer } from "../../src/envoy/ads/index.ts";
-import { createEnvoyOutput } from "../../src/envoy/desired/index.ts";
+import { describe, test } from "node:test";
 import type { Resource } from "../../src/envoy/resources.ts";
 import type { PolicyKind, PolicyObject } from "../../src/traffic/gateway/policies/index.ts";
 import { CLIENT, DESTINATION, ROUTE } from "../traffic/gateway-policies-cases.ts";
 import { goodPolicy } from "../traffic/gateway-policies-fixtures.ts";
 import { emptyModel, isReport, objectsOf, take } from "../traffic/gateway/text.ts";
-import { ENVOY, eventually, freePort, startEnvoy, type TestEnvoy } from "./ads-envoy.ts";
+import { ENVOY } from "./ads-envoy.ts";
+import { askEnvoy, resourcesOf } from "./judge.ts";
 
 /** A Gateway with a listener of each kind that policies differ for, and routes on them. */
 const GATEWAY = `
@@ -107,13 +103,7 @@ async function resourcesWith(policy: PolicyObject): Promise<Resource[]> {
   const model = emptyModel();
   for (const object of objectsOf(GATEWAY)) if (!isReport(object)) take(model, object);
   take(model, policy);
-  const proxy = model.flush().proxies.get("default/g");
-  assert.ok(proxy);
-  const listeners = [];
-  for (const listener of proxy.listeners) listeners.push({ ...listener, bindPort: await freePort() });
-  const output = createEnvoyOutput({ families: ["IPv4", "IPv6"] });
-  const changes = output.update({ ...proxy, listeners }, () => undefined);
-  return changes.flatMap(({ resource }) => resource ?? []);
+  return resourcesOf(model.flush().proxies.get("default/g"));
 }
 
 type Case = readonly [kind: PolicyKind, spec: string];
@@ -126,35 +116,10 @@ const CASES: readonly Case[] = [
 ];
 
 describe("what Envoy says to policies", { skip: ENVOY === undefined && "no Envoy here" }, () => {
-  let folder: string;
-  let server: AdsServer;
-  let envoy: TestEnvoy;
-  const refused: string[] = [];
-
-  before(async () => {
-    folder = await mkdtemp(join(tmpdir(), "tandem-policies-"));
-    const path = join(folder, "xds.sock");
-    server = await startAdsServer({ listen: [{ path }], authorize: () => "default/g" });
-    server.onNack((nack) => refused.push(JSON.stringify(nack)));
-    server.replace("default/g", []);
-    envoy = await startEnvoy("g", { address: { pipe: { path } } });
-    await eventually(
-      async () => server.status("default/g").length,
-      (clients) => clients === 1,
-    );
-  });
-
-  after(async () => {
-    await envoy.stop();
-    await server.close();
-    await rm(folder, { recursive: true, force: true });
-  });
+  const refusedOf = askEnvoy();
 
   for (const [kind, spec] of CASES)
     test(`Envoy takes ${kind}: ${spec}`, { timeout: 60_000 }, async () => {
-      refused.length = 0;
-      server.replace("default/g", await resourcesWith(goodPolicy(kind, "p", "Gateway g", spec)));
-      await server.applied("default/g");
-      assert.deepEqual(refused, []);
+      assert.deepEqual(await refusedOf(await resourcesWith(goodPolicy(kind, "p", "Gateway g", spec))), []);
     });
 });

@@ -1,13 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
-import { type AdsServer, startAdsServer } from "../../src/envoy/ads/index.ts";
-import { createEnvoyOutput } from "../../src/envoy/desired/index.ts";
+import { describe, test } from "node:test";
 import type { Resource } from "../../src/envoy/resources.ts";
 import { emptyModel, isReport, objectsOf, take } from "../traffic/gateway/text.ts";
-import { ENVOY, eventually, freePort, startEnvoy, type TestEnvoy } from "./ads-envoy.ts";
+import { ENVOY } from "./ads-envoy.ts";
+import { askEnvoy, resourcesOf } from "./judge.ts";
 
 const TO_WEB = "backendRefs: [{name: web, port: 80}]";
 const filtered = (filter: string) => `{filters: [${filter}], ${TO_WEB}}`;
@@ -106,47 +102,14 @@ async function resourcesWith(kind: string, rule: string): Promise<Resource[]> {
 {kind: ${kind}, metadata: {name: odd}, spec: {parentRefs: [{name: g}], hostnames: [odd.example], rules: [${rule}]}}
 `);
   for (const object of objects) if (!isReport(object)) take(model, object);
-  const proxy = model.flush().proxies.get("default/g");
-  assert.ok(proxy);
-  const listeners = [];
-  for (const listener of proxy.listeners) listeners.push({ ...listener, bindPort: await freePort() });
-  const changes = createEnvoyOutput({ families: ["IPv4", "IPv6"] }).update(
-    { ...proxy, listeners },
-    () => undefined,
-  );
-  return changes.flatMap(({ resource }) => resource ?? []);
+  return resourcesOf(model.flush().proxies.get("default/g"));
 }
 
 describe("what Envoy says to routes", { skip: ENVOY === undefined && "no Envoy here" }, () => {
-  let folder: string;
-  let server: AdsServer;
-  let envoy: TestEnvoy;
-  const refused: string[] = [];
-
-  before(async () => {
-    folder = await mkdtemp(join(tmpdir(), "tandem-routes-"));
-    const path = join(folder, "xds.sock");
-    server = await startAdsServer({ listen: [{ path }], authorize: () => "default/g" });
-    server.onNack((nack) => refused.push(JSON.stringify(nack)));
-    server.replace("default/g", []);
-    envoy = await startEnvoy("g", { address: { pipe: { path } } });
-    await eventually(
-      async () => server.status("default/g").length,
-      (clients) => clients === 1,
-    );
-  });
-
-  after(async () => {
-    await envoy.stop();
-    await server.close();
-    await rm(folder, { recursive: true, force: true });
-  });
+  const refusedOf = askEnvoy();
 
   for (const [kind, rule] of CASES)
     test(`Envoy takes what is made of ${kind} ${rule}`, { timeout: 60_000 }, async () => {
-      refused.length = 0;
-      server.replace("default/g", await resourcesWith(kind, rule));
-      await server.applied("default/g");
-      assert.deepEqual(refused, []);
+      assert.deepEqual(await refusedOf(await resourcesWith(kind, rule)), []);
     });
 });

@@ -1,31 +1,9 @@
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import { makeHome } from "./tandem.ts";
-
-interface Step {
-  title: string;
-  evidence: string[];
-  verdict: string;
-  holds: boolean;
-}
+import { describe, test } from "node:test";
+import { playScenario } from "./scenario.ts";
 
 describe("tandem lab run 000-ipv6-health-port", () => {
-  const home = makeHome({ name: "whoever runs the tests" });
-  let status: number | null;
-  let steps: Step[] = [];
-  before(() => {
-    const run = home.run(["lab", "run", "000-ipv6-health-port", "-o", "json"]);
-    status = run.status;
-    assert.notEqual(run.stdout, "", run.stderr);
-    steps = (JSON.parse(run.stdout) as { steps: Step[] }).steps;
-  });
-  after(home.remove);
-
-  const seen = (title: RegExp) => {
-    const step = steps.find((item) => title.test(item.title));
-    assert.ok(step?.holds, JSON.stringify(step));
-    return step.evidence.join("\n");
-  };
+  const { status, seen } = playScenario("000-ipv6-health-port");
 
   test("pod status: it runs, and its probe over IPv6 is refused", () => {
     const text = seen(/^Pod status/);
@@ -66,6 +44,6 @@ describe("tandem lab run 000-ipv6-health-port", () => {
     const text = seen(/^Requests/);
     assert.match(text, /http:\/\/\[fd00:[^\]]+\]:80\/: hello from the gateway/);
     assert.match(text, /http:\/\/172\.18\.255\.\d+:80\/: hello from the gateway/);
-    assert.equal(status, 0);
+    assert.equal(status(), 0);
   });
 });

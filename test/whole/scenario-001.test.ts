@@ -1,31 +1,9 @@
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import { makeHome } from "./tandem.ts";
-
-interface Step {
-  title: string;
-  evidence: string[];
-  verdict: string;
-  holds: boolean;
-}
+import { describe, test } from "node:test";
+import { playScenario } from "./scenario.ts";
 
 describe("tandem lab run 001-mesh-experiment", () => {
-  const home = makeHome({ name: "whoever runs the tests" });
-  let status: number | null;
-  let steps: Step[] = [];
-  before(() => {
-    const run = home.run(["lab", "run", "001-mesh-experiment", "-o", "json"]);
-    status = run.status;
-    assert.notEqual(run.stdout, "", run.stderr);
-    steps = (JSON.parse(run.stdout) as { steps: Step[] }).steps;
-  });
-  after(home.remove);
-
-  const seen = (title: RegExp) => {
-    const step = steps.find((item) => title.test(item.title));
-    assert.ok(step?.holds, JSON.stringify(step));
-    return step.evidence.join("\n");
-  };
+  const { status, seen } = playScenario("001-mesh-experiment");
 
   test("every pod has its sidecar and an address of each family", () => {
     const lines = seen(/^Sidecars/).split("\n");
@@ -67,6 +45,6 @@ describe("tandem lab run 001-mesh-experiment", () => {
 
   test("mutual TLS was spoken, and all of the story holds", () => {
     assert.match(seen(/^Mutual TLS/), /dual-stack: [1-9]/);
-    assert.equal(status, 0);
+    assert.equal(status(), 0);
   });
 });

@@ -1,27 +1,22 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { KubeClient } from "../../client/index.ts";
 import { GATEWAY_KINDS } from "../../objects/gateway/index.ts";
-import { readConfig } from "../../lab/config.ts";
-import { connectToControlPlane } from "../../lab/node/agent.ts";
 import { ApiError } from "../../objects/status.ts";
 import { installDefinitions } from "../gateway/definitions.ts";
 import { CONTROLLER_NAME, startGateways } from "../gateway/run.ts";
-import { untilStopped } from "../wiring.ts";
-import { reportFailure, reportReady } from "./report.ts";
+import { runLabPart } from "./lab-part.ts";
+import { fabricAddresses } from "./mesh-place.ts";
 
 /** While nothing else asks for the Gateway API, its definitions wait for the start of everything else, so long (ms). */
 const DEFINITIONS_PAUSE = 2_000;
 
 /** `tandem internal gateway`: Gateways of a lab: their statuses, infrastructure and xDS, in a process of its own. */
-export async function runLabGateway(configPath: string): Promise<void> {
-  const { plan, ...config } = readConfig(configPath);
-  const signal = untilStopped();
-  try {
-    const client = await connectToControlPlane({ plan, ...config }, signal);
-    const log = (line: string) => console.error(`${new Date().toISOString()} ${line}`);
+export function runLabGateway(configPath: string): Promise<void> {
+  return runLabPart("gateway", configPath, ({ client, config, log, signal }) => {
     void prepare(client, signal, log);
-    const addresses = plan.families.map((family) => plan.fabric[family] as string);
-    const { stopped } = await startGateways({
+    const { plan } = config;
+    const addresses = fabricAddresses(config);
+    return startGateways({
       client,
       listen: addresses,
       advertise: addresses,
@@ -31,14 +26,7 @@ export async function runLabGateway(configPath: string): Promise<void> {
       log,
       signal,
     });
-    reportReady();
-    await stopped;
-    client.close();
-    process.exit(0);
-  } catch (error) {
-    if (!signal.aborted) reportFailure("gateway", error);
-    process.exit(0);
-  }
+  });
 }
 
 /** Brings the Gateway API and the class `tandem` into the cluster, without holding up its start. */
