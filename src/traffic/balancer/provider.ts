@@ -6,7 +6,11 @@ export interface BalancerIngress {
   readonly ip?: string;
   readonly hostname?: string;
   readonly ipMode?: "VIP" | "Proxy";
-  readonly ports?: readonly { readonly port: number; readonly protocol: "TCP" | "UDP" }[];
+  readonly ports?: readonly {
+    readonly port: number;
+    readonly protocol: "TCP" | "UDP" | "SCTP";
+    readonly error?: string;
+  }[];
 }
 
 /** An event to be recorded on the Service. */

@@ -1,0 +1,173 @@
+/** Keeps the load balancers of Services as they should be, by whatever provider; safe to be ended at any point. */
+import type { Informer } from "../../client/index.ts";
+import { KINDS, objectKey } from "../../objects/kinds.ts";
+import type { EndpointSlice, Node, Service } from "../../objects/types.ts";
+import type { BalancerFinding, BalancerModel } from "../../traffic/balancer/model.ts";
+import type { BalancerContext, BalancerOutcome } from "../../traffic/balancer/provider.ts";
+import { SERVICE_NAME_LABEL } from "../../traffic/index.ts";
+import type { ControllerContext } from "../runtime/context.ts";
+import type { WorkQueue } from "../runtime/work-queue.ts";
+import { concernsTargets } from "./node-changes.ts";
+import type { BalancerControllerOptions } from "./options.ts";
+import { ServiceWriter } from "./service-writer.ts";
+
+const RESYNC_MS = 600_000;
+const WORKERS = 3;
+const FIRST_RETRY_MS = 500;
+
+/** One controller for one provider. */
+export class BalancerController {
+  readonly #options: BalancerControllerOptions;
+  readonly #context: ControllerContext;
+  readonly #services: Informer<Service>;
+  readonly #nodes: Informer<Node>;
+  readonly #slices: Informer<EndpointSlice>;
+  readonly #queue: WorkQueue;
+  readonly #writer: ServiceWriter;
+  /** What each Service was last served with: the same again costs nothing. */
+  readonly #served = new Map<string, string>();
+  /** What was last said of each Service's fields, so that it is said once. */
+  readonly #told = new Map<string, string>();
+  /** Services whose endpoints are targets. */
+  readonly #byEndpoints = new Set<string>();
+
+  constructor(context: ControllerContext, options: BalancerControllerOptions) {
+    this.#context = context;
+    this.#options = options;
+    this.#writer = new ServiceWriter(context);
+    this.#services = context.informers.of(KINDS.Service);
+    this.#nodes = context.informers.of(KINDS.Node);
+    this.#slices = context.informers.of(KINDS.EndpointSlice);
+    const queue = { name: "balancer", workers: WORKERS, firstRetry: FIRST_RETRY_MS, maxRetries: Infinity };
+    this.#queue = context.queue(queue, (key) => this.#settle(key));
+    this.#follow();
+  }
+
+  /** The Services that something may belong to: uid by key. */
+  live(): Map<string, string> {
+    const live = new Map<string, string>();
+    for (const service of this.#services.list()) {
+      const owned = this.#options.translate(service, { nodes: [], endpointSlices: [] }).ownership.owned;
+      if (owned || this.#writer.hasFinalizer(service))
+        live.set(objectKey(service), service.metadata.uid ?? "");
+    }
+    return live;
+  }
+
+  #follow(): void {
+    this.#services.onChange(({ object }) => this.#queue.add(objectKey(object)));
+    this.#nodes.onChange((change) => concernsTargets(change) && this.#addAll(this.#served.keys()));
+    this.#slices.onChange(({ object }) => {
+      const key = `${object.metadata.namespace}/${object.metadata.labels?.[SERVICE_NAME_LABEL]}`;
+      if (this.#byEndpoints.has(key)) this.#queue.add(key);
+    });
+    this.#context.every(this.#options.resyncMs ?? RESYNC_MS, () => {
+      this.#served.clear();
+      this.#addAll(this.#services.list().map(objectKey));
+    });
+  }
+
+  #addAll(keys: Iterable<string>): void {
+    for (const key of keys) this.#queue.add(key);
+  }
+
+  async #settle(key: string): Promise<void> {
+    const service = this.#services.get(key);
+    if (service === undefined) return this.#forget(key);
+    const { ownership, model, findings } = this.#options.translate(service, {
+      nodes: this.#nodes.list(),
+      endpointSlices: this.#slicesOf(service),
+    });
+    this.#tell(key, service, ownership.owned ? findings : (ownership.finding ?? []));
+    if (service.metadata.deletionTimestamp !== undefined || !ownership.owned)
+      return this.#release(key, service);
+    if (model === undefined || findings.some(({ level }) => level === "error")) return;
+    if (model.targetType === "ip") this.#byEndpoints.add(key);
+    else this.#byEndpoints.delete(key);
+    await this.#serve(key, service, model);
+  }
+
+  async #serve(key: string, service: Service, model: BalancerModel): Promise<void> {
+    const fingerprint = JSON.stringify([model, service.status?.loadBalancer?.ingress ?? []]);
+    if (this.#served.get(key) === fingerprint) return;
+    this.#served.set(key, "");
+    await this.#writer.addFinalizer(service);
+    const outcome = await this.#asked(service, (context) => this.#options.provider.serve(model, context));
+    const current = this.#services.get(key) ?? service;
+    await this.#writer.writeAnnotations(current, outcome.annotations);
+    if (outcome.ingress !== undefined) await this.#writer.writeStatus(current, outcome.ingress);
+    for (const event of outcome.events) this.#writer.event(service, event);
+    const ingress = outcome.ingress ?? service.status?.loadBalancer?.ingress ?? [];
+    if (outcome.done) this.#served.set(key, JSON.stringify([model, ingress]));
+    if (outcome.againAfterMs !== undefined) this.#comeAgain(key, outcome.againAfterMs);
+  }
+
+  /** Removes what was made for a Service that is going or no longer ours; the finalizer goes when nothing is left. */
+  async #release(key: string, service: Service): Promise<void> {
+    this.#served.delete(key);
+    this.#byEndpoints.delete(key);
+    if (!this.#writer.hasFinalizer(service)) return;
+    const { uid = "" } = service.metadata;
+    const outcome = await this.#asked(service, (context) =>
+      this.#options.provider.release({ key, uid }, context),
+    );
+    for (const event of outcome.events) this.#writer.event(service, event);
+    if (outcome.againAfterMs !== undefined) this.#comeAgain(key, outcome.againAfterMs);
+    if (!outcome.done) return;
+    await this.#writer.writeStatus(service, []);
+    await this.#writer.writeAnnotations(service, outcome.annotations);
+    await this.#writer.removeFinalizer(this.#services.get(key) ?? service);
+  }
+
+  async #asked(
+    service: Service,
+    ask: (context: BalancerContext) => Promise<BalancerOutcome>,
+  ): Promise<BalancerOutcome> {
+    try {
+      return await ask({
+        annotations: service.metadata.annotations ?? {},
+        ingress: service.status?.loadBalancer?.ingress ?? [],
+        signal: this.#context.signal,
+      });
+    } catch (error) {
+      const message = `Failed deploy model due to ${(error as Error).message}`;
+      if (!this.#context.signal.aborted)
+        this.#writer.event(service, { type: "Warning", reason: "FailedDeployModel", message });
+      throw error;
+    }
+  }
+
+  /** Again even when nothing changes meanwhile. */
+  #comeAgain(key: string, milliseconds: number): void {
+    this.#served.set(key, "");
+    this.#queue.addAfter(key, milliseconds);
+  }
+
+  /** Says what is wrong with a Service's fields, once for each version of the remarks. */
+  #tell(key: string, service: Service, remarks: BalancerFinding | readonly BalancerFinding[]): void {
+    const findings = [remarks].flat();
+    const text = JSON.stringify(findings);
+    if ((this.#told.get(key) ?? "[]") === text) return;
+    this.#told.set(key, text);
+    for (const { level, field, message, next } of findings) {
+      const what = level === "error" ? `Failed build model due to ${message}` : message;
+      this.#writer.event(service, {
+        type: "Warning",
+        reason: level === "error" ? "FailedBuildModel" : "LoadBalancerWarning",
+        message: `${what} (${field})${next === undefined ? "" : `; ${next}`}`,
+      });
+    }
+  }
+
+  #slicesOf({ metadata }: Service): EndpointSlice[] {
+    return this.#slices
+      .list(metadata.namespace)
+      .filter(({ metadata: { labels } }) => labels?.[SERVICE_NAME_LABEL] === metadata.name);
+  }
+
+  #forget(key: string): void {
+    this.#told.delete(key);
+    this.#served.delete(key);
+    this.#byEndpoints.delete(key);
+  }
+}
