@@ -1,9 +1,10 @@
 import type { ClusterReport, ComponentReport, FlagFinding, Setting } from "../allocation/flags/index.ts";
+import { columns } from "./output.ts";
 
 /** The judgement of a cluster's flags as text: a table of components, the verdict, and what to set next. */
 export function printCluster(report: ClusterReport): string {
   const blocks = [
-    table(rowsOf(report)),
+    columns(rowsOf(report)),
     verdictLine(report),
     nextSteps(report.findings),
     noteLines(report.notes),
@@ -66,16 +67,4 @@ function nextSteps(findings: readonly FlagFinding[]): string {
 
 function noteLines(notes: readonly string[]): string {
   return notes.map((note) => `note: ${note}`).join("\n");
-}
-
-function table(rows: readonly string[][]): string {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column]!))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
 }

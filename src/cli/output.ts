@@ -31,3 +31,12 @@ export function render<T>(data: T, output: Output, table: (data: T, wide: boolea
       return table(data, true);
   }
 }
+
+/** Rows as columns of equal width, two spaces apart; the first row is the header. */
+export function columns(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => (row[column] ?? "").length)),
+  );
+  const padded = (cell: string, column: number): string => cell.padEnd(widths[column] ?? 0);
+  return rows.map((row) => row.map(padded).join("  ").trimEnd()).join("\n");
+}
