@@ -4,6 +4,8 @@ import { SIDECAR_PORTS } from "../../envoy/mesh/index.ts";
 import { bootstrap } from "../../envoy/process/bootstrap.ts";
 import { authoritiesSource, certificateSource } from "../../envoy/process/bootstrap-xds.ts";
 import type { Family } from "../../ip/family.ts";
+import type { Pod } from "../../objects/types.ts";
+import { workloadIdentity } from "../../traffic/mesh/index.ts";
 
 /** The Envoy that Tandem is made for. */
 const ENVOY_IMAGE = "docker.io/envoyproxy/envoy:v1.40.0";
@@ -18,6 +20,7 @@ export interface SidecarSettings {
   /** The families that pods have, the primary one first. */
   readonly families: readonly Family[];
   readonly xds: { readonly advertise: readonly string[]; readonly port: number; readonly identity: string };
+  readonly trustDomain: string;
   /** An image with `tandem`, for the capture of a pod's traffic. */
   readonly initImage: string;
   /** Where pods cannot have users of their own (see InjectionSettings). */
@@ -52,17 +55,45 @@ export function injectionSettings(
     identitySecret,
     probesDeclaredPorts,
     ...(mark !== undefined && { proxyMark: mark }),
-    proxy: ({ namespace, serviceAccount }) => ({
+    proxy: ({ namespace, serviceAccount, pod }) => ({
       command: ["envoy"],
-      args: argumentsOf(settings, namespace, serviceAccount),
+      args: argumentsOf(settings, { namespace, account: serviceAccount, name: workloadName(pod) }),
+      env: [{ name: "OTEL_RESOURCE_ATTRIBUTES", value: resourceAttributes(namespace, workloadName(pod)) }],
     }),
   };
 }
 
+/** What people call the pod's application: a label that says so, else what its name begins with. */
+function workloadName({ metadata }: Pod): string {
+  const { labels = {}, generateName, name } = metadata;
+  const said = labels["app.kubernetes.io/name"] || labels["app"];
+  return said || (name || generateName || "").replace(/-$/, "").replace(templateHash(labels), "");
+}
+
+function templateHash(labels: Readonly<Record<string, string>>): string {
+  const hash = labels["pod-template-hash"];
+  return hash ? `-${hash}` : "";
+}
+
+/** Whose spans these are. Source: OpenTelemetry's semantic conventions for services and Kubernetes. */
+function resourceAttributes(namespace: string, name: string): string {
+  return [
+    `service.name=${name}`,
+    `service.namespace=${namespace}`,
+    `k8s.namespace.name=${namespace}`,
+    "k8s.pod.name=$(POD_NAME)",
+  ].join();
+}
+
+interface Workload {
+  readonly namespace: string;
+  readonly account: string;
+  readonly name: string;
+}
+
 function argumentsOf(
-  { families, xds, mark, logLevel = "warn" }: SidecarSettings,
-  namespace: string,
-  account: string,
+  { families, xds, mark, trustDomain, logLevel = "warn" }: SidecarSettings,
+  { namespace, account, name }: Workload,
 ): string[] {
   const { admin, stats, ready } = SIDECAR_PORTS;
   const config = bootstrap({
@@ -70,7 +101,12 @@ function argumentsOf(
     node: {
       id: `sidecar~${namespace}/$(POD_NAME)`,
       cluster: `${namespace}/${account}`,
-      metadata: { podIPs: "$(POD_IPS)" },
+      metadata: {
+        podIPs: "$(POD_IPS)",
+        // named in what is told of traffic
+        identity: workloadIdentity(trustDomain, namespace, account),
+        workload: `${namespace}/${name}`,
+      },
     },
     families,
     ports: { admin, stats, ready },

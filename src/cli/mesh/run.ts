@@ -125,6 +125,7 @@ function sidecarSettings(options: MeshOptions): Parameters<typeof injectionSetti
   const { probesDeclaredPorts = false } = options;
   return {
     families,
+    trustDomain: clusterDomain,
     initImage,
     probesDeclaredPorts,
     ...(mark !== undefined && { mark }),

@@ -1,6 +1,4 @@
 /** How sidecars speak HTTP: nothing is added for or taken from those who speak. */
-import type { AccessLog } from "../../traffic/gateway/policy-model.ts";
-import { accessLogs } from "../desired/access-log.ts";
 import { any, extension, OVER_ADS } from "../desired/names.ts";
 import type { JsonObject } from "../proto/index.ts";
 
@@ -10,7 +8,6 @@ export interface MeshHttp {
   /** A table that comes by itself, or one of the listener's own. */
   readonly routes: { readonly table: string } | { readonly config: JsonObject };
   readonly filters: readonly JsonObject[];
-  readonly accessLog?: AccessLog | undefined;
   readonly more?: JsonObject;
 }
 
@@ -20,7 +17,7 @@ export const ROUTER = extension("router", "envoy.extensions.filters.http.router.
 });
 
 /** An HttpConnectionManager: HTTP/1.1 and HTTP/2 as they come. Addresses of clients stay what others said of them. */
-export function meshHttp({ statPrefix, routes, filters, accessLog, more }: MeshHttp): JsonObject {
+export function meshHttp({ statPrefix, routes, filters, more }: MeshHttp): JsonObject {
   return extension(
     "http",
     "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
@@ -36,7 +33,6 @@ export function meshHttp({ statPrefix, routes, filters, accessLog, more }: MeshH
       skip_xff_append: true,
       // Streams of gRPC may be silent for long.
       stream_idle_timeout: "0s",
-      access_log: accessLogs(accessLog),
       ...more,
     },
   );

@@ -5,7 +5,6 @@
  */
 import type { Family } from "../../ip/family.ts";
 import type { InboundPort, MeshProtocol, Sidecar } from "../../traffic/mesh/model.ts";
-import type { AccessLog } from "../../traffic/gateway/policy-model.ts";
 import { closeFilter, tcpProxy } from "../desired/stream.ts";
 import type { JsonObject } from "../proto/index.ts";
 import { httpAuthorization, streamAuthorization } from "./authorization.ts";
@@ -31,12 +30,12 @@ import {
   SIDECAR_PORTS,
   wildcards,
 } from "./names.ts";
+import { httpTelemetry, streamTelemetry } from "./telemetry.ts";
 import { inboundSocket } from "./tls.ts";
 
 /** How what comes in is treated alike for all ports. */
 export interface InboundStyle {
   readonly families: readonly Family[];
-  readonly accessLog?: AccessLog | undefined;
   /** Marks connections to the application, where capture tells them apart by that (SO_MARK, socket(7)). */
   readonly mark?: number | undefined;
 }
@@ -71,8 +70,8 @@ export function virtualInbound(sidecar: Sidecar, style: InboundStyle): JsonObjec
         filter_chain_match: { destination_port: own },
         filters: [closeFilter()],
       },
-      ...sidecar.inbound.flatMap((port) => portChains(port, sidecar, style)),
-      ...passthroughChains(sidecar, style),
+      ...sidecar.inbound.flatMap((port) => portChains(port, sidecar)),
+      ...passthroughChains(sidecar),
     ],
   };
 }
@@ -89,16 +88,16 @@ function uninspected({ portMutualTls, inbound }: Sidecar): JsonObject | undefine
   return rules.length > 1 ? { or_match: { rules } } : rules[0];
 }
 
-function portChains({ port, protocol }: InboundPort, sidecar: Sidecar, style: InboundStyle): JsonObject[] {
+function portChains({ port, protocol }: InboundPort, sidecar: Sidecar): JsonObject[] {
   const mode = sidecar.portMutualTls[port] ?? sidecar.mutualTls;
   const to = { cluster: inboundCluster(port), match: { destination_port: port }, name: String(port) };
-  return chains(to, SPEAKS[protocol], mode, sidecar, style);
+  return chains(to, SPEAKS[protocol], mode, sidecar);
 }
 
 /** Ports that nobody has said anything about: bytes, under the same rules. */
-function passthroughChains(sidecar: Sidecar, style: InboundStyle): JsonObject[] {
+function passthroughChains(sidecar: Sidecar): JsonObject[] {
   const to = { cluster: CLUSTERS.inboundPassthrough, match: {}, name: "virtualInbound-catchall" };
-  return chains(to, "stream", sidecar.mutualTls, sidecar, style);
+  return chains(to, "stream", sidecar.mutualTls, sidecar);
 }
 
 interface Toward {
@@ -107,15 +106,9 @@ interface Toward {
   readonly match: JsonObject;
 }
 
-function chains(
-  to: Toward,
-  speaks: Speaks,
-  mode: Sidecar["mutualTls"],
-  sidecar: Sidecar,
-  style: InboundStyle,
-): JsonObject[] {
-  const http = () => httpFilter(to, sidecar, style);
-  const stream = () => streamFilters(to, sidecar, style);
+function chains(to: Toward, speaks: Speaks, mode: Sidecar["mutualTls"], sidecar: Sidecar): JsonObject[] {
+  const http = () => httpFilter(to, sidecar);
+  const stream = () => streamFilters(to, sidecar);
   const chain = (name: string, match: JsonObject, filters: readonly JsonObject[], tls?: JsonObject) => ({
     name: `${to.name}-${name}`,
     filter_chain_match: { ...to.match, ...match },
@@ -139,15 +132,15 @@ function chains(
   return made;
 }
 
-function httpFilter({ cluster }: Toward, sidecar: Sidecar, { accessLog }: InboundStyle): JsonObject[] {
+function httpFilter({ cluster }: Toward, { authorization, telemetry }: Sidecar): JsonObject[] {
   return [
     meshHttp({
       statPrefix: "inbound",
       routes: { config: everythingTo(cluster) },
-      filters: [...httpAuthorization(sidecar.authorization), ROUTER],
-      accessLog,
+      filters: [...httpAuthorization(authorization), ROUTER],
       more: {
         normalize_path: true,
+        ...httpTelemetry(telemetry, "destination"),
         // Who asked, as the mesh knows it; what callers say of themselves is not passed on.
         forward_client_cert_details: "SANITIZE_SET",
         set_current_client_cert_details: { uri: true },
@@ -156,12 +149,10 @@ function httpFilter({ cluster }: Toward, sidecar: Sidecar, { accessLog }: Inboun
   ];
 }
 
-function streamFilters({ cluster }: Toward, sidecar: Sidecar, { accessLog }: InboundStyle): JsonObject[] {
+function streamFilters({ cluster }: Toward, { authorization, telemetry }: Sidecar): JsonObject[] {
   const forward = { shares: [{ weight: 1, destination: cluster }] };
-  return [
-    ...streamAuthorization(sidecar.authorization),
-    tcpProxy(forward, "inbound", { ...(accessLog && { accessLog }) }),
-  ];
+  const proxy = tcpProxy(forward, "inbound", {});
+  return [...streamAuthorization(authorization), streamTelemetry(proxy, telemetry, "destination")];
 }
 
 /** The clusters of the pod's own ports, and that of all others. */

@@ -1,12 +1,13 @@
 /**
  * The layers that outbound resources are in, by what they depend on: few for any number of sidecars.
  *
- *     families              clusters, listeners of single Services
- *     families, zone        endpoints
- *     families, unknown     listeners of HTTP ports, virtualOutbound
- *     namespace, unknown    route tables
+ *     families, telemetry            clusters, listeners of single Services
+ *     families, zone                 endpoints
+ *     families, telemetry, unknown   listeners of HTTP ports, virtualOutbound
+ *     namespace, unknown             route tables
  */
 import type { Family } from "../../ip/family.ts";
+import type { Telemetry } from "../../traffic/mesh/model.ts";
 import { namedHosts } from "../desired/cluster.ts";
 import { targetsOf } from "../desired/endpoints.ts";
 import { originRef, trustSecret } from "../desired/names.ts";
@@ -27,6 +28,7 @@ import {
 } from "./outbound-listener.ts";
 import { ownTable } from "./routes.ts";
 import { identitiesOf, type ListenerPlan } from "./services.ts";
+import { collectorClusters, tracingClusters } from "./telemetry.ts";
 import { TLS_SECRETS } from "./tls.ts";
 
 /** What resources depend on. */
@@ -36,7 +38,10 @@ export interface OfFamilies {
 export interface OfZone extends OfFamilies {
   readonly zone: string | undefined;
 }
-export interface OfEdge extends OfFamilies {
+export interface OfServices extends OfFamilies {
+  readonly telemetry?: Telemetry | undefined;
+}
+export interface OfEdge extends OfServices {
   readonly unknown: UnknownOutbound;
 }
 export interface OfTables {
@@ -44,19 +49,22 @@ export interface OfTables {
   readonly unknown: UnknownOutbound;
 }
 
+type MarkStyle = Pick<OutboundStyle, "mark">;
+
 /** Where Debian, and so Envoy's images, keep what the system trusts. */
 const SYSTEM_TRUST = "/etc/ssl/certs/ca-certificates.crt";
 
 /** Brings clusters and listeners of single Services up to date. */
 export function putServices(
   layer: Layer,
-  { families }: OfFamilies,
+  { families, telemetry }: OfServices,
   outbound: Outbound,
   dirty: Dirty,
-  style: OutboundStyle,
+  { mark }: MarkStyle,
 ): void {
+  const style = { mark, telemetry };
   for (const name of dirty.clusters) {
-    const wanted = cluster(name, families, outbound, style.mark);
+    const wanted = cluster(name, families, outbound, mark);
     if (wanted === undefined) layer.delete("cluster", name);
     else layer.put("cluster", wanted);
   }
@@ -122,7 +130,7 @@ function streamPort(
     from: [addresses.join(), to, port, auto, table, plan.service, known],
     make: () =>
       made("listener", streamListener({ name, addresses, port, cluster: to, auto, table }, style), {
-        needsClusters: known ? [to] : [],
+        needsClusters: [...(known ? [to] : []), ...(auto ? collectorClusters(style.telemetry) : [])],
         needsRoutes: table === undefined ? [] : [table],
         origins: [`Service/${plan.service}`],
       }),
@@ -173,12 +181,13 @@ export function putEndpoints(
 /** Brings what every sidecar has, and the listeners of HTTP ports, up to date. */
 export function putEdge(
   layer: Layer,
-  { families, unknown }: OfEdge,
+  { families, unknown, telemetry }: OfEdge,
   outbound: Outbound,
   dirty: Dirty,
-  style: OutboundStyle,
+  { mark }: MarkStyle,
 ): void {
-  for (const json of fixedClusters()) {
+  const style = { mark, telemetry };
+  for (const json of [...fixedClusters(), ...tracingClusters(telemetry, families)]) {
     layer.put("cluster", { name: String(json["name"]), from: [], make: () => made("cluster", json) });
   }
   layer.put("listener", {
@@ -186,6 +195,7 @@ export function putEdge(
     from: [],
     make: () => made("listener", virtualOutbound(families, unknown, style)),
   });
+  const collectors = collectorClusters(telemetry);
   for (const port of dirty.ports) {
     const name = wildcardName(families, port);
     if (!outbound.ports.has(port)) layer.delete("listener", name);
@@ -194,7 +204,10 @@ export function putEdge(
         name,
         from: [],
         make: () =>
-          made("listener", httpListener(port, families, unknown, style), { needsRoutes: [String(port)] }),
+          made("listener", httpListener(port, families, unknown, style), {
+            needsRoutes: [String(port)],
+            needsClusters: collectors,
+          }),
       });
     }
   }

@@ -5,7 +5,7 @@
  * a change of one Service touches nobody else's connections, and costs what that Service costs.
  */
 import type { Family } from "../../ip/family.ts";
-import type { AccessLog } from "../../traffic/gateway/policy-model.ts";
+import type { Telemetry } from "../../traffic/mesh/model.ts";
 import { httpFilters } from "../desired/http-filters.ts";
 import { socketAddress } from "../desired/names.ts";
 import { tcpProxy } from "../desired/stream.ts";
@@ -20,10 +20,11 @@ import {
   ROUTER,
 } from "./http.ts";
 import { CLUSTERS, listenerAddresses, SIDECAR_PORTS, wildcardName, wildcards } from "./names.ts";
+import { httpTelemetry, streamTelemetry } from "./telemetry.ts";
 
 /** Of what all listeners of an output are made alike. */
 export interface OutboundStyle {
-  readonly accessLog?: AccessLog | undefined;
+  readonly telemetry?: Telemetry | undefined;
   readonly mark?: number | undefined;
 }
 
@@ -62,18 +63,18 @@ function onlyHttp(): JsonObject {
   return { filter_chain_match: { application_protocols: PLAIN_HTTP } };
 }
 
-function sniffedHttp({ cluster, table }: StreamPort, { accessLog }: OutboundStyle): JsonObject {
+function sniffedHttp({ cluster, table }: StreamPort, { telemetry }: OutboundStyle): JsonObject {
   return meshHttp({
     statPrefix: "outbound",
     routes: table === undefined ? { config: everythingTo(cluster) } : { table },
     filters: table === undefined ? [ROUTER] : httpFilters({}),
-    accessLog,
+    more: httpTelemetry(telemetry, "source"),
   });
 }
 
-function streamTo(cluster: string, { accessLog }: OutboundStyle): JsonObject {
+function streamTo(cluster: string, { telemetry }: OutboundStyle): JsonObject {
   const forward = { shares: [{ weight: 1, destination: cluster }] };
-  return tcpProxy(forward, "outbound", { ...(accessLog && { accessLog }) });
+  return streamTelemetry(tcpProxy(forward, "outbound", {}), telemetry, "source");
 }
 
 /** Where connections go that nobody is known for. */
@@ -94,8 +95,7 @@ export function httpListener(
     statPrefix: `outbound_${port}`,
     routes: { table: String(port) },
     filters: httpFilters({}),
-    accessLog: style.accessLog,
-    more: { normalize_path: true },
+    more: { normalize_path: true, ...httpTelemetry(style.telemetry, "source") },
   });
   return {
     name: wildcardName(families, port),

@@ -1,5 +1,4 @@
 /** What all sidecars of a mesh should have: takes in changes of the model, gives the changes of each sidecar's resources. */
-import type { AccessLog } from "../../traffic/gateway/policy-model.ts";
 import type { Family } from "../../ip/family.ts";
 import type { MeshModel, Sidecar } from "../../traffic/mesh/model.ts";
 import type { MeshChanges } from "../../traffic/mesh/types.ts";
@@ -16,7 +15,6 @@ export interface MeshOutputOptions {
   identity(sidecar: Sidecar): WorkloadIdentity | undefined;
   /** Marks what sidecars send to their applications (SO_MARK), where capture cannot tell them by their user. */
   readonly mark?: number;
-  readonly accessLog?: AccessLog;
 }
 
 /** The changes of the model that matter here. */
@@ -60,7 +58,7 @@ interface Entry {
   readonly own: Layer;
 }
 
-/** Keys of the layers by families; families and zone; families and unknown; namespace and unknown. */
+/** Keys of the layers by families and telemetry; families and zone; the first and unknown; namespace and unknown. */
 type LayerKeys = readonly [string, string, string, string];
 
 /** Makes the output. */
@@ -207,12 +205,12 @@ class Output implements MeshOutput {
 
   #use(sidecar: Sidecar, keys: LayerKeys): Layer[] {
     const families = familiesOfSidecar(sidecar);
-    const { zone, unknownOutbound: unknown } = sidecar;
+    const { zone, unknownOutbound: unknown, telemetry } = sidecar;
     const namespace = sidecar.key.split("/")[0] ?? "";
     return [
-      this.#services.use(keys[0], { families }),
+      this.#services.use(keys[0], { families, telemetry }),
       this.#endpoints.use(keys[1], { families, zone }),
-      this.#edges.use(keys[2], { families, unknown }),
+      this.#edges.use(keys[2], { families, unknown, telemetry }),
       this.#tables.use(keys[3], { namespace, unknown }),
     ];
   }
@@ -275,7 +273,8 @@ class Output implements MeshOutput {
 
 function keysOf(sidecar: Sidecar): LayerKeys {
   const families = familiesOfSidecar(sidecar).join();
-  const { zone = "", unknownOutbound: unknown } = sidecar;
+  const { zone = "", unknownOutbound: unknown, telemetry } = sidecar;
   const namespace = sidecar.key.split("/")[0] ?? "";
-  return [families, `${families} ${zone}`, `${families} ${unknown}`, `${namespace} ${unknown}`];
+  const told = telemetry === undefined ? families : `${families} ${JSON.stringify(telemetry)}`;
+  return [told, `${families} ${zone}`, `${told} ${unknown}`, `${namespace} ${unknown}`];
 }

@@ -1,11 +1,11 @@
 /** What belongs to one sidecar alone: what it lets in, its own clusters, its certificate. */
 import { type Family, familiesOf } from "../../ip/family.ts";
 import type { Sidecar } from "../../traffic/mesh/model.ts";
-import type { AccessLog } from "../../traffic/gateway/policy-model.ts";
 import type { Wanted } from "../desired/resource-set.ts";
 import { inboundClusters, virtualInbound } from "./inbound.ts";
 import { type Layer, made } from "./layer.ts";
 import { SECRETS } from "./names.ts";
+import { collectorClusters } from "./telemetry.ts";
 import { TLS_SECRETS } from "./tls.ts";
 
 /** PEM texts with which a workload shows who it is, and knows others. */
@@ -19,7 +19,6 @@ export interface WorkloadIdentity {
 
 /** What is the same for all sidecars of an output. */
 export interface SidecarStyle {
-  readonly accessLog?: AccessLog | undefined;
   readonly mark?: number | undefined;
 }
 
@@ -45,6 +44,7 @@ export function putSidecar(
       from: [sidecar, families],
       make: () =>
         made("listener", virtualInbound(sidecar, inbound), {
+          needsClusters: collectorClusters(sidecar.telemetry),
           needsRoutes: sidecar.mutualTls === "disabled" ? [] : TLS_SECRETS,
           origins: [`Pod/${sidecar.key}`],
         }),

@@ -19,8 +19,16 @@ export interface MeshPolicy extends KubeObject {
     ports?: { port: number; mutualTls: MutualTlsMode }[];
     unknownOutbound?: "Passthrough" | "Blocked";
     preferClientFamily?: boolean;
+    telemetry?: TelemetrySpec;
   };
   status?: MeshPolicyStatus;
+}
+
+/** What sidecars tell of traffic; each field is said by a wider policy where it is left out. */
+export interface TelemetrySpec {
+  accessLog?: "None" | "Failures" | "All";
+  metrics?: boolean;
+  tracing?: { endpoint?: string; protocol?: "GRPC" | "HTTP"; samplingPercent?: number };
 }
 
 /** Who may ask for what. With no rules, `Allow` allows nobody. */

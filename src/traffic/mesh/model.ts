@@ -55,6 +55,29 @@ export interface Sidecar {
   readonly unknownOutbound: "passthrough" | "blocked";
   /** Prefers the family over which a request came in for what the pod asks in turn. */
   readonly preferClientFamily: boolean;
+  /** What is told of its traffic; absent: nothing. */
+  readonly telemetry?: Telemetry;
+}
+
+/** What a sidecar tells of requests and connections; what is absent is off. */
+export interface Telemetry {
+  /** A line for each, or for each that failed. */
+  readonly accessLog?: "all" | "failures";
+  /** Counters by source, destination, response and family. */
+  readonly metrics?: true;
+  readonly tracing?: Tracing;
+}
+
+/** W3C trace context: passed on, and made where there is none. */
+export interface Tracing {
+  /** Who gets spans, over OTLP; absent: nobody. */
+  readonly collector?: {
+    readonly host: string;
+    readonly port: number;
+    readonly protocol: "grpc" | "http";
+  };
+  /** How many of a million traces that begin here are sampled. */
+  readonly sampling: number;
 }
 
 export interface InboundPort {

@@ -9,6 +9,7 @@ import {
 import { addTo, removeFrom } from "../gateway/dependents.ts";
 import { readAddress, readCidr } from "../text.ts";
 import type { AuthorizationRule, Caller, Sidecar } from "./model.ts";
+import { telemetryOf } from "./telemetry.ts";
 import type { Workload } from "./workloads.ts";
 
 type Policy = MeshPolicy | AuthorizationPolicy;
@@ -17,7 +18,7 @@ type PolicyKind = "MeshPolicy" | "AuthorizationPolicy";
 /** What policies say about a sidecar. */
 export type SidecarPolicy = Pick<
   Sidecar,
-  "mutualTls" | "portMutualTls" | "authorization" | "unknownOutbound" | "preferClientFamily"
+  "mutualTls" | "portMutualTls" | "authorization" | "unknownOutbound" | "preferClientFamily" | "telemetry"
 >;
 
 /** All policies, found by their namespaces. */
@@ -48,7 +49,9 @@ export class PolicyBook {
       }
       return undefined;
     };
+    const telemetry = telemetryOf((read) => first((spec) => spec.telemetry && read(spec.telemetry)));
     return {
+      ...(telemetry && { telemetry }),
       mutualTls: modeOf(first(({ mutualTls }) => mutualTls)),
       portMutualTls: portModes(policies),
       unknownOutbound:
