@@ -16,6 +16,10 @@ export const TAG = {
   owner: "tandem.dev/managed-by",
   /** Tells a Service from a later one of the same name. */
   uid: "tandem.dev/service-uid",
+  /** Which load balancer of a Service this belongs to: 0 or absent for the first, one more for each replacement. */
+  generation: "tandem.dev/generation",
+  /** When it was made (ISO 8601): target groups and security groups have no time of their own. */
+  created: "tandem.dev/created",
 } as const;
 
 export type IpAddressType = "ipv4" | "dualstack";
