@@ -48,7 +48,7 @@ export function sliceOf(service: number, family: "IPv4" | "IPv6", pods: readonly
     apiVersion: "discovery.k8s.io/v1",
     kind: "EndpointSlice",
     metadata: {
-      name: `service-${service}-${family}`,
+      name: `service-${service}-${family.toLowerCase()}`,
       namespace: "default",
       labels: { "kubernetes.io/service-name": `service-${service}` },
     },

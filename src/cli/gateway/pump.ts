@@ -7,6 +7,7 @@ import { GATEWAY_KINDS, type Gateway, TANDEM_GATEWAY_KINDS } from "../../objects
 import type { DesiredStatus, GatewayChanges, GatewayModel, Rejection } from "../../traffic/gateway/index.ts";
 import type { TrafficModel } from "../../traffic/index.ts";
 import { requestOf } from "./infrastructure.ts";
+import { Quiet } from "../xds/quiet.ts";
 import type { Sources } from "../xds/sources.ts";
 
 /** The kinds whose statuses are written. */
@@ -24,10 +25,6 @@ export interface PumpParts {
   /** Called when nothing happens any more after a lot has. */
   readonly onQuiet?: () => void;
 }
-
-/** So many steps are a lot, and so many milliseconds without one are quiet. */
-const BUSY_STEPS = 20;
-const QUIET_AFTER = 2_000;
 
 /** A status waits so long for its proxies to take the configuration in, in milliseconds; then it is written anyway. */
 const APPLIED_WAIT = 10_000;
@@ -51,11 +48,11 @@ export class Pump {
   #planned = false;
   /** Resolves when the proxies that were there at the start have been heard of. */
   readonly #started = Promise.withResolvers<void>();
-  #steps = 0;
-  #quiet: NodeJS.Timeout | undefined;
+  readonly #quiet: Quiet;
 
   constructor(parts: PumpParts) {
     this.#parts = parts;
+    this.#quiet = new Quiet(() => parts.onQuiet?.());
   }
 
   /** Begins, with all that the models hold; to be called when they know everything that there is. */
@@ -74,7 +71,7 @@ export class Pump {
     signal.addEventListener("abort", () => {
       clearInterval(timer);
       clearTimeout(startTimer);
-      clearTimeout(this.#quiet);
+      this.#quiet.stop();
       for (const end of ends) end();
     });
     this.#step();
@@ -94,19 +91,10 @@ export class Pump {
       this.#sendEndpoints();
       this.#setInfrastructure(changes);
       this.#announce(changes.statuses);
-      this.#waitForQuiet();
+      this.#quiet.note();
     } catch (error) {
       this.#parts.log(`gateways: ${(error as Error).stack ?? String(error)}`);
     }
-  }
-
-  #waitForQuiet(): void {
-    if (++this.#steps < BUSY_STEPS) return;
-    clearTimeout(this.#quiet);
-    this.#quiet = setTimeout(() => {
-      this.#steps = 0;
-      this.#parts.onQuiet?.();
-    }, QUIET_AFTER);
   }
 
   #sendProxies({ proxies }: GatewayChanges): void {

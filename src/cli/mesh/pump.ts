@@ -12,6 +12,7 @@ import {
   type MeshRouteStatus,
   type Sidecar,
 } from "../../traffic/mesh/index.ts";
+import { Quiet } from "../xds/quiet.ts";
 
 export interface MeshPumpParts {
   readonly model: IncrementalMeshModel;
@@ -22,6 +23,8 @@ export interface MeshPumpParts {
   readonly statuses: StatusWriter;
   readonly trustDomain: string;
   readonly log: (line: string) => void;
+  /** Called when nothing happens any more after a lot has. */
+  readonly onQuiet?: () => void;
 }
 
 /** A route's status waits so long (ms) for sidecars to take it in; then it is written anyway. */
@@ -42,10 +45,12 @@ export class MeshPump {
   readonly #served = new Set<string>();
   /** Pods that came before their objects, by what they said they are; bounded by {@link MOST_CLAIMS}. */
   readonly #claims = new Map<string, string>();
+  readonly #quiet: Quiet;
   #planned = false;
 
   constructor(parts: MeshPumpParts) {
     this.#parts = parts;
+    this.#quiet = new Quiet(() => parts.onQuiet?.());
   }
 
   /** Begins, with all that the models hold; to be called when they know everything that there is. */
@@ -62,6 +67,7 @@ export class MeshPump {
       ),
     ];
     signal.addEventListener("abort", () => {
+      this.#quiet.stop();
       for (const end of ends) end();
     });
     this.#step();
@@ -104,6 +110,7 @@ export class MeshPump {
 
   #step(): void {
     this.#planned = false;
+    this.#quiet.note();
     try {
       const { model, output, traffic } = this.#parts;
       const changes = model.flush();
@@ -180,6 +187,7 @@ export class MeshPump {
     const account = sidecar && accountOfIdentity(trustDomain, sidecar.identity);
     if (account === undefined || identities.get(account) === undefined) return;
     this.#served.add(key);
+    this.#quiet.note(WHOLE_CONFIGURATION);
     ads.replace(key, output.resources(key));
   }
 
@@ -204,3 +212,5 @@ export class MeshPump {
 }
 
 const MOST_CLAIMS = 10_000;
+/** What all that a sidecar should have leaves behind, in steps (see Quiet). */
+const WHOLE_CONFIGURATION = 20;

@@ -25,6 +25,7 @@ import type { Secret } from "../../objects/types.ts";
 import type { KeyPair } from "../../pki/issue.ts";
 import { createTrafficModel } from "../../traffic/index.ts";
 import { accountOfIdentity, createMeshModel, workloadIdentity } from "../../traffic/mesh/index.ts";
+import { collectGarbage } from "../memory.ts";
 import { patiently } from "../xds/patiently.ts";
 import { type Source, startSources } from "../xds/sources.ts";
 import { meshSources } from "./kinds.ts";
@@ -193,8 +194,9 @@ async function startCore(options: MeshOptions, credentials: Credentials): Promis
     ...(options.mark !== undefined && { mark: options.mark }),
   });
   const parts = { model, traffic, output, ads, identities, statuses, trustDomain: clusterDomain, log };
-  pump = new MeshPump(parts);
+  pump = new MeshPump({ ...parts, onQuiet: collectGarbage });
   pump.start(signal);
+  collectGarbage();
   const stop = async (): Promise<void> => {
     await Promise.all([statuses.stop(), ads.close()]);
   };
