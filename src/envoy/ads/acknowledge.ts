@@ -1,6 +1,6 @@
 import type { Resource, ResourceKind } from "../resources.ts";
 import { healRefused } from "./heal.ts";
-import { entryOf, forgetEntry, type InFlight, type KindView, markPending } from "./view.ts";
+import { entryOf, forgetEntry, heldOf, type InFlight, type KindView, markPending } from "./view.ts";
 
 /** A resource that a client refused. */
 export interface Refused {
@@ -69,7 +69,7 @@ function putInForce(kind: KindView, name: string, inFlight: InFlight): void {
   if (!kind.wildcard && !kind.names.has(name)) return;
   const entry = entryOf(kind, name);
   if (entry.lostIn > inFlight.sequence) return;
-  entry.inForce = { version: resource.version, resource };
+  entry.inForce = heldOf(resource);
   delete entry.rejected;
   kind.rejected.delete(name);
 }
@@ -77,8 +77,7 @@ function putInForce(kind: KindView, name: string, inFlight: InFlight): void {
 /** The client is back at what it had; the refusal stays noted, and what was only stuck is tried again. */
 function putBack(kind: KindView, name: string, resource: Resource | undefined): void {
   const entry = entryOf(kind, name);
-  if (resource === undefined) delete entry.inForce;
-  else entry.inForce = { version: resource.version, resource };
+  entry.inForce = resource && heldOf(resource);
   delete entry.heal;
   markPending(kind, name, Number.MAX_SAFE_INTEGER, 0);
 }

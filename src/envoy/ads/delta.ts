@@ -4,7 +4,9 @@ import type { Batch } from "./plan.ts";
 import { kindOf, type Protocol, type Received } from "./stream.ts";
 import {
   entryOf,
+  heldOf,
   type KindView,
+  knownName,
   subscribeAll,
   subscribeName,
   unsubscribeAll,
@@ -39,12 +41,12 @@ function open(view: View, kind: KindView, request: DeltaRequest, now: number): v
   for (const [name, version] of request.initialVersions) {
     view.reconnected = true;
     const resource = view.table.get(kind.kind, name);
-    entryOf(kind, name).inForce = resource?.version === version ? { version, resource } : { version };
+    entryOf(kind, name).inForce = resource?.version === version ? heldOf(resource) : { version };
   }
   if (request.subscribe.length === 0) subscribeEverything(view, kind, now);
   for (const name of request.subscribe) {
     if (name === "*") subscribeEverything(view, kind, now);
-    else subscribeName(kind, name, now, false);
+    else subscribeName(kind, knownName(view, kind, name), now, false);
   }
 }
 
@@ -55,7 +57,7 @@ function subscribeMore(view: View, kind: KindView, request: DeltaRequest, now: n
   }
   for (const name of request.subscribe) {
     if (name === "*") subscribeEverything(view, kind, now);
-    else subscribeName(kind, name, now, true);
+    else subscribeName(kind, knownName(view, kind, name), now, true);
   }
 }
 

@@ -6,9 +6,11 @@ import type { Batch } from "./plan.ts";
 import { kindOf, type Protocol, type Received } from "./stream.ts";
 import {
   entryOf,
+  heldOf,
   type InFlight,
   isWanted,
   type KindView,
+  knownName,
   subscribeAll,
   subscribeName,
   unsubscribeName,
@@ -61,7 +63,7 @@ function subscribe(view: View, kind: KindView, request: SotwRequest, now: number
   kind.wildcard = everything;
   const fresh = [...names].filter((name) => !kind.names.has(name));
   for (const name of [...kind.names]) if (!names.has(name)) unsubscribeName(kind, name);
-  for (const name of fresh) subscribeName(kind, name, now, false);
+  for (const name of fresh) subscribeName(kind, knownName(view, kind, name), now, false);
   if (first) adopt(view, kind, request);
   kind.answerOwed ||= isFull(kind) && (first || fresh.length > 0) && view.table.count(kind.kind) === 0;
 }
@@ -77,7 +79,7 @@ function adopt(view: View, kind: KindView, request: SotwRequest): void {
   }
   if (digest(wanted) !== request.version) return;
   for (const resource of wanted) {
-    entryOf(kind, resource.name).inForce = { version: resource.version, resource };
+    entryOf(kind, resource.name).inForce = heldOf(resource);
   }
 }
 

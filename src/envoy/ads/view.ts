@@ -8,6 +8,18 @@ export interface Held {
   readonly resource?: Resource;
 }
 
+const held = new WeakMap<Resource, Held>();
+
+/** A resource as what a client has: one object for all streams, of which there may be many. */
+export function heldOf(resource: Resource): Held {
+  let known = held.get(resource);
+  if (known === undefined) {
+    known = { version: resource.version, resource };
+    held.set(resource, known);
+  }
+  return known;
+}
+
 /** A version of a resource that the client refused. */
 export interface Rejection {
   readonly version: string;
@@ -23,23 +35,26 @@ export interface Candidate {
   newerSince?: number;
 }
 
-/** All that is known about one resource on one stream. */
-export interface Entry {
-  inForce?: Held;
-  rejected?: Rejection;
-  candidate?: Candidate;
+/**
+ * All that is known about one resource on one stream. There is one for every resource and stream: what most of them have
+ * are fields, and the rest is there where it is needed.
+ */
+export class Entry {
+  inForce: Held | undefined = undefined;
+  declare rejected?: Rejection;
+  declare candidate?: Candidate;
   /** The number of the response that last carried it; 0 where none did. */
-  sentIn: number;
+  sentIn = 0;
   /** The number of a response by which the client lost it: answers to earlier ones say nothing any more. */
-  lostIn: number;
+  lostIn = 0;
   /** It was asked for again, or has to be sent again: send it even where the version is in force. */
-  again: boolean;
+  again = false;
   /** A refused or stuck cluster: the client is to be brought back to what it had (see `heal.ts`). */
-  heal?: boolean;
+  declare heal?: boolean;
   /** The version that was taken back because the client seemed stuck with it; that is tried once. */
-  stuckVersion?: string;
+  declare stuckVersion?: string;
   /** The client asked for it by name and was told that it does not exist. */
-  toldMissing: boolean;
+  toldMissing = false;
 }
 
 /** A resource that may differ from the table, or that the client has not asked for yet. */
@@ -131,7 +146,7 @@ export function isWanted(kind: KindView, name: string): boolean {
 export function entryOf(kind: KindView, name: string): Entry {
   let entry = kind.entries.get(name);
   if (entry === undefined) {
-    entry = { sentIn: 0, lostIn: 0, again: false, toldMissing: false };
+    entry = new Entry();
     kind.entries.set(name, entry);
   }
   return entry;
@@ -166,6 +181,11 @@ export function subscribeAll(view: View, kind: KindView, now: number): void {
   kind.wildcard = true;
   for (const name of view.table.names(kind.kind)) markPending(kind, name, 0, now);
   for (const name of kind.entries.keys()) markPending(kind, name, 0, now);
+}
+
+/** A name as the table has it, so that what every client says of itself is kept once. */
+export function knownName(view: View, kind: KindView, name: string): string {
+  return view.table.get(kind.kind, name)?.name ?? name;
 }
 
 /** Begins to send one resource; one that the client is known to have is sent again (a client that asks has lost it). */
