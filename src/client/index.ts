@@ -11,6 +11,7 @@ export {
   type WriteOptions,
 } from "./kube-client.ts";
 export { loadKubeconfig } from "./kubeconfig.ts";
+export { type LeaderOptions, leadWhile } from "./leader.ts";
 export type { LogOptions } from "./logs.ts";
 export { type Applied, applyManifests } from "./manifests/apply.ts";
 export { parseManifest } from "./manifests/parse.ts";
