@@ -12,6 +12,7 @@ const BUNDLES = [
   "tandem-v1alpha1.json",
   "tandem-policies.json",
   "tandem-mesh.json",
+  "tandem-balancer.json",
 ];
 const FOLDER = join(import.meta.dirname, "../../../data/crds");
 

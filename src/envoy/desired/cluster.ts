@@ -2,10 +2,10 @@
 import type { Family } from "../../ip/family.ts";
 import type { Destination, HostTarget } from "../../traffic/gateway/model.ts";
 import type { JsonObject } from "../proto/index.ts";
-import { outlierDetection, healthChecks } from "./health.ts";
+import { CHECK_SOCKET, outlierDetection, healthChecks } from "./health.ts";
 import { loadBalancing } from "./load-balancing.ts";
 import { any, duration, OVER_ADS, socketAddress, tcpKeepalive } from "./names.ts";
-import { upstreamSocket } from "./upstream-tls.ts";
+import { checkSocket, upstreamSocket } from "./upstream-tls.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const BUFFER_LIMIT = 32_768;
@@ -46,6 +46,7 @@ export interface ClusterOptions {
 export function clusterOf(destination: Destination, options: ClusterOptions): JsonObject {
   const { policy = {}, protocol } = destination;
   const socket = upstreamSocket(destination);
+  const checked = checkSocket(destination);
   const connection = connectionOptions(destination);
   return {
     name: options.name,
@@ -58,6 +59,11 @@ export function clusterOf(destination: Destination, options: ClusterOptions): Js
     // A backend that is no longer listed gets nothing new, whatever its last health was.
     ignore_health_on_host_removal: true,
     ...(socket && { transport_socket: socket }),
+    ...(checked && {
+      transport_socket_matches: [
+        { name: CHECK_SOCKET, match: { [CHECK_SOCKET]: true }, transport_socket: checked },
+      ],
+    }),
     ...(connection && { upstream_connection_options: connection }),
     ...(protocol === "http2" && { typed_extension_protocol_options: HTTP2 }),
     ...(protocol === "http1" && { typed_extension_protocol_options: HTTP1 }),

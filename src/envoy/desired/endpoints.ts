@@ -94,7 +94,12 @@ export function loadAssignment(
   const farther = near !== undefined && targets.some((target) => target.zone === near);
   const endpoints = localities(targets).map(({ zone, locality, those }) => ({
     ...(locality && { locality }),
-    lb_endpoints: lbEndpoints(those, partsByAddress(policy), mostAddresses(targets)),
+    lb_endpoints: lbEndpoints(
+      those,
+      partsByAddress(policy),
+      mostAddresses(targets),
+      policy?.activeHealthCheck?.port,
+    ),
     // Other zones serve what the own one has no healthy backends for.
     ...(farther && zone !== near && { priority: 1 }),
   }));
@@ -125,13 +130,21 @@ function mostAddresses(targets: readonly Target[]): number {
 }
 
 /** Endpoints; parted into addresses, those of one backend together weigh what those of any other do. */
-export function lbEndpoints(targets: readonly Target[], parted: boolean, most: number): JsonObject[] {
+export function lbEndpoints(
+  targets: readonly Target[],
+  parted: boolean,
+  most: number,
+  checkPort?: number,
+): JsonObject[] {
   if (!parted) return targets.map(({ addresses, port }) => ({ endpoint: endpoint(addresses, port) }));
   return targets.flatMap(({ addresses, port }) =>
     addresses.map((address) => {
       const weight = Math.max(1, Math.round(most / addresses.length));
       return {
-        endpoint: endpoint([address], port),
+        endpoint: {
+          ...endpoint([address], port),
+          ...(checkPort !== undefined && { health_check_config: { port_value: checkPort } }),
+        },
         ...(weight > 1 && { load_balancing_weight: weight }),
       };
     }),

@@ -25,10 +25,15 @@ export function healthChecks(check: ActiveHealthCheck, protocol: Destination["pr
       interval: duration(check.interval),
       unhealthy_threshold: check.unhealthyThreshold,
       healthy_threshold: check.healthyThreshold,
+      ...(check.whileIdle && { no_traffic_interval: duration(check.interval) }),
+      ...(check.socket && { transport_socket_match_criteria: { [CHECK_SOCKET]: true } }),
       ...question(check, protocol),
     },
   ];
 }
+
+/** The key of what tells the socket of checks from that of traffic. */
+export const CHECK_SOCKET = "health-check";
 
 function question(check: ActiveHealthCheck, protocol: Destination["protocol"]): JsonObject {
   if (check.kind === "tcp") return { tcp_health_check: {} };
@@ -40,11 +45,22 @@ function question(check: ActiveHealthCheck, protocol: Destination["protocol"]): 
       path: check.path ?? "/",
       ...(check.hostname !== undefined && { host: check.hostname }),
       ...(check.expectedStatuses?.length && {
-        expected_statuses: check.expectedStatuses.map((status) => ({ start: status, end: status + 1 })),
+        expected_statuses: statusRanges(check.expectedStatuses),
       }),
       ...(protocol === "http2" && { codec_client_type: "HTTP2" }),
     },
   };
+}
+
+/** Statuses that follow one another are one range: `200-399` is one, not two hundred. */
+function statusRanges(statuses: readonly number[]): JsonObject[] {
+  const ranges: { start: number; end: number }[] = [];
+  for (const status of statuses.toSorted((a, b) => a - b)) {
+    const last = ranges.at(-1);
+    if (last?.end === status) last.end++;
+    else ranges.push({ start: status, end: status + 1 });
+  }
+  return ranges;
 }
 
 /** Passive checks; what the policy does not say is Envoy's default (5 errors in a row, 30 s out, at most 10 %). */

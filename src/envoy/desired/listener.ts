@@ -12,24 +12,47 @@ const WILDCARDS = { IPv4: "0.0.0.0", IPv6: "::" } as const;
 /** Bytes that are read ahead for a connection, each way (Envoy's advice for edges). */
 const BUFFER_LIMIT = 32_768;
 
+/** A Listener of Envoy's, before it is made. */
+export interface ListenerPlan {
+  readonly name: string;
+  readonly addresses: readonly string[];
+}
+
 /**
- * A port as Envoy's Listener: it binds the wildcard of the first family, and that of the other as an additional
- * address. The IPv6 socket takes IPv6 only (no `ipv4_compat`), so peers of either family show their own addresses.
+ * The Listeners that a port becomes. Without addresses of its own it is one: the wildcard of the first family, and that of
+ * the other as an additional one. With addresses of its own it is one for each: Envoy makes a Listener anew when its list of
+ * addresses changes, and ends the connections of the old one; so a load balancer that gets or loses an address would cut
+ * the connections over the other.
  * @param families that the host has, preferred first; at least one
+ */
+export function listenerPlans(listener: ProxyListener, families: readonly Family[]): ListenerPlan[] {
+  const { name, addresses } = listener;
+  if (addresses === undefined) return [{ name, addresses: families.map((family) => WILDCARDS[family]) }];
+  return families.flatMap((family) => {
+    const address = addresses[family];
+    return address === undefined ? [] : [{ name: `${name}@${address}`, addresses: [address] }];
+  });
+}
+
+/**
+ * A port as Envoy's Listener. An IPv6 socket takes IPv6 only (no `ipv4_compat`), so peers of either family show their
+ * own addresses.
  */
 export function listenerOf(
   listener: ProxyListener,
-  families: readonly Family[],
+  { name, addresses }: ListenerPlan,
   model: Pick<ProxyModel, "destinations">,
 ): JsonObject {
-  const [first, ...others] = families.map((family) =>
-    socketAddress(WILDCARDS[family], listener.bindPort, listener.transport),
+  const [first, ...others] = addresses.map((address) =>
+    socketAddress(address, listener.bindPort, listener.transport),
   );
   return {
-    name: listener.name,
+    name,
     stat_prefix: listener.name,
     address: first,
     ...(others.length > 0 && { additional_addresses: others.map((address) => ({ address })) }),
+    // an address of its own may be on its way to the host, or be with another one
+    ...(listener.addresses && { freebind: true }),
     ...(listener.transport === "UDP" ? udpParts(listener, model) : tcpParts(listener)),
   };
 }
@@ -90,6 +113,7 @@ function filterChain(chain: ListenerChain, listener: ProxyListener): JsonObject 
     name: chain.name,
     ...(match && { filter_chain_match: match }),
     filters: [
+      ...(policy.allowedSources?.length ? [onlyFrom(policy.allowedSources)] : []),
       ...(policy.connectionLimit === undefined ? [] : [connectionLimit(policy.connectionLimit)]),
       networkFilter(chain, listener, policy),
     ],
@@ -115,6 +139,16 @@ function networkFilter(chain: ListenerChain, listener: ProxyListener, policy: Cl
   const { serve } = chain;
   if (serve.kind === "http") return connectionManager(serve.routeTable, listener.name, policy);
   return serve.kind === "stream" ? tcpProxy(serve.forward, listener.name, policy) : closeFilter();
+}
+
+/** Closes connections that come from elsewhere. */
+function onlyFrom(sources: readonly string[]): JsonObject {
+  const principals = sources.map((source) => ({ remote_ip: cidrRange(source) }));
+  const clients = { permissions: [{ any: true }], principals };
+  return extension("envoy.filters.network.rbac", "envoy.extensions.filters.network.rbac.v3.RBAC", {
+    stat_prefix: "sources",
+    rules: { action: "ALLOW", policies: { clients } },
+  });
 }
 
 function connectionLimit(most: number): JsonObject {

@@ -1,5 +1,4 @@
 /** The resources of one proxy. What they are made from is remembered, so that an update makes only what differs. */
-import type { Family } from "../../ip/family.ts";
 import type { Destination, ProxyListener, ProxyModel, RouteTable } from "../../traffic/gateway/model.ts";
 import type { Frontend } from "../../traffic/model.ts";
 import { encode, type JsonObject } from "../proto/index.ts";
@@ -7,7 +6,7 @@ import { type Resource, type ResourceChange, type ResourceKind, TYPE_URLS } from
 import { type ProxyCapabilities, possibleFamilies, systemTrustOf } from "./capabilities.ts";
 import { clusterOf, namedHosts } from "./cluster.ts";
 import { loadAssignment, targetsOf } from "./endpoints.ts";
-import { listenerOf } from "./listener.ts";
+import { type ListenerPlan, listenerOf, listenerPlans } from "./listener.ts";
 import { certificateSecret, originRef, trustSecret } from "./names.ts";
 import type { FrontendLookup } from "./output.ts";
 import { type ClusterPlan, destinationsOf, frontendsOf, udpSplits } from "./plan.ts";
@@ -210,15 +209,17 @@ function* listeners(model: ProxyModel, capabilities: ProxyCapabilities): Iterabl
   if (families.length === 0) return;
   for (const listener of model.listeners) {
     const udp = listener.transport === "UDP" ? udpTarget(listener, model) : undefined;
-    yield {
-      name: listener.name,
-      from: [listener, families.join(), udp?.cluster],
-      make: () => listenerResource(listener, families, model),
-    };
+    for (const plan of listenerPlans(listener, families)) {
+      yield {
+        name: plan.name,
+        from: [listener, plan.addresses.join(), udp?.cluster],
+        make: () => listenerResource(listener, plan, model),
+      };
+    }
   }
 }
 
-function listenerResource(listener: ProxyListener, families: readonly Family[], model: ProxyModel): Made {
+function listenerResource(listener: ProxyListener, plan: ListenerPlan, model: ProxyModel): Made {
   const udp = listener.transport === "UDP" ? udpTarget(listener, model) : undefined;
   const streams = listener.chains.flatMap(({ serve }) =>
     serve.kind === "stream" && listener.transport === "TCP" ? streamClusters(serve.forward) : [],
@@ -227,7 +228,7 @@ function listenerResource(listener: ProxyListener, families: readonly Family[], 
   const tables = listener.chains.flatMap(({ serve }) => (serve.kind === "http" ? [serve.routeTable] : []));
   const origins = [listener, ...listener.chains].flatMap((part) => part.origins.map(originRef));
   return {
-    bytes: encode(TYPE_URLS.listener, listenerOf(listener, families, model)),
+    bytes: encode(TYPE_URLS.listener, listenerOf(listener, plan, model)),
     needsClusters: [...new Set(clusters)],
     needsRoutes: [...new Set(tables)],
     origins: [...new Set(origins)],

@@ -23,7 +23,7 @@ export interface Part {
   readonly clusters: readonly string[];
   readonly origins: readonly OriginRef[];
   /** A hash of the bytes, of virtual hosts. */
-  readonly digest?: Uint8Array;
+  readonly digest?: string;
 }
 
 /** A table, encoded: its bytes, and each cluster and object that it names once. */
@@ -70,12 +70,12 @@ function distinct(parts: readonly Part[], what: "clusters" | "origins"): string[
   return [...all];
 }
 
-function digestOf(bytes: Uint8Array): Uint8Array {
-  return hash("sha1", bytes, "buffer");
+function digestOf(bytes: Uint8Array): string {
+  return hash("sha1", bytes, "base64url");
 }
 
-function versionOf(digests: readonly Uint8Array[]): string {
-  return hash("sha1", Buffer.concat(digests), "base64url").slice(0, 12);
+function versionOf(digests: readonly string[]): string {
+  return hash("sha1", digests.join(), "base64url").slice(0, 12);
 }
 
 function remembered<K extends object>(known: WeakMap<K, Part>, key: K, make: () => Part): Part {

@@ -3,7 +3,7 @@ import type { Forward, ProxyListener, ProxyModel } from "../../traffic/gateway/m
 import type { ClientPolicy } from "../../traffic/gateway/policy-model.ts";
 import type { JsonObject } from "../proto/index.ts";
 import { accessLogs } from "./access-log.ts";
-import { any, duration, extension, NO_CLUSTER } from "./names.ts";
+import { any, cidrRange, duration, extension, NO_CLUSTER } from "./names.ts";
 
 /** Accepts and closes. */
 export function closeFilter(): JsonObject {
@@ -78,7 +78,28 @@ export function udpProxy(listener: ProxyListener, model: Pick<ProxyModel, "desti
     "envoy.extensions.filters.udp.udp_proxy.v3.UdpProxyConfig",
     {
       stat_prefix: listener.name,
-      matcher: { on_no_match: { action: { name: "route", typed_config: route } } },
+      matcher: fromSources(
+        { action: { name: "route", typed_config: route } },
+        listener.policy?.allowedSources,
+      ),
+      ...(listener.policy?.idleTimeout !== undefined && {
+        idle_timeout: duration(listener.policy.idleTimeout),
+      }),
     },
   );
+}
+
+/** Datagrams of others match nothing, and are dropped. */
+function fromSources(action: JsonObject, sources: readonly string[] = []): JsonObject {
+  if (sources.length === 0) return { on_no_match: action };
+  const byAddress = any("xds.type.matcher.v3.IPMatcher", {
+    range_matchers: [{ ranges: sources.map(cidrRange), on_match: action }],
+  });
+  const input = any("envoy.extensions.matching.common_inputs.network.v3.SourceIPInput");
+  return {
+    matcher_tree: {
+      input: { name: "source", typed_config: input },
+      custom_match: { name: "by-address", typed_config: byAddress },
+    },
+  };
 }

@@ -3,7 +3,7 @@
  * tell connections apart by, routes, destinations. The Gateway translator makes it of objects, the envoy room turns it
  * into xDS resources. Everything is plain data that never changes once made, so that parts can be compared by identity.
  */
-import type { Family } from "../../ip/family.ts";
+import type { Family, PerFamily } from "../../ip/family.ts";
 import type { ClientPolicy, DestinationPolicy, RoutePolicy } from "./policy-model.ts";
 
 /** The object (and part of it) that something came from: where a rejection by the proxy is to be reported. */
@@ -39,6 +39,8 @@ export interface ProxyListener {
   readonly port: number;
   /** The port that the proxy listens on: 10000 more below 1024, as it runs without privileges. */
   readonly bindPort: number;
+  /** Listens on these addresses, each by itself, instead of on all that the proxy's host has (a load balancer). */
+  readonly addresses?: PerFamily<string>;
   /** How a connection is told apart, by SNI; the most specific name wins. */
   readonly chains: readonly ListenerChain[];
   readonly policy?: ClientPolicy;
@@ -224,6 +226,8 @@ export interface UpstreamTls {
   readonly serverName: string;
   /** Name in ProxyModel.trust. */
   readonly trust: string;
+  /** Takes whatever certificate is shown; `serverName` and `trust` do not count (as load balancers of AWS do). */
+  readonly unverified?: boolean;
   readonly subjectAltNames?: readonly { readonly kind: "dns" | "uri"; readonly value: string }[];
   /** Name in ProxyModel.certificates, shown to the backend. */
   readonly clientCertificate?: string;

@@ -9,6 +9,8 @@ export interface ClientPolicy {
   readonly requestReceivedTimeout?: number;
   readonly idleTimeout?: number;
   readonly connectionLimit?: number;
+  /** CIDRs of either family that clients may come from: connections of others are closed, datagrams dropped. */
+  readonly allowedSources?: readonly string[];
   readonly bufferLimit?: number;
   readonly accessLog?: AccessLog;
   readonly compression?: readonly ("gzip" | "brotli" | "zstd")[];
@@ -93,6 +95,8 @@ export interface DestinationPolicy {
   /** Share of healthy hosts (percent) below which all are used. */
   readonly panicThreshold?: number;
   readonly proxyProtocol?: 1 | 2;
+  /** What a header of version 2 says besides: a type of the PROXY protocol's, and text in Envoy's format language. */
+  readonly proxyProtocolTlvs?: readonly { readonly type: number; readonly value: string }[];
   readonly slowStart?: number;
   readonly preferZone?: boolean;
 }
@@ -115,6 +119,12 @@ export interface ActiveHealthCheck {
   readonly path?: string;
   readonly hostname?: string;
   readonly expectedStatuses?: readonly number[];
+  /** Asked at this port instead of that of the traffic. */
+  readonly port?: number;
+  /** How it is asked, where that is not as traffic is: without the PROXY protocol, and without TLS or with (`tls`). */
+  readonly socket?: "plain" | "tls";
+  /** Asked as often while there is no traffic (else once a minute). */
+  readonly whileIdle?: boolean;
 }
 
 export interface PassiveHealthCheck {

@@ -1,0 +1,57 @@
+/** Ranges of addresses of one family: CIDRs, and `FIRST-LAST`. */
+import { type Address, formatAddress, parseAddress } from "../../ip/address.ts";
+import { cidrSize, parseCidr } from "../../ip/cidr.ts";
+import type { Family } from "../../ip/family.ts";
+
+/** Addresses from `first` to `last`, both included. */
+export interface AddressRange {
+  readonly family: Family;
+  readonly first: bigint;
+  readonly last: bigint;
+}
+
+/** Reads `172.18.254.0/24` or `172.18.254.10-172.18.254.20`; undefined where it is neither, or ends before it begins. */
+export function parseRange(text: string): AddressRange | undefined {
+  const cidr = parseCidr(text.trim());
+  if (cidr) return { family: cidr.family, first: cidr.base, last: cidr.base + cidrSize(cidr) - 1n };
+  const [from, to, ...more] = text.split("-").map((part) => parseAddress(part.trim()));
+  if (from === undefined || to === undefined || more.length > 0) return undefined;
+  if (from.family !== to.family || from.value > to.value) return undefined;
+  return { family: from.family, first: from.value, last: to.value };
+}
+
+/** How many addresses there are. */
+export function sizeOf(ranges: readonly AddressRange[]): bigint {
+  return ranges.reduce((sum, { first, last }) => sum + last - first + 1n, 0n);
+}
+
+/** The address at an index, counted over all ranges; undefined beyond their end. */
+export function addressIn(ranges: readonly AddressRange[], index: bigint): Address | undefined {
+  let rest = index;
+  for (const { family, first, last } of ranges) {
+    const size = last - first + 1n;
+    if (rest < size) return { family, value: first + rest };
+    rest -= size;
+  }
+  return undefined;
+}
+
+/** Whether an address is in one of the ranges. */
+export function inRanges(ranges: readonly AddressRange[], { family, value }: Address): boolean {
+  return ranges.some((range) => range.family === family && value >= range.first && value <= range.last);
+}
+
+/**
+ * Whether an address may be given by itself: not the first of a range where that is a network's own name (IPv6's
+ * subnet-router anycast, RFC 4291, 2.6.1; IPv4's network address), nor an IPv4 broadcast address.
+ */
+export function isGivable(ranges: readonly AddressRange[], address: Address, avoidBuggy: boolean): boolean {
+  const last8 = address.value & 0xffn;
+  if (address.family === "IPv4") return !avoidBuggy || (last8 !== 0n && last8 !== 255n);
+  return !ranges.some(
+    ({ first, last }) => address.value === first && last > first && (first & 0xffffn) === 0n,
+  );
+}
+
+/** For messages: `172.18.254.7`. */
+export const textOf = formatAddress;

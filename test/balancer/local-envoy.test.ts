@@ -1,0 +1,238 @@
+/** The local balancer's configuration, as a real Envoy understands it. */
+import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer as createHttpServer } from "node:http";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { type LocalFacts, partsOf, proxyModelOf } from "../../src/balancer/local/desired.ts";
+import { type AdsServer, startAdsServer } from "../../src/envoy/ads/index.ts";
+import { createEnvoyOutput } from "../../src/envoy/desired/index.ts";
+import { decodeHeader } from "../../src/proxy-protocol/index.ts";
+import type { BalancerModel } from "../../src/traffic/balancer/model.ts";
+import { ENVOY, eventually, freePort, startEnvoy, type TestEnvoy } from "../envoy/ads-envoy.ts";
+import { balancerModel, balancerPort } from "./local-model.ts";
+
+/** A target on IPv4 only that remembers what each connection began with. */
+async function startTarget(): Promise<{ port: number; first: Buffer[]; server: Server }> {
+  const first: Buffer[] = [];
+  const server = createServer((socket: Socket) => {
+    socket.on("error", () => {});
+    socket.once("data", (bytes: Buffer) => {
+      first.push(bytes);
+      if (bytes.includes("hello")) socket.end("bye");
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return { port: (server.address() as AddressInfo).port, first, server };
+}
+
+type Decoded = Extract<ReturnType<typeof decodeHeader>, { header: unknown }>;
+
+/** The answer to a datagram; undefined where none comes in half a second. */
+async function datagram(host: string, port: number): Promise<string | undefined> {
+  const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
+  const answer = once(socket, "message", { signal: AbortSignal.timeout(500) });
+  socket.send("ping", port, host);
+  try {
+    return String((await answer)[0]);
+  } catch {
+    return undefined;
+  } finally {
+    socket.close();
+  }
+}
+
+/** What comes back for a greeting; an empty text where the connection is closed. */
+async function greet(host: string, port: number): Promise<string> {
+  const socket = connect(port, host);
+  let text = "";
+  socket.on("data", (bytes) => (text += String(bytes)));
+  socket.on("error", () => {});
+  socket.write("hello");
+  await once(socket, "close");
+  return text;
+}
+
+describe("the local balancer's Envoy", { skip: ENVOY === undefined && "no Envoy here" }, () => {
+  let folder: string;
+  let server: AdsServer;
+  let envoy: TestEnvoy;
+  const refused: string[] = [];
+  const output = createEnvoyOutput({ families: ["IPv4", "IPv6"] });
+  const facts: LocalFacts = {
+    addresses: { IPv4: "127.0.0.1", IPv6: "::1" },
+    certificates: () => undefined,
+    tlvs: [{ type: 0xe5, value: "tandem" }],
+  };
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "tandem-balancer-"));
+    const path = join(folder, "xds.sock");
+    server = await startAdsServer({ listen: [{ path }], authorize: () => "local" });
+    server.onNack((nack) => refused.push(JSON.stringify(nack)));
+    server.set("local", []);
+    envoy = await startEnvoy("local", { address: { pipe: { path } } });
+    await eventually(
+      async () => server.status("local").length,
+      (clients) => clients === 1,
+    );
+  });
+
+  after(async () => {
+    await envoy.stop();
+    await server.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  async function serve(model: BalancerModel, with_: Partial<LocalFacts> = {}): Promise<void> {
+    const parts = partsOf(model, { ...facts, ...with_ });
+    server.set(
+      "local",
+      output.update(proxyModelOf("local", [parts]), () => undefined),
+    );
+    await server.applied("local");
+    assert.deepEqual(refused, []);
+    const sockets = parts.listeners.flatMap(({ addresses = {} }) => Object.keys(addresses)).length;
+    await eventually(
+      async () => (await envoy.admin("/listeners")).trim().split("\n").filter(Boolean).length,
+      (count) => count === sockets,
+    );
+  }
+
+  const draining = async () => {
+    const text = await envoy.admin("/stats?filter=listener_manager.total_listeners_draining");
+    return Number(text.split(": ")[1]);
+  };
+
+  const healthOf = (name: string) =>
+    eventually(
+      async () => {
+        const text = await envoy.admin("/clusters");
+        return text
+          .split("\n")
+          .filter((line) => line.startsWith(`${name}::`) && line.includes("health_flags"));
+      },
+      (lines) => lines.length > 0 && lines.every((line) => !line.includes("pending")),
+    );
+
+  test("IPv6 and IPv4 clients reach an IPv4 target, which is told who they are", async () => {
+    const target = await startTarget();
+    const port = await freePort();
+    const nodes = [{ name: "a", providerId: undefined, addresses: { IPv4: "127.0.0.1" }, zone: undefined }];
+    const ports = [balancerPort({ port, nodePort: target.port, proxyProtocol: 2 })];
+    await serve(balancerModel({ nodes, ports }));
+    for (const client of ["::1", "127.0.0.1"]) {
+      target.first.length = 0;
+      assert.equal(await greet(client, port), "bye");
+      const spoken = target.first.find((bytes) => bytes.includes("hello")) as Buffer;
+      const { header } = decodeHeader(spoken, { version: 2 }) as Decoded;
+      assert.ok(header.proxied.kind === "inet", JSON.stringify(header));
+      assert.equal(header.proxied.source.address, client);
+      assert.deepEqual(header.proxied.destination, { address: client, port });
+      assert.deepEqual(
+        (header.attributes.custom ?? []).map(({ type, value }) => [type, Buffer.from(value).toString()]),
+        [[0xe5, "tandem"]],
+      );
+    }
+    target.server.close();
+  });
+
+  test("health checks say LOCAL where the PROXY protocol is spoken, and nothing of it elsewhere", async () => {
+    const target = await startTarget();
+    const asked: string[] = [];
+    const health = createHttpServer((request, response) => {
+      asked.push(request.url ?? "");
+      response.end("ok");
+    });
+    health.listen(0, "127.0.0.1");
+    await once(health, "listening");
+    const port = await freePort();
+    const nodes = [{ name: "a", providerId: undefined, addresses: { IPv4: "127.0.0.1" }, zone: undefined }];
+    const one = balancerPort({ port, nodePort: target.port, proxyProtocol: 2 });
+    await serve(
+      balancerModel({ nodes, ports: [{ ...one, healthCheck: { ...one.healthCheck, protocol: "HTTP" } }] }),
+    );
+    const spoken = await eventually(
+      async () => target.first[0],
+      (bytes) => bytes !== undefined,
+    );
+    assert.deepEqual((decodeHeader(spoken as Buffer, { version: 2 }) as Decoded).header.proxied, {
+      kind: "local",
+    });
+    target.first.length = 0;
+    const elsewhere = {
+      ...one.healthCheck,
+      protocol: "HTTP" as const,
+      port: (health.address() as AddressInfo).port,
+      path: "/healthz",
+    };
+    await serve(
+      balancerModel({ nodes, ports: [{ ...one, healthCheck: elsewhere }], externalTrafficPolicy: "Local" }),
+    );
+    assert.match((await healthOf(`default/web/TCP-${port}`)).join(), /health_flags::healthy/);
+    assert.deepEqual(asked, ["/healthz"]);
+    assert.deepEqual(target.first, []);
+    health.close();
+    health.closeAllConnections();
+    target.server.close();
+  });
+
+  test("a TCP check of a target that expects the PROXY protocol", async () => {
+    const target = await startTarget();
+    const port = await freePort();
+    const nodes = [{ name: "a", providerId: undefined, addresses: { IPv4: "127.0.0.1" }, zone: undefined }];
+    await serve(
+      balancerModel({ nodes, ports: [balancerPort({ port, nodePort: target.port, proxyProtocol: 2 })] }),
+    );
+    assert.match((await healthOf(`default/web/TCP-${port}`)).join(), /health_flags::healthy/);
+    for (const bytes of target.first)
+      assert.deepEqual((decodeHeader(bytes, { version: 2 }) as Decoded).header.proxied, { kind: "local" });
+    target.server.close();
+  });
+
+  test("source ranges of both families close other connections, and drop other datagrams", async () => {
+    const target = await startTarget();
+    const udp = createSocket("udp4");
+    udp.on("message", (message, from) => udp.send(`echo ${message}`, from.port, from.address));
+    udp.bind(0, "127.0.0.1");
+    await once(udp, "listening");
+    const port = await freePort();
+    const nodes = [{ name: "a", providerId: undefined, addresses: { IPv4: "127.0.0.1" }, zone: undefined }];
+    const ports = [
+      balancerPort({ port, nodePort: target.port }),
+      balancerPort({ name: "udp", port, protocol: "UDP", nodePort: udp.address().port }),
+    ];
+    await serve(balancerModel({ nodes, ports, sourceRanges: ["::1/128", "10.0.0.0/8"] }));
+    await healthOf(`default/web/TCP-${port}`);
+    assert.equal(await greet("::1", port), "bye");
+    assert.equal(await greet("127.0.0.1", port), "");
+    assert.equal(await datagram("::1", port), "echo ping");
+    assert.equal(await datagram("127.0.0.1", port), undefined);
+    udp.close();
+    target.server.close();
+  });
+
+  test("an address that comes or goes leaves connections over the other alone", async () => {
+    const target = await startTarget();
+    const port = await freePort();
+    const nodes = [{ name: "a", providerId: undefined, addresses: { IPv4: "127.0.0.1" }, zone: undefined }];
+    const model = balancerModel({ nodes, ports: [balancerPort({ port, nodePort: target.port })] });
+    await serve(model, { addresses: { IPv4: "127.0.0.1" } });
+    await healthOf(`default/web/TCP-${port}`);
+    const socket = connect(port, "127.0.0.1");
+    socket.on("error", () => {});
+    await once(socket, "connect");
+    const before = await draining();
+    await serve(model);
+    assert.equal(await greet("::1", port), "bye");
+    assert.equal(await draining(), before);
+    socket.write("hello");
+    assert.equal(String((await once(socket, "data"))[0]), "bye");
+    target.server.close();
+  });
+});
