@@ -30,6 +30,8 @@ export interface MeshWorld {
   readonly network: TestNetwork;
   readonly ads: AdsServer;
   readonly refused: string[];
+  /** What sidecars have written to their standard output: access logs. */
+  logs(pod: Place): readonly string[];
   /** Takes objects in (or out), and waits until sidecars have taken what follows from it. */
   apply(text: string, type?: "added" | "updated" | "deleted"): Promise<void>;
   ask(from: Place, question: Omit<Question, "id">): Promise<string>;
@@ -76,13 +78,21 @@ export async function startWorld(
   };
   await apply(objects);
   const envoys: ChildProcess[] = [];
-  for (const pod of pods) envoys.push(await startSidecar(network, pod, path));
+  const logs = new Map<Place, string[]>();
+  for (const pod of pods) {
+    const envoy = await startSidecar(network, pod, path);
+    envoys.push(envoy);
+    const lines: string[] = [];
+    logs.set(pod, lines);
+    createInterface({ input: envoy.stdout as NodeJS.ReadableStream }).on("line", (line) => lines.push(line));
+  }
   const apps = new Map<Place, App>();
   for (const pod of [...pods, ...others]) apps.set(pod, await App.start(network.enter(pod), pod));
   const world: MeshWorld = {
     network,
     ads,
     refused,
+    logs: (pod) => logs.get(pod) ?? [],
     apply,
     ask: (from, question) => (apps.get(from) as App).ask(question),
     admin: async (pod, page) => {
@@ -143,7 +153,11 @@ async function ready(world: MeshWorld, pods: readonly Place[]): Promise<void> {
 async function startSidecar(network: TestNetwork, pod: Place, path: string): Promise<ChildProcess> {
   const { admin, stats, ready: health } = SIDECAR_PORTS;
   const config = bootstrap({
-    node: { id: `default/${pod}`, cluster: "sidecar" },
+    node: {
+      id: `default/${pod}`,
+      cluster: "sidecar",
+      metadata: { identity: `spiffe://cluster.local/ns/default/sa/${pod}`, workload: `default/${pod}` },
+    },
     families: ["IPv4", "IPv6"],
     xds: { path },
     ports: { admin, stats, ready: health },
@@ -159,11 +173,14 @@ async function startSidecar(network: TestNetwork, pod: Place, path: string): Pro
     "--concurrency",
     "1",
     "--use-dynamic-base-id",
+    "--file-flush-interval-msec",
+    "100",
     "--log-level",
     process.env["MESH_LOG"] ?? "warn",
   ];
   return spawn(program, [...args, ...flags], {
-    stdio: ["ignore", "ignore", process.env["MESH_LOG"] ? "inherit" : "ignore"],
+    stdio: ["ignore", "pipe", process.env["MESH_LOG"] ? "inherit" : "ignore"],
+    env: { ...process.env, OTEL_RESOURCE_ATTRIBUTES: `service.name=${pod}` },
   });
 }
 

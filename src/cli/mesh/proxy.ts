@@ -14,6 +14,8 @@ const AUTHORITIES_SOURCE = "sds-ca.json";
 /** Worker threads, as many as Istio's sidecars have. */
 const CONCURRENCY = 2;
 const DRAIN_SECONDS = 5;
+/** Access logs are written so often, in milliseconds; Envoy's own is 10 s. */
+const LOG_FLUSH = 1_000;
 
 /** What sidecars are made from. */
 export interface SidecarSettings {
@@ -125,5 +127,6 @@ function argumentsOf(
   const args = ["--config-yaml", JSON.stringify(config), "--log-level", logLevel];
   args.push("--disable-hot-restart", "--drain-time-s", String(DRAIN_SECONDS));
   args.push("--concurrency", String(CONCURRENCY));
+  args.push("--file-flush-interval-msec", String(LOG_FLUSH));
   return args;
 }

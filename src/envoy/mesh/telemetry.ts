@@ -111,6 +111,11 @@ const FAILED_REQUEST: JsonObject = {
   },
 };
 
+/**
+ * Bounded, whatever labels come together. There is no `sharing_name`: Envoy 1.40 breaks down over it where it validates.
+ */
+const SCOPE: JsonObject = { prefix: "tandem", max_counters: 20_000, max_histograms: 5_000 };
+
 /** Envoy's own counters know the destination, but neither who asks nor over which family. All labels are bounded. */
 function counters(reporter: Reporter, kind: "http" | "stream"): JsonObject {
   const tags = {
@@ -131,7 +136,7 @@ function counters(reporter: Reporter, kind: "http" | "stream"): JsonObject {
     histograms: [{ stat: stat("request_duration"), unit: "Milliseconds", value_format: "%DURATION%" }],
   };
   return extension("stats", "envoy.extensions.access_loggers.stats.v3.Config", {
-    stats_scope: { prefix: "tandem" },
+    stats_scope: SCOPE,
     ...(kind === "http" ? requests : { counters: [{ stat: stat("connections"), value_fixed: 1 }] }),
   });
 }
@@ -147,7 +152,12 @@ function tracingOf({ collector, sampling }: Tracing): JsonObject {
   return {
     provider: extension("envoy.tracers.opentelemetry", "envoy.config.trace.v3.OpenTelemetryConfig", {
       ...(collector?.protocol === "grpc"
-        ? { grpc_service: { envoy_grpc: { cluster_name: cluster }, timeout: EXPORT_TIMEOUT } }
+        ? {
+            grpc_service: {
+              envoy_grpc: { cluster_name: cluster, authority: authorityOf(collector) },
+              timeout: EXPORT_TIMEOUT,
+            },
+          }
         : { http_service: { http_uri: { uri: uriOf(collector), cluster, timeout: EXPORT_TIMEOUT } } }),
       resource_detectors: [extension("environment", RESOURCE_DETECTOR)],
       sampler,

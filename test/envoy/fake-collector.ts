@@ -1,0 +1,123 @@
+/**
+ * A fake OTLP collector: takes spans over gRPC (4317) and HTTP (4318) on both families, and prints each as a line of
+ * JSON. It ends with its standard input. Source: opentelemetry/proto/trace/v1/trace.proto.
+ */
+import { createServer } from "node:http";
+import { Server, ServerCredentials } from "@grpc/grpc-js";
+
+/** What is kept of a span. */
+export interface FakeSpan {
+  readonly over: "grpc" | "http";
+  readonly service: string;
+  readonly name: string;
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId: string;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+type Field = readonly [number, Buffer];
+
+/** The fields of a message that are messages, texts or bytes. */
+function fieldsOf(bytes: Buffer): Field[] {
+  const found: Field[] = [];
+  let at = 0;
+  const varint = (): number => {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = bytes[at++] ?? 0;
+      value += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) return value;
+    }
+  };
+  while (at < bytes.length) {
+    const tag = varint();
+    const wire = tag & 7;
+    if (wire === 0) varint();
+    else if (wire === 1) at += 8;
+    else if (wire === 5) at += 4;
+    else {
+      const length = varint();
+      found.push([tag >> 3, bytes.subarray(at, at + length)]);
+      at += length;
+    }
+  }
+  return found;
+}
+
+function all(bytes: Buffer, number: number): Buffer[] {
+  return fieldsOf(bytes).flatMap(([one, value]) => (one === number ? [value] : []));
+}
+
+function attributesOf(pairs: readonly Buffer[]): Record<string, string> {
+  const entries = pairs.map((pair) => {
+    const [value] = all(pair, 2);
+    return [String(all(pair, 1)[0]), String(value && (all(value, 1)[0] ?? ""))] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+function take(request: Buffer, over: FakeSpan["over"]): void {
+  for (const resourceSpans of all(request, 1)) {
+    const resource = all(resourceSpans, 1)[0];
+    const service = attributesOf(resource ? all(resource, 1) : [])["service.name"] ?? "";
+    for (const span of all(resourceSpans, 2).flatMap((scope) => all(scope, 2))) {
+      const hex = (number: number) => all(span, number)[0]?.toString("hex") ?? "";
+      const made: FakeSpan = {
+        over,
+        service,
+        name: String(all(span, 5)[0]),
+        traceId: hex(1),
+        spanId: hex(2),
+        parentSpanId: hex(4),
+        attributes: attributesOf(all(span, 9)),
+      };
+      console.log(JSON.stringify(made));
+    }
+  }
+}
+
+function serveGrpc(address: string): Promise<void> {
+  const server = new Server();
+  const same = (bytes: Buffer): Buffer => bytes;
+  const method = {
+    path: "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: same,
+    requestDeserialize: same,
+    responseSerialize: same,
+    responseDeserialize: same,
+  };
+  server.addService(
+    { Export: method },
+    {
+      Export: (call: { request: Buffer }, answer: (error: null, bytes: Buffer) => void) => {
+        take(call.request, "grpc");
+        answer(null, Buffer.alloc(0));
+      },
+    },
+  );
+  return new Promise((resolve, reject) => {
+    server.bindAsync(`${address}:4317`, ServerCredentials.createInsecure(), (error) =>
+      error ? reject(error) : resolve(),
+    );
+  });
+}
+
+if (import.meta.main) {
+  for (const address of ["0.0.0.0", "::"]) {
+    const server = createServer((asked, response) => {
+      const chunks: Buffer[] = [];
+      asked.on("data", (chunk: Buffer) => chunks.push(chunk));
+      asked.on("end", () => {
+        take(Buffer.concat(chunks), "http");
+        response.end();
+      });
+    });
+    server.listen({ port: 4318, host: address, ipv6Only: true });
+  }
+  await serveGrpc("[::]");
+  console.log(JSON.stringify("ready"));
+  process.stdin.resume().on("end", () => process.exit());
+}
