@@ -50,14 +50,47 @@ test("the same model again changes nothing, nor does an equal one", () => {
   assert.deepEqual(update(golden("matching").proxy), []);
 });
 
-test("a route that gets a policy changes its table and nothing else: no listener drains", () => {
+test("a route that gets a policy changes its host and nothing else: no listener drains", () => {
   const { update, proxy } = started("matching");
   const policy = {
     rateLimits: [{ requests: 1, perMilliseconds: 1000 }],
     allowedSources: ["10.0.0.0/8"],
     sessionPersistence: { by: "header" as const, name: "x" },
   };
-  assert.deepEqual(named(update(withRule(proxy, (rule) => ({ ...rule, policy })))), ["route http-80"]);
+  assert.deepEqual(named(update(withRule(proxy, (rule) => ({ ...rule, policy })))), [
+    "virtualHost http-80/shop.example",
+  ]);
+});
+
+test("hosts come, go and give way to what says that they are elsewhere; a table always has one", () => {
+  const { update, proxy, output } = started("matching");
+  const [table] = proxy.routeTables.values();
+  assert.ok(table);
+  const [first, ...others] = table.hosts;
+  assert.ok(first);
+  const withTable = (hosts: readonly VirtualHost[], misdirected: readonly string[] = []) =>
+    named(update({ ...proxy, routeTables: new Map([["http-80", { name: "http-80", hosts, misdirected }]]) }));
+  assert.deepEqual(withTable([{ hostname: "new.example", rules: first.rules }, first, ...others]), [
+    "virtualHost http-80/new.example",
+  ]);
+  assert.deepEqual(withTable([first, ...others]), ["-virtualHost http-80/new.example"]);
+  assert.deepEqual(withTable(others, [first.hostname, "far.example"]), [
+    "virtualHost http-80/shop.example",
+    "virtualHost http-80/far.example",
+  ]);
+  assert.deepEqual(withTable([first, ...others], [first.hostname]), [
+    "virtualHost http-80/shop.example",
+    "-virtualHost http-80/far.example",
+  ]);
+  assert.deepEqual(
+    withTable([]).filter((change) => !change.startsWith("-")),
+    ["virtualHost http-80/-"],
+  );
+  assert.deepEqual(named(update({ ...proxy, routeTables: new Map() })), [
+    "-route http-80",
+    "-virtualHost http-80/-",
+  ]);
+  assert.ok(output.resources(proxy.key).every(({ kind }) => kind !== "virtualHost"));
 });
 
 test("after a change there is what there would be from the start", () => {
@@ -142,9 +175,9 @@ test("two families make as many resources as one", () => {
   }
 });
 
-test("clusters that a table needs are those that there are, mirrors included, invalid shares not", () => {
-  const tables = resourcesOf(golden("route-policies")).filter(({ kind }) => kind === "route");
-  assert.deepEqual(tables[0]?.needsClusters, ["service/shop/cart/80", "service/shop/copy/80"]);
+test("clusters that a host needs are those that there are, mirrors included, invalid shares not", () => {
+  const hosts = resourcesOf(golden("route-policies")).filter(({ kind }) => kind === "virtualHost");
+  assert.deepEqual(hosts[0]?.needsClusters, ["service/shop/cart/80", "service/shop/copy/80"]);
   const listener = resourcesOf(golden("streams")).find(({ name }) => name === "tcp-9001");
   assert.deepEqual(listener?.needsClusters, ["service/shop/db/5432"]);
 });

@@ -69,6 +69,7 @@ function putInForce(kind: KindView, name: string, inFlight: InFlight): void {
   if (!kind.wildcard && !kind.names.has(name)) return;
   const entry = entryOf(kind, name);
   if (entry.lostIn > inFlight.sequence) return;
+  if (kind.kind === "route" && entry.inForce === undefined) entry.heldSince = inFlight.sequence;
   entry.inForce = heldOf(resource);
   delete entry.rejected;
   kind.rejected.delete(name);

@@ -113,12 +113,23 @@ export function createConnection<Request extends { readonly typeUrl: string }>(
       for (const { kind, name } of changes) noteChange(view, kind, name, Date.now());
     },
     oldestMissing: () => (view === undefined ? Number.POSITIVE_INFINITY : oldestMissing(view, Date.now())),
-    status: () =>
-      view && { node: node.id, userAgent: node.userAgent, ...sink.peer, kinds: kindStatuses(view) },
+    status: () => view && statusOf(view, node, sink.peer),
     drop: (why) => sink.fail(why),
     close: () => {
       closed = true;
       clearTimeout(timer);
+    },
+  };
+}
+
+/** Who only asks whether there is a client does not pay for counting what it has. */
+function statusOf(view: View, node: NodeInfo, peer: PeerStatus): StreamStatus {
+  return {
+    node: node.id,
+    userAgent: node.userAgent,
+    ...peer,
+    get kinds() {
+      return kindStatuses(view);
     },
   };
 }

@@ -2,6 +2,7 @@ import { acknowledge, refuse } from "./acknowledge.ts";
 import type { DeltaRequest, Response } from "./messages.ts";
 import type { Batch } from "./plan.ts";
 import { kindOf, type Protocol, type Received } from "./stream.ts";
+import { followTables } from "./virtual-hosts.ts";
 import {
   entryOf,
   heldOf,
@@ -24,6 +25,7 @@ function receive(view: View, request: DeltaRequest, now: number): Received {
   const answer = takeAnswer(kind, request, now);
   if (kind.subscribed) subscribeMore(view, kind, request, now);
   else open(view, kind, request, now);
+  if (kindName === "route") followTables(view, now);
   return answer;
 }
 
@@ -63,7 +65,8 @@ function subscribeMore(view: View, kind: KindView, request: DeltaRequest, now: n
 
 function subscribeEverything(view: View, kind: KindView, now: number): void {
   subscribeAll(view, kind, now);
-  kind.answerOwed ||= kind.entries.size === 0;
+  // for virtual hosts nothing is no answer: a table waits for its own
+  kind.answerOwed ||= kind.entries.size === 0 && kind.kind !== "virtualHost";
 }
 
 function respond(view: View, batch: Batch): Response {

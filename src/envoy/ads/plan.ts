@@ -1,5 +1,5 @@
 import { healStuck } from "./heal.ts";
-import { RESOURCE_KINDS, type Resource } from "../resources.ts";
+import { RESOURCE_KINDS, type Resource, type ResourceKind, tableOfHost } from "../resources.ts";
 import {
   findInUse,
   HOLD_BUSY_MS,
@@ -11,7 +11,6 @@ import {
   missingCluster,
 } from "./readiness.ts";
 import {
-  type Entry,
   entryOf,
   findInFlight,
   forgetEntry,
@@ -22,6 +21,7 @@ import {
   type Pending,
   type View,
 } from "./view.ts";
+import { mayRemoveHost, tableState } from "./virtual-hosts.ts";
 
 /** What is to be sent of one kind now. */
 export interface Batch {
@@ -38,7 +38,10 @@ export interface Plan {
   readonly wakeAt?: number;
 }
 
-/** Bytes of resources in one response, beyond which the rest goes in the next; one resource always goes. */
+/**
+ * Bytes of resources in one response, beyond which the rest goes in the next; one resource always goes. The virtual
+ * hosts of a table go together: a listener opens with the first response that has some.
+ */
 const MAX_BATCH_BYTES = 4 << 20;
 
 /** After how long more clusters go out though the last ones are not answered, and how often. */
@@ -95,16 +98,21 @@ const REMOVE = { act: "remove" } as const;
 
 type Names = readonly (readonly [string, Pending])[];
 
+/** Of virtual hosts those of one table: Envoy takes them in table by table, and refuses none or all of a table. */
 function takeBatch(round: Round, kind: KindView, names: Names, last = false): Batch | undefined {
   const resources: Resource[] = [];
   const removed: string[] = [];
   const items = new Map<string, InFlightItem>();
   let bytes = 0;
+  const most = kind.kind === "virtualHost" ? Number.POSITIVE_INFINITY : MAX_BATCH_BYTES;
+  let table: string | undefined;
   for (const [name, pending] of names) {
+    if (table !== undefined && tableOfHost(name) !== table) continue;
     const decision = decide(round, kind, name, pending);
     if (decision.act === "wait") continue;
+    if (kind.kind === "virtualHost" && decision.act !== "done") table = tableOfHost(name);
     if (decision.act === "send") {
-      if (bytes > 0 && bytes + decision.resource.bytes.length > MAX_BATCH_BYTES) break;
+      if (bytes > 0 && bytes + decision.resource.bytes.length > most) break;
       bytes += decision.resource.bytes.length;
       resources.push(decision.resource);
       items.set(name, itemOf(decision, pending, decision.resource));
@@ -196,7 +204,12 @@ function decide(round: Round, kind: KindView, name: string, pending: Pending): D
     kind.rejected.delete(name);
     // Envoy tells of a listener that it refused until it hears of listeners again
     if (refused && kind.kind === "listener" && versionAtClient(kind, name) === undefined) return REMOVE;
-    return decideRemoval(round, kind, name, entry);
+    return decideRemoval(round, kind, name, pending);
+  }
+  if (kind.kind === "virtualHost") {
+    const state = tableState(view, name);
+    if (state === "unwanted" && versionAtClient(kind, name) !== undefined) return REMOVE;
+    if (state !== "in force") return awaitSubscription(round, kind, name, pending);
   }
   if (entry?.heal === true) {
     entry.heal = false;
@@ -217,7 +230,7 @@ function versionAtClient(kind: KindView, name: string): string | undefined {
   return kind.entries.get(name)?.inForce?.version;
 }
 
-/** A client asks for endpoints and routes only once it has the clusters and listeners that name them. */
+/** A client asks for endpoints and routes only once it has the clusters and listeners that name them; hosts likewise. */
 function awaitSubscription(round: Round, kind: KindView, name: string, pending: Pending): Decision {
   const cluster = kind.kind === "endpoint" ? round.view.kinds.cluster.entries.get(name) : undefined;
   const vain = cluster?.rejected !== undefined && cluster.inForce === undefined;
@@ -227,31 +240,43 @@ function awaitSubscription(round: Round, kind: KindView, name: string, pending: 
   return WAIT;
 }
 
-function decideRemoval(round: Round, kind: KindView, name: string, entry: Entry | undefined): Decision {
+function decideRemoval(round: Round, kind: KindView, name: string, pending: Pending): Decision {
   if (versionAtClient(kind, name) === undefined) {
-    return kind.names.has(name) && entry?.toldMissing !== true ? REMOVE : DONE;
+    return kind.names.has(name) && kind.entries.get(name)?.toldMissing !== true ? REMOVE : DONE;
   }
-  return mayRemove(round, kind, name) ? REMOVE : WAIT;
+  return mayRemove(round, kind, name, pending) ? REMOVE : WAIT;
 }
 
 /** Make before break: a thing goes after all that named it has been replaced, and the replacement was acknowledged. */
-function mayRemove(round: Round, kind: KindView, name: string): boolean {
+function mayRemove(round: Round, kind: KindView, name: string, pending: Pending): boolean {
   const { view, now } = round;
-  round.inUse ??= findInUse(view, now);
-  const { clusters, referred } = round.inUse;
   switch (kind.kind) {
-    case "cluster":
+    case "cluster": {
+      const { clusters } = inUseOf(round);
       if (clusters === undefined) round.wakeAt = Math.min(round.wakeAt, afterSilence(view, now));
       return clusters !== undefined && !clusters.has(name);
+    }
     case "endpoint":
       return view.table.has("cluster", name) || versionAtClient(view.kinds.cluster, name) === undefined;
     case "listener":
       // Its successor may be the one that waits. Both go in one response: Envoy removes first, then adds.
       return kind.held.size === 0;
     case "route":
-    case "secret":
+    case "secret": {
+      const { referred } = inUseOf(round);
       return referred !== undefined && !referred.has(name);
+    }
+    case "virtualHost": {
+      const { may, lookAt = round.wakeAt } = mayRemoveHost(view, kind, name, pending.since, now);
+      round.wakeAt = Math.min(round.wakeAt, lookAt);
+      return may;
+    }
   }
+}
+
+function inUseOf(round: Round): InUse {
+  round.inUse ??= findInUse(round.view, round.now);
+  return round.inUse;
 }
 
 function afterSilence(view: View, now: number): number {
@@ -259,10 +284,12 @@ function afterSilence(view: View, now: number): number {
   return end > now ? end : Number.POSITIVE_INFINITY;
 }
 
+const NAMING_CLUSTERS: ReadonlySet<ResourceKind> = new Set(["listener", "route", "virtualHost"]);
+
 /** Sends the newest version; or the one that has waited, where the newest must wait and that one need not any more. */
 function decideSending(round: Round, kind: KindView, wanted: Resource): Decision {
   const send: Decision = { act: "send", resource: wanted };
-  if (kind.kind !== "route" && kind.kind !== "listener") return send;
+  if (!NAMING_CLUSTERS.has(kind.kind)) return send;
   if (missingCluster(round.view, wanted, round.now) === undefined) return send;
   const candidate = kind.entries.get(wanted.name)?.candidate;
   const since = candidate?.since ?? round.now;

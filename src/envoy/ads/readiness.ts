@@ -87,13 +87,18 @@ export interface InUse {
 
 /** What the routes, listeners and clusters in force, in flight or next in line name. */
 export function findInUse(view: View, now: number): InUse {
-  const { cluster, listener, route } = view.kinds;
-  const users = [listener, route];
+  const { cluster, listener, route, virtualHost } = view.kinds;
+  const users = [listener, route, ...(virtualHost.subscribed || hasTablesApart(view) ? [virtualHost] : [])];
   const clusters = users.some((kind) => isObscure(view, kind, now))
     ? undefined
     : collect(users, (resource) => resource.needsClusters);
   const referred = hasForeign(listener) ? undefined : collect([listener, cluster], (one) => one.needsRoutes);
   return { clusters, referred };
+}
+
+/** Whether the client has virtual hosts of which it will tell: it tells of its route tables first. */
+function hasTablesApart({ kinds: { route } }: View): boolean {
+  return [...route.entries.values()].some(({ inForce }) => inForce?.resource?.hostsApart === true);
 }
 
 /** Whether it is unknown what a client's resources of a kind name: it kept them from before, and did not say which. */

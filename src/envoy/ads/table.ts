@@ -29,6 +29,7 @@ export function perKind<T>(make: (kind: ResourceKind) => T): PerKind<T> {
     secret: make("secret"),
     listener: make("listener"),
     route: make("route"),
+    virtualHost: make("virtualHost"),
   };
 }
 

@@ -53,6 +53,8 @@ export class Entry {
   declare heal?: boolean;
   /** The version that was taken back because the client seemed stuck with it; that is tried once. */
   declare stuckVersion?: string;
+  /** Of route tables: the number of the response since which the client has it; undefined: since before this stream. */
+  declare heldSince?: number;
   /** The client asked for it by name and was told that it does not exist. */
   toldMissing = false;
 }
@@ -113,11 +115,14 @@ export interface View {
   reconnected: boolean;
   /** The number of the last response. */
   sequence: number;
+  /** Route tables in force in the client, with their `heldSince`: their virtual hosts can be sent (virtual-hosts.ts). */
+  readonly tables: Map<string, number>;
 }
 
 /** A stream's state before its first request. */
 export function createView(table: ResourceTable, now: number): View {
-  return { table, kinds: perKind(createKindView), openedAt: now, reconnected: false, sequence: 0 };
+  const kinds = perKind(createKindView);
+  return { table, kinds, openedAt: now, reconnected: false, sequence: 0, tables: new Map() };
 }
 
 function createKindView(kind: ResourceKind): KindView {

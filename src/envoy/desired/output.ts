@@ -4,7 +4,7 @@ import type { ProxyModel } from "../../traffic/gateway/model.ts";
 import type { Resource, ResourceChange } from "../resources.ts";
 import type { ProxyCapabilities } from "./capabilities.ts";
 import { ProxyOutput } from "./proxy-output.ts";
-import { RouteEncoder } from "./routes.ts";
+import { HostEncoder } from "./routes.ts";
 
 /** Looks up a frontend of the traffic model by its key. */
 export type FrontendLookup = (key: string) => Frontend | undefined;
@@ -29,7 +29,7 @@ export function createEnvoyOutput(
   capabilities: ProxyCapabilities | ((proxy: string) => ProxyCapabilities),
 ): EnvoyOutput {
   const proxies = new Map<string, ProxyOutput>();
-  const encoder = new RouteEncoder();
+  const encoder = new HostEncoder();
   const of = typeof capabilities === "function" ? capabilities : () => capabilities;
   return {
     update(model, frontend) {

@@ -1,5 +1,5 @@
 /** The resources of one proxy. What they are made from is remembered, so that an update makes only what differs. */
-import type { Destination, ProxyListener, ProxyModel, RouteTable } from "../../traffic/gateway/model.ts";
+import type { Destination, ProxyListener, ProxyModel } from "../../traffic/gateway/model.ts";
 import type { Frontend } from "../../traffic/model.ts";
 import { encode, type JsonObject } from "../proto/index.ts";
 import { type Resource, type ResourceChange, type ResourceKind, TYPE_URLS } from "../resources.ts";
@@ -11,15 +11,16 @@ import { certificateSecret, originRef, trustSecret } from "./names.ts";
 import type { FrontendLookup } from "./output.ts";
 import { type ClusterPlan, destinationsOf, frontendsOf, udpSplits } from "./plan.ts";
 import { type Made, ResourceSet, type Wanted } from "./resource-set.ts";
-import type { RouteEncoder } from "./routes.ts";
+import { type HostEncoder, tableOverVhds } from "./routes.ts";
 import { certificateOf, trustOf } from "./secrets.ts";
 import { streamClusters, udpTarget } from "./stream.ts";
 import { splitAssignment } from "./udp-split.ts";
+import { VirtualHostSet } from "./virtual-hosts.ts";
 
 /** What one proxy should have. */
 export class ProxyOutput {
-  readonly #routes: RouteEncoder;
-  readonly #sets: Readonly<Record<ResourceKind, ResourceSet>> = {
+  readonly #hosts: VirtualHostSet;
+  readonly #sets: Readonly<Record<Exclude<ResourceKind, "virtualHost">, ResourceSet>> = {
     cluster: new ResourceSet("cluster"),
     endpoint: new ResourceSet("endpoint"),
     secret: new ResourceSet("secret"),
@@ -29,11 +30,13 @@ export class ProxyOutput {
   #capabilities: ProxyCapabilities = { families: [] };
   #frontend: FrontendLookup = () => undefined;
   readonly #plans = new Map<string, ClusterPlan>();
+  /** Those of the last model. */
+  #destinations: ProxyModel["destinations"] = new Map();
   /** Plans by the frontends that their endpoints come from. */
   readonly #byFrontend = new Map<string, Set<string>>();
 
-  constructor(routes: RouteEncoder) {
-    this.#routes = routes;
+  constructor(encoder: HostEncoder) {
+    this.#hosts = new VirtualHostSet(encoder);
   }
 
   /** Takes in a model; returns what changes, in the order of resource kinds. */
@@ -53,7 +56,8 @@ export class ProxyOutput {
     changes.push(...endpointChanges);
     this.#sets.secret.replace(secrets(model, systemTrustOf(capabilities)), changes);
     this.#sets.listener.replace(listeners(model, capabilities), changes);
-    this.#sets.route.replace(this.#routeTables(model), changes);
+    this.#sets.route.replace(routeTables(model), changes);
+    this.#hosts.replace(model.routeTables, (name) => model.destinations.has(name), changes);
     return changes;
   }
 
@@ -69,14 +73,17 @@ export class ProxyOutput {
 
   /** All that the proxy should have. */
   resources(): Resource[] {
-    return Object.values(this.#sets).flatMap((set) => set.all());
+    return [...Object.values(this.#sets), this.#hosts].flatMap((set) => set.all());
   }
 
   /** The plans that are new or not what they were; or all. */
   *#newPlans(model: ProxyModel, all: boolean): Iterable<ClusterPlan> {
-    for (const [name, like] of model.destinations) {
-      if (all || this.#plans.get(name)?.like !== like) yield { name, like };
+    if (all || model.destinations !== this.#destinations) {
+      for (const [name, like] of model.destinations) {
+        if (all || this.#plans.get(name)?.like !== like) yield { name, like };
+      }
     }
+    this.#destinations = model.destinations;
     yield* udpSplits(model);
   }
 
@@ -149,28 +156,6 @@ export class ProxyOutput {
   #frontendOf({ target }: Destination): Frontend | undefined {
     return target.kind === "frontend" ? this.#frontend(target.frontend) : undefined;
   }
-
-  *#routeTables(model: ProxyModel): Iterable<Wanted> {
-    for (const table of model.routeTables.values()) {
-      yield {
-        name: table.name,
-        from: [table],
-        make: () => this.#routeTable(table, model),
-      };
-    }
-  }
-
-  #routeTable(table: RouteTable, model: ProxyModel): Made {
-    const encoded = this.#routes.encode(table);
-    return {
-      bytes: encoded.bytes,
-      version: encoded.version,
-      needsClusters: encoded.clusters.filter((name) => model.destinations.has(name)),
-      get origins() {
-        return encoded.origins;
-      },
-    };
-  }
 }
 
 function isSameHost(before: ProxyCapabilities, now: ProxyCapabilities): boolean {
@@ -184,6 +169,16 @@ function hasEndpoints({ like }: Pick<ClusterPlan, "like">): boolean {
 
 function made(kind: ResourceKind, json: JsonObject, from: Pick<ProxyListener, "origins">): Made {
   return { bytes: encode(TYPE_URLS[kind], json), origins: from.origins.map(originRef) };
+}
+
+/** Tables come without their hosts, and so never change. */
+function* routeTables(model: ProxyModel): Iterable<Wanted> {
+  for (const name of model.routeTables.keys())
+    yield {
+      name,
+      from: [],
+      make: () => ({ bytes: encode(TYPE_URLS.route, tableOverVhds(name)), hostsApart: true }),
+    };
 }
 
 function* secrets(model: ProxyModel, systemTrust: string): Iterable<Wanted> {

@@ -72,7 +72,7 @@ export class ResourceSet {
 
 /** What a resource came from can be long, and is asked for only when Envoy refuses it. */
 function named(kind: ResourceKind, name: string, version: string, made: Made): Resource {
-  const { bytes, needsClusters = [], needsRoutes = [] } = made;
+  const { bytes, needsClusters = [], needsRoutes = [], hostsApart } = made;
   return {
     kind,
     name,
@@ -80,6 +80,7 @@ function named(kind: ResourceKind, name: string, version: string, made: Made): R
     bytes,
     needsClusters,
     needsRoutes,
+    ...(hostsApart && { hostsApart }),
     get origins() {
       return made.origins ?? [];
     },

@@ -1,20 +1,20 @@
 /**
- * Route tables. A table is encoded in parts (rules, then hosts) that are kept by identity, so that one changed rule
- * costs its own encoding, and the rest is copied as bytes.
+ * Route tables and virtual hosts. Those of gateways are resources of their own (VHDS), so that one changed route costs
+ * its host; those of sidecars are part of their table. Rules are kept encoded by identity: one changed rule costs its
+ * own encoding, and the rest of its host is copied as bytes.
  */
 import { hash } from "node:crypto";
-import type { RouteRule, RouteTable, VirtualHost } from "../../traffic/gateway/model.ts";
+import type { RouteRule, VirtualHost } from "../../traffic/gateway/model.ts";
 import { encode, encodeField, type JsonObject } from "../proto/index.ts";
-import type { OriginRef } from "../resources.ts";
+import { type OriginRef, virtualHostName } from "../resources.ts";
 import { clustersOf, reachesBackend, routeAction } from "./forward.ts";
 import { headerChanges } from "./header-changes.ts";
-import { originRef } from "./names.ts";
+import { originRef, OVER_ADS } from "./names.ts";
 import { redirectAction } from "./redirect.ts";
 import { DEFAULT_RETRY } from "./retry.ts";
 import { routeFilters } from "./route-filters.ts";
 import { isMatchable, routeMatch } from "./route-match.ts";
 
-const TABLE = "envoy.config.route.v3.RouteConfiguration";
 const HOST = "envoy.config.route.v3.VirtualHost";
 
 /** Part of a table, encoded, with what it names. */
@@ -22,7 +22,7 @@ export interface Part {
   readonly bytes: Uint8Array;
   readonly clusters: readonly string[];
   readonly origins: readonly OriginRef[];
-  /** A hash of the bytes, of virtual hosts. */
+  /** A hash of the bytes, of virtual hosts in their table. */
   readonly digest?: string;
 }
 
@@ -32,24 +32,52 @@ export interface EncodedTable extends Part {
   readonly version: string;
 }
 
-/** Encodes tables; remembers their parts for as long as the model has them. */
-export class RouteEncoder {
+/** Encodes virtual hosts; remembers their rules for as long as the model has them. */
+export class HostEncoder {
   readonly #rules = new WeakMap<RouteRule, Part>();
-  readonly #hosts = new WeakMap<VirtualHost, Part>();
 
-  /** Encodes a table. */
-  encode(table: RouteTable): EncodedTable {
-    const encodeRule = (rule: RouteRule) => remembered(this.#rules, rule, () => rulePart(rule));
-    const encoded = table.hosts.map((host) =>
-      remembered(this.#hosts, host, () => hostPart(host, [host.hostname], encodeRule)),
-    );
-    return joinParts(tableHead(table), encoded);
+  /** Encodes a host of a table as a message of its own. */
+  encode(table: string, host: VirtualHost): Part {
+    const name = virtualHostName(table, host.hostname);
+    const parts = partsOf(host, (rule) => remembered(this.#rules, rule, () => rulePart(rule)));
+    return {
+      bytes: message(name, [host.hostname], parts),
+      clusters: distinct(parts, "clusters"),
+      // thousands of routes may share a host: what they are is asked for only when Envoy refuses it
+      get origins() {
+        return distinct(parts, "origins");
+      },
+    };
   }
+}
+
+/** A table whose virtual hosts come one by one. */
+export function tableOverVhds(name: string): JsonObject {
+  return {
+    name,
+    // `Host: example.com:8080` means example.com, whatever the port.
+    ignore_port_in_host_matching: true,
+    vhds: { config_source: OVER_ADS },
+  };
+}
+
+/** A virtual host that answers all requests with 421. */
+export function misdirectedHost(table: string, hostname: string): JsonObject {
+  const routes = [{ match: { prefix: "/" }, direct_response: { status: 421 } }];
+  return { name: virtualHostName(table, hostname), domains: [hostname], routes };
 }
 
 /** One virtual host of a table, encoded as its field there; its rules are for requests to any of the domains. */
 export function encodeHost(host: VirtualHost, domains: readonly string[]): Part {
-  return hostPart(host, domains, rulePart);
+  const parts = partsOf(host, rulePart);
+  const bytes = message(host.hostname, domains, parts);
+  // RouteConfiguration.virtual_hosts = 2
+  return {
+    bytes: concat([lengthPrefix(2, bytes.length), bytes]),
+    digest: digestOf(bytes),
+    clusters: distinct(parts, "clusters"),
+    origins: distinct(parts, "origins"),
+  };
 }
 
 /** A table from its head (its other fields) and its hosts. */
@@ -87,40 +115,13 @@ function remembered<K extends object>(known: WeakMap<K, Part>, key: K, make: () 
   return part;
 }
 
-function tableHead({ name, hosts, misdirected = [] }: RouteTable): Uint8Array {
-  const own = new Set(hosts.map((host) => host.hostname));
-  const others = [...new Set(misdirected)].filter((hostname) => !own.has(hostname));
-  return encode(TABLE, {
-    name,
-    // `Host: example.com:8080` means example.com, whatever the port.
-    ignore_port_in_host_matching: true,
-    ...(others.length > 0 && {
-      virtual_hosts: [
-        {
-          name: "misdirected",
-          domains: others,
-          routes: [{ match: { prefix: "/" }, direct_response: { status: 421 } }],
-        },
-      ],
-    }),
-  });
+function partsOf({ rules }: VirtualHost, encodeRule: (rule: RouteRule) => Part): Part[] {
+  return rules.filter((rule) => isMatchable(rule.match)).map(encodeRule);
 }
 
-function hostPart(
-  { hostname, rules }: VirtualHost,
-  domains: readonly string[],
-  encodeRule: (rule: RouteRule) => Part,
-): Part {
-  const parts = rules.filter((rule) => isMatchable(rule.match)).map(encodeRule);
-  const head = encode(HOST, { name: hostname, domains, retry_policy: DEFAULT_RETRY });
-  const message = concat([head, ...parts.map((part) => part.bytes)]);
-  return {
-    // RouteConfiguration.virtual_hosts = 2
-    bytes: concat([lengthPrefix(2, message.length), message]),
-    digest: digestOf(message),
-    clusters: distinct(parts, "clusters"),
-    origins: distinct(parts, "origins"),
-  };
+function message(name: string, domains: readonly string[], rules: readonly Part[]): Uint8Array {
+  const head = encode(HOST, { name, domains, retry_policy: DEFAULT_RETRY });
+  return concat([head, ...rules.map((part) => part.bytes)]);
 }
 
 function rulePart(rule: RouteRule): Part {
