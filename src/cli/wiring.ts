@@ -3,6 +3,7 @@ import { Informer, type InformerOptions, type KubeClient } from "../client/index
 import { KINDS } from "../objects/kinds.ts";
 import type { EndpointSlice, KubeObject, Namespace, Pod, Service } from "../objects/types.ts";
 import {
+  createSharer,
   createTrafficModel,
   enforcesFamilyReadiness,
   FAMILY_READINESS_ANNOTATION,
@@ -128,15 +129,7 @@ function withoutSelector(service: Service): Service {
 
 /** Slices share what is the same in nearly all of them: ports, conditions, node names. */
 export function sliceTrimmer(): (slice: EndpointSlice) => EndpointSlice {
-  const known = new Map<string, unknown>();
-  const shared = <T>(value: T): T => {
-    const key = JSON.stringify(value);
-    if (key === undefined) return value;
-    const first = known.get(key);
-    if (first !== undefined) return first as T;
-    if (known.size < MOST_SHARED) known.set(key, value);
-    return value;
-  };
+  const shared = createSharer();
   return (slice) => {
     const trimmed = withoutBallast(slice);
     return {
@@ -151,8 +144,6 @@ export function sliceTrimmer(): (slice: EndpointSlice) => EndpointSlice {
     };
   };
 }
-
-const MOST_SHARED = 10_000;
 
 /** A signal that aborts on the first SIGINT or SIGTERM; the second ends the process as if nothing had been caught. */
 export function untilStopped(): AbortSignal {

@@ -191,5 +191,6 @@ export function resourcePath(kind: Kind, namespace?: string, name?: string, subr
 /** `namespace/name`, or the name alone for objects outside of namespaces: the key of an object in caches. */
 export function objectKey(object: { metadata: { namespace?: string; name: string } }): string {
   const { namespace, name } = object.metadata;
-  return namespace === undefined || namespace === "" ? name : `${namespace}/${name}`;
+  // joined, it is one flat string; a template leaves a pair that points to its halves beside that
+  return namespace === undefined || namespace === "" ? name : [namespace, name].join("/");
 }

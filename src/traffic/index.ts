@@ -11,6 +11,7 @@ export {
 export { feedModel, type ObjectSource, type TrafficSources } from "./feed.ts";
 export { buildFrontend } from "./frontend.ts";
 export type * from "./model.ts";
+export { createSharer } from "./sharer.ts";
 export {
   createTrafficModel,
   type ObjectChange,

@@ -9,6 +9,7 @@ import {
 } from "./family-readiness.ts";
 import { buildFrontend } from "./frontend.ts";
 import type { Frontend, Snapshot } from "./model.ts";
+import { SmallSets } from "./small-sets.ts";
 
 /** The label by which a slice names its Service. */
 export const SERVICE_NAME_LABEL = "kubernetes.io/service-name";
@@ -75,7 +76,7 @@ class ModelState {
   readonly #silent = new Map<string, SilentFamilies>();
   /** Pods of frontends that enforce readiness per family, both ways. Frontends that are dirty will look anyway. */
   readonly #enforcedPods = new Map<string, readonly string[]>();
-  readonly #frontendsOfPod = new Map<string, Set<string>>();
+  readonly #frontendsOfPod = new SmallSets();
 
   constructor(familyReadiness: FamilyReadiness) {
     this.#familyReadiness = familyReadiness;
@@ -113,7 +114,7 @@ class ModelState {
     const same = FAMILIES.every(
       (family) => (before?.[family] === undefined) === (silent?.[family] === undefined),
     );
-    return same ? [] : this.#changed([...(this.#frontendsOfPod.get(key) ?? [])]);
+    return same ? [] : this.#changed([...this.#frontendsOfPod.of(key)]);
   }
 
   get(key: string): Frontend | undefined {
@@ -168,21 +169,13 @@ class ModelState {
   }
 
   #indexPods(key: string, frontend: Frontend | undefined): void {
-    for (const pod of this.#enforcedPods.get(key) ?? []) {
-      const keys = this.#frontendsOfPod.get(pod);
-      keys?.delete(key);
-      if (keys?.size === 0) this.#frontendsOfPod.delete(pod);
-    }
+    for (const pod of this.#enforcedPods.get(key) ?? []) this.#frontendsOfPod.delete(pod, key);
     const pods = (frontend?.backends ?? []).flatMap(({ pod }) =>
-      pod ? [`${pod.namespace}/${pod.name}`] : [],
+      pod ? [[pod.namespace, pod.name].join("/")] : [],
     );
     if (pods.length === 0) this.#enforcedPods.delete(key);
     else this.#enforcedPods.set(key, pods);
-    for (const pod of pods) {
-      const keys = this.#frontendsOfPod.get(pod);
-      if (keys === undefined) this.#frontendsOfPod.set(pod, new Set([key]));
-      else keys.add(key);
-    }
+    for (const pod of pods) this.#frontendsOfPod.add(pod, key);
   }
 
   #changed(keys: readonly string[]): readonly string[] {
@@ -193,7 +186,7 @@ class ModelState {
 }
 
 function keyOf({ metadata }: KubeObject): string {
-  return `${metadata.namespace ?? ""}/${metadata.name}`;
+  return [metadata.namespace ?? "", metadata.name].join("/");
 }
 
 function serviceOf({ metadata }: EndpointSlice): string | undefined {

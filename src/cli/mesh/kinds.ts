@@ -5,7 +5,7 @@ import { GATEWAY_KINDS, TANDEM_GATEWAY_KINDS } from "../../objects/gateway/index
 import { KINDS } from "../../objects/kinds.ts";
 import { MESH_KINDS } from "../../objects/mesh/index.ts";
 import type { ConfigMap, Container, EndpointSlice, KubeObject, Pod, Service } from "../../objects/types.ts";
-import { familyReadyType, type TrafficModel } from "../../traffic/index.ts";
+import { createSharer, familyReadyType, type TrafficModel } from "../../traffic/index.ts";
 import type { IncrementalMeshModel, MeshIntakeKind } from "../../traffic/mesh/index.ts";
 import { sliceTrimmer } from "../wiring.ts";
 import type { Source } from "../xds/sources.ts";
@@ -26,7 +26,13 @@ export function meshSources(mesh: IncrementalMeshModel, traffic: TrafficModel): 
   return [
     { kind: KINDS.Service, intake: services, transform: withoutSelector },
     { kind: KINDS.EndpointSlice, intake: slices, transform: sliceTrimmer() },
-    { kind: KINDS.Pod, intake: pods, transform: shortPod, withStatus: true, labelSelector: SIDECAR_LABEL },
+    {
+      kind: KINDS.Pod,
+      intake: pods,
+      transform: podTrimmer(),
+      withStatus: true,
+      labelSelector: SIDECAR_LABEL,
+    },
     { kind: KINDS.ConfigMap, intake: into("ConfigMap"), transform: authoritiesOnly },
     { kind: HTTPRoute, intake: into("HTTPRoute") },
     { kind: GRPCRoute, intake: into("GRPCRoute") },
@@ -49,24 +55,39 @@ function authoritiesOnly(map: ConfigMap): ConfigMap {
   return { ...map, ...(map.data && { data: ca === undefined ? {} : { "ca.crt": ca } }) };
 }
 
-/** What a mesh reads of a pod: who it is, its ports and addresses, and over which families it answers. */
-function shortPod({ apiVersion, kind, metadata, spec, status }: Pod): Pod {
-  const { name, namespace, uid, resourceVersion, labels } = metadata;
-  const containers = (list: readonly Container[] = []) =>
-    list.map(({ name, ports }) => ({ name, ...(ports && { ports }) }));
+/**
+ * What a mesh reads of a pod: who it is, its ports and addresses, and over which families it answers. A mesh has very
+ * many, and those of a Deployment differ in names and addresses only.
+ */
+function podTrimmer(): (pod: Pod) => Pod {
+  const shared = createSharer();
   const types = [familyReadyType("IPv4"), familyReadyType("IPv6")];
-  const conditions = (status?.conditions ?? []).filter(({ type }) => types.includes(type));
-  const { phase, podIPs } = status ?? {};
-  return {
-    apiVersion,
-    kind,
-    metadata: { name, namespace, uid, resourceVersion, labels },
-    spec: {
-      initContainers: containers(spec.initContainers),
-      containers: containers(spec.containers),
-      ...(spec.serviceAccountName && { serviceAccountName: spec.serviceAccountName }),
-      ...(spec.nodeName && { nodeName: spec.nodeName }),
-    },
-    status: { conditions, ...(phase && { phase }), ...(podIPs && { podIPs }) },
-  } as Pod;
+  return ({ apiVersion, kind, metadata, spec, status }) => {
+    const { name, namespace, uid, resourceVersion, labels } = metadata;
+    const { serviceAccountName, nodeName } = spec;
+    const conditions = (status?.conditions ?? []).filter(({ type }) => types.includes(type));
+    const { phase, podIPs } = status ?? {};
+    return {
+      apiVersion: shared(apiVersion),
+      kind: shared(kind),
+      metadata: { name, namespace: shared(namespace), uid, resourceVersion, labels: shared(labels) },
+      spec: shared({
+        initContainers: shortContainers(spec.initContainers),
+        containers: shortContainers(spec.containers),
+        ...(serviceAccountName && { serviceAccountName }),
+        ...(nodeName && { nodeName }),
+      }),
+      status: {
+        conditions: conditions.length > 0 ? conditions : NO_CONDITIONS,
+        ...(phase && { phase: shared(phase) }),
+        ...(podIPs && { podIPs }),
+      },
+    } as Pod;
+  };
+}
+
+const NO_CONDITIONS: readonly never[] = [];
+
+function shortContainers(list: readonly Container[] = []) {
+  return list.map(({ name, ports }) => ({ name, ...(ports && { ports }) }));
 }

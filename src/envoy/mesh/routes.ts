@@ -18,10 +18,44 @@ export interface ServicePort {
   readonly port: MeshPort;
 }
 
-/** A Service's virtual host: as all see it, and as some namespaces do: its own, and those with routes of their own. */
-interface Host {
-  readonly everywhere: Part;
-  readonly inNamespace: ReadonlyMap<string, Part>;
+/**
+ * A Service's virtual host: as all see it, and as some namespaces do: its own, and those with routes of their own. Each
+ * is encoded when a sidecar is there that wants it.
+ */
+class Host {
+  readonly #of: ServicePort;
+  readonly #parts = new Map<string | undefined, Part>();
+
+  constructor(of: ServicePort) {
+    this.#of = of;
+  }
+
+  in(namespace: string): Part {
+    const special = namespace === this.#home || this.#of.port.consumerRules?.[namespace] !== undefined;
+    const view = special ? namespace : undefined;
+    let part = this.#parts.get(view);
+    if (part === undefined) {
+      part = this.#encode(view);
+      this.#parts.set(view, part);
+    }
+    return part;
+  }
+
+  get #home(): string {
+    return namespaceOf(this.#of.service);
+  }
+
+  #encode(namespace: string | undefined): Part {
+    const { service } = this.#of;
+    const [home = "", name = ""] = service.key.split("/");
+    const all = [...new Set([...service.hostnames, ...addressDomains(service)])];
+    const domains = namespace === home ? all : all.filter((domain) => domain !== name);
+    return encodeHost({ hostname: `${name}.${home}`, rules: rulesOf(this.#of, namespace) }, domains);
+  }
+}
+
+function namespaceOf({ key }: MeshService): string {
+  return key.slice(0, key.indexOf("/"));
 }
 
 /** The rules for callers of a namespace; without any all requests go to the port's backends. */
@@ -55,21 +89,7 @@ export class HttpPort {
 
   /** Takes in a Service's port. */
   put(of: ServicePort): void {
-    const { service, port } = of;
-    const [home = "", name = ""] = service.key.split("/");
-    const domains = [...new Set([...service.hostnames, ...addressDomains(service)])];
-    const far = domains.filter((domain) => domain !== name);
-    const encode = (namespace?: string) =>
-      encodeHost(
-        { hostname: `${name}.${home}`, rules: rulesOf(of, namespace) },
-        namespace === home ? domains : far,
-      );
-    const special = new Set([
-      ...(far.length === domains.length ? [] : [home]),
-      ...Object.keys(port.consumerRules ?? {}),
-    ]);
-    const inNamespace = new Map([...special].map((namespace) => [namespace, encode(namespace)]));
-    this.#hosts.set(service.key, { everywhere: encode(), inNamespace });
+    this.#hosts.set(of.service.key, new Host(of));
     this.revision++;
   }
 
@@ -83,7 +103,7 @@ export class HttpPort {
     const hosts = [...this.#hosts.values()];
     return joinParts(
       tableHead(String(port), unknown),
-      hosts.map((host) => host.inNamespace.get(namespace) ?? host.everywhere),
+      hosts.map((host) => host.in(namespace)),
     );
   }
 }

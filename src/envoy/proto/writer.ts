@@ -3,16 +3,32 @@
 /** Wire types. */
 export const WIRE = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;
 
+/** A slab lives as long as any of its messages: it is small, and what fills a good part of one has none. */
+const SLAB_BYTES = 4096;
+const MOST_SHARED_BYTES = 1024;
+
 /** A growing buffer; nested messages are written in place and get their length afterwards. */
 export class WireWriter {
   #buffer = Buffer.allocUnsafeSlow(4096);
   #length = 0;
+  #slab = new Uint8Array(0);
 
   /** A copy of what was written since `start` (a position from `mark`), which is then forgotten. */
   take(start = 0): Uint8Array {
-    const bytes = Uint8Array.prototype.slice.call(this.#buffer, start, this.#length);
+    const size = this.#length - start;
+    const bytes = this.#room(size);
+    bytes.set(this.#buffer.subarray(start, this.#length));
     this.#length = start;
     return bytes;
+  }
+
+  /** Small messages share an ArrayBuffer: each costs 300 bytes beside its content, and there are many thousands. */
+  #room(size: number): Uint8Array {
+    if (size > MOST_SHARED_BYTES) return new Uint8Array(size);
+    if (this.#slab.length < size) this.#slab = new Uint8Array(SLAB_BYTES);
+    const room = this.#slab.subarray(0, size);
+    this.#slab = this.#slab.subarray(size);
+    return room;
   }
 
   mark(): number {

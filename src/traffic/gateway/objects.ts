@@ -65,7 +65,7 @@ export const ROUTE_KINDS: readonly RouteKind[] = [
 
 /** `namespace/name`, or the name alone for what has no namespace. */
 export function keyOf({ metadata }: KubeObject): string {
-  return metadata.namespace ? `${metadata.namespace}/${metadata.name}` : metadata.name;
+  return metadata.namespace ? [metadata.namespace, metadata.name].join("/") : metadata.name;
 }
 
 /** The namespace in a key. */

@@ -2,13 +2,15 @@
 import type { Frontend } from "../model.ts";
 import type { InboundPort } from "./model.ts";
 import { protocolOf } from "./protocol.ts";
+import { createSharer } from "../sharer.ts";
 import { equal } from "../gateway/equality.ts";
 
 /** Ports of pods by the Services that lead to them. */
 export class InboundPorts {
   /** By pod, then by Service. */
   readonly #pods = new Map<string, Map<string, readonly InboundPort[]>>();
-  readonly #podsOf = new Map<string, ReadonlySet<string>>();
+  readonly #shared = createSharer();
+  readonly #podsOf = new Map<string, readonly string[]>();
 
   /** Replaces what a Service leads to; the result are the pods for which that is something else. */
   set(service: string, frontend: Frontend | undefined): readonly string[] {
@@ -21,7 +23,7 @@ export class InboundPorts {
       }
     for (const [pod, ports] of next) if (this.#put(pod, service, ports)) changed.push(pod);
     if (next.size === 0) this.#podsOf.delete(service);
-    else this.#podsOf.set(service, new Set(next.keys()));
+    else this.#podsOf.set(service, [...next.keys()]);
     return changed;
   }
 
@@ -33,7 +35,7 @@ export class InboundPorts {
       const before = found.get(port.port);
       if (before === undefined || before.protocol === "auto") found.set(port.port, port);
     }
-    return [...found.values()].sort((one, other) => one.port - other.port);
+    return this.#shared([...found.values()].sort((one, other) => one.port - other.port));
   }
 
   #put(pod: string, service: string, ports: readonly InboundPort[]): boolean {
@@ -43,7 +45,7 @@ export class InboundPorts {
       this.#pods.set(pod, services);
     }
     if (equal(services.get(service), ports)) return false;
-    services.set(service, ports);
+    services.set(service, this.#shared(ports));
     return true;
   }
 

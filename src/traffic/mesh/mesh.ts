@@ -1,5 +1,6 @@
 /** The mesh model: see {@link IncrementalMeshModel}. */
 import { FAMILIES } from "../../ip/family.ts";
+import { createSharer } from "../sharer.ts";
 import type { ObjectChange } from "../tracker.ts";
 import { Dependents } from "../gateway/dependents.ts";
 import { Dirt } from "../gateway/dirt.ts";
@@ -60,6 +61,7 @@ class MeshState {
   readonly #workloads = new Map<string, Map<string, Workload>>();
   readonly #dirtyFrontends = new Set<string>();
   readonly #dirtyPods = new Set<string>();
+  readonly #shared = createSharer();
   readonly #listeners = new Set<() => void>();
   #told = false;
 
@@ -126,13 +128,22 @@ class MeshState {
     const key = keyOf(object);
     const namespace = object.metadata.namespace ?? "";
     const before = this.#workloads.get(namespace)?.get(key);
-    const after = type === "deleted" ? undefined : workloadOf(object);
+    const after = type === "deleted" ? undefined : this.#workloadOf(object);
     if (before === undefined && after === undefined) return;
     if (after === undefined) this.#dropWorkload(namespace, key);
     else if (keep(before, after) === before) return;
     else this.#putWorkload(after);
     this.#dirtyPods.add(key);
     this.#tell();
+  }
+
+  /** Pods are many, and what most have in common is kept once. */
+  #workloadOf(pod: Pod): Workload | undefined {
+    const workload = workloadOf(pod);
+    const { families, ports } = workload ?? {};
+    return (
+      workload && ({ ...workload, families: this.#shared(families), ports: this.#shared(ports) } as Workload)
+    );
   }
 
   #putWorkload(workload: Workload): void {
@@ -212,13 +223,16 @@ class MeshState {
 
   #sidecarOf(workload: Workload): Sidecar {
     const { key, namespace, account, addresses, families, ports } = workload;
+    const settings = this.#policies.settingsOf(workload);
     return {
       key,
-      identity: workloadIdentity(this.#options.trustDomain, namespace, account),
+      identity: this.#shared(workloadIdentity(this.#options.trustDomain, namespace, account)),
       addresses,
       families,
       inbound: this.#inbound.of(key, ports),
-      ...this.#policies.settingsOf(workload),
+      ...settings,
+      portMutualTls: this.#shared(settings.portMutualTls),
+      authorization: this.#shared(settings.authorization),
     };
   }
 }

@@ -1,11 +1,12 @@
 /** What several name, kept while anybody does. */
 import { keep } from "../gateway/equality.ts";
+import { SmallSets } from "../small-sets.ts";
 
 /** Entries by key, equal under equal keys, with who names them. */
 export class NamedPool<T> {
   readonly #entries = new Map<string, T>();
-  readonly #namers = new Map<string, Set<string>>();
-  readonly #keysOf = new Map<string, ReadonlySet<string>>();
+  readonly #namers = new SmallSets();
+  readonly #keysOf = new Map<string, readonly string[]>();
   /** Entries as they were when they were first touched. */
   readonly #before = new Map<string, T | undefined>();
 
@@ -19,13 +20,11 @@ export class NamedPool<T> {
     for (const key of this.#keysOf.get(namer) ?? []) if (!entries.has(key)) this.#drop(namer, key);
     for (const [key, value] of entries) {
       this.#touch(key);
-      const namers = this.#namers.get(key);
-      if (namers === undefined) this.#namers.set(key, new Set([namer]));
-      else namers.add(namer);
+      this.#namers.add(key, namer);
       this.#entries.set(key, keep(this.#entries.get(key), value));
     }
     if (entries.size === 0) this.#keysOf.delete(namer);
-    else this.#keysOf.set(namer, new Set(entries.keys()));
+    else this.#keysOf.set(namer, [...entries.keys()]);
   }
 
   /** What is different from the last time. */
@@ -40,11 +39,9 @@ export class NamedPool<T> {
   }
 
   #drop(namer: string, key: string): void {
-    const namers = this.#namers.get(key);
-    namers?.delete(namer);
-    if (namers === undefined || namers.size > 0) return;
+    this.#namers.delete(key, namer);
+    if (this.#namers.has(key)) return;
     this.#touch(key);
-    this.#namers.delete(key);
     this.#entries.delete(key);
   }
 

@@ -34,7 +34,7 @@ export function workloadOf({ metadata, spec, status }: Pod): Workload | undefine
   );
   const namespace = metadata.namespace ?? "";
   return {
-    key: `${namespace}/${metadata.name}`,
+    key: [namespace, metadata.name].join("/"),
     namespace,
     account: spec.serviceAccountName || "default",
     labels: metadata.labels ?? {},
