@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { encode, type JsonObject } from "../../src/envoy/proto/index.ts";
-import { type Resource, type ResourceKind, TYPE_URLS } from "../../src/envoy/resources.ts";
+import { type Resource, type ResourceKind, TYPE_URLS, virtualHostName } from "../../src/envoy/resources.ts";
 
 const ADS = { ads: {}, resource_api_version: "V3" };
 
@@ -66,6 +66,24 @@ export function listener(name: string, port: number, routeName: string, more: Js
     },
     { needsRoutes: [routeName] },
   );
+}
+
+/** A route table whose virtual hosts come one by one. */
+export function tableApart(name: string): Resource {
+  return resource("route", name, { name, vhds: { config_source: ADS } }, { hostsApart: true });
+}
+
+/** A virtual host of a table that sends all to one cluster; `more` of a route may spoil it. */
+export function virtualHost(
+  table: string,
+  hostname: string,
+  cluster: string,
+  more: JsonObject = {},
+): Resource {
+  const name = virtualHostName(table, hostname);
+  const routes = [{ match: { prefix: "/" }, route: { cluster }, ...more }];
+  const rest = { needsClusters: [cluster], origins: [`HTTPRoute/default/${hostname}`] };
+  return resource("virtualHost", name, { name, domains: [hostname], routes }, rest);
 }
 
 /** A route table: path prefix to cluster. */
