@@ -31,6 +31,7 @@ export interface BalancerModel {
   readonly sourceRanges: readonly string[];
   readonly aws: AwsSettings;
   readonly local: LocalSettings;
+  readonly gardener?: GardenerSettings | undefined;
 }
 
 export type BalancerScheme = "internal" | "internet-facing";
@@ -56,7 +57,33 @@ export interface BalancerPort {
   readonly targetAttributes: Readonly<Record<string, string>>;
   /** Attributes of the listener (AWS's keys and values). */
   readonly listenerAttributes: Readonly<Record<string, string>>;
+  /** What else its connections go to, by a forward action; undefined: to the Service alone. */
+  readonly forward?: PortForward | undefined;
 }
+
+/** How a port's connections are shared out; weights from 0 to 999, undefined: AWS's default. */
+export interface PortForward {
+  readonly ownWeight: number | undefined;
+  readonly others: readonly ForwardTarget[];
+}
+
+/** A group of targets that somebody else keeps, or another Service of the namespace. */
+export type ForwardTarget =
+  | { readonly kind: "arn"; readonly arn: string; readonly weight: number | undefined }
+  | {
+      readonly kind: "service";
+      /** `namespace/name`. */
+      readonly key: string;
+      readonly uid: string;
+      readonly port: number;
+      readonly nodePort: number | undefined;
+      readonly targetPort: number | string;
+      readonly portName: string;
+      /** With a TLS listener: speaks plain TCP to these targets. */
+      readonly decrypt: boolean;
+      readonly endpoints: readonly BalancerEndpoint[];
+      readonly weight: number | undefined;
+    };
 
 /** How targets are asked whether they serve; times in seconds. */
 export interface HealthCheck {
@@ -124,6 +151,14 @@ export interface LocalSettings {
   readonly pool: string | undefined;
   /** Addresses asked for, at most one a family. */
   readonly addresses: PerFamily<string>;
+}
+
+/** What Gardener's migration annotations say (its AWS extension's webhook for Services writes them). */
+export interface GardenerSettings {
+  /** `extensions.gardener.cloud/ignore-load-balancer: "true"`: never made dual-stack by anybody but its owner. */
+  readonly ignored: boolean;
+  /** `gardener.cloud/old-load-balancer-name`: the hostname of the load balancer before this one, to be cleaned up. */
+  readonly oldLoadBalancer: string | undefined;
 }
 
 /** A remark on one field of a Service: an error keeps it from being served, a warning does not. */

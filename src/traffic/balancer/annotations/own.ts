@@ -1,0 +1,49 @@
+import { type AnnotationSpec, oneOf } from "./spec.ts";
+
+/** Annotations that are not of the AWS controller: Tandem's, and those of Gardener that it honours. */
+export const OWN = {
+  proxyVersion: {
+    key: "tandem.dev/proxy-protocol",
+    type: "string",
+    default: "v2 where PROXY protocol is on",
+    concerns: "both",
+    ...oneOf(["v1", "v2"], (value) => `unknown version of the PROXY protocol: ${value}`),
+    meaning: "Its version; alone: on for every port. `v1` has no UDP, and AWS has no `v1`",
+  },
+  targetFamily: {
+    key: "tandem.dev/target-family",
+    type: "string",
+    default: "the first of the Service's ipFamilies",
+    concerns: "both",
+    ...oneOf(["IPv4", "IPv6"], (value) => `unknown family: ${value}`),
+    meaning: "The family that targets of a dual-stack Service are spoken to over first (AWS: only)",
+  },
+  addressPool: {
+    key: "tandem.dev/address-pool",
+    type: "string",
+    default: "any LoadBalancerPool that fits",
+    concerns: "local",
+    meaning: "The LoadBalancerPool that addresses come from",
+  },
+  addresses: {
+    key: "tandem.dev/load-balancer-ips",
+    type: "list",
+    default: "any free ones",
+    concerns: "local",
+    meaning: "The addresses asked for, at most one a family",
+  },
+  ignored: {
+    key: "extensions.gardener.cloud/ignore-load-balancer",
+    type: "string",
+    default: "false",
+    concerns: "both",
+    meaning: "`true`: Gardener shall not make this Service dual-stack by itself; nor do we",
+  },
+  oldBalancer: {
+    key: "gardener.cloud/old-load-balancer-name",
+    type: "string",
+    default: "none",
+    concerns: "both",
+    meaning: "The hostname of the load balancer that this Service had before, left to be deleted",
+  },
+} as const satisfies Record<string, AnnotationSpec>;

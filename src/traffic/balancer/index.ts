@@ -1,0 +1,110 @@
+/**
+ * From a Service to what it asks of a load balancer: the pure half that the providers `aws` and `local` share. What
+ * annotations mean is the AWS Load Balancer Controller's meaning (v3.5), so that its users' Services work as they are.
+ */
+import type { Service } from "../../objects/types.ts";
+import { awsSettings, schemeOf } from "./aws-settings.ts";
+import { checkModel, sourceRangesOf } from "./checks.ts";
+import type { BalancerWorld, Translation } from "./context.ts";
+import { selectEndpoints } from "./endpoints.ts";
+import { familiesOfBalancer } from "./families.ts";
+import { healthCheckOf } from "./health.ts";
+import { localSettings } from "./local-settings.ts";
+import type { BalancerFinding, BalancerModel, GardenerSettings, TranslatedBalancer } from "./model.ts";
+import { selectNodes } from "./nodes.ts";
+import { ownershipOf } from "./ownership.ts";
+import { portsOf } from "./ports.ts";
+import { checkProxy } from "./proxy-protocol.ts";
+import { AnnotationReader } from "./reader.ts";
+
+export {
+  ALL_ANNOTATIONS,
+  ANNOTATIONS,
+  AWS_BALANCER_PREFIX,
+  type AnnotationSpec,
+} from "./annotations/index.ts";
+export type { BalancerFlags, BalancerWorld } from "./context.ts";
+export { type ListenerProtocol, listenerProtocolOf, targetProtocolOf } from "./listener.ts";
+export { selectNodes } from "./nodes.ts";
+export { BALANCER_CLASS, LOCAL_CLASS, ownershipOf } from "./ownership.ts";
+
+/**
+ * Translates a Service. Never throws: what cannot be served is a finding. The model is undefined where the Service is not
+ * ours, or has an error.
+ */
+export function translateBalancer(service: Service, world: BalancerWorld): TranslatedBalancer {
+  const flags = world.flags ?? {};
+  const ownership = ownershipOf(service, {
+    provider: world.provider,
+    loadBalancerClass: flags.loadBalancerClass,
+  });
+  if (!ownership.owned)
+    return { ownership, model: undefined, findings: ownership.finding ? [ownership.finding] : [] };
+  const annotations = new AnnotationReader(service.metadata.annotations ?? {}, world.provider);
+  const translation: Translation = { ...world, flags, service, annotations, findings: [] };
+  const model = modelOf(translation);
+  const findings = inOrder([...annotations.findings, ...translation.findings]);
+  const failed = findings.some(({ level }) => level === "error");
+  return { ownership, model: failed ? undefined : model, findings };
+}
+
+function modelOf(translation: Translation): BalancerModel {
+  const { service, annotations } = translation;
+  const { metadata, spec } = service;
+  const namespace = metadata.namespace ?? "default";
+  const families = familiesOfBalancer(translation);
+  const targetType = targetTypeOf(translation);
+  const healthCheck = healthCheckOf(translation, targetType);
+  const aws = awsSettings(translation, families.ipAddressType);
+  checkProxy(translation);
+  const model: BalancerModel = {
+    key: `${namespace}/${metadata.name}`,
+    namespace,
+    name: metadata.name,
+    uid: metadata.uid ?? "",
+    scheme: schemeOf(translation),
+    clientFamilies: families.clients,
+    targetFamilies: families.targets,
+    targetType,
+    ports: portsOf(translation, { targetType, healthCheck, quicPorts: aws.quicPorts }),
+    nodes: selectNodes(translation.nodes, annotations.get("nodeLabels")),
+    endpoints: selectEndpoints(service, translation.endpointSlices, translation.provider),
+    externalTrafficPolicy: spec.externalTrafficPolicy ?? "Cluster",
+    healthCheckNodePort: (spec.healthCheckNodePort ?? 0) === 0 ? undefined : spec.healthCheckNodePort,
+    sourceRanges: sourceRangesOf(translation, families),
+    aws,
+    local: localSettings(translation, families.clients),
+    gardener: gardenerOf(translation),
+  };
+  checkModel(translation, model);
+  return model;
+}
+
+function targetTypeOf({ annotations, flags }: Translation): "instance" | "ip" {
+  const asked = annotations.get("targetType");
+  const byType = annotations.get("type") === "nlb-ip" ? "ip" : undefined;
+  const known = asked === "ip" || asked === "instance" ? asked : undefined;
+  if (asked !== undefined && known === undefined)
+    annotations.refuse("targetType", `unknown target type ${asked}`, "write instance or ip");
+  const type = byType ?? known ?? flags.defaultTargetType ?? "instance";
+  if (type === "ip" && flags.enableIpTargetType === false)
+    annotations.refuse(
+      "targetType",
+      "unsupported targetType: ip when EnableIPTargetType is false",
+      "set the target type to instance",
+    );
+  return type;
+}
+
+function gardenerOf({ annotations }: Translation): GardenerSettings | undefined {
+  const ignored = annotations.get("ignored") === "true";
+  const oldLoadBalancer = annotations.get("oldBalancer");
+  return ignored || oldLoadBalancer !== undefined ? { ignored, oldLoadBalancer } : undefined;
+}
+
+/** Errors first, each once; a Service gets them as events in this order. */
+function inOrder(findings: readonly BalancerFinding[]): BalancerFinding[] {
+  const seen = new Map(findings.map((finding) => [`${finding.field}\n${finding.message}`, finding]));
+  const all = [...seen.values()];
+  return [...all.filter(({ level }) => level === "error"), ...all.filter(({ level }) => level === "warning")];
+}
