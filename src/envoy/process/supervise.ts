@@ -16,6 +16,8 @@ export interface SuperviseOptions {
   readonly admin: { readonly host: string; readonly port: number };
   /** For how long connections may end by themselves once the signal aborts, in milliseconds; default 5,000. */
   readonly drainMs?: number;
+  /** For how long connections of a listener that was replaced may go on; default: as `drainMs`. */
+  readonly listenerDrainSeconds?: number;
   readonly log: (line: string) => void;
   /** Called with the process id at each start. */
   readonly onStart?: (pid: number) => void;
@@ -62,7 +64,8 @@ async function runOnce(options: SuperviseOptions, signal: AbortSignal): Promise<
   }
 }
 
-function argumentsOf({ configPath, concurrency, logLevel = "warn", drainMs }: SuperviseOptions): string[] {
+function argumentsOf(options: SuperviseOptions): string[] {
+  const { configPath, concurrency, logLevel = "warn", drainMs = 5_000, listenerDrainSeconds } = options;
   return [
     "--config-path",
     configPath,
@@ -70,7 +73,7 @@ function argumentsOf({ configPath, concurrency, logLevel = "warn", drainMs }: Su
     logLevel,
     "--disable-hot-restart",
     "--drain-time-s",
-    String(Math.max(1, Math.round((drainMs ?? 5_000) / 1000))),
+    String(listenerDrainSeconds ?? Math.max(1, Math.round(drainMs / 1000))),
     ...(concurrency === undefined ? [] : ["--concurrency", String(concurrency)]),
   ];
 }

@@ -14,7 +14,7 @@ export interface LoadBalancerPool extends KubeObject {
     avoidBuggyIPs?: boolean;
     serviceSelector?: LabelSelector;
     namespaceSelector?: LabelSelector;
-    announce?: { interface?: string; hostSelector?: Record<string, string> };
+    announce?: { interface?: string };
   };
   status?: PerFamily<{ used?: string; free?: string }> & { conditions?: Condition[] };
 }

@@ -1,0 +1,153 @@
+/**
+ * The addresses on a host's interfaces. The kernel answers ARP and NDP for them; that they have come here it tells the
+ * neighbours by itself (arp_notify, ndisc_notify), when told that the interface's hardware address has "changed".
+ */
+import { execFile } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { familyOfText } from "../../ip/address.ts";
+import type { HeldAddress, LocalHost } from "./provider.ts";
+
+const execute = promisify(execFile);
+
+export interface HostOptions {
+  /** A folder that outlives this process: a file for each address, which says whose it is. */
+  readonly folder: string;
+  /** The interface for addresses whose pool names none; undefined: that of the default route. */
+  readonly link: string | undefined;
+  readonly now?: () => Date;
+}
+
+interface Remembered extends HeldAddress {
+  readonly created: string;
+}
+
+/** Needs CAP_NET_ADMIN. What fails is thrown, with what `ip` said. */
+export function createHost({ folder, link, now = () => new Date() }: HostOptions): LocalHost {
+  mkdirSync(folder, { recursive: true });
+  let defaultLink: Promise<string> | undefined;
+  const linkFor = (named: string | undefined): Promise<string> => {
+    if (named !== undefined) return Promise.resolve(named);
+    defaultLink ??= link === undefined ? linkOfDefaultRoute() : Promise.resolve(link);
+    return defaultLink;
+  };
+  return {
+    async add(addresses) {
+      const known = new Map(readAll(folder).map((one) => [one.address, one]));
+      const present = await presentAddresses();
+      const fresh = new Set<string>();
+      for (const held of addresses) {
+        const on = await linkFor(held.link);
+        if (!isSame(known.get(held.address), held, on))
+          write(folder, { ...held, link: on, created: stamp(now()) });
+        if (present.get(held.address) === on) continue;
+        await ip(["address", "replace", ...addressOn(held.address, on)]);
+        fresh.add(on);
+      }
+      for (const on of fresh) await announce(on);
+    },
+    async remove(addresses) {
+      const present = addresses.length === 0 ? new Map<string, string>() : await presentAddresses();
+      for (const address of addresses) {
+        const on = present.get(address);
+        if (on !== undefined) await ip(["address", "del", `${address}/${bits(address)}`, "dev", on]);
+        rmSync(fileOf(folder, address), { force: true });
+      }
+    },
+    list: () => Promise.resolve(readAll(folder)),
+  };
+}
+
+function bits(address: string): number {
+  return familyOfText(address) === "IPv6" ? 128 : 32;
+}
+
+/**
+ * IPv6 addresses are deprecated from the start: they are for those who come, and the kernel must not choose one for
+ * connections to targets, though it is the nearest to them (RFC 6724, rule 3).
+ */
+function addressOn(address: string, link: string): string[] {
+  const own = [`${address}/${bits(address)}`, "dev", link];
+  return familyOfText(address) === "IPv6" ? [...own, "nodad", "preferred_lft", "0"] : own;
+}
+
+function isSame(known: Remembered | undefined, held: HeldAddress, link: string): boolean {
+  return known?.service === held.service && known.uid === held.uid && known.link === link;
+}
+
+/** Gratuitous ARP, and unsolicited neighbour advertisements, for all addresses of an interface. */
+async function announce(link: string): Promise<void> {
+  allow(`ipv4/conf/${link}/arp_notify`);
+  allow(`ipv6/conf/${link}/ndisc_notify`);
+  const [shown] = JSON.parse(await ip(["-json", "link", "show", "dev", link])) as { address?: string }[];
+  if (shown?.address !== undefined) await ip(["link", "set", "dev", link, "address", shown.address]);
+}
+
+function allow(name: string): void {
+  try {
+    writeFileSync(`/proc/sys/net/${name}`, "1");
+  } catch {
+    // a kernel without this family, or a container that must not: neighbours find out by themselves, later
+  }
+}
+
+/** Host addresses by the interface that has them. */
+async function presentAddresses(): Promise<Map<string, string>> {
+  const shown = JSON.parse(await ip(["-json", "address", "show"])) as {
+    ifname: string;
+    addr_info?: { local?: string; prefixlen?: number }[];
+  }[];
+  return new Map(
+    shown.flatMap(({ ifname, addr_info = [] }) =>
+      addr_info.flatMap(({ local }): [string, string][] => (local === undefined ? [] : [[local, ifname]])),
+    ),
+  );
+}
+
+async function linkOfDefaultRoute(): Promise<string> {
+  for (const family of ["-4", "-6"]) {
+    const routes = JSON.parse((await ip(["-json", family, "route", "show", "default"])) || "[]") as {
+      dev?: string;
+    }[];
+    const dev = routes.find((route) => route.dev !== undefined)?.dev;
+    if (dev !== undefined) return dev;
+  }
+  throw new Error("this host has no default route: name the interface for addresses with --interface");
+}
+
+async function ip(args: readonly string[]): Promise<string> {
+  try {
+    return (await execute("ip", [...args], { timeout: 10_000 })).stdout;
+  } catch (error) {
+    const { stderr, message } = error as Error & { stderr?: string };
+    throw new Error(`ip ${args.join(" ")}: ${stderr?.trim() || message}`, { cause: error });
+  }
+}
+
+/** `fd00--1.json`: a colon is nothing for names of files everywhere. */
+function fileOf(folder: string, address: string): string {
+  return join(folder, `${address.replaceAll(":", "-")}.json`);
+}
+
+function write(folder: string, held: Remembered): void {
+  const path = fileOf(folder, held.address);
+  writeFileSync(`${path}.new`, JSON.stringify(held));
+  renameSync(`${path}.new`, path);
+}
+
+function readAll(folder: string): Remembered[] {
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(".json"))
+    .flatMap((name) => {
+      try {
+        return [JSON.parse(readFileSync(join(folder, name), "utf8")) as Remembered];
+      } catch {
+        return []; // removed by another process meanwhile
+      }
+    });
+}
+
+function stamp(date: Date): string {
+  return date.toISOString().replace(/\.\d+/, "");
+}

@@ -1,0 +1,11 @@
+export type { KeyPair } from "./desired.ts";
+export { createHost, type HostOptions } from "./host.ts";
+export { AddressBook, type AddressPool, type PoolCount } from "./pools.ts";
+export {
+  createLocalProvider,
+  type LocalHost,
+  type LocalProvider,
+  type LocalProxy,
+  type ProxyRefusal,
+} from "./provider.ts";
+export { type AddressRange, parseRange } from "./ranges.ts";

@@ -1,0 +1,363 @@
+/**
+ * The local provider: one Envoy on a host outside of the nodes serves all Services, on addresses that are the host's own.
+ * What it works with (Envoy, the host's interfaces, the memory on disk) comes from outside.
+ */
+import { familyOfText } from "../../ip/address.ts";
+import type { Family, PerFamily } from "../../ip/family.ts";
+import type { BalancerModel } from "../../traffic/balancer/model.ts";
+import type {
+  BalancerContext,
+  BalancerEvent,
+  BalancerIngress,
+  BalancerOutcome,
+  BalancerProvider,
+  Orphan,
+  PlannedStep,
+} from "../../traffic/balancer/provider.ts";
+import type { ProxyModel } from "../../traffic/gateway/model.ts";
+import { type KeyPair, type LocalFacts, partsOf, proxyModelOf, type ServiceParts } from "./desired.ts";
+import { planOf } from "./plan.ts";
+import { type AddressAnswer, AddressBook, type AddressPool, type AddressRequest, inOrder } from "./pools.ts";
+import { parseTlvs } from "./tlvs.ts";
+
+/** The Envoy, as the provider needs it. */
+export interface LocalProxy {
+  /** Makes the Envoy do what the model says; resolves when it has answered, with what it refuses. */
+  apply(model: ProxyModel): Promise<readonly ProxyRefusal[]>;
+  /** The destinations, of those named, whose targets have not all been asked yet. */
+  unchecked(destinations: readonly string[]): Promise<readonly string[]>;
+}
+
+/** A part that Envoy refused. */
+export interface ProxyRefusal {
+  /** The name of the listener or destination, which begins with `namespace/name/`. */
+  readonly name: string;
+  readonly message: string;
+}
+
+/** An address on the host, and whose it is. */
+export interface HeldAddress {
+  readonly address: string;
+  /** `namespace/name`. */
+  readonly service: string;
+  readonly uid: string;
+  /** The network interface; undefined: the host's own choice. */
+  readonly link: string | undefined;
+}
+
+/** The host's addresses, with a memory of whose they are that outlives this process. */
+export interface LocalHost {
+  /** Puts addresses on the host, and announces those that were not there. */
+  add(addresses: readonly HeldAddress[]): Promise<void>;
+  remove(addresses: readonly string[]): Promise<void>;
+  /** All that have been put there, by whichever process. */
+  list(): Promise<readonly (HeldAddress & { readonly created: string })[]>;
+}
+
+/** What is known of a Service beside its model. */
+export interface ServiceFacts {
+  /** RequireDualStack. */
+  readonly all: boolean;
+}
+
+export interface LocalProviderOptions {
+  readonly proxy: LocalProxy;
+  readonly host: LocalHost;
+  /** The pools as they are now, and the interface that addresses of each are announced on. */
+  readonly pools: () => readonly AddressPool[];
+  readonly linkOf: (pool: string) => string | undefined;
+  readonly facts: (service: string) => ServiceFacts;
+  /** Those of the certificates named that there are. */
+  readonly certificates: (names: readonly string[]) => Promise<ReadonlyMap<string, KeyPair>>;
+  /** Addresses that Services have at the start, so that nobody else gets them: from their statuses. */
+  readonly known?: readonly { readonly key: string; readonly addresses: readonly string[] }[];
+  /** How full the pools are, after each change. */
+  readonly onCounts?: (counts: ReturnType<AddressBook["counts"]>) => void;
+  /** Milliseconds of a clock that only goes forward. */
+  readonly clock?: () => number;
+}
+
+/** Lets Services that give the same key share an address. */
+export const SHARED_ADDRESS = "tandem.dev/allow-shared-ip";
+/** Fields of PROXY headers (version 2) that are added: `0xE0=text, 0x02=%REQUESTED_SERVER_NAME%`. */
+export const PROXY_TLVS = "tandem.dev/proxy-protocol-tlvs";
+
+/** Addresses that are missing are looked for again after so long (ms), targets that have not been asked after so long. */
+const AGAIN = { addresses: 3_000, targets: 500, start: 100 };
+
+/** At a start Envoy is left as it is until all that had addresses have been heard of, at most so long (ms). */
+const HOLD_MS = 5_000;
+
+interface Served {
+  readonly model: BalancerModel;
+  readonly tlvs: LocalFacts["tlvs"];
+  readonly parts: ServiceParts;
+  readonly addresses: PerFamily<string>;
+}
+
+/** The provider, and a way to have what depends on Secrets or pools made anew. */
+export interface LocalProvider extends BalancerProvider {
+  readonly name: "local";
+  /** Forgets a Service that is gone from the memory on disk: another process has cleaned it up. */
+  forget(service: string): Promise<void>;
+  /** Takes in that a certificate has changed, or is there now. */
+  certificateChanged(name: string): Promise<void>;
+  /** The Services that are served now, with their addresses. */
+  served(): ReadonlyMap<string, readonly string[]>;
+}
+
+/** Makes the provider; nothing happens before it is asked to serve. */
+export function createLocalProvider(options: LocalProviderOptions): LocalProvider {
+  return new Local(options);
+}
+
+class Local implements LocalProvider {
+  readonly name = "local";
+  readonly #options: LocalProviderOptions;
+  readonly #book = new AddressBook();
+  readonly #served = new Map<string, Served>();
+  /** The problems that each Service was last told. */
+  readonly #told = new Map<string, string>();
+  /** Services that had addresses at the start and have not been heard of. */
+  readonly #expected: Set<string>;
+  readonly #startedAt: number;
+  #applying: Promise<readonly ProxyRefusal[]> | undefined;
+
+  constructor(options: LocalProviderOptions) {
+    this.#options = options;
+    this.#book.setPools(options.pools());
+    for (const { key, addresses } of options.known ?? []) {
+      const families = addresses.map(familyOfText).filter((family) => family !== undefined);
+      this.#book.assign({ key, families, all: false, addresses: {}, held: addresses });
+    }
+    this.#expected = new Set((options.known ?? []).map(({ key }) => key));
+    this.#startedAt = this.#now();
+  }
+
+  async serve(model: BalancerModel, context: BalancerContext): Promise<BalancerOutcome> {
+    const { host, onCounts } = this.#options;
+    const answer = this.#assign(model, context);
+    onCounts?.(this.#book.counts());
+    const before = this.#served.get(model.key);
+    const { tlvs, problem } = parseTlvs(context.annotations[PROXY_TLVS] ?? "");
+    const parts = await this.#partsOf(model, answer.addresses, tlvs);
+    await host.add(this.#heldOf(model, answer));
+    this.#served.set(model.key, { model, tlvs, parts, addresses: answer.addresses });
+    this.#expected.delete(model.key);
+    if (this.#holds()) return { ingress: undefined, events: [], againAfterMs: AGAIN.start, done: false };
+    const refusals = await this.#apply(model.key);
+    await this.#dropUnused(before, answer);
+    const events = this.#eventsOf(model.key, answer, parts, refusals, problem);
+    return this.#outcome(model, answer, parts, context, events);
+  }
+
+  async release({ key }: { key: string }): Promise<BalancerOutcome> {
+    await this.forget(key);
+    return { ingress: [], events: [], againAfterMs: undefined, done: true };
+  }
+
+  /** The listeners go first, then the addresses. */
+  async forget(key: string): Promise<void> {
+    const { host, onCounts } = this.#options;
+    this.#told.delete(key);
+    this.#expected.delete(key);
+    if (this.#served.delete(key)) await this.#apply(key);
+    this.#book.release(key);
+    const left = (await host.list()).filter(({ service }) => service === key);
+    await host.remove(left.map(({ address }) => address).filter((one) => this.#isUnused(one)));
+    await host.add(left.flatMap((held) => this.#nextOwner(held)));
+    onCounts?.(this.#book.counts());
+  }
+
+  /** An address that was shared is remembered as another's now. */
+  #nextOwner(held: HeldAddress): HeldAddress[] {
+    const [service] = this.#book.ownersOf(held.address);
+    const uid = service === undefined ? undefined : this.#served.get(service)?.model.uid;
+    return service === undefined || uid === undefined ? [] : [{ ...held, service, uid }];
+  }
+
+  served(): ReadonlyMap<string, readonly string[]> {
+    return new Map([...this.#served].map(([key, { addresses }]) => [key, inOrder(addresses)]));
+  }
+
+  async certificateChanged(name: string): Promise<void> {
+    for (const [key, { model, addresses, tlvs }] of this.#served) {
+      if (!certificatesOf(model).includes(name)) continue;
+      const parts = await this.#partsOf(model, addresses, tlvs);
+      if (!this.#served.has(key)) continue;
+      this.#served.set(key, { model, addresses, tlvs, parts });
+      await this.#apply(key);
+    }
+  }
+
+  async plan(model: BalancerModel, context: BalancerContext): Promise<readonly PlannedStep[]> {
+    const trial = new AddressBook();
+    trial.setPools(this.#options.pools());
+    const request = this.#request(model, context);
+    const { addresses, problems } = trial.assign(request);
+    const before = this.#served.get(model.key);
+    const { tlvs } = parseTlvs(context.annotations[PROXY_TLVS] ?? "");
+    const parts = await this.#partsOf(model, addresses, tlvs);
+    return planOf({ held: heldIps(context), addresses, problems, before: before?.parts, parts });
+  }
+
+  async orphans(live: ReadonlyMap<string, string>): Promise<readonly Orphan[]> {
+    const held = await this.#options.host.list();
+    return held.flatMap(({ address, service, uid, created }): Orphan[] => {
+      const now = live.get(service);
+      if (now !== undefined && (now === uid || uid === "")) return [];
+      const why =
+        now === undefined
+          ? `Service ${service} does not exist, or is not ours any more`
+          : `Service ${service} is another one of the same name`;
+      return [{ kind: "Address", id: address, name: address, service, why, created }];
+    });
+  }
+
+  async deleteOrphans(
+    orphans: readonly Orphan[],
+  ): Promise<readonly { readonly orphan: Orphan; readonly error: string | undefined }[]> {
+    const done = [];
+    for (const orphan of orphans) {
+      try {
+        const addresses = this.#served.get(orphan.service)?.addresses ?? {};
+        if (inOrder(addresses).includes(orphan.id)) await this.forget(orphan.service);
+        await this.#options.host.remove([orphan.id]);
+        done.push({ orphan, error: undefined });
+      } catch (error) {
+        done.push({ orphan, error: (error as Error).message });
+      }
+    }
+    return done;
+  }
+
+  async #partsOf(
+    model: BalancerModel,
+    addresses: PerFamily<string>,
+    tlvs: LocalFacts["tlvs"],
+  ): Promise<ServiceParts> {
+    const pairs = await this.#options.certificates(certificatesOf(model));
+    return partsOf(model, { addresses, certificates: (name) => pairs.get(name), tlvs });
+  }
+
+  /** An Envoy that serves since before would lose the listeners of those that have not been heard of yet. */
+  #holds(): boolean {
+    return this.#expected.size > 0 && this.#now() - this.#startedAt < HOLD_MS;
+  }
+
+  #now(): number {
+    return (this.#options.clock ?? (() => performance.now()))();
+  }
+
+  #assign(model: BalancerModel, context: BalancerContext): AddressAnswer {
+    this.#book.setPools(this.#options.pools());
+    return this.#book.assign(this.#request(model, context));
+  }
+
+  #request(model: BalancerModel, context: BalancerContext): AddressRequest {
+    const { key, clientFamilies, local, ports } = model;
+    const sharing = context.annotations[SHARED_ADDRESS];
+    const names = ports.flatMap(({ protocol, port }) =>
+      protocol === "TCP_UDP" ? [`TCP/${port}`, `UDP/${port}`] : [`${protocol}/${port}`],
+    );
+    return {
+      key,
+      families: clientFamilies,
+      all: this.#options.facts(key).all,
+      pool: local.pool,
+      addresses: local.addresses,
+      held: heldIps(context),
+      ...(sharing && { sharing: { key: `${model.namespace}/${sharing}`, ports: names } }),
+    };
+  }
+
+  #heldOf({ key, uid, clientFamilies }: BalancerModel, { addresses, pools }: AddressAnswer): HeldAddress[] {
+    return clientFamilies.flatMap((family) => {
+      const address = addresses[family];
+      const link = this.#options.linkOf(pools[family] ?? "");
+      return address === undefined ? [] : [{ address, service: key, uid, link }];
+    });
+  }
+
+  /** What a Service has no more leaves the host, unless another one shares it. */
+  async #dropUnused(before: Served | undefined, { addresses }: AddressAnswer): Promise<void> {
+    const now = inOrder(addresses);
+    const gone = inOrder(before?.addresses ?? {}).filter((one) => !now.includes(one) && this.#isUnused(one));
+    if (gone.length > 0) await this.#options.host.remove(gone);
+  }
+
+  #isUnused(address: string): boolean {
+    return this.#book.ownersOf(address).length === 0;
+  }
+
+  /** Several Services that change in one turn of the event loop are one change of the Envoy. */
+  async #apply(key: string): Promise<readonly ProxyRefusal[]> {
+    this.#applying ??= new Promise((resolve, reject) => {
+      setImmediate(() => {
+        this.#applying = undefined;
+        const parts = [...this.#served.values()].map((one) => one.parts);
+        this.#options.proxy.apply(proxyModelOf("local", parts)).then(resolve, reject);
+      });
+    });
+    const refusals = await this.#applying;
+    return refusals.filter(({ name }) => name.startsWith(`${key}/`));
+  }
+
+  #eventsOf(
+    key: string,
+    { problems }: AddressAnswer,
+    parts: ServiceParts,
+    refusals: readonly ProxyRefusal[],
+    tlvProblem: string | undefined,
+  ): BalancerEvent[] {
+    const warn = (reason: string, message: string): BalancerEvent => ({ type: "Warning", reason, message });
+    const all = [
+      ...problems.map(({ reason, message }) => warn(reason, message)),
+      ...parts.events,
+      ...refusals.map(({ name, message }) => warn("ListenerRefused", `Envoy refuses ${name}: ${message}`)),
+      ...(tlvProblem === undefined ? [] : [warn("InvalidAnnotation", `${PROXY_TLVS}: ${tlvProblem}`)]),
+    ];
+    const text = JSON.stringify(all);
+    if ((this.#told.get(key) ?? "[]") === text) return [];
+    this.#told.set(key, text);
+    return all;
+  }
+
+  /** A first status waits for Envoy's word that it listens, and for its targets to have been asked once. */
+  async #outcome(
+    model: BalancerModel,
+    { addresses, problems }: AddressAnswer,
+    parts: ServiceParts,
+    context: BalancerContext,
+    events: readonly BalancerEvent[],
+  ): Promise<BalancerOutcome> {
+    const wanted = ingressOf(addresses, model.clientFamilies);
+    const isNew = wanted.some(({ ip }) => !heldIps(context).includes(ip ?? ""));
+    if (isNew && (await this.#options.proxy.unchecked(parts.destinations.map(({ key }) => key))).length > 0)
+      return { ingress: undefined, events, againAfterMs: AGAIN.targets, done: false };
+    const success = {
+      type: "Normal" as const,
+      reason: "SuccessfullyReconciled",
+      message: "Successfully reconciled",
+    };
+    return {
+      ingress: wanted,
+      events: isNew ? [...events, success] : events,
+      againAfterMs: problems.length > 0 ? AGAIN.addresses : undefined,
+      done: problems.length === 0,
+    };
+  }
+}
+
+function certificatesOf({ ports }: BalancerModel): string[] {
+  return [...new Set(ports.flatMap(({ tls }) => tls?.certificates ?? []))];
+}
+
+function heldIps({ ingress }: BalancerContext): string[] {
+  return ingress.flatMap(({ ip }) => ip ?? []);
+}
+
+/** `Proxy`: clients in the cluster go out to the balancer as well, as only it adds headers and ends TLS (KEP-1860). */
+function ingressOf(addresses: PerFamily<string>, order: readonly Family[]): BalancerIngress[] {
+  return inOrder(addresses, order).map((ip) => ({ ip, ipMode: "Proxy" }));
+}

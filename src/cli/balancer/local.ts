@@ -1,0 +1,189 @@
+/** Joins the rooms into the local provider: pools and Secrets from the API, Envoy over xDS, addresses on this host. */
+import { existsSync, watch } from "node:fs";
+import { join } from "node:path";
+import {
+  type AddressPool,
+  createHost,
+  createLocalProvider,
+  type KeyPair,
+  type LocalProvider,
+  parseRange,
+  type PoolCount,
+} from "../../balancer/local/index.ts";
+import { Informer, type KubeClient } from "../../client/index.ts";
+import { matchesSelector } from "../../controllers/runtime/labels.ts";
+import { type Family, FAMILIES, mapFamilies, type PerFamily } from "../../ip/family.ts";
+import { BALANCER_KINDS, type LoadBalancerPool } from "../../objects/balancer/index.ts";
+import { KINDS, objectKey } from "../../objects/kinds.ts";
+import type { Namespace, Secret, Service } from "../../objects/types.ts";
+import { type LocalEnvoyOptions, startLocalEnvoy } from "./local-envoy.ts";
+
+export interface LocalOptions {
+  readonly client: KubeClient;
+  /** A folder that outlives this process. */
+  readonly folder: string;
+  /** The interface for addresses whose pool names none; undefined: that of the default route. */
+  readonly link?: string | undefined;
+  readonly envoy?: string | undefined;
+  readonly ports?: LocalEnvoyOptions["ports"];
+  readonly log: (line: string) => void;
+}
+
+/** The provider, and what resolves when its Envoy has ended after the signal. */
+export interface RunningLocal {
+  readonly provider: LocalProvider;
+  readonly stopped: Promise<void>;
+}
+
+/**
+ * Prepares the local provider of this host: resolves when pools and Services are known. The definition of
+ * LoadBalancerPool must be served by then.
+ */
+export async function startLocalProvider(options: LocalOptions, signal: AbortSignal): Promise<RunningLocal> {
+  const { client, folder, log } = options;
+  const onError = (error: unknown): void => {
+    if (!signal.aborted) log(`watching: ${(error as Error).message}`);
+  };
+  const pools = new Informer<LoadBalancerPool>(client, BALANCER_KINDS.LoadBalancerPool, { onError });
+  const services = new Informer<Service>(client, KINDS.Service, { onError });
+  const namespaces = new Informer<Namespace>(client, KINDS.Namespace, { onError });
+  await Promise.all([pools.start(signal), services.start(signal), namespaces.start(signal)]);
+  const envoy = await startLocalEnvoy(
+    { ...options, folder: join(folder, "envoy"), families: hostFamilies() },
+    signal,
+  );
+  const changed = (name: string): void => void provider.certificateChanged(name).catch(onError);
+  const secrets = new Secrets(client, signal, onError, changed);
+  const addresses = join(folder, "addresses");
+  const accepts = (pool: LoadBalancerPool, key: string): boolean => {
+    const { serviceSelector, namespaceSelector } = pool.spec;
+    const [namespace = ""] = key.split("/");
+    return (
+      (serviceSelector === undefined ||
+        matchesSelector(serviceSelector, services.get(key)?.metadata.labels)) &&
+      (namespaceSelector === undefined ||
+        matchesSelector(namespaceSelector, namespaces.get(namespace)?.metadata.labels))
+    );
+  };
+  const provider = createLocalProvider({
+    proxy: envoy,
+    host: createHost({ folder: addresses, link: options.link }),
+    pools: () => pools.list().map((pool) => poolOf(pool, (key) => accepts(pool, key))),
+    linkOf: (name) => pools.get(name)?.spec.announce?.interface,
+    facts: (key) => ({ all: services.get(key)?.spec.ipFamilyPolicy === "RequireDualStack" }),
+    certificates: (names) => secrets.pairs(names),
+    known: services.list().flatMap(heldBy),
+    onCounts: (counts) => void writeCounts(client, pools, counts).catch(onError),
+  });
+  followRemovals(provider, addresses, log, signal);
+  return { provider, stopped: envoy.stopped };
+}
+
+/** The families that sockets can be made of here. */
+export function hostFamilies(): Family[] {
+  return FAMILIES.filter((family) => family === "IPv4" || existsSync("/proc/net/if_inet6"));
+}
+
+/** What a Service has of a balancer like this one. */
+function heldBy(service: Service): { key: string; addresses: string[] }[] {
+  const ingress = service.status?.loadBalancer?.ingress ?? [];
+  const addresses = ingress.flatMap(({ ip, ipMode }) => (ip !== undefined && ipMode === "Proxy" ? [ip] : []));
+  return addresses.length === 0 ? [] : [{ key: objectKey(service), addresses }];
+}
+
+function poolOf({ metadata, spec }: LoadBalancerPool, accepts: AddressPool["accepts"]): AddressPool {
+  const ranges = mapFamilies(spec.ranges, (texts) =>
+    texts.map(parseRange).filter((one) => one !== undefined),
+  );
+  const { autoAssign = true, avoidBuggyIPs = false } = spec;
+  return { name: metadata.name, ranges, autoAssign, avoidBuggyIPs, accepts };
+}
+
+/** Statuses of pools: how many addresses are in use and free. */
+async function writeCounts(
+  client: KubeClient,
+  pools: Informer<LoadBalancerPool>,
+  counts: ReadonlyMap<string, PerFamily<PoolCount>>,
+): Promise<void> {
+  for (const [name, count] of counts) {
+    const pool = pools.get(name);
+    const status = mapFamilies(count, ({ used, free }) => ({ used: String(used), free: String(free) }));
+    const same = FAMILIES.every((family) => pool?.status?.[family]?.used === status[family]?.used);
+    if (pool === undefined || same) continue;
+    const options = { type: "merge", subresource: "status", fieldManager: "tandem-balancer" } as const;
+    await client.patch(BALANCER_KINDS.LoadBalancerPool, name, undefined, { status }, options);
+  }
+}
+
+/** Another process (`tandem balancer orphans --delete`) has cleaned up after a Service: its listeners go, too. */
+function followRemovals(
+  provider: LocalProvider,
+  folder: string,
+  log: (line: string) => void,
+  signal: AbortSignal,
+): void {
+  const watcher = watch(folder, { signal, persistent: false }, (event, name) => {
+    if (event !== "rename" || name === null || !name.endsWith(".json") || existsSync(join(folder, name)))
+      return;
+    const address = name.replace(/\.json$/, "").replaceAll("-", ":");
+    const [service] = [...provider.served()].find(([, addresses]) => addresses.includes(address)) ?? [];
+    if (service === undefined) return;
+    log(`address ${address} of Service ${service} was removed from outside; its listeners go as well`);
+    void provider.forget(service).catch((error: Error) => log(error.message));
+  });
+  watcher.on("error", () => {});
+}
+
+/** Certificates by `namespace/name`; a Secret is read when a Service first names it, and followed from then on. */
+class Secrets {
+  readonly #informers = new Map<string, Promise<Informer<Secret>>>();
+  readonly #client: KubeClient;
+  readonly #signal: AbortSignal;
+  readonly #onError: (error: unknown) => void;
+  readonly #onChange: (name: string) => void;
+
+  constructor(
+    client: KubeClient,
+    signal: AbortSignal,
+    onError: (error: unknown) => void,
+    onChange: (name: string) => void,
+  ) {
+    this.#client = client;
+    this.#signal = signal;
+    this.#onError = onError;
+    this.#onChange = onChange;
+  }
+
+  async pairs(names: readonly string[]): Promise<Map<string, KeyPair>> {
+    const pairs = new Map<string, KeyPair>();
+    for (const name of names) {
+      const pair = pairOf((await this.#follow(name)).get(name));
+      if (pair !== undefined) pairs.set(name, pair);
+    }
+    return pairs;
+  }
+
+  #follow(name: string): Promise<Informer<Secret>> {
+    const known = this.#informers.get(name) ?? this.#start(name);
+    this.#informers.set(name, known);
+    return known;
+  }
+
+  async #start(name: string): Promise<Informer<Secret>> {
+    const [namespace = "", secret = ""] = name.split("/");
+    const informer = new Informer<Secret>(this.#client, KINDS.Secret, {
+      namespace,
+      fieldSelector: `metadata.name=${secret}`,
+      onError: this.#onError,
+    });
+    await informer.start(this.#signal);
+    informer.onChange(() => this.#onChange(name));
+    return informer;
+  }
+}
+
+function pairOf(secret: Secret | undefined): KeyPair | undefined {
+  const text = (key: string) => Buffer.from(secret?.data?.[key] ?? "", "base64").toString();
+  const [certificate, privateKey] = [text("tls.crt"), text("tls.key")];
+  return certificate !== "" && privateKey !== "" ? { certificate, privateKey } : undefined;
+}
