@@ -34,6 +34,7 @@ export function createStream(resources: readonly Resource[]) {
       return [kind, ...parts].join(" ");
     });
   return {
+    table,
     view,
     nonces,
     sent,

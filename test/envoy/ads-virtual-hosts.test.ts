@@ -335,6 +335,23 @@ test("one response has the hosts of one table, so that a refusal leaves nothing 
   assert.deepEqual(stream.accept("virtualHost"), ["virtualHost u/a@1"]);
 });
 
+test("a host that some client refused comes after the others, until it is another", () => {
+  const stream = hostStream(["t"]);
+  stream.table.apply(
+    ["bad", "good"].map((name) => {
+      const resource = make("virtualHost", `t/${name}`, "1");
+      return { kind: resource.kind, name: resource.name, resource };
+    }),
+  );
+  stream.table.noteRefused("virtualHost", "t/bad", "1");
+  assert.deepEqual(stream.accept("route"), ["virtualHost t/good@1"]);
+  assert.deepEqual(stream.accept("virtualHost"), ["virtualHost t/bad@1"]);
+  stream.accept("virtualHost");
+  assert.deepEqual(stream.set(make("virtualHost", "t/bad", "2"), make("virtualHost", "t/good", "2")), [
+    "virtualHost t/bad@2 t/good@2",
+  ]);
+});
+
 test("what a client says to have of tables that it does not want is taken from it, and then clusters go", () => {
   const stream = createStream([make("virtualHost", "t/a", "2")]);
   const claims = (of: Readonly<Record<string, string>>) => ({ initialVersions: new Map(Object.entries(of)) });

@@ -1,10 +1,8 @@
 import { healStuck } from "./heal.ts";
 import { RESOURCE_KINDS, type Resource, type ResourceKind, tableOfHost } from "../resources.ts";
 import {
-  findInUse,
   HOLD_BUSY_MS,
   HOLD_MS,
-  type InUse,
   SLOW_ANSWER_MS,
   isWaitVain,
   isWaitOver,
@@ -12,7 +10,6 @@ import {
 } from "./readiness.ts";
 import {
   entryOf,
-  findInFlight,
   forgetEntry,
   type InFlightItem,
   isWanted,
@@ -20,8 +17,10 @@ import {
   type KindView,
   type Pending,
   type View,
+  versionAtClient,
 } from "./view.ts";
-import { mayRemoveHost, tableState } from "./virtual-hosts.ts";
+import { mayRemove, type Round, wakeAt } from "./removal.ts";
+import { tableState } from "./virtual-hosts.ts";
 
 /** What is to be sent of one kind now. */
 export interface Batch {
@@ -58,11 +57,15 @@ const AWAIT_SUBSCRIPTION_MS = 5_000;
 export function plan(view: View, now: number): Plan {
   const round: Round = { view, now, wakeAt: Number.POSITIVE_INFINITY, inUse: undefined };
   const batches: Batch[] = [];
-  round.wakeAt = Math.min(round.wakeAt, healStuck(view, now));
+  wakeAt(round, healStuck(view, now));
   for (const name of RESOURCE_KINDS) {
     const kind = view.kinds[name];
     if (!maySend(round, kind)) continue;
-    const batch = takeBatch(round, kind, suspectsOf(kind)) ?? takeBatch(round, kind, allOf(view, kind), true);
+    const [others, doubtful] = othersOf(view, kind);
+    const batch =
+      takeBatch(round, kind, suspectsOf(kind)) ??
+      takeBatch(round, kind, others, doubtful.length === 0) ??
+      takeBatch(round, kind, doubtful, true);
     if (batch !== undefined) batches.push(batch);
   }
   return Number.isFinite(round.wakeAt) ? { batches, wakeAt: round.wakeAt } : { batches };
@@ -75,15 +78,8 @@ function maySend(round: Round, kind: KindView): boolean {
   if (kind.kind !== "cluster" || kind.pending.size === 0 || kind.suspects.size > 0) return false;
   if (kind.inFlight.length >= MAX_CLUSTER_RESPONSES) return false;
   const at = newest.sentAt + CLUSTER_PATIENCE_MS;
-  if (round.now < at) round.wakeAt = Math.min(round.wakeAt, at);
+  if (round.now < at) wakeAt(round, at);
   return round.now >= at;
-}
-
-interface Round {
-  readonly view: View;
-  readonly now: number;
-  wakeAt: number;
-  inUse: InUse | undefined;
 }
 
 type Decision =
@@ -142,12 +138,22 @@ function suspectsOf(kind: KindView): Names {
   return suspects;
 }
 
-/** All that is pending and no suspect, removals last: they depend on what is held back among the others. */
-function allOf(view: View, kind: KindView): Names {
+/**
+ * All that is pending and no suspect, removals last: they depend on what is held back among the others. Apart from it
+ * virtual hosts that some client refused: they would have all others refused, and a listener open without any.
+ */
+function othersOf(view: View, kind: KindView): readonly [Names, Names] {
   const all = [...kind.pending].filter(([name]) => !kind.suspects.has(name));
-  const isRemoval = ([name]: readonly [string, Pending]) => !view.table.has(kind.kind, name);
-  const removals = all.filter(isRemoval);
-  return removals.length === 0 ? all : [...all.filter((one) => !isRemoval(one)), ...removals];
+  const removals: [string, Pending][] = [];
+  const doubtful: [string, Pending][] = [];
+  const others = all.filter((one) => {
+    const wanted = view.table.get(kind.kind, one[0]);
+    const isDoubtful = kind.kind === "virtualHost" && wanted && view.table.wasRefused(wanted);
+    if (wanted === undefined) removals.push(one);
+    else if (isDoubtful) doubtful.push(one);
+    return wanted !== undefined && !isDoubtful;
+  });
+  return [removals.length === 0 ? others : [...others, ...removals], doubtful];
 }
 
 function launch(
@@ -223,20 +229,13 @@ function decide(round: Round, kind: KindView, name: string, pending: Pending): D
   return decideSending(round, kind, wanted);
 }
 
-/** The version that the client will have when it has accepted all that is under way. */
-function versionAtClient(kind: KindView, name: string): string | undefined {
-  const flight = findInFlight(kind, name);
-  if (flight !== undefined) return flight.items.get(name)?.resource?.version;
-  return kind.entries.get(name)?.inForce?.version;
-}
-
 /** A client asks for endpoints and routes only once it has the clusters and listeners that name them; hosts likewise. */
 function awaitSubscription(round: Round, kind: KindView, name: string, pending: Pending): Decision {
   const cluster = kind.kind === "endpoint" ? round.view.kinds.cluster.entries.get(name) : undefined;
   const vain = cluster?.rejected !== undefined && cluster.inForce === undefined;
   const until = pending.since + AWAIT_SUBSCRIPTION_MS;
   if (vain || round.now >= until) return DONE;
-  round.wakeAt = Math.min(round.wakeAt, until);
+  wakeAt(round, until);
   return WAIT;
 }
 
@@ -245,43 +244,6 @@ function decideRemoval(round: Round, kind: KindView, name: string, pending: Pend
     return kind.names.has(name) && kind.entries.get(name)?.toldMissing !== true ? REMOVE : DONE;
   }
   return mayRemove(round, kind, name, pending) ? REMOVE : WAIT;
-}
-
-/** Make before break: a thing goes after all that named it has been replaced, and the replacement was acknowledged. */
-function mayRemove(round: Round, kind: KindView, name: string, pending: Pending): boolean {
-  const { view, now } = round;
-  switch (kind.kind) {
-    case "cluster": {
-      const { clusters } = inUseOf(round);
-      if (clusters === undefined) round.wakeAt = Math.min(round.wakeAt, afterSilence(view, now));
-      return clusters !== undefined && !clusters.has(name);
-    }
-    case "endpoint":
-      return view.table.has("cluster", name) || versionAtClient(view.kinds.cluster, name) === undefined;
-    case "listener":
-      // Its successor may be the one that waits. Both go in one response: Envoy removes first, then adds.
-      return kind.held.size === 0;
-    case "route":
-    case "secret": {
-      const { referred } = inUseOf(round);
-      return referred !== undefined && !referred.has(name);
-    }
-    case "virtualHost": {
-      const { may, lookAt = round.wakeAt } = mayRemoveHost(view, kind, name, pending.since, now);
-      round.wakeAt = Math.min(round.wakeAt, lookAt);
-      return may;
-    }
-  }
-}
-
-function inUseOf(round: Round): InUse {
-  round.inUse ??= findInUse(round.view, round.now);
-  return round.inUse;
-}
-
-function afterSilence(view: View, now: number): number {
-  const end = view.openedAt + HOLD_MS;
-  return end > now ? end : Number.POSITIVE_INFINITY;
 }
 
 const NAMING_CLUSTERS: ReadonlySet<ResourceKind> = new Set(["listener", "route", "virtualHost"]);
@@ -299,7 +261,7 @@ function decideSending(round: Round, kind: KindView, wanted: Resource): Decision
     if (missing === undefined) return { act: "send", resource: candidate.resource };
     if (isWaitVain(round.view, missing)) hold(kind, wanted, since);
   } else if (candidate === undefined) hold(kind, wanted, since);
-  round.wakeAt = Math.min(round.wakeAt, nextLook(since, round.now));
+  wakeAt(round, nextLook(since, round.now));
   return WAIT;
 }
 

@@ -102,7 +102,10 @@ export function createProxies(): Proxies {
   ): Receiver<Request> {
     const proxy = proxyOf(key);
     const refused = (from: NodeInfo, all: readonly Refused[]) => {
-      for (const one of all) for (const tell of listeners) tell({ ...one, proxy: key, node: from.id });
+      for (const one of all) {
+        proxy.table?.noteRefused(one.kind, one.name, one.version);
+        for (const tell of listeners) tell({ ...one, proxy: key, node: from.id });
+      }
     };
     const events = { refused, progressed: () => wakeWaiters(proxy) };
     const connection = createConnection(node, sink, events, counters);

@@ -8,6 +8,8 @@ export interface ResourceTable {
   has(kind: ResourceKind, name: string): boolean;
   names(kind: ResourceKind): Iterable<string>;
   count(kind: ResourceKind): number;
+  /** Whether some client refused this version. */
+  wasRefused(resource: Resource): boolean;
 }
 
 /** A table and its one writer. */
@@ -16,6 +18,8 @@ export interface TableWriter extends ResourceTable {
   apply(changes: readonly ResourceChange[]): ResourceChange[];
   /** Makes the table hold exactly these resources, and gives what changed. */
   replace(resources: readonly Resource[]): ResourceChange[];
+  /** Notes that a client refused a version; the next one of the resource is another matter. */
+  noteRefused(kind: ResourceKind, name: string, version: string): void;
 }
 
 /** A value per kind of resource. */
@@ -36,6 +40,7 @@ export function perKind<T>(make: (kind: ResourceKind) => T): PerKind<T> {
 /** An empty table. */
 export function createTable(): TableWriter {
   const resources = perKind(() => new Map<string, Resource>());
+  const refused = perKind(() => new Map<string, string>());
   let revision = 0;
 
   function apply(changes: readonly ResourceChange[]): ResourceChange[] {
@@ -44,6 +49,7 @@ export function createTable(): TableWriter {
       if (map.get(name)?.version === resource?.version) return false;
       if (resource === undefined) map.delete(name);
       else map.set(name, resource);
+      refused[kind].delete(name);
       return true;
     });
     if (effective.length > 0) revision++;
@@ -70,7 +76,11 @@ export function createTable(): TableWriter {
     has: (kind, name) => resources[kind].has(name),
     names: (kind) => resources[kind].keys(),
     count: (kind) => resources[kind].size,
+    wasRefused: ({ kind, name, version }) => refused[kind].get(name) === version,
     apply,
     replace,
+    noteRefused: (kind, name, version) => {
+      if (resources[kind].get(name)?.version === version) refused[kind].set(name, version);
+    },
   };
 }

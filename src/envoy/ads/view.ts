@@ -220,3 +220,10 @@ export function unsubscribeAll(kind: KindView): void {
 export function findInFlight(kind: KindView, name: string): InFlight | undefined {
   return kind.inFlight.findLast(({ items }) => items.has(name));
 }
+
+/** The version that the client will have when it has accepted all that is under way. */
+export function versionAtClient(kind: KindView, name: string): string | undefined {
+  const flight = findInFlight(kind, name);
+  if (flight !== undefined) return flight.items.get(name)?.resource?.version;
+  return kind.entries.get(name)?.inForce?.version;
+}

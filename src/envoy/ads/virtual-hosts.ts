@@ -1,6 +1,5 @@
 import { tableOfHost } from "../resources.ts";
-import { HOLD_MS } from "./readiness.ts";
-import { isWanted, type KindView, markPending, type View } from "./view.ts";
+import { isWanted, markPending, type View } from "./view.ts";
 
 /*
  * Virtual hosts (VHDS, delta only). Envoy asks for all of them at once, when it gets the first route table that says
@@ -53,23 +52,4 @@ function sendHosts(view: View, table: string, now: number): void {
   }
   for (const name of view.table.names("virtualHost"))
     if (tableOfHost(name) === table) markPending(kind, name, 0, now);
-}
-
-/**
- * Whether a host may be taken away. Of a table that goes as a whole the hosts stay until the client has given it up: a
- * listener that drains still uses them. Else what waits for its clusters is to be there first (it may be what takes
- * over the name), for as long as such waits last.
- */
-export function mayRemoveHost(
-  view: View,
-  kind: KindView,
-  name: string,
-  since: number,
-  now: number,
-): { readonly may: boolean; readonly lookAt?: number } {
-  const table = tableOfHost(name);
-  if (!view.table.has("route", table)) return { may: tableState(view, name) === "unwanted" };
-  const end = since + HOLD_MS;
-  const waits = now < end && [...kind.held].some((held) => tableOfHost(held) === table);
-  return waits ? { may: false, lookAt: end } : { may: true };
 }
