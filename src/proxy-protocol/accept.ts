@@ -29,8 +29,8 @@ export interface AcceptedProxyHeader {
 }
 
 /**
- * Reads the header from a socket, which is paused and untouched behind it afterwards. A socket whose header is refused
- * is reset; nothing of it may be used.
+ * Reads the header from a socket, and leaves it as if nobody had read from it; give it to whoever serves it as soon as
+ * the promise holds. A socket whose header is refused is reset; nothing of it may be used.
  * @throws ProxyHeaderRefused with the reason, also when the peer is not trusted, is too slow or closes
  */
 export async function acceptProxyHeader(
@@ -46,13 +46,20 @@ export async function acceptProxyHeader(
       );
   if (outcome.state === "refused") {
     options.counters?.refused(outcome.reason);
-    if (!socket.destroyed) socket.resetAndDestroy();
+    abort(socket);
     throw new ProxyHeaderRefused(outcome);
   }
   options.counters?.accepted();
   const { header, rest } = outcome;
   const { source, destination } = header.proxied.kind === "inet" ? header.proxied : real;
   return { header, source, destination, tlvs: header.attributes, rest: Buffer.from(rest) };
+}
+
+/** Resets a connection, so that the sender notices; one that was half closed already can only be closed. */
+function abort(socket: Socket): void {
+  socket.on("error", () => {});
+  if (socket.writableEnded) socket.destroy();
+  else if (!socket.destroyed) socket.resetAndDestroy();
 }
 
 function realEndpoints({ remoteAddress, remotePort, localAddress, localPort }: Socket) {
@@ -74,14 +81,16 @@ function readHeader(socket: Socket, options: AcceptOptions): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const finish = (settle: () => void) => {
       clearTimeout(timer);
-      socket.off("data", onData).off("end", onEnd).off("close", onEnd).off("error", onError);
+      socket.off("readable", onReadable).off("end", onEnd).off("close", onEnd).off("error", onError);
       signal?.removeEventListener("abort", onAbort);
-      socket.pause();
-      settle();
+      // by then the socket is as if nobody had ever read from it
+      process.nextTick(settle);
     };
-    const onData = (piece: Buffer) => {
-      const state = decoder.push(piece);
-      if (state.state !== "more") finish(() => resolve(state));
+    const onReadable = () => {
+      for (let piece = socket.read(); piece !== null; piece = socket.read()) {
+        const state = decoder.push(piece as Buffer);
+        if (state.state !== "more") return finish(() => resolve(state));
+      }
     };
     const end = (outcome: Refusal) => finish(() => resolve(outcome));
     const onEnd = () => end(refuse("incomplete", "the peer closed before the header was whole"));
@@ -96,6 +105,6 @@ function readHeader(socket: Socket, options: AcceptOptions): Promise<Outcome> {
     );
     if (signal?.aborted) return onAbort();
     signal?.addEventListener("abort", onAbort, { once: true });
-    socket.on("data", onData).on("end", onEnd).on("close", onEnd).on("error", onError);
+    socket.on("readable", onReadable).on("end", onEnd).on("close", onEnd).on("error", onError);
   });
 }

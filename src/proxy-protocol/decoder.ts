@@ -27,7 +27,11 @@ export function createHeaderDecoder(options: DecodeOptions): HeaderDecoder {
       settled = decoded.state !== "more";
       if (decoded.state === "more") return { state: "more" };
       if (decoded.state === "refused") return decoded;
-      return { state: "header", header: decoded.header, rest: bytes.slice(decoded.length) };
+      return {
+        state: "header",
+        header: decoded.header,
+        rest: Uint8Array.from(bytes.subarray(decoded.length)),
+      };
     },
   };
 }

@@ -48,7 +48,10 @@ export function splitTlvs(block: Uint8Array): Tlv[] {
     const length = ((block[at + 1] as number) << 8) | (block[at + 2] as number);
     const end = at + TLV_FIXED_BYTES + length;
     if (end > block.length) throw new TlvError(`the TLV of type ${block[at]} is longer than what is left`);
-    tlvs.push({ type: block[at] as number, value: block.slice(at + TLV_FIXED_BYTES, end) });
+    tlvs.push({
+      type: block[at] as number,
+      value: Uint8Array.from(block.subarray(at + TLV_FIXED_BYTES, end)),
+    });
     at = end;
   }
   return tlvs;

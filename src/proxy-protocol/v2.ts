@@ -121,7 +121,7 @@ function addressOf(bytes: Uint8Array, family: Family): Address {
 function unixPath(block: Uint8Array): Uint8Array {
   let end = block.length;
   while (end > 0 && block[end - 1] === 0) end--;
-  return block.slice(0, end);
+  return Uint8Array.from(block.subarray(0, end));
 }
 
 function verifyChecksum(bytes: Uint8Array, start: number, tlvs: readonly Tlv[]): boolean | Refusal {
