@@ -38,12 +38,7 @@ export async function acceptProxyHeader(
   options: AcceptOptions,
 ): Promise<AcceptedProxyHeader> {
   const real = realEndpoints(socket);
-  const outcome = options.trusted.trusts(socket.remoteAddress)
-    ? await readHeader(socket, options)
-    : refuse(
-        "untrusted-sender",
-        `${socket.remoteAddress ?? "a peer that is gone"} is not trusted to send headers`,
-      );
+  const outcome = refuseSender(socket.remoteAddress, options.trusted) ?? (await readHeader(socket, options));
   if (outcome.state === "refused") {
     options.counters?.refused(outcome.reason);
     abort(socket);
@@ -53,6 +48,13 @@ export async function acceptProxyHeader(
   const { header, rest } = outcome;
   const { source, destination } = header.proxied.kind === "inet" ? header.proxied : real;
   return { header, source, destination, tlvs: header.attributes, rest: Buffer.from(rest) };
+}
+
+function refuseSender(peer: string | undefined, trusted: TrustedSenders): Refusal | undefined {
+  if (peer === undefined) return refuse("incomplete", "the peer was gone before its header was read");
+  return trusted.trusts(peer)
+    ? undefined
+    : refuse("untrusted-sender", `${peer} is not trusted to send headers`);
 }
 
 /** Resets a connection, so that the sender notices; one that was half closed already can only be closed. */
