@@ -97,17 +97,17 @@ function deletionProtection(
 /** That lists of addresses hold addresses, and go with the scheme; whether they fit subnets is known later. */
 function checkAddresses(translation: Translation): void {
   const { annotations } = translation;
-  const scheme = schemeOf(translation) ?? "internal";
+  const scheme = schemeOf(translation);
   const asked = annotations.get("ipAddressType") ?? "ipv4";
   const set = (name: AnnotationName) =>
     ((annotations.get(name) as readonly string[] | undefined) ?? []).length > 0;
-  if (set("eipAllocations") && scheme !== "internet-facing" && annotations.has("scheme"))
+  if (set("eipAllocations") && scheme === "internal")
     annotations.refuse(
       "eipAllocations",
       "EIP allocations can only be set for internet facing load balancers",
       "set service.beta.kubernetes.io/aws-load-balancer-scheme to internet-facing",
     );
-  if (set("privateIpv4Addresses") && schemeOf(translation) === "internet-facing")
+  if (set("privateIpv4Addresses") && scheme === "internet-facing")
     annotations.refuse(
       "privateIpv4Addresses",
       "private IPv4 addresses can only be set for internal load balancers",
@@ -194,16 +194,32 @@ function icmpOf({ annotations }: Translation): boolean {
   return value === "on";
 }
 
+/** Keys by which things are found again. */
+const TRACKING = /^(elbv2|service)\.k8s\.aws\/|^tandem\.dev\//;
+
 /** The operator's tags win over those of the annotation, as `--default-tags` does. */
 function tagsOf({ annotations, flags }: Translation): Record<string, string> {
   const own = annotations.get("additionalTags") ?? {};
-  for (const key of Object.keys(own))
+  for (const key of Object.keys(own)) {
+    if (key.toLowerCase().startsWith("aws:"))
+      annotations.refuse(
+        "additionalTags",
+        `tag key ${key} is AWS's own`,
+        "choose a key without aws: before it",
+      );
+    else if (TRACKING.test(key))
+      annotations.warn(
+        "additionalTags",
+        `tag ${key} says whose a thing is and cannot be set`,
+        "take it away",
+      );
     if (flags.externalManagedTags?.includes(key))
       annotations.refuse(
         "additionalTags",
         `external managed tag key ${key} cannot be specified on Service`,
         "take that tag away: somebody else keeps it",
       );
+  }
   return { ...own, ...flags.defaultTags };
 }
 

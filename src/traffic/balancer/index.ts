@@ -19,6 +19,7 @@ import { AnnotationReader } from "./reader.ts";
 
 export {
   ALL_ANNOTATIONS,
+  type AnnotationName,
   ANNOTATIONS,
   AWS_BALANCER_PREFIX,
   type AnnotationSpec,
@@ -26,6 +27,7 @@ export {
 export type { BalancerFlags, BalancerWorld } from "./context.ts";
 export { type ListenerProtocol, listenerProtocolOf, targetProtocolOf } from "./listener.ts";
 export { selectNodes } from "./nodes.ts";
+export { annotationField } from "./reader.ts";
 export { BALANCER_CLASS, LOCAL_CLASS, ownershipOf } from "./ownership.ts";
 
 /**
