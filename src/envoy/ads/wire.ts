@@ -1,5 +1,6 @@
-import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { type Resource, TYPE_URLS } from "../resources.ts";
+import { fieldSize, Framing, textSize } from "./framing.ts";
 import type { DeltaRequest, NodeInfo, Response, SotwRequest } from "./messages.ts";
 
 /*
@@ -43,62 +44,56 @@ export function decodeSotwRequest(bytes: Uint8Array): SotwRequest {
 
 /** Writes a DeltaDiscoveryResponse around the resources' bytes. */
 export function encodeDeltaResponse(response: Response): Buffer {
+  const { version, nonce, resources, removed } = response;
   const typeUrl = TYPE_URLS[response.kind];
-  const chunks: Uint8Array[] = [];
-  const head = new BinaryWriter();
-  stringField(head, 1, response.version);
-  chunks.push(head.finish());
-  for (const resource of response.resources) pushDeltaResource(chunks, typeUrl, resource);
-  const tail = new BinaryWriter();
-  stringField(tail, 4, typeUrl);
-  stringField(tail, 5, response.nonce);
-  for (const name of response.removed) stringField(tail, 6, name);
-  chunks.push(tail.finish());
-  return Buffer.concat(chunks);
+  const ends = textSize(version) + textSize(typeUrl) + textSize(nonce);
+  const gone = removed.reduce((sum, name) => sum + textSize(name), 0);
+  const content = resources.reduce((sum, one) => sum + fieldSize(deltaSize(typeUrl, one)), 0);
+  const out = new Framing(ends + gone + content);
+  out.text(1, version);
+  // Resource{version = 1, resource = 2 (Any), name = 3}; what is long goes last
+  for (const resource of resources) {
+    out.head(2, deltaSize(typeUrl, resource));
+    out.text(1, resource.version);
+    out.text(3, resource.name);
+    out.head(2, anySize(typeUrl, resource));
+    writeAny(out, typeUrl, resource);
+  }
+  out.text(4, typeUrl);
+  out.text(5, nonce);
+  for (const name of removed) out.text(6, name);
+  return out.buffer;
+}
+
+function deltaSize(typeUrl: string, resource: Resource): number {
+  return textSize(resource.version) + textSize(resource.name) + fieldSize(anySize(typeUrl, resource));
 }
 
 /** Writes a DiscoveryResponse around the resources' bytes. */
 export function encodeSotwResponse(response: Response): Buffer {
+  const { version, nonce, resources } = response;
   const typeUrl = TYPE_URLS[response.kind];
-  const chunks: Uint8Array[] = [];
-  const head = new BinaryWriter();
-  stringField(head, 1, response.version);
-  chunks.push(head.finish());
-  for (const resource of response.resources) {
-    const any = anyHead(typeUrl, resource.bytes.length);
-    const frame = new BinaryWriter();
-    frame.tag(2, WireType.LengthDelimited).uint32(any.length + resource.bytes.length);
-    chunks.push(frame.raw(any).finish(), resource.bytes);
+  const ends = textSize(version) + textSize(typeUrl) + textSize(nonce);
+  const out = new Framing(resources.reduce((sum, one) => sum + fieldSize(anySize(typeUrl, one)), ends));
+  out.text(1, version);
+  for (const resource of resources) {
+    out.head(2, anySize(typeUrl, resource));
+    writeAny(out, typeUrl, resource);
   }
-  const tail = new BinaryWriter();
-  stringField(tail, 4, typeUrl);
-  stringField(tail, 5, response.nonce);
-  chunks.push(tail.finish());
-  return Buffer.concat(chunks);
+  out.text(4, typeUrl);
+  out.text(5, nonce);
+  return out.buffer;
 }
 
-/** `resources` of a delta response: Resource{version = 1, resource = 2 (Any), name = 3}; the Any's value goes last. */
-function pushDeltaResource(chunks: Uint8Array[], typeUrl: string, resource: Resource): void {
-  const any = anyHead(typeUrl, resource.bytes.length);
-  const inner = new BinaryWriter();
-  stringField(inner, 1, resource.version);
-  stringField(inner, 3, resource.name);
-  inner.tag(2, WireType.LengthDelimited).uint32(any.length + resource.bytes.length);
-  const head = inner.raw(any).finish();
-  const frame = new BinaryWriter();
-  frame.tag(2, WireType.LengthDelimited).uint32(head.length + resource.bytes.length);
-  chunks.push(frame.raw(head).finish(), resource.bytes);
+/** Any{type_url = 1, value = 2}. */
+function anySize(typeUrl: string, { bytes }: Resource): number {
+  return textSize(typeUrl) + fieldSize(bytes.length);
 }
 
-/** An Any up to where its value's bytes begin. */
-function anyHead(typeUrl: string, valueLength: number): Uint8Array {
-  const writer = new BinaryWriter();
-  stringField(writer, 1, typeUrl);
-  return writer.tag(2, WireType.LengthDelimited).uint32(valueLength).finish();
-}
-
-function stringField(writer: BinaryWriter, field: number, value: string): void {
-  if (value !== "") writer.tag(field, WireType.LengthDelimited).string(value);
+function writeAny(out: Framing, typeUrl: string, { bytes }: Resource): void {
+  out.text(1, typeUrl);
+  out.head(2, bytes.length);
+  out.raw(bytes);
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
