@@ -3,6 +3,7 @@ import type { Destination } from "../../traffic/gateway/model.ts";
 import type { Family } from "../../ip/family.ts";
 import { clusterOf } from "../desired/cluster.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../proto/index.ts";
+import { FAMILY_SUBSETS } from "./client-family.ts";
 import { SAME_VERSION } from "./http.ts";
 import { CLUSTERS, markOption } from "./names.ts";
 import { peerSocket, peerSocketMatches } from "./tls.ts";
@@ -15,6 +16,8 @@ export interface OutboundCluster {
   /** Identities of the backends that have sidecars. */
   readonly identities: readonly string[];
   readonly families: readonly Family[];
+  /** Whether it has a subset per family of clients. */
+  readonly byClient?: boolean;
   /** SO_MARK of connections, which a cluster's own socket options would else lose. */
   readonly mark?: number | undefined;
 }
@@ -24,6 +27,7 @@ export function outboundCluster(name: string, from: OutboundCluster): JsonObject
   const { auto, identities } = from;
   return {
     ...common(name, from),
+    ...(from.byClient && FAMILY_SUBSETS),
     ...(auto && { typed_extension_protocol_options: SAME_VERSION }),
     ...(identities.length > 0 &&
       from.destination.tls === undefined && { transport_socket_matches: peerSocketMatches(identities) }),

@@ -1,12 +1,13 @@
 /**
  * The layers that outbound resources are in, by what they depend on: few for any number of sidecars.
  *
- *     families, telemetry            clusters, listeners of single Services
- *     families, zone                 endpoints
- *     families, telemetry, unknown   listeners of HTTP ports, virtualOutbound
- *     namespace, unknown             route tables
+ *     families, client's family, telemetry            clusters, listeners of single Services
+ *     families, client's family, zone                 endpoints
+ *     families, client's family, telemetry, unknown   listeners of HTTP ports, virtualOutbound
+ *     namespace, unknown                              route tables
  */
 import type { Family } from "../../ip/family.ts";
+import type { Destination } from "../../traffic/gateway/model.ts";
 import type { Telemetry } from "../../traffic/mesh/model.ts";
 import { namedHosts } from "../desired/cluster.ts";
 import { targetsOf } from "../desired/endpoints.ts";
@@ -35,10 +36,14 @@ import { TLS_SECRETS } from "./tls.ts";
 export interface OfFamilies {
   readonly families: readonly Family[];
 }
-export interface OfZone extends OfFamilies {
+export interface OfOrder extends OfFamilies {
+  /** Backends are reached over the family of the client's connection first. */
+  readonly preferClient?: boolean;
+}
+export interface OfZone extends OfOrder {
   readonly zone: string | undefined;
 }
-export interface OfServices extends OfFamilies {
+export interface OfServices extends OfOrder {
   readonly telemetry?: Telemetry | undefined;
 }
 export interface OfEdge extends OfServices {
@@ -57,14 +62,14 @@ const SYSTEM_TRUST = "/etc/ssl/certs/ca-certificates.crt";
 /** Brings clusters and listeners of single Services up to date. */
 export function putServices(
   layer: Layer,
-  { families, telemetry }: OfServices,
+  { families, telemetry, preferClient = false }: OfServices,
   outbound: Outbound,
   dirty: Dirty,
   { mark }: MarkStyle,
 ): void {
-  const style = { mark, telemetry };
+  const style = { mark, telemetry, preferClient };
   for (const name of dirty.clusters) {
-    const wanted = cluster(name, families, outbound, mark);
+    const wanted = cluster(name, families, outbound, style);
     if (wanted === undefined) layer.delete("cluster", name);
     else layer.put("cluster", wanted);
   }
@@ -86,7 +91,7 @@ function cluster(
   name: string,
   families: readonly Family[],
   outbound: Outbound,
-  mark: number | undefined,
+  { mark, preferClient = false }: OutboundStyle,
 ): Wanted | undefined {
   const direct = outbound.directs.get(name);
   const key = direct?.destination ?? name;
@@ -95,7 +100,8 @@ function cluster(
   const peers = identitiesOf(destination, outbound.frontendOf(destination), (pod) => outbound.peerOf(pod));
   const identities = direct?.mutualTls === false ? [] : peers;
   const auto = outbound.isAuto(key);
-  const from = { destination, auto, identities, families, mark };
+  const byClient = preferClient && takesOrders(destination);
+  const from = { destination, auto, identities, families, mark, byClient };
   return {
     name,
     from: [
@@ -114,6 +120,11 @@ function cluster(
         origins: destination.origins.map(originRef),
       }),
   };
+}
+
+/** Where neither the Service itself says which family is first, nor a name has to be resolved. */
+function takesOrders(destination: Destination): boolean {
+  return destination.preferFamily === undefined && !namedHosts(destination);
 }
 
 function streamPort(
@@ -150,7 +161,7 @@ function* trust({ model }: Outbound): Iterable<Wanted> {
 /** Brings endpoints up to date. */
 export function putEndpoints(
   layer: Layer,
-  { families, zone }: OfZone,
+  { families, zone, preferClient = false }: OfZone,
   outbound: Outbound,
   dirty: Dirty,
 ): void {
@@ -167,11 +178,12 @@ export function putEndpoints(
       pod && isPeer(`${pod.namespace}/${pod.name}`) ? 1 : 0,
     );
     const near = destination.policy?.preferZone ? zone : undefined;
+    const byClient = preferClient && takesOrders(destination);
     layer.put("endpoint", {
       name,
       from: [destination, frontend, peers?.join("")],
       make: () =>
-        made("endpoint", meshAssignment(name, destination, targets(), isPeer, near), {
+        made("endpoint", meshAssignment(name, destination, targets(), isPeer, near, byClient), {
           origins: destination.origins.map(originRef),
         }),
     });
@@ -181,12 +193,12 @@ export function putEndpoints(
 /** Brings what every sidecar has, and the listeners of HTTP ports, up to date. */
 export function putEdge(
   layer: Layer,
-  { families, unknown, telemetry }: OfEdge,
+  { families, unknown, telemetry, preferClient = false }: OfEdge,
   outbound: Outbound,
   dirty: Dirty,
   { mark }: MarkStyle,
 ): void {
-  const style = { mark, telemetry };
+  const style = { mark, telemetry, preferClient };
   for (const json of [...fixedClusters(), ...tracingClusters(telemetry, families)]) {
     layer.put("cluster", { name: String(json["name"]), from: [], make: () => made("cluster", json) });
   }

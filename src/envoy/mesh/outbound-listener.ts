@@ -10,6 +10,7 @@ import { httpFilters } from "../desired/http-filters.ts";
 import { socketAddress } from "../desired/names.ts";
 import { tcpProxy } from "../desired/stream.ts";
 import type { JsonObject } from "../proto/index.ts";
+import { chainsByFamily, familyFilters, familyStream } from "./client-family.ts";
 import {
   everythingTo,
   HTTP_INSPECTOR,
@@ -25,6 +26,8 @@ import { httpTelemetry, streamTelemetry } from "./telemetry.ts";
 /** Of what all listeners of an output are made alike. */
 export interface OutboundStyle {
   readonly telemetry?: Telemetry | undefined;
+  /** Backends are reached over the family of the client's connection first. */
+  readonly preferClient?: boolean;
   readonly mark?: number | undefined;
 }
 
@@ -43,31 +46,37 @@ export interface StreamPort {
 /** The listener of a Service's port. */
 export function streamListener(port: StreamPort, style: OutboundStyle): JsonObject {
   const { name, addresses, auto } = port;
-  const stream = { filters: [streamTo(port.cluster, style)] };
+  const chains = chainsByFamily(prefers(style) && addresses.length > 1, (client) => {
+    const stream = { filters: [familyStream(streamTo(port.cluster, style), client)] };
+    return auto ? [{ ...onlyHttp(), filters: [sniffedHttp(port, style, client)] }, stream] : [stream];
+  });
   return {
     name,
     ...listenerAddresses(addresses.map((address) => socketAddress(address, port.port))),
     bind_to_port: false,
     traffic_direction: "OUTBOUND",
-    ...(auto
-      ? {
-          listener_filters: [HTTP_INSPECTOR],
-          ...INSPECTION,
-          filter_chains: [{ ...onlyHttp(), filters: [sniffedHttp(port, style)] }, stream],
-        }
-      : { filter_chains: [stream] }),
+    ...(auto && { listener_filters: [HTTP_INSPECTOR], ...INSPECTION }),
+    filter_chains: chains,
   };
+}
+
+function prefers({ preferClient = false }: OutboundStyle): boolean {
+  return preferClient;
 }
 
 function onlyHttp(): JsonObject {
   return { filter_chain_match: { application_protocols: PLAIN_HTTP } };
 }
 
-function sniffedHttp({ cluster, table }: StreamPort, { telemetry }: OutboundStyle): JsonObject {
+function sniffedHttp(
+  { cluster, table }: StreamPort,
+  { telemetry }: OutboundStyle,
+  client: Family | undefined,
+): JsonObject {
   return meshHttp({
     statPrefix: "outbound",
     routes: table === undefined ? { config: everythingTo(cluster) } : { table },
-    filters: table === undefined ? [ROUTER] : httpFilters({}),
+    filters: [...familyFilters(client), ...(table === undefined ? [ROUTER] : httpFilters({}))],
     more: httpTelemetry(telemetry, "source"),
   });
 }
@@ -91,12 +100,13 @@ export function httpListener(
   unknown: UnknownOutbound,
   style: OutboundStyle,
 ): JsonObject {
-  const http = meshHttp({
-    statPrefix: `outbound_${port}`,
-    routes: { table: String(port) },
-    filters: httpFilters({}),
-    more: { normalize_path: true, ...httpTelemetry(style.telemetry, "source") },
-  });
+  const http = (client: Family | undefined) =>
+    meshHttp({
+      statPrefix: `outbound_${port}`,
+      routes: { table: String(port) },
+      filters: [...familyFilters(client), ...httpFilters({})],
+      more: { normalize_path: true, ...httpTelemetry(style.telemetry, "source") },
+    });
   return {
     name: wildcardName(families, port),
     ...listenerAddresses(wildcards(families, port)),
@@ -104,10 +114,10 @@ export function httpListener(
     traffic_direction: "OUTBOUND",
     listener_filters: [HTTP_INSPECTOR],
     ...INSPECTION,
-    filter_chains: [
-      { name: "http", ...onlyHttp(), filters: [http] },
+    filter_chains: chainsByFamily(prefers(style) && families.length > 1, (client) => [
+      { name: "http", ...onlyHttp(), filters: [http(client)] },
       { name: "other", filters: [streamTo(unknownCluster(unknown), style)] },
-    ],
+    ]),
   };
 }
 

@@ -205,12 +205,12 @@ class Output implements MeshOutput {
 
   #use(sidecar: Sidecar, keys: LayerKeys): Layer[] {
     const families = familiesOfSidecar(sidecar);
-    const { zone, unknownOutbound: unknown, telemetry } = sidecar;
+    const { zone, unknownOutbound: unknown, telemetry, preferClientFamily: preferClient } = sidecar;
     const namespace = sidecar.key.split("/")[0] ?? "";
     return [
-      this.#services.use(keys[0], { families, telemetry }),
-      this.#endpoints.use(keys[1], { families, zone }),
-      this.#edges.use(keys[2], { families, unknown, telemetry }),
+      this.#services.use(keys[0], { families, preferClient, telemetry }),
+      this.#endpoints.use(keys[1], { families, preferClient, zone }),
+      this.#edges.use(keys[2], { families, preferClient, unknown, telemetry }),
       this.#tables.use(keys[3], { namespace, unknown }),
     ];
   }
@@ -273,8 +273,9 @@ class Output implements MeshOutput {
 
 function keysOf(sidecar: Sidecar): LayerKeys {
   const families = familiesOfSidecar(sidecar).join();
-  const { zone = "", unknownOutbound: unknown, telemetry } = sidecar;
+  const { zone = "", unknownOutbound: unknown, telemetry, preferClientFamily } = sidecar;
   const namespace = sidecar.key.split("/")[0] ?? "";
-  const told = telemetry === undefined ? families : `${families} ${JSON.stringify(telemetry)}`;
-  return [told, `${families} ${zone}`, `${told} ${unknown}`, `${namespace} ${unknown}`];
+  const ordered = preferClientFamily ? `${families} client` : families;
+  const told = telemetry === undefined ? ordered : `${ordered} ${JSON.stringify(telemetry)}`;
+  return [told, `${ordered} ${zone}`, `${told} ${unknown}`, `${namespace} ${unknown}`];
 }

@@ -1,0 +1,81 @@
+/**
+ * Connections to backends over the family that the client's connection has, where a policy asks for it.
+ *
+ * A backend is then there twice in its endpoints, once per order of its addresses, and a subset of the cluster is those
+ * that begin with a family. Listeners choose the subset by the address that the client connected to: they have their
+ * filter chains twice. Clusters, route tables, and all sidecars without such a policy stay as they are. The other
+ * family is still tried where the first does not answer.
+ */
+import { familyOfText } from "../../ip/address.ts";
+import type { Family } from "../../ip/family.ts";
+import { cidrRange, extension } from "../desired/names.ts";
+import type { Target } from "../desired/endpoints.ts";
+import { isJsonObject, type JsonObject } from "../proto/index.ts";
+
+const KEY = "family";
+const NAMESPACE = "envoy.lb";
+
+/** What a cluster needs to have such subsets; a backend of neither subset still serves. */
+export const FAMILY_SUBSETS: JsonObject = {
+  lb_subset_config: {
+    fallback_policy: "ANY_ENDPOINT",
+    subset_selectors: [{ keys: [KEY] }],
+    list_as_any: true,
+  },
+};
+
+/** A backend in each order of its addresses, with what says which subset it is in. */
+export function inEachOrder(target: Target): { readonly target: Target; readonly metadata: JsonObject }[] {
+  const { addresses } = target;
+  const families = [...new Set(addresses.flatMap((address) => familyOfText(address) ?? []))];
+  if (families.length < 2) return [{ target, metadata: memberOf(["IPv4", "IPv6"]) }];
+  return families.map((family) => ({
+    target: { ...target, addresses: firstOf(family, addresses) },
+    metadata: memberOf([family]),
+  }));
+}
+
+function firstOf(family: Family, addresses: readonly string[]): string[] {
+  const isFirst = (address: string) => familyOfText(address) === family;
+  return [...addresses.filter(isFirst), ...addresses.filter((address) => !isFirst(address))];
+}
+
+function memberOf(families: readonly Family[]): JsonObject {
+  return { [NAMESPACE]: { [KEY]: families.length === 1 ? (families[0] as Family) : [...families] } };
+}
+
+/** The filter chains of a listener: as they are, or for each family of clients with what says which it is. */
+export function chainsByFamily(
+  wanted: boolean,
+  chains: (client: Family | undefined) => readonly JsonObject[],
+): readonly JsonObject[] {
+  if (!wanted) return chains(undefined);
+  return [...chains("IPv4"), ...chains("IPv6").map(onlyIPv6)];
+}
+
+/** Envoy looks at the address first, and does not come back to chains without one. */
+function onlyIPv6(chain: JsonObject): JsonObject {
+  const match = isJsonObject(chain["filter_chain_match"]) ? chain["filter_chain_match"] : {};
+  const name = typeof chain["name"] === "string" ? { name: `${chain["name"]}-ipv6` } : {};
+  return { ...chain, ...name, filter_chain_match: { ...match, prefix_ranges: [cidrRange("::/0")] } };
+}
+
+/** The HTTP filter by which requests go to the subset of a family; none where no family is asked for. */
+export function familyFilters(client: Family | undefined): JsonObject[] {
+  if (client === undefined) return [];
+  return [
+    extension("client_family", "envoy.extensions.filters.http.set_metadata.v3.Config", {
+      metadata: [{ metadata_namespace: NAMESPACE, value: { [KEY]: client } }],
+    }),
+  ];
+}
+
+/** A TcpProxy that goes to the subset of a family. */
+export function familyStream(filter: JsonObject, client: Family | undefined): JsonObject {
+  const config = filter["typed_config"];
+  if (client === undefined || !isJsonObject(config)) return filter;
+  return {
+    ...filter,
+    typed_config: { ...config, metadata_match: { filter_metadata: memberOf([client]) } },
+  };
+}
