@@ -22,6 +22,10 @@ export function define(): Command {
     .description("sidecars: injection, identities and xDS")
     .action(async (config: string) => (await import("./internal/mesh.ts")).runLabMesh(config));
   internal
+    .command("balancer <config>")
+    .description("load balancers outside of the nodes")
+    .action(async (config: string) => (await import("./internal/balancer.ts")).runLabBalancer(config));
+  internal
     .command("node <config> <name>")
     .description("kubelet and kernel rules of one node")
     .action(async (config: string, name: string) =>

@@ -37,6 +37,8 @@ export interface ClusterPlan {
   readonly nodePlans: readonly NodePlan[];
   /** The lab's own addresses on the fabric: API server and DNS server. */
   readonly fabric: PerFamily<string>;
+  /** The host outside of the nodes that load balancers run on: both families, whatever those of the cluster. */
+  readonly balancerHost: { readonly netns: string; readonly addresses: PerFamily<string> };
   /** Ranges on the fabric for addresses of Services of type LoadBalancer, in the order of the families. */
   readonly balancerRanges: readonly string[];
   readonly apiPort: number;
@@ -62,6 +64,9 @@ const BALANCER_RANGES: Required<PerFamily<string>> = {
   IPv6: "fd00:172:18:0:ff::/112",
 };
 
+/** A place on the fabric that no node and no balancer gets to. */
+const BALANCER_HOST: Required<PerFamily<string>> = { IPv4: "172.18.253.1", IPv6: "fd00:172:18:0:fd::1" };
+
 const API_PORT = 6443;
 const KUBELET_PORT = 10250;
 const DNS_INDEX = 10n;
@@ -76,6 +81,7 @@ export function planCluster(shape: ClusterShape): ClusterPlan {
     podRanges: podRanges.map(formatCidr),
     nodePlans: Array.from({ length: shape.nodes }, (_, index) => planNode(families, index + 1)),
     fabric: eachFamily(families, (family) => FABRIC[family].address),
+    balancerHost: { netns: "cloud", addresses: BALANCER_HOST },
     balancerRanges: families.map((family) => BALANCER_RANGES[family]),
     apiPort: API_PORT,
     domain: "cluster.local",

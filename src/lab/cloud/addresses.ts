@@ -139,8 +139,15 @@ function requestedAddresses({ metadata, spec }: Service): string[] {
 /** The name of the lab's own class of balancers; a Service without a class is the lab's, too. */
 export const BALANCER_CLASS = "tandem.dev/lab";
 
+/** With these types a Service is a load balancer's as on AWS, which the balancer outside of the nodes stands in for. */
+const BALANCER_TYPE = "service.beta.kubernetes.io/aws-load-balancer-type";
+const OTHER_TYPES: readonly string[] = ["external", "nlb-ip"];
+
 /** Whether the lab gives the Service its addresses: of type LoadBalancer, and no balancer of another class. */
 export function isOurs({ metadata, spec }: Service): boolean {
   if (spec.type !== "LoadBalancer" || metadata.deletionTimestamp !== undefined) return false;
+  const { annotations = {} } = metadata;
+  if (spec.loadBalancerClass === undefined && OTHER_TYPES.includes(annotations[BALANCER_TYPE] ?? ""))
+    return false;
   return spec.loadBalancerClass === undefined || spec.loadBalancerClass === BALANCER_CLASS;
 }

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { FAMILIES, type Family } from "../../ip/family.ts";
 import { type ClusterPlan, FABRIC } from "../plan.ts";
 
@@ -13,8 +13,11 @@ export function fabricCommands(plan: ClusterPlan): string[] {
   return [
     "link set lo up",
     `link add ${BRIDGE} type bridge`,
-    ...plan.families.map((family) => addressCommand(family, plan.fabric[family] as string, BRIDGE)),
+    ...outsideFamilies(plan).map((family) => addressCommand(family, FABRIC[family].address, BRIDGE)),
     `link set ${BRIDGE} up`,
+    `netns add ${plan.balancerHost.netns}`,
+    `link add cloud type veth peer name eth0 netns ${plan.balancerHost.netns}`,
+    `link set cloud master ${BRIDGE} up`,
     ...plan.nodePlans.flatMap((node, index) => [
       `netns add ${node.netns}`,
       `link add node${index + 1} type veth peer name eth0 netns ${node.netns}`,
@@ -36,6 +39,22 @@ export function nodeLinkCommands(plan: ClusterPlan, nodeName: string): string[] 
     "link set eth0 up",
     ...plan.families.map((family) => `route replace default via ${plan.fabric[family]}`),
   ];
+}
+
+/** The same for the host of load balancers, whose clients may have a family that the cluster has not. */
+export function balancerHostCommands(plan: ClusterPlan): string[] {
+  const { addresses } = plan.balancerHost;
+  return [
+    "link set lo up",
+    ...outsideFamilies(plan).map((family) => addressCommand(family, addresses[family] as string, "eth0")),
+    "link set eth0 up",
+  ];
+}
+
+/** Outside of a cluster are both families, as far as the machine has them. */
+function outsideFamilies({ families }: ClusterPlan): Family[] {
+  const has = (family: Family) => family === "IPv4" || existsSync("/proc/sys/net/ipv6");
+  return [...families, ...FAMILIES.filter((family) => !families.includes(family) && has(family))];
 }
 
 /** `nodad`: an address counts at once, as duplicate detection would take a second and nobody else is on the link. */

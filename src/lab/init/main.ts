@@ -104,11 +104,12 @@ async function startParts(config: LabConfig, report: (report: Report) => void): 
     return new Supervisor({ name: node.name, command }, logs);
   });
   const [node = "", ...rest] = self;
-  const small = (name: string) => {
-    const command = ["env", ...SMALL_HEAP, node, SMALL_NURSERY, ...rest, name, file];
+  const small = (name: string, place: readonly string[] = []) => {
+    const command = [...place, "env", ...SMALL_HEAP, node, SMALL_NURSERY, ...rest, name, file];
     return new Supervisor({ name, command }, logs);
   };
-  const proxies = [small("gateway"), small("mesh")];
+  const outside = ["nsenter", `--net=/run/netns/${config.plan.balancerHost.netns}`, "--"];
+  const proxies = [small("gateway"), small("mesh"), small("balancer", outside)];
   const parts = [control, ...proxies, ...agents];
   serveControl(statePaths(config.stateDir).control, {
     plan: config.plan,
@@ -120,7 +121,7 @@ async function startParts(config: LabConfig, report: (report: Report) => void): 
   report({ type: "step", step: "control-plane" });
   await Promise.all(agents.map((agent) => agent.ready));
   report({ type: "step", step: "nodes" });
-  // of their own, so that none takes another down; last, as nobody waits for them who has neither Gateways nor a mesh
+  // of their own, so that none takes another down; last, as nobody waits for them who has neither Gateways, a mesh nor balancers
   for (const part of proxies) part.start();
 }
 

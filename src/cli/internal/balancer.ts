@@ -1,0 +1,85 @@
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { KubeClient } from "../../client/index.ts";
+import { startBalancerController } from "../../controllers/balancer/index.ts";
+import { setUpBalancerHost } from "../../lab/cloud/host.ts";
+import { LAB_ENVOY } from "../../lab/images/registry.ts";
+import { followNodeRoutes } from "../../lab/node/routes.ts";
+import { BALANCER_KINDS, type LoadBalancerPool } from "../../objects/balancer/index.ts";
+import { ApiError } from "../../objects/status.ts";
+import { translateBalancer } from "../../traffic/balancer/index.ts";
+import { startLocalProvider } from "../balancer/local.ts";
+import { installDefinitions } from "../gateway/definitions.ts";
+import { type LabPart, runLabPart } from "./lab-part.ts";
+
+/** While nobody asks for balancers, definitions wait for the start of everything else, so long (ms). */
+const DEFINITIONS_PAUSE = 2_000;
+const LINK = "eth0";
+
+/** Addresses on the fabric that are answered for by the balancer's host, in both families whatever the cluster has. */
+const POOL: Pick<LoadBalancerPool, "metadata" | "spec"> = {
+  metadata: { name: "lab" },
+  spec: {
+    ranges: { IPv4: ["172.18.254.0/24"], IPv6: ["fd00:172:18:0:fe::/112"] },
+    avoidBuggyIPs: true,
+    announce: { interface: LINK },
+  },
+};
+
+/**
+ * `tandem internal balancer`: load balancers of a lab, on a host of their own outside of the nodes, in whose network
+ * namespace this process is.
+ */
+export function runLabBalancer(configPath: string): Promise<void> {
+  return runLabPart("balancer", configPath, async (part) => {
+    await setUpBalancerHost(part.config.plan);
+    const serving = serve(part).catch((error: unknown) => {
+      if (!part.signal.aborted) throw error;
+    });
+    return { stopped: serving };
+  });
+}
+
+async function serve({ client, config, log, signal }: LabPart): Promise<void> {
+  await prepare(client, signal, log);
+  const folder = join(config.stateDir, "balancer");
+  const envoy = config.envoy === undefined ? undefined : LAB_ENVOY;
+  const [local] = await Promise.all([
+    startLocalProvider({ client, folder, link: LINK, envoy, log }, signal),
+    // to pods, where these are the targets
+    followNodeRoutes(client, undefined, signal),
+  ]);
+  const { stopped } = await startBalancerController(
+    {
+      client,
+      provider: local.provider,
+      translate: (service, cluster) => translateBalancer(service, { ...cluster, provider: "local" }),
+      log,
+    },
+    signal,
+  );
+  await Promise.all([stopped, local.stopped]);
+}
+
+/** Brings the kinds of load balancers and the lab's pool into the cluster, without holding up its start. */
+async function prepare(client: KubeClient, signal: AbortSignal, log: (line: string) => void): Promise<void> {
+  for (let pause = DEFINITIONS_PAUSE; ; pause = 500) {
+    try {
+      await sleep(pause, undefined, { signal });
+      await installDefinitions(client);
+      await ensurePool(client);
+      return;
+    } catch (error) {
+      signal.throwIfAborted();
+      log(`installing the kinds of load balancers: ${(error as Error).message}`);
+    }
+  }
+}
+
+async function ensurePool(client: KubeClient): Promise<void> {
+  try {
+    await client.create(BALANCER_KINDS.LoadBalancerPool, POOL);
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.code !== 409) throw error;
+  }
+}

@@ -1,0 +1,20 @@
+import { existsSync, writeFileSync } from "node:fs";
+import { balancerHostCommands, enableForwarding } from "../init/fabric.ts";
+import type { ClusterPlan } from "../plan.ts";
+import { ipBatch } from "../run.ts";
+
+/** For the link that was there before its namespace's defaults, and for connections that a closing listener still holds. */
+const SETTINGS: readonly (readonly [string, string])[] = [
+  ["ipv6/conf/eth0/accept_dad", "0"],
+  ["ipv4/tcp_migrate_req", "1"],
+];
+
+/** Sets up the network namespace that this process is in as the host of load balancers. May be run again. */
+export async function setUpBalancerHost(plan: ClusterPlan): Promise<void> {
+  enableForwarding();
+  for (const [name, value] of SETTINGS) {
+    const file = `/proc/sys/net/${name}`;
+    if (existsSync(file)) writeFileSync(file, value);
+  }
+  await ipBatch(balancerHostCommands(plan));
+}
