@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { KubeClient, loadKubeconfig } from "../client/index.ts";
 import { formatColumns } from "../diagnosis/index.ts";
 import { syncOf, type TypeSync, XDS_TYPES } from "../envoy/current/sync.ts";
@@ -8,7 +8,8 @@ import { dumpOf, type EnvoyPod, findEnvoyPod, proxies } from "./envoy-admin.ts";
 import { parseOutput, render } from "./output.ts";
 
 interface ProxyStatusFlags {
-  clusterName: string;
+  name: string;
+  clusterName?: string;
   kubeconfig?: string;
   namespace?: string;
   output: string;
@@ -31,14 +32,15 @@ export function define(): Command {
       "[target]",
       "a pod, gateway/NAME or deploy/NAME; default: the proxies of all Gateways and all sidecars",
     )
-    .option("--cluster-name <cluster>", "the cluster of `tandem up`", "tandem")
+    .option("--name <cluster>", "the cluster of `tandem up`", "tandem")
+    .addOption(new Option("--cluster-name <cluster>", "the same, as proxy-config has it").hideHelp())
     .option("--kubeconfig <file>", "the cluster of this kubeconfig instead")
     .option("-n, --namespace <namespace>", "the target's namespace, or only proxies of this one")
     .option("-o, --output <format>", "table, wide, json or yaml", "table")
     .action(async (target: string | undefined, flags: ProxyStatusFlags) => {
       const output = parseOutput(flags.output);
       const client = new KubeClient(
-        await loadKubeconfig(flags.kubeconfig ?? kubeconfigOf(flags.clusterName)),
+        await loadKubeconfig(flags.kubeconfig ?? kubeconfigOf(flags.clusterName ?? flags.name)),
       );
       try {
         const pods =

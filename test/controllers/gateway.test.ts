@@ -175,6 +175,30 @@ describe("infrastructure of Gateways", () => {
     }
   });
 
+  test("another Gateway of the name gets an infrastructure of its own, and is told anew how that is doing", async () => {
+    const key = "default/again";
+    const first = await createGateway("again");
+    infrastructure.set(key, { gateway: first, ports: PORTS });
+    await eventually(
+      async () => states.get(key),
+      (found) => found?.missing.length === 2,
+    );
+    await cluster.client.delete(GATEWAY_KINDS.Gateway, "again", "default");
+    const gateway = await createGateway("again");
+    states.delete(key);
+    infrastructure.set(key, { gateway, ports: PORTS });
+    const service = await eventually(
+      () => find<Service>("Service", "again-tandem"),
+      (found) => found?.metadata.ownerReferences?.[0]?.uid === gateway.metadata.uid,
+    );
+    assert.equal(service?.metadata.ownerReferences?.[0]?.uid, gateway.metadata.uid);
+    const state = await eventually(
+      async () => states.get(key),
+      (found) => found?.missing.length === 2,
+    );
+    assert.equal(state?.missing.length, 2);
+  });
+
   test("statuses are written beside those of other controllers, and only where they differ", async () => {
     const other = {
       parentRef: { name: "other" },

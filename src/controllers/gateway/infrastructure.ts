@@ -65,8 +65,9 @@ export async function startGatewayInfrastructure(
     options.onState(key, state);
   };
   const work = async (key: string): Promise<void> => {
+    await removeAll(options.client, caches, key, leaving);
     const request = requests.get(key);
-    if (request === undefined) return removeAll(options.client, caches, key, leaving);
+    if (request === undefined) return;
     const state = await ensure(options, caches, request);
     if (settled.has(key, state, request)) tell(key, state);
   };
@@ -83,14 +84,15 @@ export async function startGatewayInfrastructure(
   }, RENEWAL_PERIOD);
   return {
     set(key, request) {
-      const before = requests.get(key);
-      if (request === undefined) {
-        if (before === undefined) return;
-        requests.delete(key);
+      const before = requests.get(key)?.gateway.metadata.uid;
+      if (before === undefined && request === undefined) return;
+      if (before !== undefined && before !== request?.gateway.metadata.uid) {
         states.delete(key);
         settled.forget(key);
-        leaving.set(key, before.gateway.metadata.uid ?? "");
-      } else requests.set(key, request);
+        leaving.set(key, before);
+      }
+      if (request === undefined) requests.delete(key);
+      else requests.set(key, request);
       queue.add(key);
     },
     stopped: ended(signal).then(async () => {

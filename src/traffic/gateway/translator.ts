@@ -173,6 +173,10 @@ class Translator {
       this.#forgetGateway(key, proxies, infrastructure);
       return;
     }
+    // another Gateway of the name: nothing that was said of the old one's proxy holds for it
+    const old = this.#proxies.get(key)?.resolution.gateway;
+    if (old !== undefined && old.metadata.uid !== gateway.metadata.uid)
+      this.#forgetGateway(key, proxies, infrastructure);
     const references = recordingReferences(this.objects);
     const { parameters, labels } = this.objects;
     const { clusterFamilies } = this.#options;

@@ -115,6 +115,30 @@ test("a Gateway that goes takes its proxy along, and so does its class", () => {
   }
 });
 
+test("another Gateway of the name is not programmed by what was said of the old one's proxy", () => {
+  const { model, proxy } = modelWith(1);
+  const programmed = () => {
+    const { status } = model.flush().statuses.get("Gateway/default/gw") ?? assert.fail("no status");
+    const conditions = "conditions" in status ? (status.conditions ?? []) : [];
+    return conditions.find(({ type }) => type === "Programmed")?.status;
+  };
+  const state = { addresses: [{ type: "IPAddress" as const, value: "192.0.2.1" }] };
+  model.setInfrastructure("default/gw", state);
+  model.setApplied("default/gw", true);
+  assert.equal(programmed(), "True");
+  const object = objectsOf(GATEWAY).find(({ kind }) => kind === "Gateway") as KubeObject;
+  take(model, object, "deleted");
+  take(model, { ...object, metadata: { ...object.metadata, uid: "another" } });
+  const { proxies, infrastructure } = model.flush();
+  assert.equal(proxies.get("default/gw"), proxy(), "it is to be sent, and waited for");
+  assert.equal(infrastructure.get("default/gw")?.uid, "another");
+  model.setApplied("default/gw", true);
+  assert.equal(programmed(), "False");
+  model.setInfrastructure("default/gw", state);
+  assert.equal(programmed(), "True");
+  assert.equal(hostsOf(proxy()).length, 1);
+});
+
 test("conditions keep their time while their status stays", () => {
   let now = NOW;
   const model = emptyModel({ now: () => now });
