@@ -3,6 +3,7 @@
  * endpoint_pod_names off). Pure: the index goes in, records come out.
  */
 import { parseAddress } from "../ip/address.ts";
+import type { BalancerAnswer, BalancerNames } from "./balancers.ts";
 import { addressRecord } from "./codec/encode.ts";
 import {
   CLASS_IN,
@@ -38,20 +39,43 @@ export interface Answer {
 /** The cluster's domain, lower case with its dot. */
 export interface AnswerOptions {
   readonly domain: string;
+  /** Names of load balancers, which come before all others. */
+  readonly balancers?: BalancerNames;
 }
 
 /** What a name stands for; `undefined` is a name that does not exist. */
 type Found = readonly Target[] | { readonly alias: string } | undefined;
 
 /** Answers a question, or leaves it (undefined) to the resolvers of the host. */
-export function answer(index: DnsIndex, question: Question, { domain }: AnswerOptions): Answer | undefined {
+export function answer(index: DnsIndex, question: Question, options: AnswerOptions): Answer | undefined {
+  const { domain, balancers } = options;
   const name = question.name.toLowerCase();
+  const balancer = balancers?.find(name);
+  if (balancer !== undefined) return answerBalancer(question, balancer, domain);
   const zone = [domain, ...REVERSE_ZONES].find((candidate) => isInZone(name, candidate));
   if (zone === undefined) return undefined;
   if (question.type === TYPE.AXFR || question.type === TYPE.IXFR) return refused();
   if (zone !== domain) return answerReverse(index, question, zone, domain);
   if (question.type === TYPE.SOA) return nonEmpty(zone, name === zone ? [zoneRecord(zone, TTL)] : []);
   return answerForward(index, question, name, zone);
+}
+
+/** Both families from one status; a balancer that has a name only is an alias of that. */
+function answerBalancer(question: Question, { addresses, alias }: BalancerAnswer, domain: string): Answer {
+  const { name, type } = question;
+  if (alias !== undefined) {
+    const answer = nonEmpty(domain, [aliasRecord(name, alias)]);
+    return type === TYPE.A || type === TYPE.AAAA ? { ...answer, chase: fullyQualified(alias) } : answer;
+  }
+  if (type !== TYPE.A && type !== TYPE.AAAA) return nonEmpty(domain, []);
+  return nonEmpty(
+    domain,
+    addressRecords(
+      name,
+      addresses.map((one) => ({ ...one, port: 0 })),
+      type,
+    ),
+  );
 }
 
 function refused(): Answer {

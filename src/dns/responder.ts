@@ -1,5 +1,6 @@
 /** From the bytes of a query to the bytes of its answer. */
 import { type Answer, answer } from "./answer.ts";
+import type { BalancerNames } from "./balancers.ts";
 import { decodeHeader, decodeMessage } from "./codec/decode.ts";
 import { encodeMessage } from "./codec/encode.ts";
 import { CLASS_IN, type Message, RCODE, type ResourceRecord, TYPE } from "./codec/message.ts";
@@ -14,6 +15,7 @@ export interface ResponderOptions {
   /** The cluster's domain, lower case with its dot. */
   readonly domain: string;
   readonly upstream?: Upstream;
+  readonly balancers?: BalancerNames;
 }
 
 /** What a client without EDNS takes over UDP, and the most that is sent over it (RFC 9715: no fragments). */
@@ -59,8 +61,8 @@ export class Responder {
     if (question === undefined || more.length > 0) return encodeMessage(reply(query, RCODE.FORMERR), limit);
     if ((query.edns?.version ?? 0) > 0) return encodeMessage(reply(query, RCODE.BADVERS), limit);
     if (question.class !== CLASS_IN) return encodeMessage(reply(query, RCODE.REFUSED), limit);
-    const { index, domain, upstream } = this.#options;
-    const own = answer(index.current(), question, { domain });
+    const { index, domain, upstream, balancers } = this.#options;
+    const own = answer(index.current(), question, { domain, ...(balancers && { balancers }) });
     if (own === undefined) {
       if (upstream !== undefined) return this.#forward(upstream, bytes, transport);
       return encodeMessage(reply(query, RCODE.REFUSED), limit);

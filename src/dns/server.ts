@@ -1,4 +1,5 @@
 /** The DNS server of a cluster: UDP and TCP on each address, answers from the traffic model. */
+import type { BalancerNames } from "./balancers.ts";
 import { followModel } from "./desired.ts";
 import { fullyQualified } from "./codec/name.ts";
 import { type Listener, listenOn } from "./listeners.ts";
@@ -15,6 +16,8 @@ export interface DnsServerOptions {
   readonly domain?: string;
   /** Where other names go; without it they are refused. The server closes it. */
   readonly upstream?: Upstream;
+  /** Names of load balancers, which this server answers for besides. */
+  readonly balancers?: BalancerNames;
   /** Ends the server. */
   readonly signal?: AbortSignal;
 }
@@ -31,11 +34,16 @@ export interface DnsServer {
  * @throws UserError when an address or port cannot be had
  */
 export async function startDnsServer(options: DnsServerOptions): Promise<DnsServer> {
-  const { listen, model, signal, upstream } = options;
+  const { listen, model, signal, upstream, balancers } = options;
   signal?.throwIfAborted();
   const index = followModel(model);
   const domain = fullyQualified((options.domain ?? "cluster.local").toLowerCase());
-  const responder = new Responder({ index, domain, ...(upstream && { upstream }) });
+  const responder = new Responder({
+    index,
+    domain,
+    ...(upstream && { upstream }),
+    ...(balancers && { balancers }),
+  });
   const listeners: Listener[] = [];
   const close = async (): Promise<void> => {
     signal?.removeEventListener("abort", onAbort);

@@ -7,8 +7,10 @@ import { createUpstream, startDnsServer } from "../../dns/index.ts";
 import { parseCidr } from "../../ip/cidr.ts";
 import { type LabConfig, readConfig, statePaths } from "../../lab/config.ts";
 import { runCloud } from "../../lab/cloud/index.ts";
+import { outsideAddresses } from "../../lab/init/fabric.ts";
 import { followNodeRoutes } from "../../lab/node/routes.ts";
 import { connectTrafficModel, reportOnce } from "../wiring.ts";
+import { connectBalancerNames } from "./balancer-names.ts";
 import { createClusterDns } from "./cluster-dns.ts";
 import { labWebhook } from "./mesh-place.ts";
 import { reportFailure, reportReady } from "./report.ts";
@@ -93,11 +95,13 @@ function logLine(line: string): void {
 async function serveDns(config: LabConfig, client: KubeClient, signal: AbortSignal): Promise<void> {
   const { familyReadiness } = config.plan;
   const model = await connectTrafficModel(client, signal, { onError: reportOnce("dns"), familyReadiness });
-  const listen = fabricAddresses(config).map((address) => ({ address, port: DNS_PORT }));
+  const listen = outsideAddresses(config.plan).map((address) => ({ address, port: DNS_PORT }));
   const resolvers = config.resolvers.map((address) => ({ address, port: DNS_PORT }));
   const sockets = Object.fromEntries(config.dnsSockets.map(({ family, fd }) => [family, { fd }]));
   const upstream = resolvers.length > 0 ? { upstream: createUpstream({ resolvers, sockets }) } : {};
-  await startDnsServer({ listen, model, domain: config.plan.domain, signal, ...upstream });
+  const { domain } = config.plan;
+  const balancers = await connectBalancerNames(client, domain, signal);
+  await startDnsServer({ listen, model, domain, balancers, signal, ...upstream });
 }
 
 /** Readers see the file whole or not at all. */

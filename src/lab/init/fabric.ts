@@ -51,6 +51,11 @@ export function balancerHostCommands(plan: ClusterPlan): string[] {
   ];
 }
 
+/** The lab's own addresses on the fabric: those of the cluster's families first, then the other one's. */
+export function outsideAddresses(plan: ClusterPlan): string[] {
+  return outsideFamilies(plan).map((family) => FABRIC[family].address);
+}
+
 /** Outside of a cluster are both families, as far as the machine has them. */
 function outsideFamilies({ families }: ClusterPlan): Family[] {
   const has = (family: Family) => family === "IPv4" || existsSync("/proc/sys/net/ipv6");
