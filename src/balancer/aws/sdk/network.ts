@@ -63,13 +63,17 @@ function describeSubnets({ sdk, client, how }: Ec2, asText: boolean): AwsApi["de
     return known;
   };
   return async (vpcId) => {
-    const input = { Filters: [{ Name: "vpc-id", Values: [vpcId] }] };
+    // a new object for each: paginators write their marks into what they are given
+    const input = () => ({ Filters: [{ Name: "vpc-id", Values: [vpcId] }] });
     const zones = await zonesOf();
     const tables = await allOf(
-      sdk.paginateDescribeRouteTables({ client }, input, how),
+      sdk.paginateDescribeRouteTables({ client }, input(), how),
       (page) => page.RouteTables,
     );
-    const subnets = await allOf(sdk.paginateDescribeSubnets({ client }, input, how), (page) => page.Subnets);
+    const subnets = await allOf(
+      sdk.paginateDescribeSubnets({ client }, input(), how),
+      (page) => page.Subnets,
+    );
     return subnets.map((it) => subnetOf(it, { tables, zones, asText }));
   };
 }
