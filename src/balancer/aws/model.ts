@@ -20,6 +20,9 @@ export const TAG = {
   generation: "tandem.dev/generation",
   /** When it was made (ISO 8601): target groups and security groups have no time of their own. */
   created: "tandem.dev/created",
+  /** What was set and cannot be read back with the load balancer: its capacity, and the rules for PrivateLink. */
+  capacity: "tandem.dev/capacity-units",
+  privateLink: "tandem.dev/private-link-rules",
 } as const;
 
 export type IpAddressType = "ipv4" | "dualstack";

@@ -1,0 +1,300 @@
+/**
+ * What exists, for one Service at a time, from a memory that all Services share: one listing of everything, and details
+ * of each thing read once. What we write is read anew; everything is, after a while, and after any surprise.
+ */
+import type { AwsApi, BareListener } from "./api.ts";
+import {
+  isNotFound,
+  type ListedStack,
+  type Listing,
+  type Names,
+  type Place,
+  readListing,
+  readTags,
+  type TagCache,
+} from "./listing.ts";
+import { isPredecessor } from "./migration.ts";
+import type {
+  CurrentStack,
+  Listener,
+  LoadBalancer,
+  SecurityGroup,
+  Surroundings,
+  TargetGroup,
+} from "./model.ts";
+import type { Predecessor } from "./plan.ts";
+
+/** How old what is remembered may be, in milliseconds. */
+export interface Ages {
+  /** The listing: what there is, security groups with their rules, subnets. */
+  readonly listing: number;
+  readonly tags: number;
+  /** Listeners, attributes, targets and their health. */
+  readonly details: number;
+  /** The security groups of instances. */
+  readonly instances: number;
+}
+
+/** A sweep a minute; details as often as the AWS controller's tags, so that changes by other hands are found. */
+export const DEFAULT_AGES: Ages = {
+  listing: 60_000,
+  tags: 20 * 60_000,
+  details: 60 * 60_000,
+  instances: 10 * 60_000,
+};
+
+/** What is known of one Service's things, and of what is around them. */
+export interface View {
+  readonly current: CurrentStack;
+  readonly predecessors: readonly Predecessor[];
+  readonly names: Names;
+  readonly surroundings: Surroundings;
+}
+
+interface Details<T> {
+  readonly at: number;
+  readonly value: T;
+}
+
+type BalancerDetails = Pick<LoadBalancer, "attributes" | "listeners">;
+type GroupDetails = Pick<TargetGroup, "attributes" | "targets">;
+
+const TRIES = 3;
+
+/** The memory. */
+export class Inventory {
+  readonly #api: AwsApi;
+  readonly #place: Place;
+  readonly #now: () => number;
+  readonly #ages: Ages;
+  readonly #tags: TagCache = new Map();
+  readonly #balancers = new Map<string, Details<BalancerDetails>>();
+  readonly #groups = new Map<string, Details<GroupDetails>>();
+  readonly #instances = new Map<string, Details<readonly string[]>>();
+  /** ARNs and ids of what we wrote to since it was read. */
+  readonly #stale = new Set<string>();
+  #listing: Listing | undefined;
+  /** A listing that is being read; everyone who needs one waits for the same. */
+  #reading: Promise<Listing> | undefined;
+
+  constructor(api: AwsApi, place: Place, now: () => number, ages: Ages = DEFAULT_AGES) {
+    this.#api = api;
+    this.#place = place;
+    this.#now = now;
+    this.#ages = ages;
+  }
+
+  /** What exists for a Service. Throws AwsError. */
+  async viewOf(service: { key: string; uid: string }, listenerAttributes = true): Promise<View> {
+    for (let tries = 1; ; tries++)
+      try {
+        const listing = await this.listing();
+        const current = await this.#detailed(listing.stackOf(service.key, service.uid), listenerAttributes);
+        return {
+          current,
+          predecessors: this.#predecessors(listing, service.key),
+          names: listing.names(),
+          surroundings: this.#surroundings(listing),
+        };
+      } catch (error) {
+        // gone between two calls: what is remembered is not so any more
+        if (!isNotFound(error) || tries === TRIES) throw error;
+        this.surprised();
+      }
+  }
+
+  /** The listing, read anew where it is too old or `fresh` is asked for. */
+  async listing(fresh = false): Promise<Listing> {
+    const old = this.#listing === undefined || this.#now() - this.#listing.at > this.#ages.listing;
+    if (fresh || old) return this.#read();
+    if (this.#stale.size > 0) await this.#refreshStale(this.#listing as Listing);
+    return this.#listing ?? this.#read();
+  }
+
+  /** To be called for whatever was written to, or made, or is to be looked at again. */
+  touched(...ids: readonly string[]): void {
+    for (const id of ids) {
+      this.#stale.add(id);
+      this.#balancers.delete(id);
+      this.#groups.delete(id);
+    }
+  }
+
+  /** To be called for what we deleted. */
+  gone(id: string): void {
+    this.touched(id);
+    this.#stale.delete(id);
+    this.#listing?.loadBalancers.delete(id);
+    this.#listing?.targetGroups.delete(id);
+    this.#listing?.securityGroups.delete(id);
+    this.#listing?.changed();
+  }
+
+  /** Whether the listing has this ARN or id. */
+  knows(id: string): boolean {
+    const listing = this.#listing;
+    if (listing === undefined) return false;
+    return [listing.loadBalancers, listing.targetGroups, listing.securityGroups].some((map) => map.has(id));
+  }
+
+  /** To be called when something was not as remembered: the next look is at everything. */
+  surprised(): void {
+    this.#listing = undefined;
+  }
+
+  /** The security groups of instances, by instance id; those of unknown instances are left out. */
+  async groupsOf(instanceIds: readonly string[]): Promise<Map<string, readonly string[]>> {
+    const since = this.#now() - this.#ages.instances;
+    const unknown = instanceIds.filter((id) => (this.#instances.get(id)?.at ?? -Infinity) < since);
+    if (unknown.length > 0) {
+      const read = await this.#api.describeInstanceGroups(unknown);
+      const at = this.#now();
+      for (const id of unknown) this.#instances.set(id, { at, value: read.get(id) ?? [] });
+    }
+    const known = instanceIds.map((id) => [id, this.#instances.get(id)?.value ?? []] as const);
+    return new Map(known.filter(([, groups]) => groups.length > 0));
+  }
+
+  async #read(): Promise<Listing> {
+    this.#reading ??= this.#readAll().finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
+  }
+
+  async #readAll(): Promise<Listing> {
+    const stale = [...this.#stale];
+    for (const id of stale) this.#tags.delete(id);
+    const options = { now: this.#now(), tagsMaxAgeMs: this.#ages.tags };
+    const listing = await readListing(this.#api, this.#place, this.#tags, options);
+    for (const id of stale) this.#stale.delete(id);
+    this.#listing = listing;
+    this.#forgetDetails(listing);
+    return listing;
+  }
+
+  #forgetDetails(listing: Listing): void {
+    for (const arn of this.#balancers.keys())
+      if (!listing.loadBalancers.has(arn)) this.#balancers.delete(arn);
+    for (const arn of this.#groups.keys()) if (!listing.targetGroups.has(arn)) this.#groups.delete(arn);
+  }
+
+  /** Reads only what was written to. */
+  async #refreshStale(listing: Listing): Promise<void> {
+    const stale = [...this.#stale];
+    this.#stale.clear();
+    try {
+      const arns = stale.filter((id) => id.startsWith("arn:"));
+      const balancers = arns.filter((arn) => arn.includes(":loadbalancer/"));
+      const groups = arns.filter((arn) => arn.includes(":targetgroup/"));
+      const ids = stale.filter((id) => id.startsWith("sg-"));
+      const { vpcId } = this.#place;
+      const [foundBalancers, foundGroups, foundIds] = await Promise.all([
+        balancers.length > 0 ? this.#api.describeLoadBalancers({ arns: balancers }) : [],
+        groups.length > 0 ? this.#api.describeTargetGroups({ arns: groups }) : [],
+        ids.length > 0 ? this.#api.describeSecurityGroups({ vpcId, ids }) : [],
+        readTags(this.#api, [...balancers, ...groups], this.#tags, this.#now()),
+      ]);
+      const tagsOf = (arn: string) => this.#tags.get(arn)?.tags ?? {};
+      for (const it of foundBalancers) listing.loadBalancers.set(it.arn, { ...it, tags: tagsOf(it.arn) });
+      for (const it of foundGroups) listing.targetGroups.set(it.arn, { ...it, tags: tagsOf(it.arn) });
+      for (const it of foundIds) listing.securityGroups.set(it.id, it);
+      listing.changed();
+    } catch (error) {
+      for (const id of stale) this.#stale.add(id);
+      this.surprised();
+      throw error;
+    }
+  }
+
+  async #detailed(listed: ListedStack, listenerAttributes: boolean): Promise<CurrentStack> {
+    const [loadBalancers, targetGroups] = await Promise.all([
+      Promise.all(
+        listed.loadBalancers.map(async (it) => ({
+          ...it,
+          ...(await this.#balancer(it.arn, listenerAttributes)),
+        })),
+      ),
+      Promise.all(listed.targetGroups.map(async (it) => ({ ...it, ...(await this.#group(it.arn)) }))),
+    ]);
+    return { loadBalancers, targetGroups, securityGroups: listed.securityGroups };
+  }
+
+  #balancer(arn: string, listenerAttributes: boolean): Promise<BalancerDetails> {
+    return this.#remembered(this.#balancers, arn, async () => {
+      const [attributes, bare] = await Promise.all([
+        this.#api.describeLoadBalancerAttributes(arn),
+        this.#api.describeListeners(arn),
+      ]);
+      return { attributes, listeners: await this.#listeners(bare, listenerAttributes) };
+    });
+  }
+
+  async #listeners(bare: readonly BareListener[], withAttributes: boolean): Promise<Listener[]> {
+    if (bare.length === 0) return [];
+    const api = this.#api;
+    const tags = await api.describeTags(bare.map(({ arn }) => arn));
+    return Promise.all(
+      bare.map(async ({ defaultCertificates, ...it }) => ({
+        ...it,
+        tags: tags.get(it.arn) ?? {},
+        attributes: withAttributes ? await api.describeListenerAttributes(it.arn) : {},
+        certificates:
+          it.protocol === "TLS"
+            ? withDefaultFirst(defaultCertificates, await api.describeListenerCertificates(it.arn))
+            : [],
+      })),
+    );
+  }
+
+  #group(arn: string): Promise<GroupDetails> {
+    return this.#remembered(this.#groups, arn, async () => {
+      const [attributes, targets] = await Promise.all([
+        this.#api.describeTargetGroupAttributes(arn),
+        this.#api.describeTargetHealth(arn),
+      ]);
+      return { attributes, targets };
+    });
+  }
+
+  async #remembered<T>(memory: Map<string, Details<T>>, id: string, read: () => Promise<T>): Promise<T> {
+    const known = memory.get(id);
+    if (known !== undefined && this.#now() - known.at <= this.#ages.details) return known.value;
+    const at = this.#now();
+    const value = await read();
+    memory.set(id, { at, value });
+    return value;
+  }
+
+  #predecessors(listing: Listing, key: string): Predecessor[] {
+    const { clusterName, vpcId } = this.#place;
+    const service = { key, clusterName };
+    return [...listing.loadBalancers.values()]
+      .filter((it) => it.vpcId === vpcId && isPredecessor(it, service))
+      .map((balancer) => ({
+        balancer,
+        targetGroups: [...listing.targetGroups.values()].filter((it) =>
+          it.loadBalancers.includes(balancer.arn),
+        ),
+      }));
+  }
+
+  #surroundings(listing: Listing): Surroundings {
+    return {
+      ...this.#place,
+      vpcIpv4Cidrs: listing.vpc.ipv4Cidrs,
+      vpcIpv6Cidrs: listing.vpc.ipv6Cidrs,
+      subnets: listing.subnets,
+      securityGroups: securityGroupsOf(listing),
+    };
+  }
+}
+
+/** All security groups of the listing's VPC. */
+export function securityGroupsOf(listing: Listing): SecurityGroup[] {
+  return [...listing.securityGroups.values()];
+}
+
+function withDefaultFirst(first: readonly string[], all: readonly string[]): string[] {
+  return [...new Set([...first, ...all])];
+}

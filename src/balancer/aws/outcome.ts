@@ -1,0 +1,153 @@
+/** What a run says to the Service: status, events, annotations, and when to come again. */
+import type { BalancerModel } from "../../traffic/balancer/model.ts";
+import type { BalancerEvent, BalancerIngress, BalancerOutcome } from "../../traffic/balancer/provider.ts";
+import { type Applied, wrote } from "./apply.ts";
+import type { BareLoadBalancer } from "./api.ts";
+import { explained } from "./errors.ts";
+import { DELETE_OLD_ANNOTATION, REPLACED_ANNOTATION, writeReplaced } from "./migration.ts";
+import type { StepOf } from "./steps.ts";
+
+/** What AWS refused for good is tried again so often, in milliseconds: quotas are raised, mistakes mended. */
+const AFTER_REFUSAL_MS = 5 * 60_000;
+const FIRST_BUSY_MS = 5_000;
+const MOST_BUSY_MS = 5 * 60_000;
+/** Busy runs in a row after which the Service is told. */
+const BUSY_WORTH_TELLING = 3;
+
+/** The outcome of what cannot be built from the model; the same again would say the same. */
+export function buildFailure(why: string, againAfterMs: number | undefined): BalancerOutcome {
+  const event = warning("FailedBuildModel", `Failed build model due to ${why}`);
+  return { ingress: undefined, events: [event], againAfterMs, done: false };
+}
+
+/** What is known beside the steps that were done. */
+export interface ServeFacts {
+  /** What the status says so far. */
+  readonly hostname: string | undefined;
+  /** The hostname that the status says and is to go on saying; undefined where a publication was in the plan. */
+  readonly unchanged: string | undefined;
+  readonly leftBehind: readonly BareLoadBalancer[];
+  /** What is odd about the Service, told when something was done. */
+  readonly warnings: readonly string[];
+  /** Runs in a row that found something in use. */
+  readonly busyRuns: number;
+}
+
+/** The outcome of serving. */
+export function serveOutcome(model: BalancerModel, applied: Applied, facts: ServeFacts): BalancerOutcome {
+  const { wait, failed, busy, published, remembered } = applied;
+  const hostname = published ?? (failed === undefined ? facts.unchanged : undefined);
+  return {
+    ingress: hostname === undefined ? undefined : [ingressOf(model, hostname)],
+    events: serveEvents(model, applied, facts),
+    ...(remembered === undefined
+      ? {}
+      : { annotations: { [REPLACED_ANNOTATION]: writeReplaced(remembered) } }),
+    againAfterMs: againAfter(applied, facts.busyRuns),
+    done: wait === undefined && failed === undefined && busy.length === 0,
+  };
+}
+
+/** One entry with the load balancer's hostname and the Service's ports, as the AWS Load Balancer Controller writes it. */
+export function ingressOf({ ports }: BalancerModel, hostname: string): BalancerIngress {
+  const entries = ports.flatMap(({ port, protocol }) =>
+    protocol === "TCP_UDP"
+      ? [
+          { port, protocol: "TCP" as const },
+          { port, protocol: "UDP" as const },
+        ]
+      : [{ port, protocol }],
+  );
+  return { hostname, ports: entries };
+}
+
+function againAfter({ wait, failed, busy }: Applied, busyRuns: number): number | undefined {
+  const times = [
+    wait?.againAfterMs,
+    failed === undefined ? undefined : AFTER_REFUSAL_MS,
+    busy.length === 0 ? undefined : Math.min(FIRST_BUSY_MS * 2 ** Math.min(busyRuns, 10), MOST_BUSY_MS),
+  ].filter((time) => time !== undefined);
+  return times.length === 0 ? undefined : Math.min(...times);
+}
+
+function serveEvents(model: BalancerModel, applied: Applied, facts: ServeFacts): BalancerEvent[] {
+  const events: BalancerEvent[] = [];
+  const { done, failed, published } = applied;
+  const made = done.find((step) => step.do === "createLoadBalancer");
+  if (made !== undefined && facts.hostname !== undefined && published === undefined)
+    events.push(normal("ReplacingLoadBalancer", replacing(made.spec.name, facts.hostname)));
+  if (published !== undefined && facts.hostname !== undefined)
+    events.push(normal("ReplacedLoadBalancer", `Clients go to ${published} instead of ${facts.hostname}`));
+  if (published !== undefined) events.push(...facts.leftBehind.map((it) => leftBehind(it)));
+  for (const step of done) {
+    if (step.do === "remember") events.push(...step.added.map(keeping));
+    if (step.do === "deleteLoadBalancer")
+      events.push(normal("DeletedLoadBalancer", `Deleted load balancer ${step.name}: ${step.why}`));
+  }
+  if (failed !== undefined)
+    events.push(warning("FailedDeployModel", `Failed deploy model due to ${explained(failed.error)}`));
+  events.push(...busyEvents(applied, facts.busyRuns));
+  if (wrote(applied)) events.push(...facts.warnings.map((text) => warning("LoadBalancerWarning", text)));
+  if (failed === undefined && (wrote(applied) || published !== undefined))
+    events.push(normal("SuccessfullyReconciled", `Successfully reconciled ${model.key}`));
+  return events;
+}
+
+function replacing(name: string, hostname: string): string {
+  return `Load balancer ${name} takes the place of ${hostname}, which serves until the new one does`;
+}
+
+function keeping({ name, deadline }: StepOf<"remember">["added"][number]): BalancerEvent {
+  return normal("KeepingLoadBalancer", `Load balancer ${name} was replaced and stays until ${deadline}`);
+}
+
+function leftBehind({ name, dnsName, arn }: BareLoadBalancer): BalancerEvent {
+  const consent = `annotate the Service with ${DELETE_OLD_ANNOTATION}=${dnsName}`;
+  return warning(
+    "LeftBehindLoadBalancer",
+    `Load balancer ${name} (${arn}) was made by another controller and is no longer used: delete it, or ${consent}`,
+  );
+}
+
+/** What could not be deleted for a while is told, once in a while. */
+export function busyEvents({ busy }: Applied, busyRuns: number): BalancerEvent[] {
+  if (busy.length === 0 || busyRuns < BUSY_WORTH_TELLING) return [];
+  return busy.map(({ step, error }) => {
+    const name = "name" in step ? step.name : step.do;
+    return warning("StillInUse", `${name} cannot be deleted yet: ${error.message}; ${IN_USE_ADVICE}`);
+  });
+}
+
+const IN_USE_ADVICE =
+  "take it out of VPC endpoint services, listeners and security group rules that are not Tandem's";
+
+/** The outcome of releasing. */
+export function releaseOutcome(
+  service: { readonly key: string },
+  applied: Applied,
+  facts: Pick<ServeFacts, "busyRuns"> & { readonly hadAnnotation: boolean },
+): BalancerOutcome {
+  const { failed, busy } = applied;
+  const done = failed === undefined && busy.length === 0;
+  const events: BalancerEvent[] = [];
+  if (failed !== undefined)
+    events.push(warning("FailedDeployModel", `Failed deploy model due to ${explained(failed.error)}`));
+  events.push(...busyEvents(applied, facts.busyRuns));
+  if (done && wrote(applied))
+    events.push(normal("DeletedLoadBalancer", `Deleted all that was made for ${service.key}`));
+  return {
+    ingress: done ? [] : undefined,
+    events,
+    ...(done && facts.hadAnnotation ? { annotations: { [REPLACED_ANNOTATION]: null } } : {}),
+    againAfterMs: againAfter(applied, facts.busyRuns),
+    done,
+  };
+}
+
+function normal(reason: string, message: string): BalancerEvent {
+  return { type: "Normal", reason, message };
+}
+
+function warning(reason: string, message: string): BalancerEvent {
+  return { type: "Warning", reason, message };
+}

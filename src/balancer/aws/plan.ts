@@ -1,0 +1,268 @@
+/**
+ * The steps from what exists to what should, in an order in which nothing breaks before its successor works: security
+ * groups, target groups with targets, load balancer, listeners; then, where another served until now, a wait until the
+ * new one does; then the Service's status; then what is left over goes. Pure: the same input gives the same plan.
+ */
+import type { BareLoadBalancer } from "./api.ts";
+import { generationFor, inGeneration, keptOf, mayDelete, type Tagged } from "./migration.ts";
+import type { CurrentStack, DesiredStack, LoadBalancer, SecurityGroup, TargetGroup } from "./model.ts";
+import { listenerSteps } from "./plan/listeners.ts";
+import { capacitySteps, changes, creation } from "./plan/load-balancer.ts";
+import { type Leaving, leavingOf, leavingSteps, removal, targetsOfLeaving } from "./plan/replaced.ts";
+import { type Backend, backendSteps, frontendSteps } from "./plan/security-groups.ts";
+import { anyHealthy, notReady, targetGroupSteps } from "./plan/target-groups.ts";
+import type { Reference, Replaced, Step } from "./steps.ts";
+
+/** How often a load balancer or targets that are not ready yet are looked at, in milliseconds. */
+const LOOK_AGAIN_MS = 15_000;
+
+/** All that a plan is made of. */
+export interface PlanInput {
+  readonly desired: DesiredStack;
+  /** What is ours and this Service's. */
+  readonly current: CurrentStack;
+  /** What another controller made for this Service, with its target groups. */
+  readonly predecessors: readonly Predecessor[];
+  /** Ids by name of all there is, others' things among them: names are for one. */
+  readonly named: Named;
+  /** The shared group, where nodes' groups are to let the load balancer in. */
+  readonly backend: Backend | undefined;
+  /** The Service's annotations, and the hostname that its status says. */
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly hostname: string | undefined;
+  readonly memory: readonly Replaced[];
+  /** Milliseconds since 1970, and of the grace period. */
+  readonly now: number;
+  readonly graceMs: number;
+  readonly externalTags: ReadonlySet<string>;
+  readonly sharedTargets: boolean;
+}
+
+/** A load balancer that another controller made for the Service. */
+export interface Predecessor {
+  readonly balancer: Tagged<BareLoadBalancer>;
+  readonly targetGroups: readonly Pick<TargetGroup, "arn" | "name">[];
+}
+
+/** ARNs or ids by name. */
+export interface Named {
+  readonly loadBalancers: ReadonlyMap<string, string>;
+  readonly targetGroups: ReadonlyMap<string, string>;
+  readonly securityGroups: ReadonlyMap<string, string>;
+}
+
+/** Steps in order; or why nothing may be done. */
+export type Plan =
+  | { readonly steps: readonly Step[]; readonly leftBehind: readonly BareLoadBalancer[] }
+  | { readonly refused: string };
+
+/** Plans what has to be done for one Service. */
+export function planServe(input: PlanInput): Plan {
+  const ours = input.current.loadBalancers;
+  const predecessors = input.predecessors.map(({ balancer }) => balancer);
+  const generation = generationFor(input.desired, ours, predecessors);
+  const desired = inGeneration(input.desired, generation);
+  const kept = keptOf(ours, desired);
+  const refused = refusal(input, desired, kept);
+  if (refused !== undefined) return { refused };
+  const leftBehind = predecessors.filter((balancer) => !mayDelete(balancer, input.annotations));
+  return { steps: new Planner(input, desired, kept).steps(), leftBehind };
+}
+
+function refusal(
+  { current, named }: PlanInput,
+  desired: DesiredStack,
+  kept: LoadBalancer | undefined,
+): string | undefined {
+  const failed = current.loadBalancers.find(({ state }) => state === "failed");
+  if (failed !== undefined)
+    return `AWS could not set up load balancer ${failed.name} (${failed.arn}): delete it, and another one is made`;
+  const ours = new Set([
+    ...[...current.loadBalancers, ...current.targetGroups].map(({ arn }) => arn),
+    ...current.securityGroups.map(({ id }) => id),
+  ]);
+  const taken = (kind: string, name: string, id: string | undefined): string | undefined =>
+    id === undefined || ours.has(id)
+      ? undefined
+      : `there is a ${kind} named ${name} already that is not ours (${id}): rename or delete it, or give the Service another name`;
+  const name = desired.loadBalancer.name;
+  const group = desired.securityGroup?.name ?? "";
+  const groups = desired.targetGroups.map((it) =>
+    taken("target group", it.name, named.targetGroups.get(it.name)),
+  );
+  return (
+    (kept === undefined ? taken("load balancer", name, named.loadBalancers.get(name)) : undefined) ??
+    groups.find((text) => text !== undefined) ??
+    taken("security group", group, named.securityGroups.get(group))
+  );
+}
+
+/** One plan in the making: each method gives the steps of one stage. */
+class Planner {
+  readonly #input: PlanInput;
+  readonly #desired: DesiredStack;
+  readonly #kept: LoadBalancer | undefined;
+  readonly #leaving: readonly Leaving[];
+  readonly #reference: Reference;
+
+  constructor(input: PlanInput, desired: DesiredStack, kept: LoadBalancer | undefined) {
+    this.#input = input;
+    this.#desired = desired;
+    this.#kept = kept;
+    this.#reference = kept?.arn ?? desired.loadBalancer.name;
+    const { current, predecessors, annotations } = input;
+    const others = current.loadBalancers.filter((it) => it !== kept);
+    this.#leaving = [
+      ...others.map((it) => leavingOf(it, current.targetGroups)),
+      ...predecessors
+        .filter(({ balancer }) => mayDelete(balancer, annotations))
+        .map(({ balancer, targetGroups }) => ({ balancer, targetGroups, protected: false })),
+    ];
+  }
+
+  steps(): Step[] {
+    const { current, externalTags, sharedTargets, backend } = this.#input;
+    const { targetGroups, listeners } = this.#desired;
+    const own = this.#frontend();
+    const shared = backendSteps(backend, targetGroups);
+    const listening = listenerSteps(listeners, {
+      loadBalancer: this.#reference,
+      existing: this.#kept?.listeners ?? [],
+      targetGroups: current.targetGroups,
+      externalTags,
+    });
+    const leaving = this.#leave();
+    const swapped = this.#swapWait(listening.joined);
+    return [
+      ...own.before,
+      ...shared.before,
+      ...targetGroupSteps(targetGroups, current.targetGroups, { externalTags, sharedTargets }),
+      ...targetsOfLeaving(this.#leaving, targetGroups, current.targetGroups, sharedTargets),
+      ...this.#loadBalancer([own.group, shared.group]),
+      ...listening.before,
+      ...this.#moveWait(),
+      ...this.#publication(),
+      ...(listening.swaps.length > 0 ? [...swapped, ...listening.swaps] : []),
+      ...listening.after,
+      ...this.#unneededTargetGroups(leaving.staying),
+      ...own.after,
+      ...shared.after,
+      ...leaving.steps,
+      ...this.#unneededSecurityGroups(leaving.staying),
+      ...this.#settling(),
+      ...leaving.later,
+    ];
+  }
+
+  #frontend() {
+    const { current, externalTags } = this.#input;
+    const wanted = this.#desired.securityGroup;
+    const existing = current.securityGroups.find(({ name }) => name === wanted?.name);
+    return frontendSteps(wanted, existing, externalTags);
+  }
+
+  #loadBalancer(groups: readonly (Reference | undefined)[]): Step[] {
+    const wanted = this.#desired.loadBalancer;
+    const all = new Set([...(wanted.securityGroups ?? []), ...groups.filter((it) => it !== undefined)]);
+    const securityGroups = wanted.securityGroups === undefined && groups[0] === undefined ? [] : [...all];
+    if (this.#kept === undefined) return creation(wanted, securityGroups);
+    return changes(wanted, this.#kept, securityGroups, this.#input.externalTags);
+  }
+
+  /** What serves the Service's clients until now, if that is another one. */
+  #servedByAnother(): "known" | "unknown" | undefined {
+    const { hostname, current, predecessors } = this.#input;
+    if (hostname === undefined || hostname === this.#kept?.dnsName.toLowerCase()) return undefined;
+    const others = [...current.loadBalancers, ...predecessors.map(({ balancer }) => balancer)];
+    return others.some(({ dnsName }) => dnsName.toLowerCase() === hostname) ? "known" : "unknown";
+  }
+
+  /** Clients move with the status, so the new one has to serve first: as far as what served before can be seen to. */
+  #moveWait(): Step[] {
+    const served = this.#servedByAnother();
+    if (served === undefined) return [];
+    const active = this.#activeWait();
+    if (served === "unknown") return active;
+    return [...active, ...this.#healthWait(this.#desired.targetGroups.map(({ name }) => name))];
+  }
+
+  #activeWait(): Step[] {
+    if (this.#kept !== undefined && this.#kept.state !== "provisioning") return [];
+    return [this.#wait("it is active")];
+  }
+
+  #wait(what: string): Step {
+    const name = this.#kept?.name ?? this.#desired.loadBalancer.name;
+    return { do: "wait", name, for: what, againAfterMs: LOOK_AGAIN_MS };
+  }
+
+  #healthWait(names: readonly string[]): Step[] {
+    const { current, predecessors } = this.#input;
+    const others = current.targetGroups.filter(({ name }) => !names.includes(name));
+    const serving = predecessors.length > 0 || anyHealthy(others);
+    for (const group of this.#desired.targetGroups) {
+      if (!names.includes(group.name)) continue;
+      const existing = current.targetGroups.find(({ name }) => name === group.name);
+      const why = notReady(group, existing, serving);
+      if (why !== undefined) return [this.#wait(`the targets of ${group.name} are healthy (${why})`)];
+    }
+    return [];
+  }
+
+  #swapWait(joined: readonly string[]): Step[] {
+    const fresh = joined.find((name) => !this.#input.current.targetGroups.some((it) => it.name === name));
+    return fresh === undefined
+      ? this.#healthWait(joined)
+      : [this.#wait(`the targets of ${fresh} are healthy`)];
+  }
+
+  #publication(): Step[] {
+    const { hostname } = this.#input;
+    if (hostname !== undefined && hostname === this.#kept?.dnsName.toLowerCase()) return [];
+    return [{ do: "publish", target: this.#reference, from: hostname }];
+  }
+
+  /** After the status: what takes time without anything being broken meanwhile. */
+  #settling(): Step[] {
+    const active = this.#servedByAnother() === undefined ? this.#activeWait() : [];
+    return [...active, ...capacitySteps(this.#desired.loadBalancer, this.#kept)];
+  }
+
+  #leave() {
+    const { memory, now, graceMs } = this.#input;
+    const keepProtected = this.#desired.loadBalancer.attributes["deletion_protection.enabled"] === "true";
+    return leavingSteps(this.#leaving, memory, { now, graceMs, keepProtected });
+  }
+
+  /** Groups that nothing wants and no load balancer that stays uses. */
+  #unneededTargetGroups(staying: readonly Leaving[]): Step[] {
+    const wanted = new Set(this.#desired.targetGroups.map(({ name }) => name));
+    const used = new Set(
+      [...staying, ...this.#leaving].flatMap((it) => it.targetGroups.map(({ arn }) => arn)),
+    );
+    return this.#input.current.targetGroups
+      .filter(({ name, arn }) => !wanted.has(name) && !used.has(arn))
+      .map(({ name, arn }) => ({ do: "deleteTargetGroup", name, target: arn }));
+  }
+
+  #unneededSecurityGroups(staying: readonly Leaving[]): Step[] {
+    const used = new Set(staying.flatMap(({ balancer }) => balancer.securityGroups));
+    return this.#input.current.securityGroups
+      .filter(({ name, id }) => name !== this.#desired.securityGroup?.name && !used.has(id))
+      .map(({ name, id }) => ({ do: "deleteSecurityGroup", name, target: id }));
+  }
+}
+
+/** Deletes all that was made for a Service: load balancers, target groups, its security group. */
+export function planRelease({ loadBalancers, targetGroups, securityGroups }: CurrentStack): Step[] {
+  const leaving = loadBalancers.map((it) => leavingOf(it, []));
+  return [
+    ...leaving.flatMap((it) => removal(it, "its Service is going")),
+    ...targetGroups.map(({ name, arn }) => ({ do: "deleteTargetGroup" as const, name, target: arn })),
+    ...securityGroups.map(({ name, id }: SecurityGroup) => ({
+      do: "deleteSecurityGroup" as const,
+      name,
+      target: id,
+    })),
+  ];
+}

@@ -1,0 +1,122 @@
+/** Target groups and their targets: new ones are made and filled before any listener forwards to them. */
+import type { HealthCheck } from "../../../traffic/balancer/model.ts";
+import type { DesiredTargetGroup, Target, TargetGroup } from "../model.ts";
+import type { Change, Step } from "../steps.ts";
+import { entryChanges, missingEntries, tagSteps } from "./differences.ts";
+
+/** What beside the groups themselves says how they are brought about. */
+export interface TargetGroupOptions {
+  readonly externalTags: ReadonlySet<string>;
+  /** Other clusters register targets, too: those that we do not know stay. */
+  readonly sharedTargets: boolean;
+}
+
+/** Makes each wanted group exist, with its targets. */
+export function targetGroupSteps(
+  wanted: readonly DesiredTargetGroup[],
+  existing: readonly TargetGroup[],
+  options: TargetGroupOptions,
+): Step[] {
+  const byName = new Map(existing.map((group) => [group.name, group]));
+  return wanted.flatMap((group) => {
+    const current = byName.get(group.name);
+    return current === undefined ? creation(group) : changes(group, current, options);
+  });
+}
+
+function creation(spec: DesiredTargetGroup): Step[] {
+  const { name, attributes, targets } = spec;
+  const on = { name, target: name };
+  const steps: Step[] = [{ do: "createTargetGroup", spec }];
+  if (Object.keys(attributes).length > 0)
+    steps.push({
+      do: "modifyTargetGroupAttributes",
+      ...on,
+      attributes,
+      changes: entryChanges(attributes, {}),
+    });
+  if (targets.length > 0) steps.push({ do: "registerTargets", ...on, targets });
+  return steps;
+}
+
+function changes(wanted: DesiredTargetGroup, current: TargetGroup, options: TargetGroupOptions): Step[] {
+  const on = { name: current.name, target: current.arn };
+  const steps: Step[] = [];
+  const health = healthCheckChanges(wanted.healthCheck, current.healthCheck);
+  if (health.length > 0)
+    steps.push({ do: "modifyHealthCheck", ...on, healthCheck: wanted.healthCheck, changes: health });
+  const attributes = missingEntries(wanted.attributes, current.attributes);
+  if (Object.keys(attributes).length > 0)
+    steps.push({
+      do: "modifyTargetGroupAttributes",
+      ...on,
+      attributes,
+      changes: entryChanges(attributes, current.attributes),
+    });
+  steps.push(...tagSteps({ kind: "TargetGroup", ...on }, wanted.tags, current.tags, options.externalTags));
+  return [...steps, ...targetSteps(wanted.targets, current, options)];
+}
+
+function healthCheckChanges(wanted: HealthCheck, current: HealthCheck): Change[] {
+  const http = wanted.protocol !== "TCP";
+  const compared: (keyof HealthCheck)[] = ["protocol", "port", "intervalSeconds", "timeoutSeconds"];
+  compared.push("healthyThreshold", "unhealthyThreshold");
+  if (http && wanted.path !== undefined) compared.push("path");
+  if (http && wanted.successCodes !== undefined) compared.push("successCodes");
+  return compared
+    .filter((field) => wanted[field] !== current[field])
+    .map((field) => ({
+      field: `healthCheck.${field}`,
+      from: String(current[field] ?? "unset"),
+      to: String(wanted[field]),
+    }));
+}
+
+/** Registers what is missing, then takes away what is too much; draining targets are on their way out already. */
+export function targetSteps(
+  wanted: readonly Target[],
+  current: TargetGroup,
+  { sharedTargets }: Pick<TargetGroupOptions, "sharedTargets">,
+): Step[] {
+  const on = { name: current.name, target: current.arn };
+  const present = current.targets.filter(({ health }) => health !== "draining");
+  const had = new Set(present.map(targetKey));
+  const want = new Set(wanted.map(targetKey));
+  const missing = wanted.filter((target) => !had.has(targetKey(target)));
+  const extra = sharedTargets ? [] : present.filter((target) => !want.has(targetKey(target)));
+  const steps: Step[] = [];
+  if (missing.length > 0) steps.push({ do: "registerTargets", ...on, targets: missing });
+  if (extra.length > 0) steps.push({ do: "deregisterTargets", ...on, targets: extra.map(bare) });
+  return steps;
+}
+
+function targetKey({ id, port }: Target): string {
+  return `${id} ${port}`;
+}
+
+function bare({ id, port, availabilityZone }: Target): Target {
+  return { id, port, ...(availabilityZone === undefined ? {} : { availabilityZone }) };
+}
+
+/**
+ * Why a group's targets do not carry traffic yet; undefined where they do, or where waiting would change nothing: there
+ * are none, or all were judged, none is healthy, and what serves until now (`serving`) has no healthy one either.
+ */
+export function notReady(
+  wanted: DesiredTargetGroup,
+  current: TargetGroup | undefined,
+  serving: boolean,
+): string | undefined {
+  if (wanted.targets.length === 0) return undefined;
+  const targets = current?.targets.filter(({ health }) => health !== "draining") ?? [];
+  const count = (health: string): number => targets.filter((target) => target.health === health).length;
+  const initial = count("initial");
+  const judged = targets.length > 0 && initial === 0 && count("unused") < targets.length;
+  if (judged && (count("healthy") > 0 || !serving)) return undefined;
+  return `${count("healthy")} of ${wanted.targets.length} targets are healthy, ${initial} are new`;
+}
+
+/** Whether any target of these groups is healthy. */
+export function anyHealthy(groups: readonly TargetGroup[]): boolean {
+  return groups.some(({ targets }) => targets.some(({ health }) => health === "healthy"));
+}

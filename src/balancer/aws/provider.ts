@@ -1,0 +1,302 @@
+/** Load balancers of AWS for Services: each call reads what exists, plans, does what the plan says, and tells. */
+import { UserError } from "../../errors/user-error.ts";
+import { ANNOTATIONS } from "../../traffic/balancer/index.ts";
+import { parseBool, parseMap } from "../../traffic/balancer/parse.ts";
+import type { BalancerFinding, BalancerModel, BalancerScheme } from "../../traffic/balancer/model.ts";
+import type {
+  BalancerContext,
+  BalancerOutcome,
+  BalancerProvider,
+  Orphan,
+  PlannedStep,
+} from "../../traffic/balancer/provider.ts";
+import type { AwsApi } from "./api.ts";
+import { AwsError } from "./api.ts";
+import { type Applied, applySteps, Surprise, wrote } from "./apply.ts";
+import { backendGroupOf, backendOf } from "./backend.ts";
+import { type Ages, Inventory, securityGroupsOf, type View } from "./current.ts";
+import { isNotFound, type Place } from "./listing.ts";
+import { generationOf, graceOf, mayDelete, readReplaced, REPLACED_ANNOTATION } from "./migration.ts";
+import { desiredStack } from "./desired.ts";
+import type { CurrentStack } from "./model.ts";
+import { deleteOrphans, findOrphans, isUsed } from "./orphans.ts";
+import { buildFailure, releaseOutcome, serveOutcome } from "./outcome.ts";
+import { type Plan, planRelease, planServe } from "./plan.ts";
+import { PROTECTION, removal } from "./plan/replaced.ts";
+import { backendRemoval } from "./plan/security-groups.ts";
+import { describeStep, type Step } from "./steps.ts";
+import { type Clock, type Rates, SYSTEM_CLOCK, throttled } from "./throttle.ts";
+
+/** What the provider is made of; times in milliseconds. */
+export interface AwsProviderOptions {
+  readonly api: AwsApi;
+  readonly clusterName: string;
+  readonly vpcId: string;
+  /** For the reader of logs; the API knows its own. */
+  readonly region?: string;
+  /** Where neither the Service nor an existing load balancer says one. */
+  readonly defaultScheme?: BalancerScheme | undefined;
+  /** How long a replaced load balancer stays; 10 minutes. */
+  readonly graceMs?: number | undefined;
+  /** Keys of tags that others manage. */
+  readonly externalTags?: readonly string[];
+  readonly clock?: Clock;
+  /** Gives 0…1, for jitter. */
+  readonly random?: () => number;
+  readonly rates?: Rates;
+  readonly ages?: Ages;
+}
+
+const GRACE_MS = 10 * 60_000;
+/** Plans made anew in one call when something was not as remembered. */
+const ROUNDS = 3;
+const ATTRIBUTES = ANNOTATIONS.attributes.key;
+
+/** Makes the provider; the API is kept within rates here. */
+export function createAwsProvider(options: AwsProviderOptions): BalancerProvider {
+  return new AwsProvider(options);
+}
+
+type Service = { readonly key: string; readonly uid: string };
+
+/** A plan with what it was made of. */
+interface Planned {
+  readonly view: View;
+  readonly plan: Plan | { readonly findings: readonly BalancerFinding[] };
+  readonly warnings?: readonly BalancerFinding[];
+}
+
+class AwsProvider implements BalancerProvider {
+  readonly name = "aws";
+  readonly #options: AwsProviderOptions;
+  readonly #clock: Clock;
+  readonly #place: Place;
+  readonly #api: AwsApi;
+  readonly #inventory: Inventory;
+  /** Services at work on something that has the shared group: it must not go meanwhile. */
+  readonly #backendUsers = new Set<string>();
+  /** Runs in a row, by Service, that found something in use. */
+  readonly #busyRuns = new Map<string, number>();
+
+  constructor(options: AwsProviderOptions) {
+    const { api, clock = SYSTEM_CLOCK, random = Math.random, rates, clusterName, vpcId, ages } = options;
+    this.#options = options;
+    this.#clock = clock;
+    this.#place = { clusterName, vpcId };
+    this.#api = throttled(api, clock, random, rates);
+    this.#inventory = new Inventory(this.#api, this.#place, () => clock.now(), ages);
+  }
+
+  serve(model: BalancerModel, context: BalancerContext): Promise<BalancerOutcome> {
+    return this.#inRounds(model, () => this.#serveOnce(model, context));
+  }
+
+  async #serveOnce(model: BalancerModel, context: BalancerContext): Promise<BalancerOutcome> {
+    try {
+      const { view, plan, warnings = [] } = await this.#plan(model, context);
+      if ("findings" in plan) return findingsFailure(plan.findings);
+      if ("refused" in plan) return buildFailure(plan.refused, AFTER_REFUSED_MS);
+      const hostname = hostnameOf(context);
+      const publishes = plan.steps.some((step) => step.do === "publish");
+      const applied = await this.#apply(plan.steps, view, context.signal);
+      return serveOutcome(model, applied, {
+        hostname,
+        unchanged: publishes ? undefined : hostname,
+        leftBehind: plan.leftBehind,
+        warnings: warnings.map(findingText),
+        busyRuns: this.#countBusy(model.key, applied),
+      });
+    } finally {
+      this.#backendUsers.delete(model.key);
+    }
+  }
+
+  async plan(model: BalancerModel, context: BalancerContext): Promise<readonly PlannedStep[]> {
+    const { plan } = await this.#plan(model, context).finally(() => this.#backendUsers.delete(model.key));
+    const why = "findings" in plan ? plan.findings.map(findingText).join("; ") : undefined;
+    if ("steps" in plan) return plan.steps.map(describeStep);
+    throw new UserError({
+      what: "there is no plan for the load balancer",
+      where: `Service ${model.key}`,
+      why: why ?? ("refused" in plan ? plan.refused : ""),
+      next: "mend the Service or what is in its way, then plan again",
+    });
+  }
+
+  async #plan(model: BalancerModel, context: BalancerContext): Promise<Planned> {
+    const { graceMs = GRACE_MS, externalTags = [] } = this.#options;
+    const attributes = model.ports.some(
+      ({ listenerAttributes }) => Object.keys(listenerAttributes).length > 0,
+    );
+    const view = await this.#inventory.viewOf(model, attributes);
+    const current = newestFirst(view.current);
+    const wanted = desiredStack(this.#withScheme(model, current), view.surroundings, current);
+    const { stack, findings } = wanted;
+    if (stack === undefined) return { view, plan: { findings } };
+    if (stack.manageBackendRules) this.#backendUsers.add(model.key);
+    const nodes = { inventory: this.#inventory, place: this.#place };
+    const backend = await backendOf(stack, model.nodes, view.surroundings.securityGroups, nodes);
+    if (backend !== undefined && "refused" in backend) return { view, plan: backend };
+    const plan = planServe({
+      desired: stack,
+      current,
+      predecessors: view.predecessors,
+      named: view.names,
+      backend,
+      annotations: context.annotations,
+      hostname: hostnameOf(context),
+      memory: readReplaced(context.annotations),
+      now: this.#clock.now(),
+      graceMs: graceOf(context.annotations, graceMs),
+      externalTags: new Set(externalTags),
+      sharedTargets: model.aws.multiClusterTargetGroups,
+    });
+    return { view, plan, warnings: findings };
+  }
+
+  #withScheme(model: BalancerModel, current: CurrentStack): BalancerModel {
+    const scheme = model.scheme ?? current.loadBalancers[0]?.scheme ?? this.#options.defaultScheme;
+    return scheme === model.scheme ? model : { ...model, scheme };
+  }
+
+  async #apply(steps: readonly Step[], view: View, signal: AbortSignal): Promise<Applied> {
+    const all = [...view.current.loadBalancers, ...view.predecessors.map(({ balancer }) => balancer)];
+    const hostnames = new Map(all.map(({ arn, dnsName }) => [arn, dnsName]));
+    const now = (): number => this.#clock.now();
+    let quiet = false;
+    try {
+      const options = { api: this.#api, inventory: this.#inventory, hostnames, now, signal };
+      const applied = await applySteps(steps, options);
+      quiet = !wrote(applied) && applied.wait === undefined;
+      return applied;
+    } finally {
+      // what was written to, or is waited for, is read again before it is believed
+      if (!quiet) this.#forget(view, steps);
+    }
+  }
+
+  #forget({ current, predecessors }: View, steps: readonly Step[]): void {
+    const { loadBalancers, targetGroups, securityGroups } = current;
+    const groups = steps.flatMap((step) => ("target" in step ? [step.target] : []));
+    const present = (ids: readonly string[]): string[] => ids.filter((id) => this.#inventory.knows(id));
+    const mine = [...loadBalancers, ...targetGroups, ...predecessors.map(({ balancer }) => balancer)];
+    this.#inventory.touched(...present(mine.map(({ arn }) => arn)));
+    const ids = [...securityGroups.map(({ id }) => id), ...groups.filter((id) => id.startsWith("sg-"))];
+    this.#inventory.touched(...present(ids));
+  }
+
+  async release(service: Service, context: BalancerContext): Promise<BalancerOutcome> {
+    if (protects(context.annotations)) {
+      const name = service.key.split("/").at(-1) ?? service.key;
+      return buildFailure(`deletion_protection is enabled, cannot delete the service: ${name}`, undefined);
+    }
+    return this.#inRounds(service, () => this.#releaseOnce(service, context));
+  }
+
+  async #releaseOnce(service: Service, context: BalancerContext): Promise<BalancerOutcome> {
+    await this.#inventory.listing(true);
+    const view = await this.#inventory.viewOf(service, false);
+    const old = view.predecessors
+      .filter(({ balancer }) => mayDelete(balancer, context.annotations))
+      .flatMap((it) => removal({ ...it, protected: false }, "its Service is going"));
+    const applied = await this.#apply([...planRelease(view.current), ...old], view, context.signal);
+    const clean = applied.busy.length === 0 && applied.failed === undefined;
+    const shared = clean ? await this.#removeBackend(view, context.signal) : undefined;
+    const both = shared === undefined ? applied : merged(applied, shared);
+    const hadAnnotation = context.annotations[REPLACED_ANNOTATION] !== undefined;
+    const busyRuns = this.#countBusy(service.key, both);
+    return releaseOutcome(service, both, { busyRuns, hadAnnotation });
+  }
+
+  /** Removes the shared group after the last load balancer that had it. */
+  async #removeBackend(view: View, signal: AbortSignal): Promise<Applied | undefined> {
+    const listing = await this.#inventory.listing();
+    const groups = securityGroupsOf(listing);
+    const group = backendGroupOf(groups, this.#place.clusterName);
+    if (group === undefined || isUsed(group.id, listing) || this.#backendUsers.size > 0) return undefined;
+    return this.#apply(backendRemoval(group, groups), view, signal);
+  }
+
+  async orphans(live: ReadonlyMap<string, string>, signal: AbortSignal): Promise<readonly Orphan[]> {
+    signal.throwIfAborted();
+    return findOrphans(await this.#inventory.listing(true), live);
+  }
+
+  async deleteOrphans(orphans: readonly Orphan[], signal: AbortSignal) {
+    const now = (): number => this.#clock.now();
+    return deleteOrphans(orphans, { api: this.#api, inventory: this.#inventory, signal, now });
+  }
+
+  /** Plans anew where something was not as remembered; a user's own reference to what is not there is told. */
+  async #inRounds(service: Service, run: () => Promise<BalancerOutcome>): Promise<BalancerOutcome> {
+    for (let round = 1; ; round++)
+      try {
+        return await run();
+      } catch (error) {
+        const surprise = error instanceof Surprise || isNotFound(error);
+        if (!surprise) throw error;
+        this.#inventory.surprised();
+        if (round < ROUNDS) continue;
+        const cause = error instanceof Surprise ? error.cause : error;
+        const why = cause instanceof AwsError ? cause.message : String(cause);
+        return deployFailure(service.key, why);
+      }
+  }
+
+  #countBusy(key: string, { busy }: Applied): number {
+    const runs = this.#busyRuns.get(key) ?? 0;
+    if (busy.length === 0) this.#busyRuns.delete(key);
+    else this.#busyRuns.set(key, runs + 1);
+    return runs;
+  }
+}
+
+/** What another's hand has to mend is looked at again so often. */
+const AFTER_REFUSED_MS = 5 * 60_000;
+const AFTER_SURPRISE_MS = 15_000;
+
+function deployFailure(key: string, why: string): BalancerOutcome {
+  const message = `Failed deploy model due to ${why} (${key} is tried again)`;
+  const events = [{ type: "Warning" as const, reason: "FailedDeployModel", message }];
+  return { ingress: undefined, events, againAfterMs: AFTER_SURPRISE_MS, done: false };
+}
+
+function findingsFailure(findings: readonly BalancerFinding[]): BalancerOutcome {
+  const errors = findings.filter(({ level }) => level === "error");
+  const outcomes = errors.map((finding) => buildFailure(findingText(finding), AFTER_REFUSED_MS));
+  return {
+    ingress: undefined,
+    events: outcomes.flatMap(({ events }) => events),
+    againAfterMs: AFTER_REFUSED_MS,
+    done: false,
+  };
+}
+
+function findingText({ message, field, next }: BalancerFinding): string {
+  return `${message} (${field})${next === undefined ? "" : `; ${next}`}`;
+}
+
+function hostnameOf({ ingress }: BalancerContext): string | undefined {
+  return ingress.find(({ hostname }) => hostname !== undefined)?.hostname?.toLowerCase();
+}
+
+function newestFirst(current: CurrentStack): CurrentStack {
+  const newest = current.loadBalancers.toSorted((a, b) => generationOf(b.tags) - generationOf(a.tags));
+  return { ...current, loadBalancers: newest };
+}
+
+/** Whether the Service itself says that nothing may be deleted. */
+function protects(annotations: Readonly<Record<string, string>>): boolean {
+  const value = parseMap(annotations[ATTRIBUTES] ?? "")?.[PROTECTION];
+  const parsed = value === undefined ? undefined : parseBool(value);
+  return parsed !== undefined && "value" in parsed && parsed.value;
+}
+
+function merged(first: Applied, second: Applied): Applied {
+  return {
+    ...second,
+    done: [...first.done, ...second.done],
+    busy: [...first.busy, ...second.busy],
+    failed: first.failed ?? second.failed,
+  };
+}
