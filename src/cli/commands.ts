@@ -65,6 +65,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./mesh.ts"),
   },
   {
+    name: "balancer",
+    summary: "Serve Services of type LoadBalancer by AWS or by local balancers; plan, find orphans",
+    load: () => import("./balancer.ts"),
+  },
+  {
     name: "proxy-config",
     alias: "pc",
     summary: "Show what an Envoy really has: listeners, clusters, endpoints, routes, secrets",

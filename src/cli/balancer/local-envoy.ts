@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LocalProxy, ProxyRefusal } from "../../balancer/local/index.ts";
 import { type AdsServer, startAdsServer } from "../../envoy/ads/index.ts";
-import { createEnvoyOutput } from "../../envoy/desired/index.ts";
+import { createEnvoyOutput, type EnvoyOutput } from "../../envoy/desired/index.ts";
 import { bootstrap } from "../../envoy/process/bootstrap.ts";
 import { findEnvoy } from "../../envoy/process/find.ts";
 import { superviseEnvoy } from "../../envoy/process/supervise.ts";
@@ -39,45 +39,65 @@ export interface LocalEnvoy extends LocalProxy {
 }
 
 /**
- * Prepares the Envoy. One that a former process has left is taken over with its connections: it gets its configuration
- * from here then, and is started anew when it ends. When the signal aborts it is let go.
+ * The Envoy, which is started by the first model with a listener. One that a former process has left is taken over with
+ * its connections: it gets its configuration from here then, and is started anew when it ends. When the signal aborts it
+ * is let go.
  */
-export async function startLocalEnvoy(options: LocalEnvoyOptions, signal: AbortSignal): Promise<LocalEnvoy> {
-  const { folder, families, log, ports = BALANCER_PORTS } = options;
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const path = join(folder, "xds.sock");
-  const ads = await startAdsServer({ listen: [{ path }], authorize: () => PROXY });
-  const output = createEnvoyOutput({ families });
-  const refused = new Map<string, string>();
-  ads.onNack(({ kind, name, message }) => {
-    log(`Envoy refuses ${kind} ${name}: ${message}`);
-    refused.set(name, message);
-  });
-  let running: Promise<void> | undefined;
-  const ensureRunning = (): void => {
-    running ??= run(options, ports, path, signal);
-  };
+export function createLocalEnvoy(options: LocalEnvoyOptions, signal: AbortSignal): LocalEnvoy {
+  const { families, ports = BALANCER_PORTS } = options;
+  let running: Promise<Running> | undefined;
   const stopped = new Promise<void>((resolve) => {
-    const end = () => void (running ?? Promise.resolve()).then(() => ads.close()).then(resolve, resolve);
+    const end = () =>
+      void (running ?? Promise.resolve(undefined)).then((it) => it?.stop()).then(resolve, resolve);
     if (signal.aborted) end();
     else signal.addEventListener("abort", end, { once: true });
   });
   return {
     stopped,
     async apply(model) {
+      if (model.listeners.length === 0 && running === undefined) return [];
+      running ??= start(options, ports, signal);
+      const { ads, output, refused, ended } = await running;
       refused.clear();
       ads.set(
         PROXY,
         output.update(model, () => undefined),
       );
-      if (model.listeners.length === 0 && running === undefined) return [];
-      ensureRunning();
-      await connected(ads, signal);
+      await Promise.race([connected(ads, signal), ended]);
       await ads.applied(PROXY);
       return refusalsOf(ads, refused);
     },
     unchecked: (destinations) => uncheckedOf(destinations, ports.admin, families),
   };
+}
+
+interface Running {
+  readonly ads: AdsServer;
+  readonly output: EnvoyOutput;
+  /** What was refused since the last model, by name. */
+  readonly refused: Map<string, string>;
+  /** Rejects where Envoy cannot be started at all. */
+  readonly ended: Promise<void>;
+  stop(): Promise<void>;
+}
+
+async function start(
+  options: LocalEnvoyOptions,
+  ports: NonNullable<LocalEnvoyOptions["ports"]>,
+  signal: AbortSignal,
+): Promise<Running> {
+  const { folder, families, log } = options;
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const path = join(folder, "xds.sock");
+  const ads = await startAdsServer({ listen: [{ path }], authorize: () => PROXY });
+  const refused = new Map<string, string>();
+  ads.onNack(({ kind, name, message }) => {
+    log(`Envoy refuses ${kind} ${name}: ${message}`);
+    refused.set(name, message);
+  });
+  const ended = run(options, ports, path, signal);
+  const stop = () => ended.catch(() => {}).then(() => ads.close());
+  return { ads, output: createEnvoyOutput({ families }), refused, ended, stop };
 }
 
 /** Every version that is refused still, also from former calls. */

@@ -11,12 +11,14 @@ import {
   type PoolCount,
 } from "../../balancer/local/index.ts";
 import { Informer, type KubeClient } from "../../client/index.ts";
+import { installDefinitions } from "../gateway/definitions.ts";
 import { matchesSelector } from "../../controllers/runtime/labels.ts";
 import { type Family, FAMILIES, mapFamilies, type PerFamily } from "../../ip/family.ts";
 import { BALANCER_KINDS, type LoadBalancerPool } from "../../objects/balancer/index.ts";
 import { KINDS, objectKey } from "../../objects/kinds.ts";
 import type { Namespace, Secret, Service } from "../../objects/types.ts";
-import { type LocalEnvoyOptions, startLocalEnvoy } from "./local-envoy.ts";
+import type { BalancerSettings } from "./flags.ts";
+import { createLocalEnvoy, type LocalEnvoyOptions } from "./local-envoy.ts";
 
 export interface LocalOptions {
   readonly client: KubeClient;
@@ -26,6 +28,8 @@ export interface LocalOptions {
   readonly link?: string | undefined;
   readonly envoy?: string | undefined;
   readonly ports?: LocalEnvoyOptions["ports"];
+  /** To plan and to look for orphans beside a process that serves. */
+  readonly readOnly?: boolean;
   readonly log: (line: string) => void;
 }
 
@@ -48,7 +52,7 @@ export async function startLocalProvider(options: LocalOptions, signal: AbortSig
   const services = new Informer<Service>(client, KINDS.Service, { onError });
   const namespaces = new Informer<Namespace>(client, KINDS.Namespace, { onError });
   await Promise.all([pools.start(signal), services.start(signal), namespaces.start(signal)]);
-  const envoy = await startLocalEnvoy(
+  const envoy = createLocalEnvoy(
     { ...options, folder: join(folder, "envoy"), families: hostFamilies() },
     signal,
   );
@@ -75,8 +79,19 @@ export async function startLocalProvider(options: LocalOptions, signal: AbortSig
     known: services.list().flatMap(heldBy),
     onCounts: (counts) => void writeCounts(client, pools, counts).catch(onError),
   });
-  followRemovals(provider, addresses, log, signal);
+  if (!options.readOnly) followRemovals(provider, addresses, log, signal);
   return { provider, stopped: envoy.stopped };
+}
+
+/** The local provider as `tandem balancer` opens it; the definitions of its kinds are installed where they are missing. */
+export async function openLocal(
+  settings: BalancerSettings,
+  options: Pick<LocalOptions, "client" | "readOnly" | "log">,
+  signal: AbortSignal,
+): Promise<RunningLocal> {
+  await installDefinitions(options.client);
+  const { stateDir: folder, interface: link, envoy } = settings;
+  return startLocalProvider({ ...options, folder, link, envoy }, signal);
 }
 
 /** The families that sockets can be made of here. */

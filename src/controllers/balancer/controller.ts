@@ -9,6 +9,7 @@ import type { ControllerContext } from "../runtime/context.ts";
 import type { WorkQueue } from "../runtime/work-queue.ts";
 import { concernsTargets } from "./node-changes.ts";
 import type { BalancerControllerOptions } from "./options.ts";
+import { liveOf } from "./orphans.ts";
 import { ServiceWriter } from "./service-writer.ts";
 
 const RESYNC_MS = 600_000;
@@ -45,13 +46,7 @@ export class BalancerController {
 
   /** The Services that something may belong to: uid by key. */
   live(): Map<string, string> {
-    const live = new Map<string, string>();
-    for (const service of this.#services.list()) {
-      const owned = this.#options.translate(service, { nodes: [], endpointSlices: [] }).ownership.owned;
-      if (owned || this.#writer.hasFinalizer(service))
-        live.set(objectKey(service), service.metadata.uid ?? "");
-    }
-    return live;
+    return liveOf(this.#services.list(), this.#options.translate);
   }
 
   #follow(): void {

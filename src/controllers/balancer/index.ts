@@ -8,7 +8,7 @@ import type { BalancerControllerOptions } from "./options.ts";
 import { sweepOrphans } from "./orphans.ts";
 
 export { BALANCER_FINALIZER, type BalancerCluster, type BalancerControllerOptions } from "./options.ts";
-export { isOlderThan, type SweepResult, sweepOrphans } from "./orphans.ts";
+export { isOlderThan, liveServices, type SweepResult, sweepOrphans } from "./orphans.ts";
 
 /**
  * Serves Services until the signal aborts; resolves once all of them are known and the work has begun. Where the API

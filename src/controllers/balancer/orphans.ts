@@ -1,10 +1,36 @@
+import type { KubeClient } from "../../client/index.ts";
+import { KINDS, objectKey } from "../../objects/kinds.ts";
+import type { Service } from "../../objects/types.ts";
 import type { BalancerProvider, Orphan } from "../../traffic/balancer/provider.ts";
+import { BALANCER_FINALIZER, type BalancerControllerOptions } from "./options.ts";
 
 /** What a sweep found and did. */
 export interface SweepResult {
   readonly orphans: readonly Orphan[];
   /** Those that were old enough to be deleted; with why one is still there. */
   readonly deleted: readonly { readonly orphan: Orphan; readonly error: string | undefined }[];
+}
+
+/** The Services that something may rightly belong to: uid by `namespace/name`. */
+export function liveOf(
+  services: readonly Service[],
+  translate: BalancerControllerOptions["translate"],
+): Map<string, string> {
+  const nothing = { nodes: [], endpointSlices: [] };
+  const live = services.filter(
+    (service) =>
+      service.metadata.finalizers?.includes(BALANCER_FINALIZER) ||
+      translate(service, nothing).ownership.owned,
+  );
+  return new Map(live.map((service) => [objectKey(service), service.metadata.uid ?? ""]));
+}
+
+/** The same, asked of the API server. */
+export async function liveServices(
+  client: KubeClient,
+  translate: BalancerControllerOptions["translate"],
+): Promise<Map<string, string>> {
+  return liveOf((await client.list<Service>(KINDS.Service)).items, translate);
 }
 
 /** Whether something was made so long ago; what has no time of its own counts as new. */

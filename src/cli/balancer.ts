@@ -1,0 +1,114 @@
+import { hostname } from "node:os";
+import { Command } from "commander";
+import { KubeClient, leadWhile, loadKubeconfig } from "../client/index.ts";
+import { startBalancerController } from "../controllers/balancer/index.ts";
+import { type BalancerFlags, readBalancerFlags, withBalancerFlags } from "./balancer/flags.ts";
+import { printOrphaned } from "./balancer/orphans.ts";
+import { printPlan } from "./balancer/plan.ts";
+import { openProvider, translateWith } from "./balancer/provider.ts";
+import { parseDurationFlag } from "./duration.ts";
+import { parseOutput } from "./output.ts";
+import { reportOnce, untilStopped } from "./wiring.ts";
+
+interface ServeFlags extends BalancerFlags {
+  readonly sweepOrphans?: string;
+  readonly orphansOlderThan: string;
+  readonly leaderElect: boolean;
+  readonly leaseNamespace: string;
+}
+
+const HELP = `
+Examples:
+  tandem balancer --kubeconfig=F --provider=aws --region=eu-west-1 --vpc-id=vpc-0abc --cluster-name=prod
+  tandem balancer plan -f service.yaml --kubeconfig=F --provider=aws --vpc-id=vpc-0abc
+  tandem balancer orphans --delete --older-than=1h --kubeconfig=F --provider=aws --vpc-id=vpc-0abc`;
+
+/** `tandem balancer`: load balancers of Services, of AWS or local ones, against any API server. */
+export function define(): Command {
+  const command = new Command("balancer").description(
+    "Serve Services of type LoadBalancer: clients of both families, whatever family the nodes speak.",
+  );
+  return withBalancerFlags(command)
+    .option(
+      "--sweep-orphans <duration>",
+      "look for orphans so often, and delete them (default: only when asked)",
+    )
+    .option("--orphans-older-than <duration>", "delete orphans of this age only", "1h")
+    .option("--no-leader-elect", "serve without holding a Lease; for a single process")
+    .option("--lease-namespace <name>", "where the Lease is kept", "kube-system")
+    .addHelpText("after", HELP)
+    .action(serve)
+    .addCommand(definePlan())
+    .addCommand(defineOrphans());
+}
+
+function definePlan(): Command {
+  return new Command("plan")
+    .description("Print what would be done for the Services of manifests, without doing it.")
+    .requiredOption("-f, --filename <path>", "file, directory or - (repeatable)", collect, [])
+    .option("-o, --output <format>", "table, json or yaml", "table")
+    .action(async (_flags: unknown, command: Command) => {
+      const flags = command.optsWithGlobals<BalancerFlags & { filename: string[]; output: string }>();
+      const output = parseOutput(flags.output);
+      process.exitCode = await printPlan(readBalancerFlags(flags), flags.filename, output, untilStopped());
+    });
+}
+
+function defineOrphans(): Command {
+  return new Command("orphans")
+    .description("Find what belongs to this cluster and to no Service, and say why.")
+    .option("--delete", "delete it, in the right order", false)
+    .option("--older-than <duration>", "only what was made so long ago", "0")
+    .option("-o, --output <format>", "table, json or yaml", "table")
+    .action(async (_flags: unknown, command: Command) => {
+      const flags = command.optsWithGlobals<
+        BalancerFlags & { delete: boolean; olderThan: string; output: string }
+      >();
+      const options = {
+        delete: flags.delete,
+        olderThanMs: parseDurationFlag("--older-than", flags.olderThan),
+      };
+      const output = parseOutput(flags.output);
+      process.exitCode = await printOrphaned(readBalancerFlags(flags), options, output, untilStopped());
+    });
+}
+
+function collect(value: string, previous: string[]): string[] {
+  return [...previous, value];
+}
+
+async function serve(flags: ServeFlags): Promise<void> {
+  const settings = readBalancerFlags(flags);
+  const sweep =
+    flags.sweepOrphans === undefined
+      ? undefined
+      : {
+          everyMs: parseDurationFlag("--sweep-orphans", flags.sweepOrphans),
+          olderThanMs: parseDurationFlag("--orphans-older-than", flags.orphansOlderThan),
+        };
+  const signal = untilStopped();
+  const client = new KubeClient(await loadKubeconfig(settings.kubeconfig));
+  const log = reportOnce("tandem balancer");
+  const lead = async (term: AbortSignal): Promise<void> => {
+    const opened = await openProvider(settings, { client, readOnly: false, log }, term);
+    const translate = translateWith.bind(undefined, settings);
+    const options = { client, provider: opened.provider, translate, log, ...(sweep && { sweep }) };
+    const { stopped } = await startBalancerController(options, term);
+    console.log(
+      `tandem balancer: serving Services of ${client.config.server} by provider ${settings.provider}`,
+    );
+    await stopped;
+    await opened.stopped;
+  };
+  try {
+    if (flags.leaderElect) {
+      const identity = `${hostname()}_${process.pid}`;
+      const name = `tandem-balancer-${settings.provider}`;
+      await leadWhile({ client, namespace: flags.leaseNamespace, name, identity, log }, lead, signal);
+    } else await lead(signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    client.close();
+  }
+}

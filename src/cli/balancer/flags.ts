@@ -1,0 +1,101 @@
+import type { Command } from "commander";
+import { EXIT } from "../../errors/exit-codes.ts";
+import { UserError } from "../../errors/user-error.ts";
+import { parseDurationFlag } from "../duration.ts";
+
+/** The flags of `tandem balancer` and its subcommands as they were given. */
+export interface BalancerFlags {
+  readonly kubeconfig?: string;
+  readonly provider: string;
+  readonly loadBalancerClass: string;
+  readonly clusterName: string;
+  readonly region?: string;
+  readonly vpcId?: string;
+  readonly awsEndpoint?: string;
+  readonly defaultScheme: string;
+  readonly defaultTargetType: string;
+  readonly replacementGrace: string;
+  readonly interface?: string;
+  readonly stateDir: string;
+  readonly envoy?: string;
+}
+
+/** What the flags mean. */
+export interface BalancerSettings {
+  readonly kubeconfig: string | undefined;
+  readonly provider: "aws" | "local";
+  readonly loadBalancerClass: string;
+  readonly clusterName: string;
+  readonly region: string | undefined;
+  readonly vpcId: string | undefined;
+  readonly awsEndpoint: string | undefined;
+  readonly defaultScheme: "internal" | "internet-facing";
+  readonly defaultTargetType: "instance" | "ip";
+  /** How long a load balancer that was replaced is kept, in milliseconds. */
+  readonly replacementGraceMs: number;
+  /** The interface that gets addresses; undefined: that of the default route (local). */
+  readonly interface: string | undefined;
+  /** Where it is remembered whose addresses are (local). */
+  readonly stateDir: string;
+  readonly envoy: string | undefined;
+}
+
+/** Adds the flags that say whose load balancers these are and how the provider is reached. */
+export function withBalancerFlags(command: Command): Command {
+  return command
+    .option("--kubeconfig <file>", "how to reach the API server (default: $KUBECONFIG, then ~/.kube/config)")
+    .option("--provider <name>", "who makes the load balancers: aws or local", "local")
+    .option("--load-balancer-class <name>", "the spec.loadBalancerClass that is ours", "tandem.dev/nlb")
+    .option(
+      "--cluster-name <name>",
+      "the cluster, as what is made for it is tagged; two clusters of one account need two",
+      "tandem",
+    )
+    .option("--region <name>", "the AWS region (default: as AWS's own tools find it)")
+    .option("--vpc-id <id>", "the VPC of the nodes (aws)")
+    .option("--aws-endpoint <url>", "another endpoint for AWS's API, as an emulator's")
+    .option(
+      "--default-scheme <name>",
+      "internal or internet-facing, where a Service does not say",
+      "internal",
+    )
+    .option("--default-target-type <name>", "instance or ip, where a Service does not say", "instance")
+    .option(
+      "--replacement-grace <duration>",
+      "how long a load balancer that was replaced is kept, so that clients can follow its name",
+      "10m",
+    )
+    .option("--interface <name>", "the network interface for addresses (local; default: the default route's)")
+    .option("--state-dir <folder>", "what outlives a restart (local)", "/var/lib/tandem/balancer")
+    .option("--envoy <path>", "an Envoy of 1.40 or newer (local; default: found on the PATH)");
+}
+
+/** @throws UserError for values that make no sense */
+export function readBalancerFlags(flags: BalancerFlags): BalancerSettings {
+  return {
+    kubeconfig: flags.kubeconfig,
+    provider: oneOf("--provider", flags.provider, ["aws", "local"]),
+    loadBalancerClass: flags.loadBalancerClass,
+    clusterName: flags.clusterName,
+    region: flags.region,
+    vpcId: flags.vpcId,
+    awsEndpoint: flags.awsEndpoint,
+    defaultScheme: oneOf("--default-scheme", flags.defaultScheme, ["internal", "internet-facing"]),
+    defaultTargetType: oneOf("--default-target-type", flags.defaultTargetType, ["instance", "ip"]),
+    replacementGraceMs: parseDurationFlag("--replacement-grace", flags.replacementGrace),
+    interface: flags.interface,
+    stateDir: flags.stateDir,
+    envoy: flags.envoy,
+  };
+}
+
+function oneOf<T extends string>(flag: string, text: string, values: readonly T[]): T {
+  const value = values.find((known) => known === text);
+  if (value !== undefined) return value;
+  throw new UserError({
+    what: "cannot serve load balancers",
+    where: `flag ${flag}, value ${JSON.stringify(text)}`,
+    why: `the values are ${values.join(", ")}`,
+    exitCode: EXIT.usage,
+  });
+}

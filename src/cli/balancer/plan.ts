@@ -1,0 +1,136 @@
+import { KubeClient, loadKubeconfig, readManifests } from "../../client/index.ts";
+import { EXIT } from "../../errors/exit-codes.ts";
+import { UserError } from "../../errors/user-error.ts";
+import { KINDS, objectKey } from "../../objects/kinds.ts";
+import type { EndpointSlice, Node, Service } from "../../objects/types.ts";
+import type { BalancerProvider } from "../../traffic/balancer/provider.ts";
+import { SERVICE_NAME_LABEL } from "../../traffic/index.ts";
+import { type Output, render } from "../output.ts";
+import type { BalancerSettings } from "./flags.ts";
+import { openProvider, translateWith } from "./provider.ts";
+import { printPlans, type ServicePlan } from "./report.ts";
+
+/** The objects that plans are made from. */
+interface Objects {
+  readonly services: readonly Service[];
+  readonly nodes: readonly Node[];
+  readonly endpointSlices: readonly EndpointSlice[];
+}
+
+/**
+ * Prints what would be done for the Services of manifests; nothing is changed. Nodes and EndpointSlices come from the
+ * manifests too, or from the cluster where a kubeconfig is named.
+ */
+export async function printPlan(
+  settings: BalancerSettings,
+  files: readonly string[],
+  output: Output,
+  signal: AbortSignal,
+): Promise<number> {
+  const manifests = objectsOf(await readManifests(files));
+  if (manifests.services.length === 0) throw noServices(files);
+  const withCluster = settings.kubeconfig !== undefined || settings.provider === "local";
+  const client = withCluster ? new KubeClient(await loadKubeconfig(settings.kubeconfig)) : undefined;
+  try {
+    const objects = client === undefined ? manifests : await joined(client, manifests);
+    const ended = new AbortController();
+    const options = { client, readOnly: true, log: (line: string) => console.error(line) };
+    const over = AbortSignal.any([signal, ended.signal]);
+    const { provider } = await openProvider(settings, options, over);
+    const plans = await planAll(settings, provider, objects, signal).finally(() => ended.abort());
+    console.log(render(plans, output, printPlans));
+    return plans.every(({ ownership, steps }) => steps !== undefined || !ownership.owned)
+      ? EXIT.ok
+      : EXIT.badInput;
+  } finally {
+    client?.close();
+  }
+}
+
+async function planAll(
+  settings: BalancerSettings,
+  provider: BalancerProvider,
+  { services, nodes, endpointSlices }: Objects,
+  signal: AbortSignal,
+): Promise<ServicePlan[]> {
+  const plans: ServicePlan[] = [];
+  for (const service of services) {
+    const slices = endpointSlices.filter(
+      ({ metadata }) =>
+        metadata.namespace === service.metadata.namespace &&
+        metadata.labels?.[SERVICE_NAME_LABEL] === service.metadata.name,
+    );
+    const { ownership, findings, model } = translateWith(settings, service, {
+      nodes,
+      endpointSlices: slices,
+    });
+    const context = {
+      annotations: service.metadata.annotations ?? {},
+      ingress: service.status?.loadBalancer?.ingress ?? [],
+      signal,
+    };
+    const steps = model === undefined ? undefined : await provider.plan(model, context);
+    plans.push({ service: objectKey(service), ownership, findings, steps });
+  }
+  return plans;
+}
+
+type Loose = { kind: string; metadata: { name: string; namespace?: string } };
+
+function objectsOf(manifests: readonly unknown[]): Objects {
+  const objects = manifests as readonly Loose[];
+  const ofKind = <T>(kind: string): T[] => objects.filter((object) => object.kind === kind) as T[];
+  const inNamespace = <T extends Loose>(object: T): T => ({
+    ...object,
+    metadata: { ...object.metadata, namespace: object.metadata.namespace ?? "default" },
+  });
+  return {
+    services: ofKind<Service>("Service")
+      .map(inNamespace)
+      .filter(({ spec }) => spec?.type === "LoadBalancer"),
+    nodes: ofKind<Node>("Node"),
+    endpointSlices: ofKind<EndpointSlice>("EndpointSlice").map(inNamespace),
+  };
+}
+
+/** The manifests' Services with the cluster's nodes and slices, and what the cluster knows of the same Services. */
+async function joined(client: KubeClient, { services, nodes, endpointSlices }: Objects): Promise<Objects> {
+  const [liveServices, liveNodes, liveSlices] = await Promise.all([
+    client.list<Service>(KINDS.Service),
+    client.list<Node>(KINDS.Node),
+    client.list<EndpointSlice>(KINDS.EndpointSlice),
+  ]);
+  const live = new Map(liveServices.items.map((service) => [objectKey(service), service]));
+  return {
+    services: services.map((service) => merged(service, live.get(objectKey(service)))),
+    nodes: nodes.length > 0 ? nodes : liveNodes.items,
+    endpointSlices: endpointSlices.length > 0 ? endpointSlices : liveSlices.items,
+  };
+}
+
+/** The wishes of the manifest, with the identity, node ports and status of the Service that is there. */
+function merged(service: Service, live: Service | undefined): Service {
+  if (live === undefined) return service;
+  const ports = service.spec.ports?.map((port) => ({
+    ...live.spec.ports?.find(
+      (known) => known.port === port.port && known.protocol === (port.protocol ?? "TCP"),
+    ),
+    ...port,
+  }));
+  return {
+    ...service,
+    metadata: { ...live.metadata, ...service.metadata },
+    spec: { ...live.spec, ...service.spec, ...(ports && { ports }) },
+    ...(live.status && { status: live.status }),
+  };
+}
+
+function noServices(files: readonly string[]): UserError {
+  return new UserError({
+    what: "cannot plan load balancers",
+    where: files.join(", "),
+    why: "there is no Service of type LoadBalancer in it",
+    next: "set spec.type: LoadBalancer, or name other files with -f",
+    exitCode: EXIT.badInput,
+  });
+}
