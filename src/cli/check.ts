@@ -1,7 +1,11 @@
 import { Command } from "commander";
 import { defineFlags } from "./check-flags.ts";
+import { defineShoot } from "./check-shoot.ts";
 
 /** `tandem check <subject>`: judges something without changing anything. One subcommand per subject. */
 export function define(): Command {
-  return new Command("check").description("Judge, without changing anything.").addCommand(defineFlags());
+  return new Command("check")
+    .description("Judge, without changing anything.")
+    .addCommand(defineShoot(), { isDefault: true })
+    .addCommand(defineFlags());
 }

@@ -34,7 +34,8 @@ export { BALANCER_CLASS, LOCAL_CLASS, ownershipOf } from "./ownership.ts";
  * Translates a Service. Never throws: what cannot be served is a finding. The model is undefined where the Service is not
  * ours, or has an error.
  */
-export function translateBalancer(service: Service, world: BalancerWorld): TranslatedBalancer {
+export function translateBalancer(given: Service, world: BalancerWorld): TranslatedBalancer {
+  const service = plain(given);
   const flags = world.flags ?? {};
   const ownership = ownershipOf(service, {
     provider: world.provider,
@@ -48,6 +49,17 @@ export function translateBalancer(service: Service, world: BalancerWorld): Trans
   const findings = inOrder([...annotations.findings, ...translation.findings]);
   const failed = findings.some(({ level }) => level === "error");
   return { ownership, model: failed ? undefined : model, findings };
+}
+
+/** A Service of a manifest may lack its spec, or have annotations that are no texts; no API server has such. */
+function plain(service: Service): Service {
+  const annotations = Object.entries(service.metadata.annotations ?? {});
+  const texts = annotations.map(([key, value]) => [key, String(value)] as const);
+  return {
+    ...service,
+    spec: service.spec ?? {},
+    metadata: { ...service.metadata, annotations: Object.fromEntries(texts) },
+  };
 }
 
 function modelOf(translation: Translation): BalancerModel {
