@@ -199,8 +199,10 @@ async function singles(ask: Ask, _after: GatewayAnswer): Promise<void> {
 
 const CHANGES = 100;
 
+/** After a pause, so that nothing counts of what was before. */
 async function cpuOfChange(ask: Ask, count: number): Promise<void> {
   const pid = controllerPid();
+  await new Promise((resolvePause) => setTimeout(resolvePause, SETTLE_MS));
   const before = cpuOf(pid);
   await ask({ what: "change", from: 0, to: CHANGES });
   const each = (cpuOf(pid) - before) / CHANGES;

@@ -167,8 +167,13 @@ describe("what goes wrong around a Gateway", () => {
   test("classes, Gateways and definitions that go and come back at once do not end the controller", async () => {
     const pid = controllerPid();
     const ours = { metadata: { name: "tandem" }, spec: { controllerName: "tandem.dev/gateway-controller" } };
+    const classNow = () => client.get<KubeObject>(GATEWAY_KINDS.GatewayClass, "tandem");
     for (let round = 0; round < 3; round++) {
+      await eventually(classNow, ({ metadata }) => metadata.finalizers?.length === 1);
       await client.delete(GATEWAY_KINDS.GatewayClass, "tandem");
+      assert.ok((await classNow()).metadata.deletionTimestamp, "it stays while there are Gateways");
+      const insist = { metadata: { finalizers: null } };
+      await client.patch(GATEWAY_KINDS.GatewayClass, "tandem", undefined, insist, { type: "merge" });
       await client.create(GATEWAY_KINDS.GatewayClass, ours);
       await client.delete(GATEWAY_KINDS.Gateway, "mixed", "shop");
       await apply(MIXED);

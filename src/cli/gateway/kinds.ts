@@ -1,6 +1,13 @@
 /** The kinds that Gateways are made from, and what is kept of each object. */
 import type { ObjectChange } from "../../client/index.ts";
-import { ENVOY_GATEWAY_KINDS, GATEWAY_KINDS, TANDEM_GATEWAY_KINDS } from "../../objects/gateway/index.ts";
+import type { ClassFinalizers } from "../../controllers/gateway/index.ts";
+import {
+  ENVOY_GATEWAY_KINDS,
+  GATEWAY_KINDS,
+  type Gateway,
+  type GatewayClass,
+  TANDEM_GATEWAY_KINDS,
+} from "../../objects/gateway/index.ts";
 import { type Kind, KINDS } from "../../objects/kinds.ts";
 import type { ConfigMap, EndpointSlice, KubeObject, Pod, Secret, Service } from "../../objects/types.ts";
 import type { GatewayModel, IntakeKind } from "../../traffic/gateway/index.ts";
@@ -20,13 +27,21 @@ export function sourcesOf(
   model: GatewayModel,
   traffic: TrafficModel,
   familyReadiness: FamilyReadiness,
+  classes: ClassFinalizers,
 ): readonly Source[] {
-  const own = OWN.map((kind) => ({ kind, intake: intakeOf(model, kind.kind as IntakeKind) }));
   const both =
     (first: (change: never) => unknown, kind: IntakeKind) => (change: ObjectChange<KubeObject>) => {
       first(change as never);
       model.on(kind, change as never);
     };
+  const special: Partial<Record<string, (change: ObjectChange<KubeObject>) => void>> = {
+    GatewayClass: both((change: ObjectChange<GatewayClass>) => classes.onClass(change), "GatewayClass"),
+    Gateway: both((change: ObjectChange<Gateway>) => classes.onGateway(change), "Gateway"),
+  };
+  const own = OWN.map((kind) => ({
+    kind,
+    intake: special[kind.kind] ?? intakeOf(model, kind.kind as IntakeKind),
+  }));
   const services = both((change: ObjectChange<Service>) => traffic.onService(change), "Service");
   const namespaces = both((change: ObjectChange<KubeObject>) => traffic.onNamespace(change), "Namespace");
   const slices = (change: ObjectChange<KubeObject>) => traffic.onSlice(change as ObjectChange<EndpointSlice>);

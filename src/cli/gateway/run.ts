@@ -1,6 +1,7 @@
 /** Joins the rooms into what serves Gateways: objects → model → xDS, and statuses and infrastructure back. */
 import type { KubeClient } from "../../client/index.ts";
 import {
+  ClassFinalizers,
   ensureAuthority,
   issueServerCertificate,
   proxyOfIdentity,
@@ -54,7 +55,8 @@ export async function startGateways(options: GatewayOptions): Promise<{ readonly
   const model = createGatewayModel({ controllerName: CONTROLLER_NAME, clusterFamilies: families, now });
   const traffic = createTrafficModel({ familyReadiness });
   const onError = (error: unknown): void => log(`watching: ${(error as Error).message}`);
-  const kinds = sourcesOf(model, traffic, familyReadiness);
+  const classes = new ClassFinalizers({ client, controllerName: CONTROLLER_NAME, log });
+  const kinds = sourcesOf(model, traffic, familyReadiness, classes);
   const [sources, authority] = await Promise.all([
     startSources({ client, kinds, onError }, signal),
     patiently(() => ensureAuthority(client, NAMESPACE), onError, signal),
@@ -92,8 +94,9 @@ export async function startGateways(options: GatewayOptions): Promise<{ readonly
     log,
     onQuiet: collectGarbage,
   }).start(signal);
+  classes.start();
   const stopped = infrastructure.stopped.then(async () => {
-    await Promise.all([statuses.stop(), ads.close()]);
+    await Promise.all([statuses.stop(), classes.stop(), ads.close()]);
   });
   return { stopped };
 }

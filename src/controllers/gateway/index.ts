@@ -9,6 +9,7 @@ export {
   proxyOfIdentity,
   serverIdentity,
 } from "./certificates.ts";
+export { ClassFinalizers } from "./class-finalizers.ts";
 export {
   type InfrastructurePort,
   type InfrastructureRequest,
