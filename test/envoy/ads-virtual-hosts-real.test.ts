@@ -118,6 +118,12 @@ test("a refused host is the only one that suffers, and names what it came from",
     await envoy.stop();
     next = await launch();
     assert.equal(await untilServed("c.test"), "200");
+    server.set("refused", change(virtualHost("web", "d.test", "one", { route: undefined })));
+    await server.applied("refused");
+    assert.match(
+      nacks.at(-1)?.message ?? "",
+      /^Proto constraint validation failed .*"action", reason: is required/,
+    );
     server.set("refused", change(virtualHost("web", "b.test", "one"), virtualHost("web", "bad.test", "one")));
     assert.equal(await untilServed("bad.test"), "200");
   } finally {

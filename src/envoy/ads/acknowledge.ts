@@ -38,7 +38,7 @@ export function refuse(kind: KindView, nonce: string, error: string, now: number
   }
   const only = sent[0];
   const whole = named.size === 0;
-  if (whole && only !== undefined) named.set(only, error);
+  if (whole && only !== undefined) named.set(only, withoutEcho(error));
   const refused: Refused[] = [];
   for (const name of inFlight.items.keys()) {
     const message = named.get(name);
@@ -47,6 +47,11 @@ export function refuse(kind: KindView, nonce: string, error: string, now: number
     else refused.push(...reject(kind, name, inFlight, message, now));
   }
   return refused;
+}
+
+/** Of a message whose fields break a rule Envoy tells first all that is in it: `goo.gle/debug… : what is wrong`. */
+function withoutEcho(error: string): string {
+  return error.replace(/^goo\.gle\/debug\w*\s[^]*\n: (?=Proto constraint)/, "");
 }
 
 function takeAnswered(kind: KindView, nonce: string): InFlight | undefined {
