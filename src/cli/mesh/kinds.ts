@@ -33,6 +33,7 @@ export function meshSources(mesh: IncrementalMeshModel, traffic: TrafficModel): 
       withStatus: true,
       labelSelector: SIDECAR_LABEL,
     },
+    { kind: KINDS.Node, intake: into("Node"), transform: labelsOnly },
     { kind: KINDS.ConfigMap, intake: into("ConfigMap"), transform: authoritiesOnly },
     { kind: HTTPRoute, intake: into("HTTPRoute") },
     { kind: GRPCRoute, intake: into("GRPCRoute") },
@@ -48,6 +49,12 @@ export function meshSources(mesh: IncrementalMeshModel, traffic: TrafficModel): 
 function withoutSelector(service: Service): Service {
   const { selector: _, ...spec } = service.spec;
   return { ...service, spec };
+}
+
+/** A node's zone is among its labels. */
+function labelsOnly({ apiVersion, kind, metadata }: KubeObject): KubeObject {
+  const { name, uid, resourceVersion, labels } = metadata;
+  return { apiVersion, kind, metadata: { name, uid, resourceVersion, ...(labels && { labels }) } };
 }
 
 function authoritiesOnly(map: ConfigMap): ConfigMap {

@@ -4,17 +4,18 @@ import type { Account, Identities } from "../../controllers/mesh/index.ts";
 import type { AdsServer } from "../../envoy/ads/index.ts";
 import type { MeshOutput, SidecarChanges } from "../../envoy/mesh/index.ts";
 import { GATEWAY_KINDS } from "../../objects/gateway/index.ts";
+import { MESH_KINDS } from "../../objects/mesh/index.ts";
 import type { TrafficModel } from "../../traffic/index.ts";
 import {
   accountOfIdentity,
   type IncrementalMeshModel,
   type MeshChanges,
-  type MeshRouteStatus,
   type Sidecar,
 } from "../../traffic/mesh/index.ts";
+import { type RefusalParts, Refusals } from "./refusals.ts";
 import { Quiet } from "../xds/quiet.ts";
 
-export interface MeshPumpParts {
+export interface MeshPumpParts extends Pick<RefusalParts, "record"> {
   readonly model: IncrementalMeshModel;
   readonly traffic: TrafficModel;
   readonly output: MeshOutput;
@@ -26,6 +27,9 @@ export interface MeshPumpParts {
   /** Called when nothing happens any more after a lot has. */
   readonly onQuiet?: () => void;
 }
+
+/** The kinds whose statuses are written. */
+const STATUS_KINDS = { ...GATEWAY_KINDS, ...MESH_KINDS };
 
 /** A route's status waits so long (ms) for sidecars to take it in; then it is written anyway. */
 const APPLIED_WAIT = 5_000;
@@ -45,26 +49,26 @@ export class MeshPump {
   readonly #served = new Set<string>();
   /** Pods that came before their objects, by what they said they are; bounded by {@link MOST_CLAIMS}. */
   readonly #claims = new Map<string, string>();
+  readonly #refusals: Refusals;
   readonly #quiet: Quiet;
   #planned = false;
 
   constructor(parts: MeshPumpParts) {
     this.#parts = parts;
+    this.#refusals = new Refusals(parts);
     this.#quiet = new Quiet(() => parts.onQuiet?.());
   }
 
   /** Begins, with all that the models hold; to be called when they know everything that there is. */
   start(signal: AbortSignal): void {
-    const { model, traffic, ads, log } = this.#parts;
+    const { model, traffic, ads } = this.#parts;
     const ends = [
       model.onDirty(() => this.#plan()),
       traffic.onChange((keys) => {
         for (const key of keys) this.#frontends.add(key);
         this.#plan();
       }),
-      ads.onNack(({ proxy, kind, name, message }) =>
-        log(`the sidecar of ${proxy} refuses ${kind} ${name}: ${message}`),
-      ),
+      ads.onNack((nack) => this.#refusals.add(nack)),
     ];
     signal.addEventListener("abort", () => {
       this.#quiet.stop();
@@ -132,6 +136,7 @@ export class MeshPump {
       if (sidecar === undefined) {
         this.#served.delete(key);
         this.#here.delete(key);
+        this.#refusals.remove(key);
         this.#parts.ads.remove(key);
         continue;
       }
@@ -176,8 +181,12 @@ export class MeshPump {
     for (const [key, list] of changed) {
       if (this.#served.has(key)) this.#parts.ads.set(key, list);
       else this.#serve(key);
+      void this.#refusals.recheck(key);
     }
-    for (const key of renewed) this.#serve(key);
+    for (const key of renewed) {
+      this.#serve(key);
+      void this.#refusals.recheck(key);
+    }
   }
 
   /** The first of what a sidecar is told is everything, and not before it has a certificate. */
@@ -192,10 +201,10 @@ export class MeshPump {
   }
 
   /** Has statuses written once sidecars have answered, so that what is Accepted is served. */
-  #announce(statuses: ReadonlyMap<string, MeshRouteStatus>): void {
+  #announce(statuses: MeshChanges["statuses"]): void {
     if (statuses.size === 0) return;
     const wishes = [...statuses.values()].map(({ kind, key, status }) => {
-      return { kind: GATEWAY_KINDS[kind], key, status };
+      return { kind: STATUS_KINDS[kind], key, status };
     });
     void this.#applied().then(() => this.#parts.statuses.set(wishes));
   }

@@ -16,18 +16,20 @@ import {
   SIDECAR_LABEL,
   type WebhookAddress,
 } from "../../controllers/mesh/index.ts";
+import { EventRecorder } from "../../controllers/runtime/events.ts";
 import { type AdsServer, type Peer, startAdsServer } from "../../envoy/ads/index.ts";
 import { createMeshOutput } from "../../envoy/mesh/index.ts";
 import type { Family } from "../../ip/family.ts";
+import { GATEWAY_KINDS } from "../../objects/gateway/index.ts";
 import { KINDS, objectKey } from "../../objects/kinds.ts";
-import { MESH_NAMESPACE } from "../../objects/mesh/index.ts";
-import type { Secret } from "../../objects/types.ts";
+import { MESH_KINDS, MESH_NAMESPACE } from "../../objects/mesh/index.ts";
+import type { KubeObject, Secret } from "../../objects/types.ts";
 import type { KeyPair } from "../../pki/issue.ts";
 import { createTrafficModel } from "../../traffic/index.ts";
 import { accountOfIdentity, createMeshModel, workloadIdentity } from "../../traffic/mesh/index.ts";
 import { collectGarbage } from "../memory.ts";
 import { patiently } from "../xds/patiently.ts";
-import { type Source, startSources } from "../xds/sources.ts";
+import { type Source, type Sources, startSources } from "../xds/sources.ts";
 import { meshSources } from "./kinds.ts";
 import { identityFiles, injectionSettings, podOfNode } from "./proxy.ts";
 import { MESH_XDS_PORT, WEBHOOK_PORT } from "./ports.ts";
@@ -193,7 +195,22 @@ async function startCore(options: MeshOptions, credentials: Credentials): Promis
     },
     ...(options.mark !== undefined && { mark: options.mark }),
   });
-  const parts = { model, traffic, output, ads, identities, statuses, trustDomain: clusterDomain, log };
+  const events = new EventRecorder(client);
+  const record = (id: string, reason: string, message: string): void => {
+    const object = objectOf(id, sources);
+    if (object !== undefined) events.record("tandem-mesh", object, "Warning", reason, message);
+  };
+  const parts = {
+    record,
+    model,
+    traffic,
+    output,
+    ads,
+    identities,
+    statuses,
+    trustDomain: clusterDomain,
+    log,
+  };
   pump = new MeshPump({ ...parts, onQuiet: collectGarbage });
   pump.start(signal);
   collectGarbage();
@@ -201,6 +218,14 @@ async function startCore(options: MeshOptions, credentials: Credentials): Promis
     await Promise.all([statuses.stop(), ads.close()]);
   };
   return { pump, stop };
+}
+
+/** The object of an id, `Kind/namespace/name`, if it is one of the kinds that are watched. */
+function objectOf(id: string, sources: Sources): KubeObject | undefined {
+  const [kind = "", ...key] = id.split("/");
+  const kinds = { ...GATEWAY_KINDS, ...MESH_KINDS, Service: KINDS.Service, Pod: KINDS.Pod };
+  const known = Object.hasOwn(kinds, kind) ? kinds[kind as keyof typeof kinds] : undefined;
+  return known && sources.get(known, key.join("/"));
 }
 
 /** Whoever changes the authority changes its Secret: `tls.crt` and `tls.key` sign, `ca.crt` is trusted as well. */

@@ -19,7 +19,7 @@ import { type Layer, made } from "./layer.ts";
 import { wildcardName } from "./names.ts";
 import type { Dirty, Outbound } from "./outbound.ts";
 import { directCluster, fixedClusters, outboundCluster } from "./outbound-cluster.ts";
-import { meshAssignment } from "./outbound-endpoints.ts";
+import { meantFor, meshAssignment } from "./outbound-endpoints.ts";
 import {
   httpListener,
   type OutboundStyle,
@@ -28,7 +28,7 @@ import {
   virtualOutbound,
 } from "./outbound-listener.ts";
 import { ownTable } from "./routes.ts";
-import { identitiesOf, type ListenerPlan } from "./services.ts";
+import { backendsAt, identitiesOf, type ListenerPlan } from "./services.ts";
 import { collectorClusters, tracingClusters } from "./telemetry.ts";
 import { TLS_SECRETS } from "./tls.ts";
 
@@ -172,16 +172,20 @@ export function putEndpoints(
       continue;
     }
     const frontend = outbound.frontendOf(destination);
-    const targets = () => targetsOf(destination, frontend, { families, ...(zone !== undefined && { zone }) });
-    const isPeer = (pod: string) => outbound.peerOf(pod) !== undefined;
-    const peers = frontend?.backends.map(({ pod }) =>
-      pod && isPeer(`${pod.namespace}/${pod.name}`) ? 1 : 0,
+    const targets = () =>
+      targetsOf(destination, meantFor(zone, destination, frontend), {
+        families,
+        ...(zone !== undefined && { zone }),
+      });
+    const isPeer = (pod: string, port: number) => outbound.isPeer(pod, port);
+    const peers = backendsAt(destination, frontend).map(({ backend: { pod }, port }) =>
+      pod && isPeer(`${pod.namespace}/${pod.name}`, port) ? 1 : 0,
     );
     const near = destination.policy?.preferZone ? zone : undefined;
     const byClient = preferClient && takesOrders(destination);
     layer.put("endpoint", {
       name,
-      from: [destination, frontend, peers?.join("")],
+      from: [destination, frontend, peers.join("")],
       make: () =>
         made("endpoint", meshAssignment(name, destination, targets(), isPeer, near, byClient), {
           origins: destination.origins.map(originRef),

@@ -67,7 +67,7 @@ export class Outbound {
       service &&
       planService(service, {
         frontend: this.#frontend(key),
-        isPeer: (pod) => this.peerOf(pod) !== undefined,
+        isPeer: (pod, port) => this.isPeer(pod, port),
       });
     if (plan === undefined) this.#plans.delete(key);
     else this.#plans.set(key, plan);
@@ -122,6 +122,12 @@ export class Outbound {
   /** Who answers for a pod. */
   peerOf(pod: string): { readonly identity: string } | undefined {
     return this.model?.peerOf(pod);
+  }
+
+  /** Whether connections to a port of a pod are mutual TLS. */
+  isPeer(pod: string, port: number): boolean {
+    const peer = this.model?.peerOf(pod);
+    return peer !== undefined && !peer.plainPorts?.includes(port);
   }
 
   /** The frontend of a destination. */

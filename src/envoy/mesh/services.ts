@@ -49,7 +49,7 @@ export interface ServicePlan {
 /** What is asked about pods and backends. */
 export interface Surroundings {
   readonly frontend: Frontend | undefined;
-  isPeer(pod: string): boolean;
+  isPeer(pod: string, port: number): boolean;
 }
 
 const HTTP: ReadonlySet<string> = new Set(["http", "http2", "grpc"]);
@@ -100,7 +100,7 @@ function podOf({ backend }: PortBackend): string | undefined {
 function directPlans(port: MeshPort, backends: readonly PortBackend[], { isPeer }: Surroundings): Direct {
   const peer = (backend: PortBackend) => {
     const pod = podOf(backend);
-    return pod !== undefined && isPeer(pod);
+    return pod !== undefined && isPeer(pod, backend.port);
   };
   const { destination } = port;
   const plain = { name: variantOf(destination, "direct"), destination, mutualTls: false };
@@ -156,15 +156,23 @@ function headlessListeners(
   }));
 }
 
+/** The backends of the port that a destination is. */
+export function backendsAt(
+  { target }: Pick<Destination, "target">,
+  frontend: Frontend | undefined,
+): readonly PortBackend[] {
+  if (target.kind !== "frontend") return [];
+  const port = frontend?.ports.find((one) => one.port === target.port && one.protocol === "TCP");
+  return port?.backends ?? [];
+}
+
 /** The identities of a destination's backends that have sidecars, each once, in order. */
 export function identitiesOf(
-  { target }: Destination,
+  { target }: Pick<Destination, "target">,
   frontend: Frontend | undefined,
   peerOf: (pod: string) => { readonly identity: string } | undefined,
 ): string[] {
-  if (target.kind !== "frontend" || frontend === undefined) return [];
-  const port = frontend.ports.find((one) => one.port === target.port && one.protocol === "TCP");
-  const identities = (port?.backends ?? []).flatMap((one) => {
+  const identities = backendsAt({ target }, frontend).flatMap((one) => {
     const pod = podOf(one);
     return (pod !== undefined && peerOf(pod)?.identity) || [];
   });

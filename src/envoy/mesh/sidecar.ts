@@ -46,11 +46,17 @@ export function putSidecar(
         made("listener", virtualInbound(sidecar, inbound), {
           needsClusters: collectorClusters(sidecar.telemetry),
           needsRoutes: sidecar.mutualTls === "disabled" ? [] : TLS_SECRETS,
-          origins: [`Pod/${sidecar.key}`],
+          origins: originsOf(sidecar),
         }),
     },
   ]);
   layer.replace("secret", identity === undefined ? [] : secrets(identity));
+}
+
+/** The pod, and the policies that say how it is to be. */
+function originsOf({ key, policies = [], authorization }: Sidecar): string[] {
+  const rules = authorization.map(({ origin }) => `${origin.kind}/${origin.key}`);
+  return [`Pod/${key}`, ...policies.map((policy) => `MeshPolicy/${policy}`), ...new Set(rules)];
 }
 
 function ownClusters(sidecar: Sidecar, style: Parameters<typeof inboundClusters>[1]): Wanted[] {

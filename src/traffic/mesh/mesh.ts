@@ -9,11 +9,12 @@ import { takeIn } from "../gateway/intake.ts";
 import type { Destination, TrustBundle } from "../gateway/model.ts";
 import { keyOf, namespaceOf, ObjectStore } from "../gateway/objects.ts";
 import { MESH_NAMESPACE } from "../../objects/mesh/index.ts";
-import type { Pod } from "../../objects/types.ts";
+import type { KubeObject, Pod } from "../../objects/types.ts";
 import { InboundPorts } from "./inbound.ts";
 import type { MeshService, Peer, Sidecar } from "./model.ts";
 import { workloadIdentity } from "./names.ts";
 import { PolicyBook } from "./policies.ts";
+import { PolicyStatuses } from "./policy-status.ts";
 import { NamedPool } from "./pool.ts";
 import { RouteBook } from "./route-book.ts";
 import { destinationsOf, meshService } from "./services.ts";
@@ -25,9 +26,10 @@ import type {
   MeshModelOptions,
 } from "./types.ts";
 import { type Workload, workloadOf } from "./workloads.ts";
+import { Zones } from "./zones.ts";
 
 /** Those that Gateways have as well. */
-type PlainKind = Exclude<MeshIntakeKind, "Pod" | "MeshPolicy" | "AuthorizationPolicy">;
+type PlainKind = Exclude<MeshIntakeKind, "Pod" | "Node" | "MeshPolicy" | "AuthorizationPolicy">;
 
 /** Creates an empty model. A change costs work in proportion to the Services, routes and pods that it is about. */
 export function createMeshModel(options: MeshModelOptions): IncrementalMeshModel {
@@ -39,6 +41,7 @@ export function createMeshModel(options: MeshModelOptions): IncrementalMeshModel
     trust: state.trust.entries,
     peerOf: (pod) => state.peers.get(pod),
     on: (kind, change) => state.on(kind, change),
+    setRefused: (sidecar, messages) => state.setRefused(sidecar, messages),
     flush: () => state.flush(),
     onDirty: (listener) => state.onDirty(listener),
   };
@@ -55,6 +58,8 @@ class MeshState {
   readonly #dependents = new Dependents();
   readonly #dirt = new Dirt();
   readonly #policies = new PolicyBook();
+  readonly #policyStatuses: PolicyStatuses;
+  readonly #zones = new Zones();
   readonly #inbound = new InboundPorts();
   readonly #routes: RouteBook;
   /** Pods with a sidecar, by namespace, then by key. */
@@ -68,6 +73,7 @@ class MeshState {
   constructor(options: MeshModelOptions) {
     this.#options = options;
     this.#objects = new ObjectStore(options.clusterFamilies ?? FAMILIES);
+    this.#policyStatuses = new PolicyStatuses(this.#policies, options.now);
     this.#routes = new RouteBook(options, this.#objects, this.#dependents);
     this.#dirt.onDirty(() => this.#tell());
     for (const key of options.traffic.keys()) this.#dirtyFrontends.add(key);
@@ -79,6 +85,7 @@ class MeshState {
 
   on<K extends MeshIntakeKind>(kind: K, change: ObjectChange<MeshIntakeKinds[K]>): void {
     if (kind === "Pod") this.#onPod(change as ObjectChange<Pod>);
+    else if (kind === "Node") this.#onNode(change as ObjectChange<KubeObject>);
     else if (kind === "MeshPolicy" || kind === "AuthorizationPolicy") this.#onPolicy(kind, change as never);
     else this.#take(kind as PlainKind, change as never);
   }
@@ -101,7 +108,7 @@ class MeshState {
     const services = new Map<string, MeshService | undefined>();
     const sidecars = new Map<string, Sidecar | undefined>();
     const peers = new Set<string>();
-    const statuses = this.#updateRoutes();
+    const statuses = new Map([...this.#updateRoutes(), ...this.#policyStatuses.take()]);
     for (const key of this.#dirtyFrontends) this.#updateService(key, services);
     for (const key of this.#dirtyPods) this.#updateSidecar(key, sidecars, peers);
     this.#dirtyFrontends.clear();
@@ -118,6 +125,10 @@ class MeshState {
     };
   }
 
+  setRefused(sidecar: string, messages: ReadonlyMap<string, string>): void {
+    if (this.#policyStatuses.setRefused(sidecar, messages)) this.#tell();
+  }
+
   #tell(): void {
     if (this.#told) return;
     this.#told = true;
@@ -130,6 +141,7 @@ class MeshState {
     const before = this.#workloads.get(namespace)?.get(key);
     const after = type === "deleted" ? undefined : this.#workloadOf(object);
     if (before === undefined && after === undefined) return;
+    this.#zones.place(key, after?.node);
     if (after === undefined) this.#dropWorkload(namespace, key);
     else if (keep(before, after) === before) return;
     else this.#putWorkload(after);
@@ -166,9 +178,16 @@ class MeshState {
     const key = keyOf(object);
     const namespace = namespaceOf(key);
     this.#policies.set(kind, key, type === "deleted" ? undefined : object);
+    this.#policyStatuses.touch(kind, key, type === "deleted");
     const namespaces = namespace === MESH_NAMESPACE ? this.#workloads.keys() : [namespace];
     for (const name of namespaces)
       for (const pod of this.#workloads.get(name)?.keys() ?? []) this.#dirtyPods.add(pod);
+    this.#tell();
+  }
+
+  #onNode({ type, object }: ObjectChange<KubeObject>): void {
+    for (const pod of this.#zones.set(object.metadata.name, type === "deleted" ? undefined : object))
+      this.#dirtyPods.add(pod);
     this.#tell();
   }
 
@@ -224,11 +243,13 @@ class MeshState {
   #sidecarOf(workload: Workload): Sidecar {
     const { key, namespace, account, addresses, families, ports } = workload;
     const settings = this.#policies.settingsOf(workload);
+    const zone = this.#zones.of(key);
     return {
       key,
       identity: this.#shared(workloadIdentity(this.#options.trustDomain, namespace, account)),
       addresses,
       families,
+      ...(zone !== undefined && { zone }),
       inbound: this.#inbound.of(key, ports),
       ...settings,
       portMutualTls: this.#shared(settings.portMutualTls),

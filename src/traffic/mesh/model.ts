@@ -55,6 +55,8 @@ export interface Sidecar {
   readonly unknownOutbound: "passthrough" | "blocked";
   /** Prefers the family over which a request came in for what the pod asks in turn. */
   readonly preferClientFamily: boolean;
+  /** The MeshPolicies that hold for it, `namespace/name`, the nearest first; absent: none. */
+  readonly policies?: readonly string[];
   /** What is told of its traffic; absent: nothing. */
   readonly telemetry?: Telemetry;
 }

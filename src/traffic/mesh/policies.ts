@@ -13,12 +13,19 @@ import { telemetryOf } from "./telemetry.ts";
 import type { Workload } from "./workloads.ts";
 
 type Policy = MeshPolicy | AuthorizationPolicy;
-type PolicyKind = "MeshPolicy" | "AuthorizationPolicy";
+/** The kinds of policies. */
+export type PolicyKind = "MeshPolicy" | "AuthorizationPolicy";
 
 /** What policies say about a sidecar. */
 export type SidecarPolicy = Pick<
   Sidecar,
-  "mutualTls" | "portMutualTls" | "authorization" | "unknownOutbound" | "preferClientFamily" | "telemetry"
+  | "mutualTls"
+  | "portMutualTls"
+  | "authorization"
+  | "unknownOutbound"
+  | "preferClientFamily"
+  | "telemetry"
+  | "policies"
 >;
 
 /** All policies, found by their namespaces. */
@@ -39,6 +46,12 @@ export class PolicyBook {
     }
   }
 
+  /** All of a kind in a namespace. */
+  inNamespace(kind: PolicyKind, namespace: string): readonly Policy[] {
+    const ids = [...(this.#byNamespace.get(`${kind}/${namespace}`) ?? [])].sort();
+    return ids.flatMap((id) => this.#policies.get(id) ?? []);
+  }
+
   /** What holds for a pod. */
   settingsOf(workload: Workload): SidecarPolicy {
     const policies = this.#nearestFirst<MeshPolicy>("MeshPolicy", workload);
@@ -50,7 +63,9 @@ export class PolicyBook {
       return undefined;
     };
     const telemetry = telemetryOf((read) => first((spec) => spec.telemetry && read(spec.telemetry)));
+    const names = policies.map(({ metadata }) => `${metadata.namespace ?? ""}/${metadata.name}`);
     return {
+      ...(names.length > 0 && { policies: names }),
       ...(telemetry && { telemetry }),
       mutualTls: modeOf(first(({ mutualTls }) => mutualTls)),
       portMutualTls: portModes(policies),
@@ -142,7 +157,8 @@ function identityOf(text: string): string {
   return text.startsWith("spiffe://") || text.startsWith("*") ? text : `spiffe://${text}`;
 }
 
-function cidrTextOf(text: string): string | readonly [] {
+/** A range as it is counted, one address as a range; nothing where it is neither. */
+export function cidrTextOf(text: string): string | readonly [] {
   const address = text.includes("/") ? undefined : readAddress(text);
   const whole = address && `${address.text}/${address.family === "IPv4" ? 32 : 128}`;
   return readCidr(whole ?? text)?.text ?? [];

@@ -8,6 +8,7 @@ import type { Destination, TrustBundle } from "../gateway/model.ts";
 import type { BackendObject } from "../gateway/routes/types.ts";
 import type { ObjectChange, TrafficModel } from "../tracker.ts";
 import type { MeshModel, MeshService, Sidecar } from "./model.ts";
+import type { PolicyStatusWish } from "./policy-status.ts";
 
 /** How the model is made. */
 export interface MeshModelOptions {
@@ -27,6 +28,8 @@ export interface MeshModelOptions {
 /** The kinds that the model takes in. */
 export interface MeshIntakeKinds {
   Pod: Pod;
+  /** For its zone. */
+  Node: KubeObject;
   Service: Service;
   Namespace: KubeObject;
   HTTPRoute: HTTPRoute;
@@ -50,9 +53,12 @@ export interface MeshChanges {
   readonly trust: ReadonlyMap<string, TrustBundle | undefined>;
   /** Pods (`namespace/name`) for which {@link MeshModel.peerOf} gives another answer. */
   readonly peers: ReadonlySet<string>;
-  /** Of routes with a Service as a parent, by `HTTPRoute/namespace/name`. */
-  readonly statuses: ReadonlyMap<string, MeshRouteStatus>;
+  /** Of routes with a Service as a parent, and of policies, by `HTTPRoute/namespace/name`. */
+  readonly statuses: ReadonlyMap<string, MeshStatus>;
 }
+
+/** The status that an object is to have. */
+export type MeshStatus = MeshRouteStatus | PolicyStatusWish;
 
 /** The status that a route is to have. */
 export interface MeshRouteStatus {
@@ -66,6 +72,11 @@ export interface MeshRouteStatus {
 export interface IncrementalMeshModel extends MeshModel {
   /** Takes a change in. Nothing is computed before {@link IncrementalMeshModel.flush}, so a burst costs one computation. */
   on<K extends MeshIntakeKind>(kind: K, change: ObjectChange<MeshIntakeKinds[K]>): void;
+  /**
+   * Takes in what a sidecar's proxy refuses now: its messages by the policies that it comes from, as
+   * `MeshPolicy/namespace/name`. Their statuses tell it.
+   */
+  setRefused(sidecar: string, messages: ReadonlyMap<string, string>): void;
   /** Computes what the changes since the last time came to. Call it only once all objects are known after a start. */
   flush(): MeshChanges;
   /** Calls the listener when there is something to flush after there was nothing; the result ends that. */

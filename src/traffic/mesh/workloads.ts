@@ -19,6 +19,7 @@ export interface Workload {
   readonly families: readonly Family[];
   /** Of its containers. */
   readonly ports: readonly InboundPort[];
+  readonly node?: string;
 }
 
 /** The workload of a pod; undefined while it has no address, when it has ended, and where no sidecar was injected. */
@@ -41,6 +42,7 @@ export function workloadOf({ metadata, spec, status }: Pod): Workload | undefine
     addresses,
     families: [...new Set(found.map(({ family }) => family))],
     ports: spec.containers.filter(({ name }) => name !== SIDECAR_CONTAINER).flatMap(portsOf),
+    ...(spec.nodeName && { node: spec.nodeName }),
   };
 }
 

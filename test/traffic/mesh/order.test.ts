@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import type { KubeObject } from "../../../src/objects/types.ts";
-import type { MeshRouteStatus } from "../../../src/traffic/mesh/index.ts";
+import type { MeshStatus } from "../../../src/traffic/mesh/index.ts";
 import { applyChanges, emptyModels, objectsOf, take, textOf } from "./text.ts";
 
 const FOLDER = join(import.meta.dirname, "golden");
@@ -32,7 +32,7 @@ function variantsOf(object: KubeObject): KubeObject[] {
 class Cluster {
   readonly models = emptyModels();
   readonly objects = new Map<string, KubeObject>();
-  readonly statuses = new Map<string, MeshRouteStatus>();
+  readonly statuses = new Map<string, MeshStatus>();
   /** All that was ever said to have changed, put together. */
   readonly told = new Map<string, unknown>();
 
@@ -71,10 +71,10 @@ const STEP = fc.oneof(
 );
 
 /** Of routes that some Service is a parent of; others were taken back. */
-function currentStatuses(cluster: Cluster): Map<string, MeshRouteStatus> {
+function currentStatuses(cluster: Cluster): Map<string, MeshStatus> {
   return new Map(
     [...cluster.statuses]
-      .filter(([, { status }]) => status.parents.length > 0)
+      .filter(([, { status }]) => !("parents" in status) || status.parents.length > 0)
       .sort(([one], [other]) => (one < other ? -1 : 1)),
   );
 }

@@ -7,7 +7,6 @@ import {
   type IncrementalMeshModel,
   type MeshChanges,
   type MeshIntakeKind,
-  type MeshRouteStatus,
 } from "../../../src/traffic/mesh/index.ts";
 
 /** The models of a cluster. */
@@ -56,7 +55,7 @@ export function objectsOf(text: string): KubeObject[] {
 }
 
 /** All that is in force in a model. */
-export function textOf({ mesh }: Models, statuses: ReadonlyMap<string, MeshRouteStatus> = new Map()): string {
+export function textOf({ mesh }: Models, statuses: MeshChanges["statuses"] = new Map()): string {
   const peers = [...mesh.sidecars.keys()].map((key) => [key, mesh.peerOf(key) ?? "none"] as const);
   const said = [...statuses].map(([id, { status }]) => [id, status] as const);
   const result = {

@@ -1,0 +1,70 @@
+/** What sidecars refuse, told where it comes from: in the statuses of policies, and as events of all objects. */
+import type { AdsServer, Nack } from "../../envoy/ads/index.ts";
+import type { IncrementalMeshModel } from "../../traffic/mesh/index.ts";
+
+export interface RefusalParts {
+  readonly ads: Pick<AdsServer, "applied" | "status">;
+  readonly model: Pick<IncrementalMeshModel, "setRefused">;
+  /** Tells an object, `Kind/namespace/name`, what became of what it says. */
+  readonly record: (object: string, reason: string, message: string) => void;
+  readonly log: (line: string) => void;
+}
+
+/** A resource that is made of more objects than this blames nobody by itself: a route table has hundreds. */
+const MOST_ORIGINS = 4;
+
+/** Bounded by what sidecars have. */
+export class Refusals {
+  readonly #parts: RefusalParts;
+  /** By sidecar, then by resource. */
+  readonly #refused = new Map<string, Map<string, Nack>>();
+
+  constructor(parts: RefusalParts) {
+    this.#parts = parts;
+  }
+
+  /** Takes in what a sidecar refuses. */
+  add(nack: Nack): void {
+    const { proxy, kind, name, message } = nack;
+    const { log, record } = this.#parts;
+    log(`the sidecar of ${proxy} refuses ${kind} ${name}: ${message}`);
+    for (const object of objectsOf(nack))
+      record(object, "Refused", `the sidecar of ${proxy} refuses what follows from it: ${message}`);
+    const refused = this.#refused.get(proxy) ?? new Map<string, Nack>();
+    this.#refused.set(proxy, refused.set(`${kind}/${name}`, nack));
+    this.#tell(proxy);
+  }
+
+  /** Takes back what a sidecar no longer refuses, once it has answered what it was sent. */
+  async recheck(proxy: string): Promise<void> {
+    if (!this.#refused.has(proxy)) return;
+    const { ads } = this.#parts;
+    await ads.applied(proxy);
+    const refused = this.#refused.get(proxy);
+    const streams = ads.status(proxy);
+    for (const [id, { kind, name }] of refused ?? []) {
+      const still = streams.some(({ kinds }) => kinds[kind].refused.some((one) => one.name === name));
+      if (!still) refused?.delete(id);
+    }
+    this.#tell(proxy);
+  }
+
+  /** Forgets a sidecar. */
+  remove(proxy: string): void {
+    if (this.#refused.delete(proxy)) this.#parts.model.setRefused(proxy, new Map());
+  }
+
+  #tell(proxy: string): void {
+    const messages = new Map<string, string>();
+    for (const nack of this.#refused.get(proxy)?.values() ?? [])
+      for (const object of objectsOf(nack)) messages.set(object, nack.message);
+    if (messages.size === 0) this.#refused.delete(proxy);
+    this.#parts.model.setRefused(proxy, messages);
+  }
+}
+
+/** The objects, each once, without what part of them it is. */
+function objectsOf({ origins }: Nack): string[] {
+  const objects = new Set(origins.map((origin) => origin.split("#")[0] ?? ""));
+  return objects.size > MOST_ORIGINS ? [] : [...objects];
+}

@@ -1,0 +1,158 @@
+/** What the statuses of policies say: whether they are taken, what contradicts them, who cannot follow them. */
+import type { AuthorizationPolicy, MeshPolicy, MeshPolicyStatus } from "../../objects/mesh/index.ts";
+import { conditionsOf, type Fact, fails, holds } from "../gateway/conditions.ts";
+import { equal } from "../gateway/equality.ts";
+import { accessContradictions, type Contradiction, meshContradictions } from "./policy-conflicts.ts";
+import { cidrTextOf, type PolicyBook, type PolicyKind } from "./policies.ts";
+import { collectorOf } from "./telemetry.ts";
+
+/** The status that a policy is to have. */
+export interface PolicyStatusWish {
+  readonly kind: PolicyKind;
+  /** `namespace/name`. */
+  readonly key: string;
+  readonly status: MeshPolicyStatus;
+}
+
+type Policy = MeshPolicy | AuthorizationPolicy;
+
+/** So many contradictions or refusals are told; more than that are counted. */
+const MOST = 5;
+
+/** Statuses of all policies; those that may be others are found by namespace and kind. */
+export class PolicyStatuses {
+  readonly #book: PolicyBook;
+  readonly #now: () => string;
+  /** `KIND/NAMESPACE` whose policies are to be judged again. */
+  readonly #dirty = new Set<string>();
+  readonly #known = new Map<string, PolicyStatusWish>();
+  /** What sidecars say of what follows from a policy, by `KIND/NAMESPACE/NAME`. */
+  readonly #refused = new Map<string, Map<string, string>>();
+
+  constructor(book: PolicyBook, now: () => string) {
+    this.#book = book;
+    this.#now = now;
+  }
+
+  /** Takes note that a policy came, went or changed: others of its namespace may contradict it. */
+  touch(kind: PolicyKind, key: string, isGone: boolean): void {
+    this.#dirty.add(`${kind}/${key.slice(0, key.indexOf("/"))}`);
+    if (!isGone) return;
+    this.#known.delete(`${kind}/${key}`);
+    this.#refused.delete(`${kind}/${key}`);
+  }
+
+  /** Replaces what a sidecar cannot follow: messages of its proxy by `KIND/NAMESPACE/NAME` of policies. */
+  setRefused(sidecar: string, messages: ReadonlyMap<string, string>): boolean {
+    let changed = false;
+    for (const [id, by] of this.#refused)
+      if (!messages.has(id) && by.delete(sidecar)) changed = this.#soil(id);
+    for (const [id, message] of messages) {
+      const by = this.#refused.get(id) ?? new Map<string, string>();
+      this.#refused.set(id, by);
+      if (by.get(sidecar) === message) continue;
+      by.set(sidecar, message);
+      changed = this.#soil(id);
+    }
+    return changed;
+  }
+
+  /** The statuses that are different from the last time, by `KIND/NAMESPACE/NAME`. */
+  take(): ReadonlyMap<string, PolicyStatusWish> {
+    const changed = new Map<string, PolicyStatusWish>();
+    for (const place of this.#dirty) {
+      const [kind, namespace] = place.split("/") as [PolicyKind, string];
+      const policies = this.#book.inNamespace(kind, namespace);
+      for (const policy of policies) {
+        const key = `${namespace}/${policy.metadata.name}`;
+        const id = `${kind}/${key}`;
+        const before = this.#known.get(id)?.status;
+        const status = this.#statusOf(kind, id, policy, policies, before ?? policy.status);
+        if (before !== undefined && equal(before, status)) continue;
+        const wish = { kind, key, status };
+        this.#known.set(id, wish);
+        changed.set(id, wish);
+      }
+    }
+    this.#dirty.clear();
+    return changed;
+  }
+
+  #soil(id: string): true {
+    this.#dirty.add(id.split("/").slice(0, 2).join("/"));
+    return true;
+  }
+
+  #statusOf(
+    kind: PolicyKind,
+    id: string,
+    policy: Policy,
+    all: readonly Policy[],
+    before: MeshPolicyStatus | undefined,
+  ): MeshPolicyStatus {
+    const facts = [
+      acceptance(kind, policy),
+      ...conflict(
+        kind === "MeshPolicy"
+          ? meshContradictions(policy as MeshPolicy, all as MeshPolicy[])
+          : accessContradictions(policy as AuthorizationPolicy, all as AuthorizationPolicy[]),
+      ),
+      ...refusal(this.#refused.get(id)),
+    ];
+    const { generation } = policy.metadata;
+    return { conditions: conditionsOf(facts, before?.conditions, generation, { now: this.#now() }) };
+  }
+}
+
+function acceptance(kind: PolicyKind, policy: Policy): Fact {
+  const problems =
+    kind === "MeshPolicy" ? meshProblems(policy as MeshPolicy) : ruleProblems(policy as AuthorizationPolicy);
+  return problems.length === 0
+    ? holds("Accepted", "Accepted")
+    : fails("Accepted", "Invalid", listed(problems));
+}
+
+function meshProblems({ spec }: MeshPolicy): string[] {
+  const endpoint = spec.telemetry?.tracing?.endpoint;
+  if (endpoint === undefined || collectorOf(endpoint) !== undefined) return [];
+  return [
+    `spec.telemetry.tracing.endpoint ${JSON.stringify(endpoint)} is not host:port, so no spans are sent; ` +
+      "for example otel.observability.svc.cluster.local:4317 or [fd00::1]:4317",
+  ];
+}
+
+function ruleProblems({ spec }: AuthorizationPolicy): string[] {
+  return (spec.rules ?? []).flatMap(({ from = [] }, rule) =>
+    from.flatMap((caller, index) =>
+      (["cidrs", "notCidrs"] as const).flatMap((field) =>
+        (caller[field] ?? [])
+          .filter((text) => cidrTextOf(text).length === 0)
+          .map((text) => {
+            const where = `spec.rules[${rule}].from[${index}].${field}`;
+            return `${where}: ${JSON.stringify(text)} is no address and no range of either family; it is left out`;
+          }),
+      ),
+    ),
+  );
+}
+
+function conflict(found: readonly Contradiction[]): Fact[] {
+  if (found.length === 0) return [];
+  const texts = found.map(({ field, says, other, otherSays, wins }) =>
+    wins
+      ? `${field}: ${says} counts, and not what ${other} says for the same pods (${otherSays})`
+      : `${field}: ${says} does not count for pods that ${other} is about as well, which says ${otherSays}`,
+  );
+  return [{ type: "Conflicted", status: "True", reason: "Contradicts", message: listed(texts) }];
+}
+
+function refusal(by: ReadonlyMap<string, string> | undefined): Fact[] {
+  if (by === undefined || by.size === 0) return [];
+  const texts = [...by].map(([sidecar, message]) => `the sidecar of ${sidecar} refuses it: ${message}`);
+  return [fails("Programmed", "Refused", listed(texts.sort()))];
+}
+
+function listed(texts: readonly string[]): string {
+  const more = texts.length - MOST;
+  return texts.slice(0, MOST).join("; ") + (more > 0 ? `; and ${more} more` : "");
+}

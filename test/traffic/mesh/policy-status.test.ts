@@ -1,0 +1,156 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { MeshStatus } from "../../../src/traffic/mesh/index.ts";
+import { emptyModels, type Models, objectsOf, take } from "./text.ts";
+
+/** A policy made on a day of January. */
+function policy(kind: string, name: string, day: number, spec: string, namespace = "demo"): string {
+  return `
+kind: ${kind}
+apiVersion: tandem.dev/v1alpha1
+metadata: { name: ${name}, namespace: ${namespace}, creationTimestamp: "2026-01-0${day}T00:00:00Z" }
+spec: { ${spec} }
+---`;
+}
+
+const POD = `
+kind: Pod
+metadata: { name: cart, namespace: demo, labels: { app: cart } }
+spec:
+  nodeName: node-1
+  initContainers: [{ name: tandem-proxy }]
+  containers: [{ name: main, ports: [{ containerPort: 80 }] }]
+status: { phase: Running, podIPs: [{ ip: 10.244.0.5 }, { ip: "fd00:10:244::5" }] }
+---`;
+
+function modelsOf(text: string): Models {
+  const models = emptyModels();
+  for (const object of objectsOf(text)) take(models, object);
+  return models;
+}
+
+/** Conditions as lines, by policy. */
+function said(statuses: ReadonlyMap<string, MeshStatus>): Record<string, string[]> {
+  return Object.fromEntries(
+    [...statuses].map(([id, { status }]) => [
+      id,
+      ("conditions" in status ? (status.conditions ?? []) : []).map(
+        ({ type, status: is, reason, message }) => `${type}=${is} ${reason} ${message}`.trim(),
+      ),
+    ]),
+  );
+}
+
+test("of MeshPolicies that contradict each other the oldest counts, and both statuses name the other", () => {
+  const models = modelsOf(
+    POD +
+      policy("MeshPolicy", "b-late", 2, "mutualTls: Permissive, ports: [{ port: 80, mutualTls: Disabled }]") +
+      policy("MeshPolicy", "c-early", 1, "mutualTls: Strict, unknownOutbound: Blocked") +
+      policy("MeshPolicy", "pods", 3, "mutualTls: Permissive, selector: { matchLabels: { app: other } }"),
+  );
+  const changes = models.mesh.flush();
+  assert.equal(changes.sidecars.get("demo/cart")?.mutualTls, "strict");
+  assert.deepEqual(said(changes.statuses), {
+    "MeshPolicy/demo/b-late": [
+      "Accepted=True Accepted",
+      "Conflicted=True Contradicts mutualTls: Permissive does not count for pods that demo/c-early is about as well, " +
+        "which says Strict",
+    ],
+    "MeshPolicy/demo/c-early": [
+      "Accepted=True Accepted",
+      "Conflicted=True Contradicts mutualTls: Strict counts, and not what demo/b-late says for the same pods (Permissive)",
+    ],
+    "MeshPolicy/demo/pods": ["Accepted=True Accepted"],
+  });
+});
+
+test("of equal age the first by name counts; the contradiction ends with one of them", () => {
+  const [one = "", other = ""] = ["a", "b"].map((name) =>
+    policy("MeshPolicy", name, 1, `mutualTls: ${name === "a" ? "Disabled" : "Strict"}`),
+  );
+  const models = modelsOf(POD + other + one);
+  assert.equal(models.mesh.flush().sidecars.get("demo/cart")?.mutualTls, "disabled");
+  for (const object of objectsOf(one)) take(models, object, "deleted");
+  const changes = models.mesh.flush();
+  assert.equal(changes.sidecars.get("demo/cart")?.mutualTls, "strict");
+  assert.deepEqual(said(changes.statuses), { "MeshPolicy/demo/b": ["Accepted=True Accepted"] });
+});
+
+test("selectors that no pod can match both do not contradict; those that one can, do", () => {
+  const choose = (labels: string, mode: string) => `mutualTls: ${mode}, selector: { matchLabels: { ${labels} } }`;
+  const models = modelsOf(
+    policy("MeshPolicy", "cart", 1, choose("app: cart", "Strict")) +
+      policy("MeshPolicy", "shop", 2, choose("app: shop", "Disabled")) +
+      policy("MeshPolicy", "blue", 3, choose("color: blue", "Strict, unknownOutbound: Blocked")),
+  );
+  const texts = said(models.mesh.flush().statuses);
+  assert.match(texts["MeshPolicy/demo/shop"]?.[1] ?? "", /mutualTls: Disabled counts, and not what demo\/blue/);
+  assert.match(texts["MeshPolicy/demo/blue"]?.[1] ?? "", /mutualTls: Strict does not count .* demo\/shop/);
+  assert.equal(texts["MeshPolicy/demo/cart"]?.length, 1);
+});
+
+test("a rule that allows what another policy denies never counts", () => {
+  const rule = "rules: [{ from: [{ namespaces: [shop] }], to: [{ methods: [GET] }] }]";
+  const models = modelsOf(
+    policy("AuthorizationPolicy", "let", 1, `action: Allow, ${rule}`) +
+      policy("AuthorizationPolicy", "keep-out", 2, `action: Deny, ${rule}`) +
+      policy("AuthorizationPolicy", "else", 3, "action: Allow, rules: [{ from: [{ namespaces: [ops] }] }]"),
+  );
+  assert.deepEqual(said(models.mesh.flush().statuses), {
+    "AuthorizationPolicy/demo/else": ["Accepted=True Accepted"],
+    "AuthorizationPolicy/demo/keep-out": [
+      "Accepted=True Accepted",
+      "Conflicted=True Contradicts rules[0]: Deny counts, and not what demo/let says for the same pods (Allow in rules[0])",
+    ],
+    "AuthorizationPolicy/demo/let": [
+      "Accepted=True Accepted",
+      "Conflicted=True Contradicts rules[0]: Allow does not count for pods that demo/keep-out is about as well, " +
+        "which says Deny in rules[0]",
+    ],
+  });
+});
+
+test("what cannot be read is named with where it is", () => {
+  const models = modelsOf(
+    policy("AuthorizationPolicy", "ranges", 1, 'rules: [{ from: [{ cidrs: ["10.0.0.0/8", "1.2.3.999"] }] }]') +
+      policy("MeshPolicy", "seen", 1, 'telemetry: { tracing: { endpoint: "otel:99999" } }'),
+  );
+  const texts = said(models.mesh.flush().statuses);
+  assert.match(
+    texts["AuthorizationPolicy/demo/ranges"]?.[0] ?? "",
+    /^Accepted=False Invalid spec\.rules\[0\]\.from\[0\]\.cidrs: "1\.2\.3\.999" is no address/,
+  );
+  assert.match(
+    texts["MeshPolicy/demo/seen"]?.[0] ?? "",
+    /^Accepted=False Invalid spec\.telemetry\.tracing\.endpoint "otel:99999" is not host:port/,
+  );
+});
+
+test("what a sidecar refuses is in the status of the policy that it comes from, for as long as it does", () => {
+  const models = modelsOf(POD + policy("MeshPolicy", "strict", 1, "mutualTls: Strict"));
+  const first = models.mesh.flush();
+  assert.deepEqual(first.sidecars.get("demo/cart")?.policies, ["demo/strict"]);
+  let told = 0;
+  models.mesh.onDirty(() => told++);
+  models.mesh.setRefused("demo/cart", new Map([["MeshPolicy/demo/strict", "no such filter"]]));
+  assert.equal(told, 1);
+  assert.deepEqual(said(models.mesh.flush().statuses)["MeshPolicy/demo/strict"], [
+    "Accepted=True Accepted",
+    "Programmed=False Refused the sidecar of demo/cart refuses it: no such filter",
+  ]);
+  models.mesh.setRefused("demo/cart", new Map());
+  assert.deepEqual(said(models.mesh.flush().statuses)["MeshPolicy/demo/strict"], ["Accepted=True Accepted"]);
+});
+
+test("a sidecar is in the zone of its node, whichever of the two comes first", () => {
+  const node = (zone: string) => `
+kind: Node
+metadata: { name: node-1, labels: { topology.kubernetes.io/zone: ${zone} } }
+---`;
+  for (const text of [POD + node("here"), node("here") + POD]) {
+    const models = modelsOf(text);
+    assert.equal(models.mesh.flush().sidecars.get("demo/cart")?.zone, "here");
+    for (const object of objectsOf(node("there"))) take(models, object, "updated");
+    assert.equal(models.mesh.flush().sidecars.get("demo/cart")?.zone, "there");
+  }
+});
