@@ -57,14 +57,29 @@ export function keepEntries<T>(
 
 /** Whether two statuses say the same: servers may leave out what is empty. */
 export function sameStatus(one: unknown, other: unknown): boolean {
-  if (equal(one, other)) return true;
-  return one !== undefined && other !== undefined && equal(withoutEmpty(one), withoutEmpty(other));
+  if (one === other) return true;
+  if (one === undefined || other === undefined) return false;
+  return sameButEmpty(one, other);
 }
 
-function withoutEmpty(value: unknown): unknown {
-  if (Array.isArray(value)) return value.length === 0 ? undefined : value.map(withoutEmpty);
-  if (typeof value !== "object" || value === null) return value;
-  const entries = Object.entries(value).map(([key, item]) => [key, withoutEmpty(item)] as const);
-  const full = entries.filter(([, item]) => item !== undefined);
-  return full.length === 0 ? undefined : Object.fromEntries(full);
+function sameButEmpty(one: unknown, other: unknown): boolean {
+  if (one === other) return true;
+  if (isEmpty(one) || isEmpty(other)) return isEmpty(one) && isEmpty(other);
+  if (typeof one !== "object" || typeof other !== "object" || one === null || other === null) return false;
+  if (Array.isArray(one) || Array.isArray(other)) {
+    if (!Array.isArray(one) || !Array.isArray(other) || one.length !== other.length) return false;
+    return one.every((item, index) => sameButEmpty(item, other[index]));
+  }
+  for (const key in one) if (!sameButEmpty(field(one, key), field(other, key))) return false;
+  for (const key in other) if (!(key in one) && !isEmpty(field(other, key))) return false;
+  return true;
+}
+
+/** Absent, or a list or an object with nothing in it. */
+function isEmpty(value: unknown): boolean {
+  if (typeof value !== "object") return value === undefined;
+  if (value === null) return false;
+  if (Array.isArray(value)) return value.length === 0;
+  for (const key in value) if (!isEmpty(field(value, key))) return false;
+  return true;
 }

@@ -12,7 +12,7 @@ import { type PolicyObject, policyVerdict } from "./policies/index.ts";
 import { recordingReferences } from "./references.ts";
 import type { ParentResult } from "./attach.ts";
 import type { Reports } from "./reports.ts";
-import type { ResolvedParameters } from "./resolution.ts";
+import type { Resolution, ResolvedParameters, SetResolution } from "./resolution.ts";
 import { type ParentVerdict, routeStatus } from "./route-status.ts";
 import { translateBackendTlsPolicy } from "./routes/backend-tls.ts";
 import type { DesiredStatus, GatewayModelOptions, StatusKind, StatusKinds } from "./types.ts";
@@ -30,6 +30,15 @@ export interface StatusSources {
 interface Computed {
   readonly status: StatusKinds[StatusKind];
   readonly proxies: readonly string[];
+}
+
+/** The ListenerSets of each Gateway, by their keys: all of them ask when one of them changes. */
+const setsByKey = new WeakMap<Resolution, ReadonlyMap<string, SetResolution>>();
+
+function setsOf(resolution: Resolution): ReadonlyMap<string, SetResolution> {
+  const sets = setsByKey.get(resolution) ?? new Map(resolution.sets.map((set) => [set.key, set]));
+  setsByKey.set(resolution, sets);
+  return sets;
 }
 
 type WithStatus = KubeObject & { status?: unknown };
@@ -154,7 +163,7 @@ export class StatusBook {
     const object = this.#sources.objects.get("ListenerSet", key);
     const gateway = object && gatewayOfSet(object);
     const resolution = gateway === undefined ? undefined : this.#sources.proxies.get(gateway)?.resolution;
-    const set = resolution?.sets.find((entry) => entry.key === key);
+    const set = resolution && setsOf(resolution).get(key);
     if (gateway === undefined || resolution === undefined || set === undefined) return undefined;
     return {
       status: listenerSetStatus(resolution, set, this.#state(gateway, moment), before),
