@@ -108,17 +108,21 @@ function checkProbe(translation: Translation, model: BalancerModel): void {
 /** Ports on which the server speaks first: FTP, SSH, SMTP, POP3, NNTP, IMAP, submission, MySQL, VNC. */
 const SERVER_FIRST = [21, 22, 25, 110, 119, 143, 587, 2222, 2525, 3306, 5900];
 
+/** When AWS sends the header: with the client's first bytes unless it is `on_first_ack`. */
+const PLACEMENT = "proxy_protocol_v2.client_to_server.header_placement";
+
 /** AWS sends the PROXY header with the client's first bytes: a server that speaks first waits for ever. */
 function checkServerFirst(translation: Translation, port: BalancerPort): void {
   if (port.proxyProtocol === undefined || port.protocol === "UDP") return;
+  if (port.targetAttributes[PLACEMENT] === "on_first_ack") return;
   const known = [port.port, port.targetPort].find((number) => SERVER_FIRST.includes(Number(number)));
   if (known === undefined) return;
   const message =
     `on port ${known} the server usually speaks first, but AWS sends the PROXY header with the client's first ` +
     "bytes: both would wait for each other";
   const next =
-    "take the port out of PROXY protocol (proxy-protocol-per-target-group), or ask AWS Support for " +
-    "proxy_protocol_v2.client_to_server.header_placement=on_first_ack";
+    `take the port out of PROXY protocol (proxy-protocol-per-target-group), or set ${PLACEMENT}=on_first_ack ` +
+    "among its target group's attributes, which AWS Support allows";
   note(translation, "warning", "spec.ports", message, next);
 }
 
