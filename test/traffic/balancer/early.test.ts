@@ -1,0 +1,205 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import type { Service, ServicePort } from "../../../src/objects/types.ts";
+import { ALL_ANNOTATIONS } from "../../../src/traffic/balancer/index.ts";
+import { AWS, balancerService, node, remarks, translate } from "./fixtures.ts";
+
+const DUAL = { "ip-address-type": "dualstack" };
+const UDP: ServicePort = { name: "dns", protocol: "UDP", port: 53, nodePort: 30053 };
+
+/** What else AWS or the running cluster would say, much later (issues of the AWS controller in each name). */
+describe("said early", () => {
+  test("UDP that a dualstack load balancer does not translate (3926, 4795)", () => {
+    const message =
+      "error: port 53 is UDP, and a dualstack load balancer of AWS does not translate UDP to IPv4 targets";
+    assert.deepEqual(remarks(translate(balancerService(DUAL, { ports: [UDP] }))), [message]);
+    assert.deepEqual(remarks(translate(balancerService({}, { ports: [UDP] }))), []);
+    assert.deepEqual(remarks(translate(balancerService(DUAL, { ports: [UDP] }), { provider: "local" })), []);
+    const six = { ports: [UDP], ipFamilies: ["IPv6" as const] };
+    assert.match(remarks(translate(balancerService(DUAL, six))).join(), /source addresses of a prefix/);
+    const prefix = { ...DUAL, "enable-prefix-for-ipv6-source-nat": "on", "nlb-target-type": "ip" };
+    assert.deepEqual(remarks(translate(balancerService(prefix, six))), []);
+  });
+
+  test("QUIC on a dualstack load balancer", () => {
+    const six = { ports: [UDP], ipFamilies: ["IPv6" as const] };
+    const found = remarks(translate(balancerService({ ...DUAL, "quic-enabled-ports": "53" }, six)));
+    assert.match(found.join(), /error: port 53 is QUIC, which a dualstack load balancer does not have/);
+  });
+
+  test("PROXY protocol and probes of kube-proxy's health check (ingress-nginx 10982)", () => {
+    const spec = { externalTrafficPolicy: "Local" as const, healthCheckNodePort: 32000 };
+    const on = { "proxy-protocol": "*" };
+    const found = remarks(translate(balancerService(on, spec)));
+    assert.equal(found.length, 1);
+    assert.match(
+      found.join(),
+      /^warning: with PROXY protocol and externalTrafficPolicy Local no target gets healthy/,
+    );
+    const mended = { ...on, "healthcheck-protocol": "tcp", "healthcheck-port": "traffic-port" };
+    assert.deepEqual(remarks(translate(balancerService(mended, spec))), []);
+    assert.deepEqual(remarks(translate(balancerService(on, spec), { provider: "local" })), []);
+    assert.deepEqual(remarks(translate(balancerService(on))), []);
+  });
+
+  test("PROXY protocol where the server speaks first (terraform-provider-aws 41450)", () => {
+    const ports: ServicePort[] = [{ name: "smtp", protocol: "TCP", port: 25, nodePort: 30025 }];
+    const found = remarks(translate(balancerService({ "proxy-protocol": "*" }, { ports })));
+    assert.match(found.join(), /^warning: on port 25 the server usually speaks first/);
+    const behind: ServicePort[] = [
+      { name: "db", protocol: "TCP", port: 80, targetPort: 3306, nodePort: 30025 },
+    ];
+    assert.match(
+      remarks(translate(balancerService({ "proxy-protocol": "*" }, { ports: behind }))).join(),
+      /3306/,
+    );
+    assert.deepEqual(remarks(translate(balancerService({}, { ports }))), []);
+    const placed = {
+      "proxy-protocol": "*",
+      "target-group-attributes": "proxy_protocol_v2.client_to_server.header_placement=on_first_ack",
+    };
+    assert.deepEqual(remarks(translate(balancerService(placed, { ports }))), []);
+  });
+
+  test("more listeners than AWS has, and more targets than a zone holds", () => {
+    const ports = (count: number): ServicePort[] =>
+      Array.from({ length: count }, (_, index) => ({
+        name: `p${index}`,
+        protocol: "TCP",
+        port: 8000 + index,
+        nodePort: 30000 + index,
+      }));
+    assert.deepEqual(remarks(translate(balancerService({}, { ports: ports(50) }))), []);
+    assert.match(
+      remarks(translate(balancerService({}, { ports: ports(51) }))).join(),
+      /^error: 51 ports need/,
+    );
+    const nodes = Array.from({ length: 51 }, (_, index) => node(`n${index}`));
+    const many = translate(balancerService({}, { ports: ports(10) }), { nodes });
+    assert.deepEqual(remarks(many), [
+      "warning: 51 nodes times 10 ports are 510 targets in zone eu-west-1a; AWS has 500 unless the quota was raised",
+    ]);
+    const pods = translate(balancerService({ "nlb-target-type": "ip" }, { ports: ports(10) }), { nodes });
+    assert.deepEqual(remarks(pods), []);
+  });
+
+  test("instances as IPv6 targets need a primary IPv6 address", () => {
+    const found = remarks(translate(balancerService(DUAL, { ipFamilies: ["IPv6"] })));
+    assert.match(found.join(), /^warning: AWS takes instances as IPv6 targets only/);
+  });
+
+  test("annotations that there are not, with the one that was meant", () => {
+    const next = (short: Record<string, string>) =>
+      translate(balancerService(short)).findings.map((it) => it.next);
+    assert.deepEqual(next({ "ip-adress-type": "dualstack" }), [`write ${AWS}ip-address-type`]);
+    assert.deepEqual(next({ "proxy-protocl": "*" }), [`write ${AWS}proxy-protocol`]);
+    assert.deepEqual(next({ "something-quite-different-from-all": "x" }), [
+      "see docs/load-balancers.md for all there are",
+    ]);
+    assert.deepEqual(remarks(translate(balancerService({ "connection-draining-enabled": "true" }))), [
+      "warning: only the in-tree cloud provider reads this annotation",
+    ]);
+    assert.deepEqual(remarks(translate(balancerService({ "example.com/aws-load-balancer-x": "1" }))), []);
+  });
+
+  test("values of another case, with the one that was meant", () => {
+    const [finding] = translate(balancerService({ "ip-address-type": "DualStack" })).findings;
+    assert.equal(finding?.next, "write dualstack");
+  });
+});
+
+describe("Gardener's annotations", () => {
+  test("are in the model", () => {
+    const service = balancerService({
+      "extensions.gardener.cloud/ignore-load-balancer": "true",
+      "gardener.cloud/old-load-balancer-name": "old.elb.example",
+    });
+    assert.deepEqual(translate(service).model?.gardener, {
+      ignored: true,
+      oldLoadBalancer: "old.elb.example",
+    });
+    assert.equal(translate(balancerService()).model?.gardener, undefined);
+  });
+});
+
+describe("whatever the annotations", () => {
+  const keys = [
+    ...ALL_ANNOTATIONS.map(({ key, suffix }) => (suffix === undefined ? key : `${key}TCP-80`)),
+    `${AWS}target-group-attributes.80`,
+    `${AWS}nonsense`,
+    "__proto__",
+    "toString",
+  ];
+  const values = fc.oneof(
+    fc.string(),
+    fc.constantFrom(
+      "true",
+      "*",
+      "80",
+      "80,443",
+      "a=b,c=d",
+      "{}",
+      "[]",
+      "null",
+      "dualstack",
+      "ip",
+      "arn:1",
+      "v1",
+    ),
+    fc.json(),
+  );
+  const given = fc.dictionary(fc.constantFrom(...keys), values, { noNullPrototype: true });
+  const odd = fc.constantFrom<Partial<Service["spec"]>>(
+    {},
+    { ports: [UDP] },
+    { ports: [] },
+    { ipFamilies: ["IPv6", "IPv4"] },
+    { externalTrafficPolicy: "Local", healthCheckNodePort: 32000 },
+  );
+
+  test("nothing is thrown, and a model is there or an error", () => {
+    fc.assert(
+      fc.property(given, odd, fc.constantFrom("aws" as const, "local" as const), (short, spec, provider) => {
+        const service = balancerService({}, spec);
+        service.metadata.annotations = short;
+        const { model, findings, ownership } = translate(service, { provider, nodes: [node("a")] });
+        if (!ownership.owned) return;
+        assert.equal(
+          model === undefined,
+          findings.some(({ level }) => level === "error"),
+        );
+        for (const { message, field } of findings) assert.ok(message !== "" && field !== "");
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test("the same Service gives the same answer, in whatever order its annotations are", () => {
+    fc.assert(
+      fc.property(given, (short) => {
+        const service = balancerService();
+        const other = balancerService();
+        service.metadata.annotations = short;
+        other.metadata.annotations = Object.fromEntries(Object.entries(short).toReversed());
+        assert.deepEqual(translate(service), translate(other));
+      }),
+    );
+  });
+
+  test("a manifest may lack what an API server always has", () => {
+    const bare = { apiVersion: "v1", kind: "Service", metadata: { name: "web" } } as unknown as Service;
+    assert.equal(translate(bare).ownership.owned, false);
+    const odd = balancerService();
+    odd.metadata.annotations = { [`${AWS}type`]: true, [`${AWS}proxy-protocol`]: null } as never;
+    odd.spec = { type: "LoadBalancer", loadBalancerClass: "tandem.dev/nlb" };
+    assert.equal(translate(odd).model, undefined);
+  });
+
+  test("a manifest without node ports is no error, as its API server has yet to give them", () => {
+    const service = balancerService({}, { ports: [{ protocol: "TCP", port: 80 }] });
+    delete service.metadata.uid;
+    assert.equal(translate(service).model?.ports[0]?.nodePort, undefined);
+    assert.deepEqual(remarks(translate(service)), []);
+  });
+});
