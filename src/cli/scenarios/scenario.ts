@@ -66,6 +66,11 @@ export class ScenarioRoom {
     return new ScenarioRoom(client, cluster.stateDir, signal);
   }
 
+  /** The folder of the cluster. */
+  get stateDir(): string {
+    return this.#stateDir;
+  }
+
   /** Runs a program in a pod of `default`, or elsewhere. */
   async inPod(pod: string, command: readonly string[], input?: string, where: Where = {}): Promise<Ended> {
     const stdout = new PassThrough();
