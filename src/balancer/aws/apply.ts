@@ -16,6 +16,8 @@ const TARGETS_PER_CALL = 200;
 export interface ApplyOptions {
   readonly api: AwsApi;
   readonly inventory: Inventory;
+  /** ARNs of target groups that exist, by name. */
+  readonly targetGroups: ReadonlyMap<string, string>;
   /** Hostnames of load balancers by ARN, as they exist. */
   readonly hostnames: ReadonlyMap<string, string>;
   readonly now: () => number;
@@ -58,8 +60,8 @@ type Doers = { readonly [K in Step["do"]]: (run: Run, step: StepOf<K>) => Promis
 class Run {
   readonly api: AwsApi;
   readonly #options: ApplyOptions;
-  /** ARNs and ids by the name under which steps know what was made in this run. */
-  readonly #made = new Map<Reference, string>();
+  /** ARNs and ids by the name under which steps know them. */
+  readonly #made: Map<Reference, string>;
   readonly #hostnames: Map<string, string>;
   readonly #done: Step[] = [];
   readonly #busy: { step: Step; error: AwsError }[] = [];
@@ -69,6 +71,7 @@ class Run {
   constructor(options: ApplyOptions) {
     this.#options = options;
     this.api = options.api;
+    this.#made = new Map(options.targetGroups);
     this.#hostnames = new Map(options.hostnames);
   }
 

@@ -115,7 +115,8 @@ export async function deleteOrphans(
   async function deleteOne(orphan: Orphan): Promise<string | undefined> {
     const steps = await stepsFor(orphan, listing, api);
     if (steps === undefined) return "it is no longer tagged as this cluster's";
-    const applied = await applySteps(steps, { api, inventory, hostnames: new Map(), now, signal });
+    const known = { targetGroups: new Map(), hostnames: new Map() };
+    const applied = await applySteps(steps, { ...known, api, inventory, now, signal });
     return problemOf(applied);
   }
 }

@@ -7,7 +7,7 @@ import type { BareLoadBalancer } from "./api.ts";
 import { generationFor, inGeneration, keptOf, mayDelete, type Tagged } from "./migration.ts";
 import type { CurrentStack, DesiredStack, LoadBalancer, SecurityGroup, TargetGroup } from "./model.ts";
 import { listenerSteps } from "./plan/listeners.ts";
-import { capacitySteps, changes, creation } from "./plan/load-balancer.ts";
+import { type BalancerChanges, capacitySteps, changes, creation } from "./plan/load-balancer.ts";
 import { type Leaving, leavingOf, leavingSteps, removal, targetsOfLeaving } from "./plan/replaced.ts";
 import { type Backend, backendSteps, frontendSteps } from "./plan/security-groups.ts";
 import { anyHealthy, notReady, targetGroupSteps } from "./plan/target-groups.ts";
@@ -132,18 +132,20 @@ class Planner {
       externalTags,
     });
     const leaving = this.#leave();
+    const balancer = this.#loadBalancer([own.group, shared.group]);
     const swapped = this.#swapWait(listening.joined);
     return [
       ...own.before,
       ...shared.before,
       ...targetGroupSteps(targetGroups, current.targetGroups, { externalTags, sharedTargets }),
       ...targetsOfLeaving(this.#leaving, targetGroups, current.targetGroups, sharedTargets),
-      ...this.#loadBalancer([own.group, shared.group]),
+      ...balancer.early,
       ...listening.before,
       ...this.#moveWait(),
       ...this.#publication(),
       ...(listening.swaps.length > 0 ? [...swapped, ...listening.swaps] : []),
       ...listening.after,
+      ...balancer.late,
       ...this.#unneededTargetGroups(leaving.staying),
       ...own.after,
       ...shared.after,
@@ -161,11 +163,11 @@ class Planner {
     return frontendSteps(wanted, existing, externalTags);
   }
 
-  #loadBalancer(groups: readonly (Reference | undefined)[]): Step[] {
+  #loadBalancer(groups: readonly (Reference | undefined)[]): BalancerChanges {
     const wanted = this.#desired.loadBalancer;
     const all = new Set([...(wanted.securityGroups ?? []), ...groups.filter((it) => it !== undefined)]);
     const securityGroups = wanted.securityGroups === undefined && groups[0] === undefined ? [] : [...all];
-    if (this.#kept === undefined) return creation(wanted, securityGroups);
+    if (this.#kept === undefined) return { early: creation(wanted, securityGroups), late: [] };
     return changes(wanted, this.#kept, securityGroups, this.#input.externalTags);
   }
 

@@ -162,10 +162,12 @@ class AwsProvider implements BalancerProvider {
   async #apply(steps: readonly Step[], view: View, signal: AbortSignal): Promise<Applied> {
     const all = [...view.current.loadBalancers, ...view.predecessors.map(({ balancer }) => balancer)];
     const hostnames = new Map(all.map(({ arn, dnsName }) => [arn, dnsName]));
+    const targetGroups = new Map(view.current.targetGroups.map(({ name, arn }) => [name, arn]));
     const now = (): number => this.#clock.now();
     let quiet = false;
     try {
-      const options = { api: this.#api, inventory: this.#inventory, hostnames, now, signal };
+      const known = { targetGroups, hostnames };
+      const options = { ...known, api: this.#api, inventory: this.#inventory, now, signal };
       const applied = await applySteps(steps, options);
       quiet = !wrote(applied) && applied.wait === undefined;
       return applied;

@@ -3,7 +3,7 @@
  * cluster (annotations, status) is kept here, what it does at each outcome is done here, and time is a fake clock.
  */
 import { createAwsProvider } from "../../../src/balancer/aws/provider.ts";
-import type { Service } from "../../../src/objects/types.ts";
+import type { EndpointSlice, Node, Service } from "../../../src/objects/types.ts";
 import { translateBalancer } from "../../../src/traffic/balancer/index.ts";
 import type { BalancerModel } from "../../../src/traffic/balancer/model.ts";
 import type {
@@ -15,7 +15,6 @@ import type {
 } from "../../../src/traffic/balancer/provider.ts";
 import type { AwsApi } from "../../../src/balancer/aws/api.ts";
 import { type FakeAws, type FakeClock, usualAws } from "../fake-aws/fake.ts";
-import type { Node } from "../../../src/objects/types.ts";
 
 export const CLUSTER = "shoot--dev--one";
 const PREFIX = "service.beta.kubernetes.io/aws-load-balancer-";
@@ -41,6 +40,25 @@ export interface TestService {
   readonly annotations?: Readonly<Record<string, string>>;
   readonly spec?: Readonly<Record<string, unknown>>;
 }
+
+/** Slices of two pods with an address of each family, for `ip` targets; `http` is port 8080 of them. */
+export const PODS: readonly EndpointSlice[] = (["IPv4", "IPv6"] as const).map((addressType) => ({
+  apiVersion: "discovery.k8s.io/v1",
+  kind: "EndpointSlice",
+  metadata: {
+    name: `web-${addressType}`,
+    namespace: "default",
+    labels: { "kubernetes.io/service-name": "web" },
+  },
+  addressType,
+  ports: [{ name: "http", port: 8080, protocol: "TCP" }],
+  endpoints: [20, 21].map((number) => ({
+    addresses: [addressType === "IPv4" ? `10.0.0.${number}` : `2a05:d018:1234:5600::${number}`],
+    conditions: { ready: true },
+    targetRef: { kind: "Pod", name: `pod-${number}` },
+    nodeName: "node",
+  })),
+})) as unknown as readonly EndpointSlice[];
 
 /** Annotations with whole keys. */
 export function annotationsOf(short: Readonly<Record<string, string>>): Record<string, string> {
@@ -91,7 +109,7 @@ export function modelOf(service: Service, nodes: readonly Node[] = NODES): Balan
   const { model, findings, ownership } = translateBalancer(service, {
     provider: "aws",
     nodes,
-    endpointSlices: [],
+    endpointSlices: PODS,
   });
   if (model === undefined) throw new Error(JSON.stringify({ findings, ownership }));
   return model;

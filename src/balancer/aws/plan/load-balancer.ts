@@ -22,31 +22,41 @@ export function creation(spec: DesiredLoadBalancer, securityGroups: readonly Ref
   return steps;
 }
 
-/** Changes the one there is. Subnets go before the address type: both families need subnets with both. */
+/** Changes by when they are to be done. */
+export interface BalancerChanges {
+  /** Before listeners change. */
+  readonly early: readonly Step[];
+  /** Once listeners no longer forward to what the old settings allowed and the new ones do not. */
+  readonly late: readonly Step[];
+}
+
+/**
+ * Changes the one there is. On the way to both families subnets go first, as each needs a range of both; on the way back
+ * they go last, after the address type, which itself waits until no listener has IPv6 targets.
+ */
 export function changes(
   wanted: DesiredLoadBalancer,
   current: LoadBalancer,
   securityGroups: readonly Reference[],
   external: ReadonlySet<string>,
-): Step[] {
+): BalancerChanges {
   const on = { name: current.name, target: current.arn };
+  const narrowing = wanted.ipAddressType === "ipv4" && current.ipAddressType !== "ipv4";
   const attributes = missingEntries(wanted.attributes, current.attributes);
-  return [
+  const early: Step[] = [
     ...tagSteps({ kind: "LoadBalancer", ...on }, wanted.tags, current.tags, external),
     ...securityGroupSteps(wanted, current, securityGroups),
-    ...subnetSteps(wanted, current),
-    ...typeSteps(wanted, current),
-    ...(Object.keys(attributes).length === 0
-      ? []
-      : [
-          {
-            do: "modifyLoadBalancerAttributes" as const,
-            ...on,
-            attributes,
-            changes: entryChanges(attributes, current.attributes),
-          },
-        ]),
   ];
+  if (!narrowing) early.push(...subnetSteps(wanted, current), ...typeSteps(wanted, current));
+  if (Object.keys(attributes).length > 0)
+    early.push({
+      do: "modifyLoadBalancerAttributes",
+      ...on,
+      attributes,
+      changes: entryChanges(attributes, current.attributes),
+    });
+  const late = narrowing ? [...typeSteps(wanted, current), ...subnetSteps(wanted, current)] : [];
+  return { early, late };
 }
 
 function securityGroupSteps(

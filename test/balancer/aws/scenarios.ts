@@ -1,0 +1,100 @@
+/** What can happen to a Service, for tests that let every call to AWS go wrong in turn. */
+import type { FakeAws } from "../fake-aws/fake.ts";
+import { HTTP, HTTPS, type TestService } from "./cluster.ts";
+
+/** A way from one state to another. */
+export interface Scenario {
+  readonly name: string;
+  /** The Service as it is settled before; undefined: there is none. */
+  readonly before: TestService | undefined;
+  /** What it becomes; `released`: it is deleted; `vanished`: it is gone, and nobody was asked to release it. */
+  readonly after: TestService | "released" | "vanished";
+  /** What is different about AWS. */
+  readonly arrange?: (aws: FakeAws) => void;
+}
+
+const BOTH: TestService = { ports: [HTTP, HTTPS] };
+const DUALSTACK = { "ip-address-type": "dualstack" };
+const TLS = {
+  "ssl-cert":
+    "arn:aws:acm:eu-west-1:123456789012:certificate/a, arn:aws:acm:eu-west-1:123456789012:certificate/b",
+  "ssl-ports": "443",
+};
+
+/** Pods as targets over one family of two. */
+function pods(family: "IPv4" | "IPv6", more: Readonly<Record<string, string>>): TestService {
+  return {
+    ports: [HTTP],
+    annotations: { "nlb-target-type": "ip", "tandem.dev/target-family": family, ...more },
+    spec: { ipFamilyPolicy: "PreferDualStack", ipFamilies: ["IPv4", "IPv6"] },
+  };
+}
+
+function certificates(aws: FakeAws): void {
+  aws.addCertificate("a");
+  aws.addCertificate("b");
+}
+
+/** The scenarios of issue 8, and some more. */
+export const SCENARIOS: readonly Scenario[] = [
+  { name: "create", before: undefined, after: BOTH },
+  {
+    name: "create with all kinds of settings",
+    before: undefined,
+    arrange: certificates,
+    after: {
+      ...BOTH,
+      annotations: {
+        ...DUALSTACK,
+        ...TLS,
+        attributes: "load_balancing.cross_zone.enabled=true",
+        "proxy-protocol": "*",
+        "listener-attributes.TCP-80": "tcp.idle_timeout.seconds=400",
+        "additional-resource-tags": "team=net",
+        "inbound-sg-rules-on-private-link-traffic": "on",
+        "minimum-load-balancer-capacity": "CapacityUnits=3000",
+        "service.beta.kubernetes.io/load-balancer-source-ranges": "198.51.100.0/24, 2001:db8::/32",
+      },
+    },
+  },
+  {
+    name: "change ports",
+    before: BOTH,
+    after: { ports: [HTTP, { name: "alt", port: 8443, nodePort: 30_443 }] },
+  },
+  { name: "ipv4 to dualstack", before: BOTH, after: { ...BOTH, annotations: DUALSTACK } },
+  { name: "dualstack to ipv4", before: { ...BOTH, annotations: DUALSTACK }, after: BOTH },
+  {
+    name: "scheme change: replacement",
+    before: { ports: [HTTP] },
+    after: { ports: [HTTP], annotations: { scheme: "internal" } },
+  },
+  {
+    name: "target group change: another node port",
+    before: { ports: [HTTP] },
+    after: { ports: [{ ...HTTP, nodePort: 30_081 }] },
+  },
+  {
+    name: "TCP to TLS on the same port",
+    arrange: certificates,
+    before: BOTH,
+    after: { ...BOTH, annotations: TLS },
+  },
+  {
+    name: "target family change: IPv4 to IPv6",
+    before: pods("IPv4", DUALSTACK),
+    after: pods("IPv6", DUALSTACK),
+  },
+  {
+    name: "dualstack with IPv6 targets to ipv4 with IPv4 targets",
+    before: pods("IPv6", DUALSTACK),
+    after: pods("IPv4", {}),
+  },
+  {
+    name: "ipv4 with IPv4 targets to dualstack with IPv6 targets",
+    before: pods("IPv4", {}),
+    after: pods("IPv6", DUALSTACK),
+  },
+  { name: "delete", before: BOTH, after: "released" },
+  { name: "delete orphans", before: BOTH, after: "vanished" },
+];
