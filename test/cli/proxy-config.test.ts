@@ -72,6 +72,11 @@ const routes = {
         { match: { safe_regex: { regex: "/x.*" } }, direct_response: { status: 500 } },
       ],
     },
+    {
+      name: "http-80/*.b.example",
+      domains: ["*.b.example"],
+      routes: [{ match: { path: "/" }, route: { cluster: "d" } }],
+    },
   ],
 };
 
@@ -124,11 +129,12 @@ describe("an Envoy's configuration, shown", () => {
 
   test("routes say what they match and where they lead", () => {
     assert.deepEqual(
-      cellsOf("routes").map((cells) => cells.slice(2)),
+      cellsOf("routes").map((cells) => cells.slice(1)),
       [
-        ["[fd00::1],a.example", "/a/*", "c"],
-        ["[fd00::1],a.example", "/* +1", "redirect"],
-        ["[fd00::1],a.example", "~/x.*", "answer 500"],
+        ["h", "[fd00::1],a.example", "/a/*", "c"],
+        ["h", "[fd00::1],a.example", "/* +1", "redirect"],
+        ["h", "[fd00::1],a.example", "~/x.*", "answer 500"],
+        ["*.b.example", "*.b.example", "/", "d"],
       ],
     );
   });

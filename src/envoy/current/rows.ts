@@ -156,7 +156,7 @@ function routeRows({ name, resource = {}, version = "" }: DumpedResource): Shown
       return {
         cells: [
           name,
-          text(host["name"]),
+          ownName(text(host["name"]), name),
           list(host["domains"]).join(","),
           matchOfRoute(route),
           whereTo(route, clusters),
@@ -168,6 +168,11 @@ function routeRows({ name, resource = {}, version = "" }: DumpedResource): Shown
       };
     }),
   );
+}
+
+/** Of virtual hosts that come one by one the name has that of their table before it. */
+function ownName(host: string, table: string): string {
+  return host.startsWith(`${table}/`) ? host.slice(table.length + 1) : host;
 }
 
 function matchOfRoute(route: JsonObject): string {
