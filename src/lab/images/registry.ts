@@ -30,6 +30,8 @@ interface Rule {
   /** Last parts of image names, without registry and tag. */
   readonly names: readonly string[];
   readonly program: ImageProgram;
+  /** A program that is not Tandem's, and that the image is nothing without. */
+  readonly needs?: string;
 }
 
 const extension = extname(import.meta.filename);
@@ -65,6 +67,17 @@ const TANDEM: ImageProgram = {
 };
 const IDLE: ImageProgram = { entrypoint: ["/bin/sleep", "infinity"], cmd: [] };
 
+/** nginx and HAProxy as their images run them: see bin/nginx and bin/haproxy. */
+const NGINX: ImageProgram = { entrypoint: [], cmd: ["nginx", "-g", "daemon off;"] };
+const HAPROXY: ImageProgram = {
+  entrypoint: [],
+  cmd: ["haproxy", "-f", "/usr/local/etc/haproxy/haproxy.cfg"],
+  instead: { entrypoint: ["haproxy"], when: ([first = ""]) => first.startsWith("-") },
+};
+
+/** Programs that scripts/setup-tools unpacked, as pods see them. */
+export const LAB_TOOLS = `${LAB_APP}/.tools/bin`;
+
 /** Images that are built in, by the last part of their names. */
 const RULES: readonly Rule[] = [
   { names: ["tcp-echo-server", "tcp-echo"], program: builtin("tcp-echo") },
@@ -72,6 +85,8 @@ const RULES: readonly Rule[] = [
   { names: ["agnhost"], program: AGNHOST },
   { names: ["pause", "probe"], program: IDLE },
   { names: ["tandem"], program: TANDEM },
+  { names: ["nginx", "nginx-unprivileged"], program: NGINX, needs: "nginx" },
+  { names: ["haproxy", "haproxy-alpine", "haproxy-debian"], program: HAPROXY, needs: "haproxy" },
   {
     names: [
       "curl",
@@ -94,7 +109,7 @@ const RULES: readonly Rule[] = [
 
 /**
  * Finds the program for an image: one that was mapped to it, a built-in one, or a program of the host whose name is the
- * last part of the image's (`nginx:1.27` runs `nginx`). Registry, tag and digest do not count but for mappings.
+ * last part of the image's (`socat:1.8` runs `socat`). Registry, tag and digest do not count but for mappings.
  * @throws UnknownImage when there is none
  */
 export function programOf(image: string, { mappings, envoy, isHostProgram }: LabImages): ImageProgram {
@@ -102,6 +117,7 @@ export function programOf(image: string, { mappings, envoy, isHostProgram }: Lab
   if (mapped !== undefined) return mappedProgram(mappings[mapped] as ImageMapping, mapped);
   const name = lastPart(image);
   const rule = RULES.find(({ names }) => names.includes(name));
+  if (rule?.needs !== undefined && !isHostProgram(rule.needs)) throw lacks(image, rule.needs);
   if (rule !== undefined) return rule.program;
   if (ENVOY_IMAGES.includes(name)) return envoyProgram(image, envoy);
   if (isHostProgram(name)) return { entrypoint: [name], cmd: [] };
@@ -123,6 +139,13 @@ function envoyProgram(image: string, present: boolean): ImageProgram {
   throw new UnknownImage(
     `the lab has no Envoy for image ${JSON.stringify(image)}: none was found on this machine when the cluster was ` +
       "brought up; run scripts/setup, or put envoy on the PATH, then tandem down and tandem up",
+  );
+}
+
+function lacks(image: string, program: string): UnknownImage {
+  return new UnknownImage(
+    `the lab has no ${program} for image ${JSON.stringify(image)}: it is not on this machine; install it, or run ` +
+      `sh scripts/setup-tools ${program}, which unpacks Debian's beside Tandem`,
   );
 }
 
@@ -149,5 +172,5 @@ export function commandLine(
   return [...program.entrypoint, ...(args.length > 0 ? args : program.cmd)];
 }
 
-/** Programs of the lab's own that every container finds first on its PATH: nc, tandem-probe, envoy where there is one. */
-export const POD_PATH = `${LAB_APP}/src/lab/images/bin:${LAB_IMAGES}/envoy:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`;
+/** Programs of the lab's own come first on the PATH of every container: nc, nginx, tandem-probe, envoy where there is one. */
+export const POD_PATH = `${LAB_APP}/src/lab/images/bin:${LAB_IMAGES}/envoy:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:${LAB_TOOLS}`;

@@ -6,7 +6,7 @@ import { ApiError } from "../../objects/status.ts";
 import type { ConfigMap, Pod, Secret } from "../../objects/types.ts";
 import type { LabCgroups } from "../host/cgroups.ts";
 import { findProgram, SYSTEM_PATH } from "../host/preconditions.ts";
-import type { LabImages } from "../images/registry.ts";
+import { LAB_TOOLS, type LabImages } from "../images/registry.ts";
 import type { ClusterPlan, NodePlan } from "../plan.ts";
 import { PodAddressPool } from "./addresses.ts";
 import { NodeCgroups } from "./cgroup.ts";
@@ -16,6 +16,9 @@ import { EventRecorder } from "./events.ts";
 import { HostPorts, portsTaken } from "./host-ports.ts";
 import { PodWorker } from "./pod-worker.ts";
 import { requestToken } from "./token.ts";
+
+/** Where images that are programs of the host are looked for; pods have the same on their PATH. */
+const HOST_PATH = `${SYSTEM_PATH}:${LAB_TOOLS}`;
 
 export interface KubeletOptions {
   readonly client: KubeClient;
@@ -56,7 +59,7 @@ export class Kubelet {
       configWatches: new ConfigWatches(client),
       hostPorts: new HostPorts(node.addresses),
       cgroups: new NodeCgroups(options.cgroups, node.name),
-      images: { ...options.images, isHostProgram: (name) => findProgram(name, SYSTEM_PATH) !== undefined },
+      images: { ...options.images, isHostProgram: (name) => findProgram(name, HOST_PATH) !== undefined },
       retry: (write) => retry(write, options.signal),
     };
   }
