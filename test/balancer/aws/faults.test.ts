@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { AwsError } from "../../../src/balancer/aws/api.ts";
 import type { BalancerOutcome, BalancerProvider } from "../../../src/traffic/balancer/provider.ts";
 import { type FakeAws, type FakeConnection, type Fault, usualAws } from "../fake-aws/fake.ts";
 import { LiveService, modelOf, providerOf, settle } from "./cluster.ts";
@@ -69,8 +70,9 @@ class Controller {
     });
     try {
       return await Promise.race([question(this.provider), died]);
-    } catch {
-      return undefined;
+    } catch (error) {
+      if (error instanceof AwsError) return undefined;
+      throw error;
     } finally {
       this.#aws.clock.advance(1000);
     }
