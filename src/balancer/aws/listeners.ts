@@ -1,7 +1,12 @@
 /** Listeners and target groups of a Service, one of each a port; more groups where a forward action shares a port out. */
 import type { Family } from "../../ip/family.ts";
 import { listenerProtocolOf, targetProtocolOf } from "../../traffic/balancer/index.ts";
-import type { BalancerModel, BalancerPort, ForwardTarget } from "../../traffic/balancer/model.ts";
+import type {
+  BalancerModel,
+  BalancerPort,
+  ForwardTarget,
+  HealthCheck,
+} from "../../traffic/balancer/model.ts";
 import type { DesiredListener, DesiredTargetGroup, ListenerProtocol, Surroundings, Tags } from "./model.ts";
 import { targetGroupName } from "./names.ts";
 import { instanceTargets, podTargets } from "./targets.ts";
@@ -21,6 +26,7 @@ interface GroupPlan {
   readonly targetPort: number | string;
   readonly portName: string;
   readonly endpoints: BalancerModel["endpoints"];
+  readonly healthCheck: HealthCheck;
 }
 
 /** The listeners and their target groups; a group that two listeners share is there once. */
@@ -83,14 +89,14 @@ function otherPlan(target: ForwardTarget & { kind: "service" }, listener: Listen
 function targetGroup(
   model: BalancerModel,
   surroundings: Surroundings,
-  { healthCheck, targetAttributes }: BalancerPort,
+  { targetAttributes }: BalancerPort,
   plan: GroupPlan,
   tagsOf: (resource: string) => Tags,
 ): DesiredTargetGroup {
   const { targetType, uid } = model;
   const family = model.targetFamilies[0] ?? "IPv4";
   const ipAddressType = family === "IPv6" ? "ipv6" : "ipv4";
-  const { protocol, backendUid } = plan;
+  const { protocol, backendUid, healthCheck } = plan;
   const port = groupPort(targetType, plan);
   const [namespace = "", name = ""] = plan.service.split("/");
   const identity = { cluster: surroundings.clusterName, uid, backendUid, port: plan.port, targetPort: port };

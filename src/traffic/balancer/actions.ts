@@ -2,6 +2,7 @@
 import type { Service, ServicePort } from "../../objects/types.ts";
 import type { Translation } from "./context.ts";
 import { selectEndpoints } from "./endpoints.ts";
+import { healthCheckOf } from "./health.ts";
 import type { ForwardTarget, PortForward } from "./model.ts";
 
 const MAX_WEIGHT = 999;
@@ -83,6 +84,7 @@ function targetOf(
     targetPort: port.targetPort ?? port.port,
     portName: port.name ?? "",
     decrypt: group["decrypt"] === true,
+    healthCheck: healthCheckOf({ ...translation, service }, targetType),
     endpoints: targetType === "ip" ? selectEndpoints(service, translation.endpointSlices, "aws") : [],
     weight,
   };

@@ -1,5 +1,6 @@
 /** What no other controller says early: AWS refuses it later, or it fails while running (facts in each comment). */
 import { parseCidr } from "../../ip/cidr.ts";
+import { otherFamily } from "../../ip/family.ts";
 import type { BalancerFamilies } from "./families.ts";
 import { note, type Translation } from "./context.ts";
 import { asksNodes } from "./health.ts";
@@ -36,7 +37,24 @@ export function sourceRangesOf(translation: Translation, { ipAddressType }: Bala
       note(translation, level, field, `unsupported v6 cidr ${range} when lb is not dualstack`, dualstack);
     }
   }
+  if (ipAddressType === "dualstack") warnOfFamilyShutOut(translation, field, ranges);
   return ranges;
+}
+
+/** Ranges from before a move to dual stack let nobody in over the new family. */
+function warnOfFamilyShutOut(translation: Translation, field: string, ranges: readonly string[]): void {
+  const parsed = ranges.map(parseCidr).filter((range) => range !== undefined);
+  const [first] = parsed;
+  if (first === undefined || parsed.some(({ family }) => family !== first.family)) return;
+  const other = otherFamily(first.family);
+  const message = `all source ranges are ${first.family}: no client is let in over ${other}`;
+  note(
+    translation,
+    "warning",
+    field,
+    message,
+    `add ranges of ${other}, or ${other === "IPv6" ? "::/0" : "0.0.0.0/0"}`,
+  );
 }
 
 /** Checks of the whole model, in which parts contradict each other. */

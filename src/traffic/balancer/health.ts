@@ -8,9 +8,8 @@ export function asksNodes(
   { service: { spec } }: Pick<Translation, "service">,
   targetType: "instance" | "ip",
 ): boolean {
-  return (
-    targetType === "instance" && spec.externalTrafficPolicy === "Local" && (spec.healthCheckNodePort ?? 0) > 0
-  );
+  const local = spec.type === "LoadBalancer" && spec.externalTrafficPolicy === "Local";
+  return targetType === "instance" && local && (spec.healthCheckNodePort ?? 0) > 0;
 }
 
 /** The health check of every port: annotations over the defaults, which depend on externalTrafficPolicy. */

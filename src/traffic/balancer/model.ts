@@ -81,6 +81,8 @@ export type ForwardTarget =
       readonly portName: string;
       /** With a TLS listener: speaks plain TCP to these targets. */
       readonly decrypt: boolean;
+      /** As of its own externalTrafficPolicy. */
+      readonly healthCheck: HealthCheck;
       readonly endpoints: readonly BalancerEndpoint[];
       readonly weight: number | undefined;
     };

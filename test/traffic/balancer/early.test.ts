@@ -84,6 +84,16 @@ describe("said early", () => {
     assert.deepEqual(remarks(pods), []);
   });
 
+  test("source ranges of before the move to dual stack", () => {
+    const ranges = { loadBalancerSourceRanges: ["10.0.0.0/8", "192.0.2.0/24"] };
+    const message = "warning: all source ranges are IPv4: no client is let in over IPv6";
+    for (const provider of ["aws", "local"] as const)
+      assert.deepEqual(remarks(translate(balancerService(DUAL, ranges), { provider })), [message]);
+    assert.deepEqual(remarks(translate(balancerService({}, ranges))), []);
+    const both = { loadBalancerSourceRanges: ["10.0.0.0/8", "2001:db8::/32"] };
+    assert.deepEqual(remarks(translate(balancerService(DUAL, both))), []);
+  });
+
   test("instances as IPv6 targets need a primary IPv6 address", () => {
     const found = remarks(translate(balancerService(DUAL, { ipFamilies: ["IPv6"] })));
     assert.match(found.join(), /^warning: AWS takes instances as IPv6 targets only/);
