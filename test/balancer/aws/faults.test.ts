@@ -36,7 +36,8 @@ const MOST_ROUNDS = 40;
 class Controller {
   readonly #aws: FakeAws;
   readonly #faults: Faults;
-  readonly #watch: () => void;
+  /** Looks whether clients are served, at any moment. */
+  readonly watch: () => void;
   #connection: FakeConnection;
   provider: BalancerProvider;
   calls = 0;
@@ -44,14 +45,14 @@ class Controller {
   constructor(aws: FakeAws, faults: Faults, watch: () => void) {
     this.#aws = aws;
     this.#faults = faults;
-    this.#watch = watch;
+    this.watch = watch;
     this.#connection = this.#connect();
     this.provider = providerOf(aws, this.#connection);
   }
 
   #connect(): FakeConnection {
     const fault = (): Fault | undefined => {
-      this.#watch();
+      this.watch();
       return this.#faults.calls.get(this.calls++);
     };
     return this.#aws.connect({ fault });
@@ -133,6 +134,7 @@ async function rest(
       outcome = undefined;
     }
     if (outcome !== undefined) live.write(outcome);
+    controller.watch();
     if (outcome?.done) return rounds;
     aws.clock.advance(outcome?.againAfterMs ?? 0);
   }
