@@ -43,7 +43,9 @@ export async function startMoto(t: TestContext): Promise<string> {
   throw new Error(`moto ended before it served: ${said.slice(-5).join(" | ")}`);
 }
 
-/** A dual-stack VPC in moto with two public subnets in two zones, and an instance in each. */
+const ROLES = ["elb", "internal-elb"].map((role) => ({ Key: `kubernetes.io/role/${role}`, Value: "1" }));
+
+/** A dual-stack VPC in moto with two public subnets in two zones (for balancers of either scheme), and an instance in each. */
 export async function motoGround(url: string): Promise<Ground & { readonly nodeGroup: string }> {
   const ec2 = new EC2({ region: "eu-west-1", endpoint: url });
   const { Vpc } = await ec2.createVpc({ CidrBlock: "10.0.0.0/16", AmazonProvidedIpv6CidrBlock: true });
@@ -68,7 +70,7 @@ export async function motoGround(url: string): Promise<Ground & { readonly nodeG
       CidrBlock: `10.0.${index}.0/24`,
       Ipv6CidrBlock: range.replace(/00::\/56$/, `0${index}::/64`),
       AvailabilityZone: `eu-west-1${zone}`,
-      TagSpecifications: [{ ResourceType: "subnet", Tags: [{ Key: "kubernetes.io/role/elb", Value: "1" }] }],
+      TagSpecifications: [{ ResourceType: "subnet", Tags: ROLES }],
     });
     const SubnetId = Subnet?.SubnetId ?? "";
     await ec2.associateRouteTable({ RouteTableId, SubnetId });
