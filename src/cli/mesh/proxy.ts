@@ -1,6 +1,6 @@
 /** How the Envoy of a pod's sidecar is started. Pure. */
 import { IDENTITY_FOLDER, type InjectionSettings } from "../../controllers/mesh/index.ts";
-import { SIDECAR_PORTS } from "../../envoy/mesh/index.ts";
+import { SIDECAR_PORTS, STATS_LEFT_OUT } from "../../envoy/mesh/index.ts";
 import { bootstrap } from "../../envoy/process/bootstrap.ts";
 import { authoritiesSource, certificateSource } from "../../envoy/process/bootstrap-xds.ts";
 import type { Family } from "../../ip/family.ts";
@@ -112,6 +112,7 @@ function argumentsOf(
     },
     families,
     ports: { admin, stats, ready },
+    statsLeftOut: STATS_LEFT_OUT,
     ...(mark !== undefined && { mark }),
     xds: {
       hosts: xds.advertise,

@@ -12,6 +12,16 @@ export const SIDECAR_PORTS = {
   stats: 15090,
 } as const;
 
+/**
+ * What Envoy's own statistics of all Services' clusters and listeners are called. A sidecar keeps none of them: they are
+ * two thirds of the time that Envoy takes for its first configuration, and 30 KB of its memory each.
+ */
+export const OUTBOUND_STATS = "outbound";
+export const STATS_LEFT_OUT: readonly string[] = [
+  `cluster.${OUTBOUND_STATS}.`,
+  `listener.${OUTBOUND_STATS}.`,
+];
+
 /** Clusters that belong to no Service. */
 export const CLUSTERS = {
   /** To wherever the connection was going. */

@@ -5,7 +5,7 @@ import { clusterOf } from "../desired/cluster.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../proto/index.ts";
 import { FAMILY_SUBSETS } from "./client-family.ts";
 import { SAME_VERSION } from "./http.ts";
-import { CLUSTERS, markOption } from "./names.ts";
+import { CLUSTERS, markOption, OUTBOUND_STATS } from "./names.ts";
 import { peerSocket, peerSocketMatches } from "./tls.ts";
 
 /** What a cluster of a sidecar is made from. */
@@ -52,7 +52,11 @@ function common(name: string, { destination, families, mark }: OutboundCluster):
   const { upstream_bind_config: bind, ...cluster } = clusterOf(destination, { name, families });
   const options = objectsIn(objectOr(bind)["socket_options"]).map(({ description: _, ...option }) => option);
   const all = [...options, ...(mark === undefined ? [] : [markOption(mark)])];
-  return { ...cluster, ...(all.length > 0 && { upstream_bind_config: { socket_options: all } }) };
+  return {
+    ...cluster,
+    alt_stat_name: OUTBOUND_STATS,
+    ...(all.length > 0 && { upstream_bind_config: { socket_options: all } }),
+  };
 }
 
 function objectOr(value: JsonValue): JsonObject {

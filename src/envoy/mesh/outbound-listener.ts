@@ -20,7 +20,14 @@ import {
   PLAIN_HTTP,
   ROUTER,
 } from "./http.ts";
-import { CLUSTERS, listenerAddresses, SIDECAR_PORTS, wildcardName, wildcards } from "./names.ts";
+import {
+  CLUSTERS,
+  listenerAddresses,
+  OUTBOUND_STATS,
+  SIDECAR_PORTS,
+  wildcardName,
+  wildcards,
+} from "./names.ts";
 import { httpTelemetry, streamTelemetry } from "./telemetry.ts";
 
 /** Of what all listeners of an output are made alike. */
@@ -53,6 +60,7 @@ export function streamListener(port: StreamPort, style: OutboundStyle): JsonObje
   return {
     name,
     ...listenerAddresses(addresses.map((address) => socketAddress(address, port.port))),
+    stat_prefix: OUTBOUND_STATS,
     bind_to_port: false,
     traffic_direction: "OUTBOUND",
     ...(auto && { listener_filters: [HTTP_INSPECTOR], ...INSPECTION }),

@@ -28,6 +28,8 @@ export interface BootstrapOptions {
   readonly ports?: { readonly admin: number; readonly stats: number; readonly ready: number };
   /** Marks all connections that Envoy makes (SO_MARK; needs CAP_NET_ADMIN), so that rules of the kernel know them. */
   readonly mark?: number;
+  /** Statistics that Envoy does not keep: their names begin so, and the end of each of these is a dot. */
+  readonly statsLeftOut?: readonly string[];
   /** Connections from clients that are taken at most at a time; health and stats do not count. Default 50,000. */
   readonly maxConnections?: number;
 }
@@ -56,6 +58,7 @@ export function bootstrap(options: BootstrapOptions): JsonObject {
     },
     overload_manager: overloadManager(options.maxConnections ?? 50_000),
     layered_runtime: RUNTIME,
+    ...(options.statsLeftOut && { stats_config: statsWithout(options.statsLeftOut) }),
   };
 }
 
@@ -90,6 +93,13 @@ function dynamicResources(): JsonObject {
     },
     lds_config: ADS,
     cds_config: ADS,
+  };
+}
+
+/** Prefixes that end with a dot are told without making the name first. Source: envoy.config.metrics.v3.StatsMatcher. */
+function statsWithout(prefixes: readonly string[]): JsonObject {
+  return {
+    stats_matcher: { exclusion_list: { patterns: prefixes.map((prefix) => ({ prefix })) } },
   };
 }
 
