@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import type { ProbeResult } from "../../src/diagnosis/probe/protocol.ts";
 import { KINDS } from "../../src/objects/kinds.ts";
 import { encodeV1, encodeV2, inetConnection } from "../../src/proxy-protocol/index.ts";
 import { ipsOf, temporaryHome, TestCluster } from "./cluster.ts";
@@ -123,6 +124,37 @@ describe("images and PROXY headers", () => {
   test("HAProxy serves what its ConfigMap says", async () => {
     const text = await answer("haproxy", "IPv4", encodeV2(CLIENT), REQUEST);
     assert.match(text, /HAProxy sees 2001:db8::1\n/, await logOf("haproxy"));
+  });
+
+  test("the probe of a pod that expects a header sends one, and tells of one that is missing or too much", async () => {
+    await lab.create("plain", {
+      image: "nginx",
+      readinessProbe: { tcpSocket: { port: 80 }, periodSeconds: 1 },
+    });
+    await lab.ready("plain");
+    const probes = await Promise.all(
+      (["nginx", "plain"] as const).flatMap((pod) =>
+        ([0, 2] as const).map(async (proxyHeader) => {
+          const address = ipsOf(await lab.pod(pod)).IPv6 as string;
+          return { id: `${pod} ${proxyHeader}`, kind: "tcp", family: "IPv6", address, port: 80, proxyHeader };
+        }),
+      ),
+    );
+    const { out } = await lab.exec(
+      "client",
+      ["tandem-probe"],
+      probes.map((it) => JSON.stringify(it)).join("\n"),
+    );
+    const results = out
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as ProbeResult);
+    assert.deepEqual(Object.fromEntries(results.map(({ id, ok, reason }) => [id, reason ?? ok])), {
+      "nginx 0": "wants PROXY header",
+      "nginx 2": true,
+      "plain 0": true,
+      "plain 2": "refuses PROXY header",
+    });
   });
 
   async function logOf(pod: string): Promise<string> {

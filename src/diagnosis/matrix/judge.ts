@@ -11,6 +11,7 @@ import {
   type Path,
   type Row,
 } from "./model.ts";
+import { hintOfMismatch } from "./proxy-protocol.ts";
 import { type CellPlan, mayTry, type PlannedRequest, type RowPlan } from "./plan.ts";
 
 /** The requests that one kind of client is to try. Identities are the same for every client. */
@@ -110,8 +111,9 @@ function failuresOf(
     requests.flatMap((request, index) => {
       const result = resultOf(client, index);
       if (result?.ok === true) return [];
-      const { target, hint } = request;
-      return [{ client: client.name, target, reason: result?.reason ?? "not probed", ...(hint && { hint }) }];
+      const reason = result?.reason ?? "not probed";
+      const hint = hintOfMismatch(reason) ?? request.hint;
+      return [{ client: client.name, target: request.target, reason, ...(hint && { hint }) }];
     }),
   );
 }

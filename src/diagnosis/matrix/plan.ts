@@ -5,6 +5,7 @@ import type { SilentFamilies } from "../../traffic/index.ts";
 import type { Backend, Frontend, FrontendPort } from "../../traffic/model.ts";
 import type { ProbeRequest } from "../probe/protocol.ts";
 import { type ClientKind, PATHS, type Path } from "./model.ts";
+import type { ProxyPorts } from "./proxy-protocol.ts";
 
 /** What is planned for one cell: requests to try, or why there are none, or why it fails without trying. */
 export type CellPlan =
@@ -34,6 +35,8 @@ export interface PlanInput {
   /** The node that has this address; without it every node is taken for one with endpoints of its own. */
   readonly nodeOf?: (address: string) => string | undefined;
   readonly clusterDomain: string;
+  /** What the load balancer of a Service, `namespace/name`, sends to its pods. */
+  readonly proxyPortsOf?: (service: string) => ProxyPorts | undefined;
   /** Families that a pod, `namespace/name`, is known not to answer over. */
   readonly silentOf?: (pod: string) => SilentFamilies | undefined;
 }
@@ -139,7 +142,11 @@ function planPod(frontend: Frontend, family: Family, input: PlanInput): CellPlan
     port.backends
       .filter(({ backend }) => backend.conditions[family]?.ready || isHalfDeaf(backend, family, input))
       .map(({ backend, port: number }) => ({
-        ...connection(port, family, backend.addresses[family] ?? "", number),
+        ...withProxyHeader(
+          connection(port, family, backend.addresses[family] ?? "", number),
+          input.proxyPortsOf?.(frontend.key),
+          port.port,
+        ),
         ...hintOf([backend], family, input),
       })),
   );
@@ -191,6 +198,16 @@ function connection(port: FrontendPort, family: Family, address: string, number:
     probe: { kind, family, address, port: number },
     target: `${joinHostPort(address, number)}/${port.protocol}`,
   };
+}
+
+/** A pod behind a load balancer of ours must expect what that sends. */
+function withProxyHeader(
+  request: PlannedRequest,
+  ports: ProxyPorts | undefined,
+  port: number,
+): PlannedRequest {
+  if (ports === undefined || !ports.has(port) || request.probe.kind !== "tcp") return request;
+  return { ...request, probe: { ...request.probe, proxyHeader: ports.get(port) ?? 0 } };
 }
 
 function attempt(requests: readonly PlannedRequest[]): CellPlan {

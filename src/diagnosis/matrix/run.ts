@@ -18,6 +18,7 @@ import type { ProbeRequest, ProbeResult } from "../probe/protocol.ts";
 import { type ClientResults, judgeMatrix, requestsFor } from "./judge.ts";
 import { type ClientKind, clientKindsOf, type Matrix } from "./model.ts";
 import { type PlanInput, planMatrix } from "./plan.ts";
+import { proxyPortsOf } from "./proxy-protocol.ts";
 
 /** Where the probe pods live. */
 export const PROBE_NAMESPACE = "tandem-system";
@@ -65,6 +66,7 @@ async function readPlanInput(client: KubeClient, options: MatrixOptions): Promis
     const enforced = enforcesFamilyReadiness(service, options.familyReadiness ?? "report");
     return enforced ? withFamilyReadiness(frontend, silentOf) : frontend;
   });
+  const proxyPorts = new Map(services.items.map((service) => [objectKey(service), proxyPortsOf(service)]));
   const addresses = nodeAddresses(nodes.items);
   const named = new Map(
     nodes.items.flatMap((node) => internalAddresses(node).map((it) => [it, node.metadata.name])),
@@ -76,6 +78,7 @@ async function readPlanInput(client: KubeClient, options: MatrixOptions): Promis
     nodeOf: (address) => named.get(address),
     clusterDomain: options.clusterDomain ?? "cluster.local",
     silentOf,
+    proxyPortsOf: (service) => proxyPorts.get(service),
   };
 }
 

@@ -1,6 +1,6 @@
 /**
  * The probe program: runs inside a pod, reads requests (see protocol.ts) from standard input until its end, tries
- * them side by side, and prints one result a line. It loads nothing but Node's own modules, so that it starts fast.
+ * them side by side, and prints one result a line. It loads little but Node's own modules, so that it starts fast.
  */
 import { createSocket } from "node:dgram";
 import { Resolver } from "node:dns/promises";
@@ -77,6 +77,15 @@ function probeTcp(request: SocketRequest): Promise<Outcome> {
   });
 }
 
+/** A connection; and behind a load balancer, one that begins as the port expects it. */
+async function probeStream(request: SocketRequest): Promise<Outcome> {
+  const outcome = await probeTcp(request);
+  if (!outcome.ok || request.proxyHeader === undefined) return outcome;
+  const { proxyMismatch } = await import("./proxy-header.ts");
+  const reason = await proxyMismatch(request, request.proxyHeader === 0 ? undefined : request.proxyHeader);
+  return reason === undefined ? OK : { ok: false, reason };
+}
+
 /** A DNS question for port 53, since a DNS server answers nothing else; a line of text for all others. */
 function udpPayload(port: number): Buffer {
   if (port !== 53) return Buffer.from("tandem\n");
@@ -104,7 +113,7 @@ function probe(request: ProbeRequest): Promise<Outcome> {
     case "dns":
       return probeDns(request);
     case "tcp":
-      return probeTcp(request);
+      return probeStream(request);
     case "udp":
       return probeUdp(request);
   }

@@ -19,6 +19,11 @@ export type ProbeRequest =
       readonly family: Family;
       readonly address: string;
       readonly port: number;
+      /**
+       * TCP behind a load balancer: the version of the PROXY header that it sends, 0 for none. Then the probe looks
+       * whether the port expects just that; without it, a connection is enough.
+       */
+      readonly proxyHeader?: 0 | 1 | 2;
     };
 
 /** What came of it; `reason` says why not, in few words that fit a table's cell. */
@@ -31,6 +36,13 @@ export interface ProbeResult {
 
 /** How long one attempt may take before it counts as no answer. */
 export const PROBE_TIMEOUT_MS = 1500;
+
+/** How long a port may take to react to a PROXY header before it counts as silent, which is no fault. */
+export const PROXY_PATIENCE_MS = 500;
+
+/** The reason of a port that closes on the PROXY header that it is sent, and answers without one; and of the reverse. */
+export const REFUSES_HEADER = "refuses PROXY header";
+export const WANTS_HEADER = "wants PROXY header";
 
 /** How many attempts run at once. */
 export const PROBE_CONCURRENCY = 128;
