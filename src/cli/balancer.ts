@@ -59,14 +59,16 @@ function defineOrphans(): Command {
     .description("Find what belongs to this cluster and to no Service, and say why.")
     .option("--delete", "delete it, in the right order", false)
     .option("--older-than <duration>", "only what was made so long ago", "0")
+    .option("--wait <duration>", "with --delete: try again for so long what is still in use", "3m")
     .option("-o, --output <format>", "table, json or yaml", "table")
     .action(async (_flags: unknown, command: Command) => {
       const flags = command.optsWithGlobals<
-        BalancerFlags & { delete: boolean; olderThan: string; output: string }
+        BalancerFlags & { delete: boolean; olderThan: string; wait: string; output: string }
       >();
       const options = {
         delete: flags.delete,
         olderThanMs: parseDurationFlag("--older-than", flags.olderThan),
+        waitMs: parseDurationFlag("--wait", flags.wait),
       };
       const output = parseOutput(flags.output);
       process.exitCode = await printOrphaned(readBalancerFlags(flags), options, output, untilStopped());
@@ -90,7 +92,11 @@ async function serve(flags: ServeFlags): Promise<void> {
   const client = new KubeClient(await loadKubeconfig(settings.kubeconfig));
   const log = reportOnce("tandem balancer");
   const lead = async (term: AbortSignal): Promise<void> => {
-    const opened = await openProvider(settings, { client, readOnly: false, log }, term);
+    const opened = await openProvider(
+      settings,
+      { client, readOnly: false, elected: flags.leaderElect, log },
+      term,
+    );
     const translate = translateWith.bind(undefined, settings);
     const options = { client, provider: opened.provider, translate, log, ...(sweep && { sweep }) };
     const { stopped } = await startBalancerController(options, term);

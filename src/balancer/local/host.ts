@@ -16,6 +16,13 @@ export interface HostOptions {
   readonly folder: string;
   /** The interface for addresses whose pool names none; undefined: that of the default route. */
   readonly link: string | undefined;
+  /**
+   * So many seconds after the last sign of life of this process the kernel takes the addresses away by itself, as another
+   * host may have them then; undefined: they stay.
+   */
+  readonly lifetime?: number | undefined;
+  /** Takes them away at once, where they have a lifetime. */
+  readonly signal?: AbortSignal | undefined;
   readonly now?: () => Date;
 }
 
@@ -24,8 +31,12 @@ interface Remembered extends HeldAddress {
 }
 
 /** Needs CAP_NET_ADMIN. What fails is thrown, with what `ip` said. */
-export function createHost({ folder, link, now = () => new Date() }: HostOptions): LocalHost {
+export function createHost(options: HostOptions): LocalHost {
+  const { folder, link, lifetime, now = () => new Date() } = options;
   mkdirSync(folder, { recursive: true });
+  /** The addresses that are kept alive from here, and their interfaces. */
+  const own = new Map<string, string>();
+  if (lifetime !== undefined) keepAlive(own, lifetime, folder, options.signal);
   let defaultLink: Promise<string> | undefined;
   const linkFor = (named: string | undefined): Promise<string> => {
     if (named !== undefined) return Promise.resolve(named);
@@ -41,15 +52,18 @@ export function createHost({ folder, link, now = () => new Date() }: HostOptions
         const on = await linkFor(held.link);
         if (!isSame(known.get(held.address), held, on))
           write(folder, { ...held, link: on, created: stamp(now()) });
-        if (present.get(held.address) === on) continue;
-        await ip(["address", "replace", ...addressOn(held.address, on)]);
-        fresh.add(on);
+        const isNew = present.get(held.address) !== on;
+        if (isNew || !own.has(held.address))
+          await ip(["address", "replace", ...addressOn(held.address, on, lifetime)]);
+        own.set(held.address, on);
+        if (isNew) fresh.add(on);
       }
       for (const on of fresh) await announce(on);
     },
     async remove(addresses) {
       const present = addresses.length === 0 ? new Map<string, string>() : await presentAddresses();
       for (const address of addresses) {
+        own.delete(address);
         const on = present.get(address);
         if (on !== undefined) await ip(["address", "del", `${address}/${bits(address)}`, "dev", on]);
         rmSync(fileOf(folder, address), { force: true });
@@ -67,9 +81,36 @@ function bits(address: string): number {
  * IPv6 addresses are deprecated from the start: they are for those who come, and the kernel must not choose one for
  * connections to targets, though it is the nearest to them (RFC 6724, rule 3).
  */
-function addressOn(address: string, link: string): string[] {
+function addressOn(address: string, link: string, lifetime: number | undefined): string[] {
   const own = [`${address}/${bits(address)}`, "dev", link];
-  return familyOfText(address) === "IPv6" ? [...own, "nodad", "preferred_lft", "0"] : own;
+  const life = lifetime === undefined ? "forever" : String(lifetime);
+  if (familyOfText(address) === "IPv6") return [...own, "nodad", "valid_lft", life, "preferred_lft", "0"];
+  return lifetime === undefined ? own : [...own, "valid_lft", life, "preferred_lft", life];
+}
+
+/** Four signs of life in a lifetime: one that comes late does no harm. */
+function keepAlive(
+  own: ReadonlyMap<string, string>,
+  lifetime: number,
+  folder: string,
+  signal: AbortSignal | undefined,
+): void {
+  const each = (verb: string, write: (address: string, on: string) => readonly string[]) =>
+    [...own].map(([address, on]) => `address ${verb} ${write(address, on).join(" ")}\n`).join("");
+  const batch = (lines: string): void => {
+    if (lines === "") return;
+    const child = execFile("ip", ["-force", "-batch", "-"], { timeout: 10_000 }, () => {});
+    child.stdin?.end(lines);
+  };
+  const timer = setInterval(
+    () => batch(each("replace", (address, on) => addressOn(address, on, lifetime))),
+    (lifetime * 1000) / 4,
+  );
+  signal?.addEventListener("abort", () => {
+    clearInterval(timer);
+    batch(each("del", (address, on) => [`${address}/${bits(address)}`, "dev", on]));
+    for (const address of own.keys()) rmSync(fileOf(folder, address), { force: true });
+  });
 }
 
 function isSame(known: Remembered | undefined, held: HeldAddress, link: string): boolean {

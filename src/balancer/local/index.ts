@@ -3,6 +3,7 @@ export { createHost, type HostOptions } from "./host.ts";
 export { AddressBook, type AddressPool, type PoolCount } from "./pools.ts";
 export {
   createLocalProvider,
+  HOLD_MS,
   type LocalHost,
   type LocalProvider,
   type LocalProxy,

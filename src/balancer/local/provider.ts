@@ -86,7 +86,7 @@ export const PROXY_TLVS = "tandem.dev/proxy-protocol-tlvs";
 const AGAIN = { addresses: 3_000, targets: 500, start: 100 };
 
 /** At a start Envoy is left as it is until all that had addresses have been heard of, at most so long (ms). */
-const HOLD_MS = 5_000;
+export const HOLD_MS = 5_000;
 
 interface Served {
   readonly model: BalancerModel;
@@ -100,6 +100,8 @@ export interface LocalProvider extends BalancerProvider {
   readonly name: "local";
   /** Forgets a Service that is gone from the memory on disk: another process has cleaned it up. */
   forget(service: string): Promise<void>;
+  /** Ends the wait for Services that had addresses at the start: what is not served by now leaves Envoy. */
+  settle(): Promise<void>;
   /** Takes in that a certificate has changed, or is there now. */
   certificateChanged(name: string): Promise<void>;
   /** The Services that are served now, with their addresses. */
@@ -118,6 +120,8 @@ class Local implements LocalProvider {
   readonly #served = new Map<string, Served>();
   /** The problems that each Service was last told. */
   readonly #told = new Map<string, string>();
+  /** Addresses that this process has put on the host. */
+  readonly #here = new Set<string>();
   /** Services that had addresses at the start and have not been heard of. */
   readonly #expected: Set<string>;
   readonly #startedAt: number;
@@ -134,21 +138,30 @@ class Local implements LocalProvider {
     this.#startedAt = this.#now();
   }
 
+  /**
+   * Envoy listens before the address is there (its sockets are bound freely), and the address comes once its targets have
+   * been asked: whoever connects to it is served.
+   */
   async serve(model: BalancerModel, context: BalancerContext): Promise<BalancerOutcome> {
-    const { host, onCounts } = this.#options;
+    const { host, onCounts, proxy } = this.#options;
     const answer = this.#assign(model, context);
     onCounts?.(this.#book.counts());
     const before = this.#served.get(model.key);
     const { tlvs, problem } = parseTlvs(context.annotations[PROXY_TLVS] ?? "");
     const parts = await this.#partsOf(model, answer.addresses, tlvs);
-    await host.add(this.#heldOf(model, answer));
     this.#served.set(model.key, { model, tlvs, parts, addresses: answer.addresses });
     this.#expected.delete(model.key);
     if (this.#holds()) return { ingress: undefined, events: [], againAfterMs: AGAIN.start, done: false };
     const refusals = await this.#apply(model.key);
     await this.#dropUnused(before, answer);
     const events = this.#eventsOf(model.key, answer, parts, refusals, problem);
-    return this.#outcome(model, answer, parts, context, events);
+    const isHere = inOrder(answer.addresses).every((address) => this.#here.has(address));
+    const destinations = parts.destinations.map(({ key }) => key);
+    if (!isHere && (await proxy.unchecked(destinations)).length > 0)
+      return { ingress: undefined, events, againAfterMs: AGAIN.targets, done: false };
+    await host.add(this.#heldOf(model, answer));
+    for (const address of inOrder(answer.addresses)) this.#here.add(address);
+    return outcomeOf(model, answer, context, events);
   }
 
   async release({ key }: { key: string }): Promise<BalancerOutcome> {
@@ -164,7 +177,7 @@ class Local implements LocalProvider {
     if (this.#served.delete(key)) await this.#apply(key);
     this.#book.release(key);
     const left = (await host.list()).filter(({ service }) => service === key);
-    await host.remove(left.map(({ address }) => address).filter((one) => this.#isUnused(one)));
+    await this.#remove(left.map(({ address }) => address).filter((one) => this.#isUnused(one)));
     await host.add(left.flatMap((held) => this.#nextOwner(held)));
     onCounts?.(this.#book.counts());
   }
@@ -178,6 +191,11 @@ class Local implements LocalProvider {
 
   served(): ReadonlyMap<string, readonly string[]> {
     return new Map([...this.#served].map(([key, { addresses }]) => [key, inOrder(addresses)]));
+  }
+
+  async settle(): Promise<void> {
+    this.#expected.clear();
+    await this.#apply("");
   }
 
   async certificateChanged(name: string): Promise<void> {
@@ -222,7 +240,7 @@ class Local implements LocalProvider {
       try {
         const addresses = this.#served.get(orphan.service)?.addresses ?? {};
         if (inOrder(addresses).includes(orphan.id)) await this.forget(orphan.service);
-        await this.#options.host.remove([orphan.id]);
+        await this.#remove([orphan.id]);
         done.push({ orphan, error: undefined });
       } catch (error) {
         done.push({ orphan, error: (error as Error).message });
@@ -266,7 +284,8 @@ class Local implements LocalProvider {
       all: this.#options.facts(key).all,
       pool: local.pool,
       addresses: local.addresses,
-      held: heldIps(context),
+      // what was chosen before the status said so counts as well
+      held: [...heldIps(context), ...inOrder(this.#served.get(key)?.addresses ?? {})],
       ...(sharing && { sharing: { key: `${model.namespace}/${sharing}`, ports: names } }),
     };
   }
@@ -283,7 +302,12 @@ class Local implements LocalProvider {
   async #dropUnused(before: Served | undefined, { addresses }: AddressAnswer): Promise<void> {
     const now = inOrder(addresses);
     const gone = inOrder(before?.addresses ?? {}).filter((one) => !now.includes(one) && this.#isUnused(one));
-    if (gone.length > 0) await this.#options.host.remove(gone);
+    await this.#remove(gone);
+  }
+
+  async #remove(addresses: readonly string[]): Promise<void> {
+    if (addresses.length > 0) await this.#options.host.remove(addresses);
+    for (const address of addresses) this.#here.delete(address);
   }
 
   #isUnused(address: string): boolean {
@@ -322,31 +346,27 @@ class Local implements LocalProvider {
     this.#told.set(key, text);
     return all;
   }
+}
 
-  /** A first status waits for Envoy's word that it listens, and for its targets to have been asked once. */
-  async #outcome(
-    model: BalancerModel,
-    { addresses, problems }: AddressAnswer,
-    parts: ServiceParts,
-    context: BalancerContext,
-    events: readonly BalancerEvent[],
-  ): Promise<BalancerOutcome> {
-    const wanted = ingressOf(addresses, model.clientFamilies);
-    const isNew = wanted.some(({ ip }) => !heldIps(context).includes(ip ?? ""));
-    if (isNew && (await this.#options.proxy.unchecked(parts.destinations.map(({ key }) => key))).length > 0)
-      return { ingress: undefined, events, againAfterMs: AGAIN.targets, done: false };
-    const success = {
-      type: "Normal" as const,
-      reason: "SuccessfullyReconciled",
-      message: "Successfully reconciled",
-    };
-    return {
-      ingress: wanted,
-      events: isNew ? [...events, success] : events,
-      againAfterMs: problems.length > 0 ? AGAIN.addresses : undefined,
-      done: problems.length === 0,
-    };
-  }
+function outcomeOf(
+  model: BalancerModel,
+  { addresses, problems }: AddressAnswer,
+  context: BalancerContext,
+  events: readonly BalancerEvent[],
+): BalancerOutcome {
+  const ingress = ingressOf(addresses, model.clientFamilies);
+  const isNew = ingress.some(({ ip }) => !heldIps(context).includes(ip ?? ""));
+  const success = {
+    type: "Normal",
+    reason: "SuccessfullyReconciled",
+    message: "Successfully reconciled",
+  } as const;
+  return {
+    ingress,
+    events: isNew ? [...events, success] : events,
+    againAfterMs: problems.length > 0 ? AGAIN.addresses : undefined,
+    done: problems.length === 0,
+  };
 }
 
 function certificatesOf({ ports }: BalancerModel): string[] {

@@ -55,7 +55,8 @@ export function createLocalEnvoy(options: LocalEnvoyOptions, signal: AbortSignal
   return {
     stopped,
     async apply(model) {
-      if (model.listeners.length === 0 && running === undefined) return [];
+      const idle = model.listeners.length === 0 && running === undefined;
+      if (idle && leftBehind(pidFileOf(options), configOf(options)) === undefined) return [];
       running ??= start(options, ports, signal);
       const { ads, output, refused, ended } = await running;
       refused.clear();
@@ -118,13 +119,13 @@ async function connected(ads: AdsServer, signal: AbortSignal): Promise<void> {
 }
 
 async function run(
-  { folder, envoy, families, log }: LocalEnvoyOptions,
+  options: LocalEnvoyOptions,
   ports: NonNullable<LocalEnvoyOptions["ports"]>,
   path: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const pidFile = join(folder, "envoy.pid");
-  const configPath = join(folder, "bootstrap.json");
+  const { envoy, families, log } = options;
+  const [pidFile, configPath] = [pidFileOf(options), configOf(options)];
   await adopted(pidFile, configPath, log, signal);
   if (signal.aborted) return;
   const node = { id: "balancer", cluster: PROXY };
@@ -143,6 +144,14 @@ async function run(
     signal,
   );
   rmSync(pidFile, { force: true });
+}
+
+function pidFileOf({ folder }: LocalEnvoyOptions): string {
+  return join(folder, "envoy.pid");
+}
+
+function configOf({ folder }: LocalEnvoyOptions): string {
+  return join(folder, "bootstrap.json");
 }
 
 /** Waits for the end of an Envoy that a former process left; it serves on meanwhile. */

@@ -5,6 +5,7 @@ import {
   type AddressPool,
   createHost,
   createLocalProvider,
+  HOLD_MS,
   type KeyPair,
   type LocalProvider,
   parseRange,
@@ -30,6 +31,8 @@ export interface LocalOptions {
   readonly ports?: LocalEnvoyOptions["ports"];
   /** To plan and to look for orphans beside a process that serves. */
   readonly readOnly?: boolean;
+  /** One of several hosts that take over from each other: addresses end with the process, after so many seconds. */
+  readonly lifetime?: number | undefined;
   readonly log: (line: string) => void;
 }
 
@@ -71,7 +74,7 @@ export async function startLocalProvider(options: LocalOptions, signal: AbortSig
   };
   const provider = createLocalProvider({
     proxy: envoy,
-    host: createHost({ folder: addresses, link: options.link }),
+    host: createHost({ folder: addresses, link: options.link, lifetime: options.lifetime, signal }),
     pools: () => pools.list().map((pool) => poolOf(pool, (key) => accepts(pool, key))),
     linkOf: (name) => pools.get(name)?.spec.announce?.interface,
     facts: (key) => ({ all: services.get(key)?.spec.ipFamilyPolicy === "RequireDualStack" }),
@@ -79,19 +82,32 @@ export async function startLocalProvider(options: LocalOptions, signal: AbortSig
     known: services.list().flatMap(heldBy),
     onCounts: (counts) => void writeCounts(client, pools, counts).catch(onError),
   });
-  if (!options.readOnly) followRemovals(provider, addresses, log, signal);
+  if (!options.readOnly) {
+    followRemovals(provider, addresses, log, signal);
+    const settle = () => void provider.settle().catch((error: Error) => log(error.message));
+    const timer = setTimeout(settle, HOLD_MS);
+    signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+  }
   return { provider, stopped: envoy.stopped };
 }
+
+/** Less than a Lease's duration (src/client/leader.ts): the addresses are gone before the next leader has them. */
+const LIFETIME_S = 10;
+
+type OpenLocalOptions = Pick<LocalOptions, "client" | "readOnly" | "log"> & {
+  readonly elected?: boolean | undefined;
+};
 
 /** The local provider as `tandem balancer` opens it; the definitions of its kinds are installed where they are missing. */
 export async function openLocal(
   settings: BalancerSettings,
-  options: Pick<LocalOptions, "client" | "readOnly" | "log">,
+  { elected = false, ...options }: OpenLocalOptions,
   signal: AbortSignal,
 ): Promise<RunningLocal> {
   await installDefinitions(options.client);
   const { stateDir: folder, interface: link, envoy } = settings;
-  return startLocalProvider({ ...options, folder, link, envoy }, signal);
+  const lifetime = elected ? LIFETIME_S : undefined;
+  return startLocalProvider({ ...options, folder, link, envoy, lifetime }, signal);
 }
 
 /** The families that sockets can be made of here. */

@@ -19,6 +19,8 @@ export interface OpenOptions {
   /** The local provider cannot do without. */
   readonly client: KubeClient | undefined;
   readonly readOnly: boolean;
+  /** Others may take over: what is made must not outlive this process's lead (local addresses). */
+  readonly elected?: boolean;
   readonly log: (line: string) => void;
 }
 
@@ -30,10 +32,10 @@ export async function openProvider(
 ): Promise<OpenProvider> {
   if (settings.provider === "aws")
     return { provider: await openAws(settings, signal), stopped: Promise.resolve() };
-  const { client, readOnly, log } = options;
+  const { client, readOnly, elected, log } = options;
   if (client === undefined) throw new Error("the local provider needs a cluster");
   const { openLocal } = await import("./local.ts");
-  return openLocal(settings, { client, readOnly, log }, signal);
+  return openLocal(settings, { client, readOnly, elected, log }, signal);
 }
 
 async function openAws(settings: BalancerSettings, signal: AbortSignal): Promise<BalancerProvider> {
