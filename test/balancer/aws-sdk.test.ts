@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, test, type TestContext } from "node:test";
 import { AwsError, type AwsApi } from "../../src/balancer/aws/api.ts";
 import { type AwsOptions, createAwsApi } from "../../src/balancer/aws/sdk.ts";
@@ -11,6 +13,7 @@ import {
   type Transcript,
 } from "./aws-exercise.ts";
 import { type FakeAws, usualAws } from "./fake-aws/fake.ts";
+import { EC2_ACTIONS } from "./fake-aws/http/ec2.ts";
 import { serveFakeAws, type ServerOptions } from "./fake-aws/http/server.ts";
 import { loadBalancerSpec } from "./fake-aws/specs.ts";
 
@@ -89,6 +92,21 @@ function ordered(answer: unknown): unknown {
     };
   });
 }
+
+test("docs/aws-iam-policy.json allows exactly the calls that are made", async (t) => {
+  const aws = usualAws();
+  const { api, server } = await sdkOn(t, aws);
+  await live(aws, api);
+  const made = server.actions.map(
+    (name) => `${name in EC2_ACTIONS ? "ec2" : "elasticloadbalancing"}:${name}`,
+  );
+  const file = join(import.meta.dirname, "../../docs/aws-iam-policy.json");
+  const policy = JSON.parse(readFileSync(file, "utf8")) as { Statement: { Action: string | string[] }[] };
+  const allowed = policy.Statement.flatMap((it) => it.Action);
+  const sorted = (names: readonly string[]) => [...new Set(names)].toSorted();
+  // no call of ours: AWS makes the role itself, in the name of who makes an account's first load balancer
+  assert.deepEqual(sorted(allowed), sorted([...made, "iam:CreateServiceLinkedRole"]));
+});
 
 test("static addresses and prefixes go to AWS and come back", async (t) => {
   const aws = usualAws();
