@@ -1,4 +1,4 @@
-import { KubeClient, loadKubeconfig, readManifests } from "../../client/index.ts";
+import { KubeClient, loadKubeconfig, type ManifestObject, readManifests } from "../../client/index.ts";
 import { EXIT } from "../../errors/exit-codes.ts";
 import { UserError } from "../../errors/user-error.ts";
 import { KINDS, objectKey } from "../../objects/kinds.ts";
@@ -77,8 +77,8 @@ async function planAll(
 
 type Loose = { kind: string; metadata: { name: string; namespace?: string } };
 
-function objectsOf(manifests: readonly unknown[]): Objects {
-  const objects = manifests as readonly Loose[];
+function objectsOf(manifests: readonly ManifestObject[]): Objects {
+  const objects = manifests.map(({ object }) => object) as unknown as readonly Loose[];
   const ofKind = <T>(kind: string): T[] => objects.filter((object) => object.kind === kind) as T[];
   const inNamespace = <T extends Loose>(object: T): T => ({
     ...object,

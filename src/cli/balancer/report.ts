@@ -45,6 +45,7 @@ function summary(
   const counted = (["create", "change", "delete"] as const)
     .map((verb) => [verb, steps.filter((step) => step.verb === verb).length] as const)
     .filter(([, count]) => count > 0);
+  if (counted.length === 0) return "under way";
   return counted.map(([verb, count]) => `${count} to ${verb}`).join(", ");
 }
 
