@@ -18,7 +18,7 @@ function startPump() {
   const refused: { name: string }[] = [];
   let answer = Promise.withResolvers<void>();
   let onNack: (nack: Nack) => void = () => {};
-  const stream = { kinds: { route: { refused } } } as unknown as StreamStatus;
+  const stream = { kinds: { virtualHost: { refused } } } as unknown as StreamStatus;
   const parts = {
     model,
     traffic: createTrafficModel(),
@@ -84,7 +84,7 @@ function startPump() {
       onNack({
         proxy: "shop/edge",
         node: "n",
-        kind: "route",
+        kind: "virtualHost",
         message: "",
         version: "1",
         origins: [],
@@ -119,7 +119,7 @@ test("what a proxy refuses is told in the status of the object it came from, and
     pump.route("bad");
     pump.route("good");
     await sleep(300);
-    pump.nack({ name: "http", message: "no such thing", origins: ["HTTPRoute/shop/bad#0"] });
+    pump.nack({ name: "http-80/bad.test", message: "no such thing", origins: ["HTTPRoute/shop/bad#0"] });
     pump.answer();
     await sleep(50);
     pump.answer();
