@@ -5,7 +5,7 @@ import { UserError } from "../errors/user-error.ts";
 import { joinHostPort } from "../ip/address.ts";
 import { podFamilies } from "./gateway/families.ts";
 import { ownAddresses } from "./own-addresses.ts";
-import { MESH_XDS_PORT, WEBHOOK_PORT } from "./mesh/ports.ts";
+import { MESH_GRPC_PORT, MESH_XDS_PORT, WEBHOOK_PORT } from "./mesh/ports.ts";
 import { startMesh } from "./mesh/run.ts";
 import { reportOnce, untilStopped } from "./wiring.ts";
 
@@ -13,6 +13,7 @@ interface MeshFlags {
   kubeconfig?: string;
   xdsPort: string;
   webhookPort: string;
+  grpcPort: string;
   bind: string[];
   advertise?: string;
   webhookUrl?: string;
@@ -30,6 +31,7 @@ export function define(): Command {
     .option("--kubeconfig <file>", "how to reach the API server (default: $KUBECONFIG, then ~/.kube/config)")
     .option("--xds-port <port>", "port that sidecars get their configuration from", String(MESH_XDS_PORT))
     .option("--webhook-port <port>", "port that the API server asks about pods", String(WEBHOOK_PORT))
+    .option("--grpc-port <port>", "port for applications that speak xDS themselves", String(MESH_GRPC_PORT))
     .option(
       "--bind <address>",
       "address to serve on, of either family (repeatable; default: all)",
@@ -53,6 +55,7 @@ function collect(value: string, previous: string[]): string[] {
 async function serve(flags: MeshFlags): Promise<void> {
   const xdsPort = parsePort("--xds-port", flags.xdsPort);
   const webhookPort = parsePort("--webhook-port", flags.webhookPort);
+  const grpcPort = parsePort("--grpc-port", flags.grpcPort);
   const advertise = flags.advertise?.split(",").filter((item) => item !== "") ?? ownAddresses();
   const url = flags.webhookUrl ?? `https://${joinHostPort(advertise[0] ?? "127.0.0.1", webhookPort)}`;
   const signal = untilStopped();
@@ -64,6 +67,7 @@ async function serve(flags: MeshFlags): Promise<void> {
       advertise,
       xdsPort,
       webhookPort,
+      grpcPort,
       webhook: { url },
       families: await podFamilies(client),
       clusterDomain: flags.clusterDomain,
@@ -89,7 +93,7 @@ function parsePort(flag: string, text: string): number {
     what: "cannot serve a mesh",
     where: `flag ${flag}, value ${JSON.stringify(text)}`,
     why: "a port is a number from 1 to 65535",
-    next: `for example ${flag} ${flag === "--xds-port" ? MESH_XDS_PORT : WEBHOOK_PORT}`,
+    next: `for example ${flag} ${MESH_XDS_PORT}`,
     exitCode: EXIT.usage,
   });
 }

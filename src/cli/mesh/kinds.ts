@@ -11,7 +11,11 @@ import { sliceTrimmer } from "../wiring.ts";
 import type { Source } from "../xds/sources.ts";
 
 /** Every kind with what takes its changes in: the mesh model, the traffic model, or both. */
-export function meshSources(mesh: IncrementalMeshModel, traffic: TrafficModel): readonly Source[] {
+export function meshSources(
+  mesh: IncrementalMeshModel,
+  traffic: TrafficModel,
+  onPod: (change: ObjectChange<Pod>) => void = () => {},
+): readonly Source[] {
   const into = (kind: MeshIntakeKind) => (change: ObjectChange<KubeObject>) => mesh.on(kind, change as never);
   const { HTTPRoute, GRPCRoute, ReferenceGrant, BackendTLSPolicy } = GATEWAY_KINDS;
   const services = (change: ObjectChange<KubeObject>) => {
@@ -21,6 +25,7 @@ export function meshSources(mesh: IncrementalMeshModel, traffic: TrafficModel): 
   const pods = (change: ObjectChange<KubeObject>) => {
     traffic.onPod(change as ObjectChange<Pod>);
     mesh.on("Pod", change as ObjectChange<Pod>);
+    onPod(change as ObjectChange<Pod>);
   };
   const slices = (change: ObjectChange<KubeObject>) => traffic.onSlice(change as ObjectChange<EndpointSlice>);
   return [

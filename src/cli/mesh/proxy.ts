@@ -29,6 +29,8 @@ export interface SidecarSettings {
   readonly mark?: number;
   readonly probesDeclaredPorts?: boolean;
   readonly logLevel?: string;
+  /** Where applications ask that speak xDS themselves, `host:port`. */
+  readonly grpcServers?: readonly string[];
 }
 
 /** Files in the Secret of an account beside its certificate, by name. */
@@ -56,6 +58,7 @@ export function injectionSettings(
     proxyImage: ENVOY_IMAGE,
     identitySecret,
     probesDeclaredPorts,
+    ...(settings.grpcServers && { grpcServers: settings.grpcServers }),
     ...(mark !== undefined && { proxyMark: mark }),
     proxy: ({ namespace, serviceAccount, pod }) => ({
       command: ["envoy"],

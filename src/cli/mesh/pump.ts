@@ -3,6 +3,7 @@ import type { StatusWriter } from "../../controllers/gateway/index.ts";
 import type { Account, Identities } from "../../controllers/mesh/index.ts";
 import type { AdsServer } from "../../envoy/ads/index.ts";
 import type { MeshOutput, SidecarChanges } from "../../envoy/mesh/index.ts";
+import type { Family } from "../../ip/family.ts";
 import { GATEWAY_KINDS } from "../../objects/gateway/index.ts";
 import { MESH_KINDS } from "../../objects/mesh/index.ts";
 import type { TrafficModel } from "../../traffic/index.ts";
@@ -104,6 +105,15 @@ export class MeshPump {
     if (this.#claims.size >= MOST_CLAIMS) this.#claims.delete(this.#claims.keys().next().value as string);
     this.#claims.set(pod, identity);
     return pod;
+  }
+
+  /** Has all applications that speak xDS themselves served, under one key, from the first of them on. */
+  serveClients(key: string, families: readonly Family[]): string {
+    if (!this.#served.has(key)) {
+      this.#served.add(key);
+      this.#parts.ads.replace(key, this.#parts.output.clientResources(key, families));
+    }
+    return key;
   }
 
   #plan(): void {

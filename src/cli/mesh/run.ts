@@ -1,11 +1,6 @@
 /** Joins the rooms into what serves a mesh: injection, identities, objects → model → xDS, and statuses back. */
 import type { KubeClient } from "../../client/index.ts";
-import {
-  keyPairOf,
-  issueServerCertificate,
-  serverIdentity,
-  StatusWriter,
-} from "../../controllers/gateway/index.ts";
+import { keyPairOf, serverIdentity, StatusWriter } from "../../controllers/gateway/index.ts";
 import {
   type Account,
   ensureMeshAuthority,
@@ -19,6 +14,7 @@ import {
 import { EventRecorder } from "../../controllers/runtime/events.ts";
 import { type AdsServer, type Peer, startAdsServer } from "../../envoy/ads/index.ts";
 import { createMeshOutput } from "../../envoy/mesh/index.ts";
+import { joinHostPort } from "../../ip/address.ts";
 import type { Family } from "../../ip/family.ts";
 import { GATEWAY_KINDS } from "../../objects/gateway/index.ts";
 import { KINDS, objectKey } from "../../objects/kinds.ts";
@@ -32,8 +28,10 @@ import { patiently } from "../xds/patiently.ts";
 import { type Source, type Sources, startSources } from "../xds/sources.ts";
 import { meshSources } from "./kinds.ts";
 import { identityFiles, injectionSettings, podOfNode } from "./proxy.ts";
-import { MESH_XDS_PORT, WEBHOOK_PORT } from "./ports.ts";
+import { GRPC_CLIENTS, GrpcClients } from "./grpc-clients.ts";
+import { MESH_GRPC_PORT, MESH_XDS_PORT, WEBHOOK_PORT } from "./ports.ts";
 import { MeshPump } from "./pump.ts";
+import { ServerCredentials } from "./server-credentials.ts";
 import { serveWebhook } from "./webhook.ts";
 
 /** The controllerName in statuses of routes that have a Service as a parent. */
@@ -46,6 +44,8 @@ export interface MeshOptions {
   readonly advertise: readonly string[];
   readonly xdsPort?: number;
   readonly webhookPort?: number;
+  /** Where applications ask that speak xDS themselves. */
+  readonly grpcPort?: number;
   /** Where the API server finds the webhook. */
   readonly webhook: WebhookAddress;
   /** The families that pods of the cluster have, the primary one first. */
@@ -68,7 +68,9 @@ export async function startMesh(options: MeshOptions): Promise<{ readonly stoppe
   const { client, signal, log, clusterDomain, advertise } = options;
   const onError = (error: unknown): void => log((error as Error).message);
   const authority = await patiently(() => ensureMeshAuthority(client), onError, signal);
-  const certificate = await issueServerCertificate(authority, clusterDomain, advertise);
+  const { webhook: address } = options;
+  const about = { client, clusterDomain, advertise, webhook: address, log, signal };
+  const servers = await ServerCredentials.create(about, authority);
   const stopped = Promise.withResolvers<void>();
   let core: Promise<Core> | undefined;
   const identities = startIdentities(options, authority, (account) => {
@@ -79,8 +81,7 @@ export async function startMesh(options: MeshOptions): Promise<{ readonly stoppe
   });
   const wake = (): Promise<Core> => {
     if (core === undefined) {
-      const onSigner = (): void => endLater(stopped.reject, signal);
-      core = startCore(options, { authority, certificate, identities, onSigner });
+      core = startCore(options, { authority, servers, identities });
       core.catch((error: unknown) => signal.aborted || stopped.reject(error));
     }
     return core;
@@ -89,12 +90,18 @@ export async function startMesh(options: MeshOptions): Promise<{ readonly stoppe
     identities.want({ namespace, account: serviceAccount });
     void wake();
   };
-  const webhook = await serveWebhook(options.listen, options.webhookPort ?? WEBHOOK_PORT, certificate, {
-    settings: injectionSettings(sidecarSettings(options), identitySecretName),
-    namespaceLabels: () => undefined, // the webhook's selectors have looked at them
-    onInject,
-    log,
-  });
+  const webhook = await serveWebhook(
+    options.listen,
+    options.webhookPort ?? WEBHOOK_PORT,
+    servers.certificate,
+    {
+      settings: injectionSettings(sidecarSettings(options), identitySecretName),
+      namespaceLabels: () => undefined, // the webhook's selectors have looked at them
+      onInject,
+      log,
+    },
+  );
+  servers.onWebhook((next) => webhook.setCertificate(next));
   await patiently(() => registerInjection(client, authority, options.webhook), onError, signal);
   if (await patiently(() => hasSidecars(client), onError, signal)) await wake();
   const stop = async (): Promise<void> => {
@@ -107,15 +114,6 @@ export async function startMesh(options: MeshOptions): Promise<{ readonly stoppe
   };
   signal.addEventListener("abort", () => void stop(), { once: true });
   return { stopped: stopped.promise };
-}
-
-/** Sidecars have certificates of the new authority by then, and their Secrets are in their pods. */
-const END_AFTER = 90_000;
-
-/** The servers' own certificates are the old authority's: whoever started this is to start it again. */
-function endLater(end: (error: Error) => void, signal: AbortSignal): void {
-  const timer = setTimeout(() => end(new Error("the authority has changed: start again with it")), END_AFTER);
-  signal.addEventListener("abort", () => clearTimeout(timer));
 }
 
 async function hasSidecars(client: KubeClient): Promise<boolean> {
@@ -133,6 +131,7 @@ function sidecarSettings(options: MeshOptions): Parameters<typeof injectionSetti
     probesDeclaredPorts,
     ...(mark !== undefined && { mark }),
     xds: { advertise, port: xdsPort, identity: serverIdentity(clusterDomain) },
+    grpcServers: advertise.map((host) => joinHostPort(host, options.grpcPort ?? MESH_GRPC_PORT)),
   };
 }
 
@@ -156,11 +155,9 @@ function startIdentities(
 /** What the part that waits for sidecars needs. */
 interface Credentials {
   readonly authority: KeyPair;
-  /** The server's own. */
-  readonly certificate: KeyPair;
+  /** The servers' own. */
+  readonly servers: ServerCredentials;
   readonly identities: Identities;
-  /** Called when another authority signs from now on. */
-  readonly onSigner: () => void;
 }
 
 /** What runs once there are sidecars. */
@@ -182,12 +179,23 @@ async function startCore(options: MeshOptions, credentials: Credentials): Promis
     controllerName: MESH_CONTROLLER,
     now: () => new Date().toISOString().replace(/\.\d+Z$/, "Z"),
   });
-  const kinds = [...meshSources(model, traffic), authoritySource(credentials)];
+  const clients = new GrpcClients({
+    trustDomain: clusterDomain,
+    want: (account) => identities.want(account),
+  });
+  const kinds = [
+    ...meshSources(model, traffic, (change) => clients.onPod(change)),
+    authoritySource(credentials),
+  ];
   const sources = await startSources({ client, kinds, onError }, signal);
   const statuses = new StatusWriter({ client, controllerName: MESH_CONTROLLER, current: sources.get, log });
   sources.onAny((kind, { type, object }) => statuses.recheck(kind, type, objectKey(object)));
   let pump: MeshPump | undefined;
-  const ads = await startXds(options, credentials, (pod, identity) => pump?.authorize(pod, identity));
+  const ads = await startXds(options, credentials.servers, (peer) =>
+    clients.isClient(peer.nodeId)
+      ? clients.isAllowed(peer) && pump?.serveClients(GRPC_CLIENTS, families)
+      : authorizeSidecar(peer, (pod, identity) => pump?.authorize(pod, identity)),
+  );
   const output = createMeshOutput({
     identity: ({ identity }) => {
       const account = accountOfIdentity(clusterDomain, identity);
@@ -229,7 +237,7 @@ function objectOf(id: string, sources: Sources): KubeObject | undefined {
 }
 
 /** Whoever changes the authority changes its Secret: `tls.crt` and `tls.key` sign, `ca.crt` is trusted as well. */
-function authoritySource({ authority, identities, onSigner }: Credentials): Source {
+function authoritySource({ identities, servers }: Credentials): Source {
   return {
     kind: KINDS.Secret,
     fieldSelector: `metadata.namespace=${MESH_NAMESPACE},metadata.name=${MESH_AUTHORITY}`,
@@ -240,25 +248,37 @@ function authoritySource({ authority, identities, onSigner }: Credentials): Sour
       const more = secret.data?.["ca.crt"];
       const others = more ? [Buffer.from(more, "base64").toString()] : [];
       identities.setAuthority({ signer, others });
-      if (signer.certificate.trim() !== authority.certificate.trim()) onSigner();
+      servers.change(signer);
     },
   };
 }
 
-/** Over mutual TLS: a sidecar gets what is its own by its certificate and its pod. */
-function startXds(
-  options: MeshOptions,
-  { authority, certificate: { certificate, key } }: Credentials,
-  authorize: (pod: string, identity: string) => string | undefined,
+/**
+ * Over mutual TLS: a sidecar gets what is its own by its certificate and its pod. Applications that speak xDS themselves
+ * have a port without TLS, where nothing secret is told.
+ */
+async function startXds(
+  { listen, xdsPort = MESH_XDS_PORT, grpcPort = MESH_GRPC_PORT }: MeshOptions,
+  servers: ServerCredentials,
+  authorize: (peer: Peer) => string | false | undefined,
 ): Promise<AdsServer> {
-  const port = options.xdsPort ?? MESH_XDS_PORT;
-  return startAdsServer({
-    listen: options.listen.map((host) => ({ host, port })),
-    tls: { certificate, key, clientCa: authority.certificate },
-    authorize: ({ names, nodeId }: Peer) => {
-      const pod = podOfNode(nodeId);
-      const identity = names.find((name) => name.startsWith("URI:"))?.slice(4);
-      return pod === undefined || identity === undefined ? undefined : authorize(pod, identity);
-    },
+  const ads = await startAdsServer({
+    listen: [
+      ...listen.map((host) => ({ host, port: xdsPort })),
+      ...listen.map((host) => ({ host, port: grpcPort, open: true })),
+    ],
+    tls: servers.xds,
+    authorize: (peer) => authorize(peer) || undefined,
   });
+  servers.onXds((next) => ads.setCertificates(next));
+  return ads;
+}
+
+function authorizeSidecar<T>(
+  { names, nodeId }: Peer,
+  authorize: (pod: string, identity: string) => T | undefined,
+): T | undefined {
+  const pod = podOfNode(nodeId);
+  const identity = names.find((name) => name.startsWith("URI:"))?.slice(4);
+  return pod === undefined || identity === undefined ? undefined : authorize(pod, identity);
 }

@@ -13,7 +13,7 @@ export async function serveWebhook(
   port: number,
   { certificate, key }: KeyPair,
   options: Parameters<typeof injectionHandler>[0],
-): Promise<{ close(): void }> {
+): Promise<{ close(): void; setCertificate(next: KeyPair): void }> {
   const handler = injectionHandler(options);
   const servers: Server[] = [];
   const close = (): void => {
@@ -35,5 +35,8 @@ export async function serveWebhook(
     close();
     throw error;
   }
-  return { close };
+  const setCertificate = (next: KeyPair): void => {
+    for (const server of servers) server.setSecureContext({ cert: next.certificate, key: next.key });
+  };
+  return { close, setCertificate };
 }

@@ -6,6 +6,7 @@ export {
   type MeshAuthority,
   type WorkloadCertificate,
 } from "./identities.ts";
+export { GRPC_MODE } from "./injection-grpc.ts";
 export { IDENTITY_FOLDER, type InjectionSettings, SIDECAR_LABEL } from "./injection.ts";
 export type { WebhookAddress } from "./injection-registration.ts";
 export { injectionHandler } from "./injection-webhook.ts";

@@ -1,6 +1,7 @@
 /** Whether a pod is to have a sidecar. Pure. */
 import type { Pod } from "../../objects/types.ts";
 import { PROXY_LABEL } from "../gateway/names.ts";
+import { GRPC_MODE } from "./injection-grpc.ts";
 import { PROXY_CONTAINER } from "./injection.ts";
 
 /** The answer, with the reason where it is no. */
@@ -22,6 +23,11 @@ export const NEVER_INJECTED: readonly string[] = [
 /** Whether a pod has a sidecar already. */
 export function hasSidecar({ spec }: Pick<Pod, "spec">): boolean {
   return [...(spec.initContainers ?? []), ...spec.containers].some(({ name }) => name === PROXY_CONTAINER);
+}
+
+/** Whether a pod of the mesh speaks xDS itself, and is to have no proxy. */
+export function speaksXds({ metadata }: Pick<Pod, "metadata">): boolean {
+  return metadata.labels?.[INJECT_LABEL] === GRPC_MODE;
 }
 
 /**
@@ -61,7 +67,7 @@ function wordOf(
 ): boolean | undefined {
   for (const name of names) {
     const word = (labels?.[name] ?? annotations?.[name])?.toLowerCase();
-    if (word === "true" || word === "enabled") return true;
+    if (word === "true" || word === "enabled" || word === GRPC_MODE) return true;
     if (word === "false" || word === "disabled") return false;
   }
   return undefined;

@@ -6,6 +6,7 @@ import {
   ISTIO_POD_LABEL,
   NEVER_INJECTED,
 } from "./injection-decision.ts";
+import { GRPC_MODE } from "./injection-grpc.ts";
 import { INJECTION_PATH } from "./injection-webhook.ts";
 
 /** Where the API server reaches the webhook: an address (no path), or a Service. */
@@ -63,7 +64,7 @@ export function injectionRegistration(name: string, caBundle: string, address: W
         [absent(INJECT_LABEL), isIn(ISTIO_NAMESPACE_LABEL, YES)],
         [notIn(INJECT_LABEL, NO)],
       ),
-      webhook("pod", silent, [isIn(INJECT_LABEL, YES)]),
+      webhook("pod", silent, [isIn(INJECT_LABEL, [...YES, GRPC_MODE])]),
       webhook("istio-pod", silent, [absent(INJECT_LABEL), isIn(ISTIO_POD_LABEL, YES)]),
     ],
   };

@@ -2,7 +2,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Pod } from "../../objects/types.ts";
 import { BadAnnotation } from "./injection-capture.ts";
-import { decideInjection } from "./injection-decision.ts";
+import { decideInjection, speaksXds } from "./injection-decision.ts";
+import { grpcPatch } from "./injection-grpc.ts";
 import { type InjectionSettings, injectionPatch } from "./injection.ts";
 
 /** What the webhook needs to know. */
@@ -58,7 +59,11 @@ function answer(request: AdmissionRequest, options: InjectionWebhookOptions): Ad
   if (!decideInjection(pod, namespace, options.namespaceLabels(namespace)).inject)
     return { uid, allowed: true };
   try {
-    const patch = injectionPatch(pod, namespace, options.settings);
+    const { settings } = options;
+    const { identitySecret, grpcServers: servers = [] } = settings;
+    const patch = speaksXds(pod)
+      ? grpcPatch(pod, namespace, { servers, identitySecret })
+      : injectionPatch(pod, namespace, settings);
     options.onInject?.({ namespace, serviceAccount: pod.spec.serviceAccountName || "default" });
     const text = Buffer.from(JSON.stringify(patch)).toString("base64");
     return { uid, allowed: true, patchType: "JSONPatch", patch: text };

@@ -47,6 +47,8 @@ export interface InjectionSettings {
   /** The path of the sidecar's health. Default `/ready`. */
   readonly healthPath?: string;
   readonly resources?: Container["resources"];
+  /** Where gRPC clients without a proxy ask, `host:port`; without any, no pod is made for that. */
+  readonly grpcServers?: readonly string[];
 }
 
 /**
@@ -67,9 +69,9 @@ export function injectionPatch(
   };
   const containers = [initContainer(capture, settings), proxyContainer(command, settings)];
   return [
-    ...added("/metadata/labels", pod.metadata.labels, { [SIDECAR_LABEL]: "injected" }),
+    ...addedLabels(pod, { [SIDECAR_LABEL]: "injected" }),
     ...first("/spec/initContainers", pod.spec.initContainers, containers),
-    ...last("/spec/volumes", pod.spec.volumes, volume),
+    ...lastItem("/spec/volumes", pod.spec.volumes, volume),
   ];
 }
 
@@ -131,15 +133,15 @@ function proxyContainer({ command, args, env = [] }: ProxyCommand, settings: Inj
   };
 }
 
-function field(name: string, fieldPath: string): EnvVar {
+/** A variable of the environment with a field of the pod. */
+export function field(name: string, fieldPath: string): EnvVar {
   return { name, valueFrom: { fieldRef: { fieldPath } } };
 }
 
-function added(
-  path: string,
-  present: object | undefined,
-  values: Record<string, string>,
-): JsonPatchOperation[] {
+/** Labels in addition to those of a pod. */
+export function addedLabels({ metadata }: Pod, values: Record<string, string>): JsonPatchOperation[] {
+  const path = "/metadata/labels";
+  const present = metadata.labels;
   if (present === undefined) return [{ op: "add", path, value: values }];
   return Object.entries(values).map(([key, value]) => ({
     op: "add",
@@ -157,7 +159,12 @@ function first(
   return items.map((value, index) => ({ op: "add", path: `${path}/${index}`, value }));
 }
 
-function last(path: string, present: readonly unknown[] | undefined, item: unknown): JsonPatchOperation[] {
+/** One more item of a list. */
+export function lastItem(
+  path: string,
+  present: readonly unknown[] | undefined,
+  item: unknown,
+): JsonPatchOperation[] {
   if (present === undefined || present === null) return [{ op: "add", path, value: [item] }];
   return [{ op: "add", path: `${path}/-`, value: item }];
 }

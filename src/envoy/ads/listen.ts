@@ -4,8 +4,13 @@ import { createServer, isIPv6, type Server, type Socket } from "node:net";
 import { UserError } from "../../errors/user-error.ts";
 import { joinHostPort } from "../../ip/address.ts";
 
-/** Where to listen: an address with a port (0 takes a free one), or the path of a unix socket. */
-export type ListenAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+/**
+ * Where to listen: an address with a port (0 takes a free one), or the path of a unix socket. An open address has no
+ * TLS: `authorize` has to tell clients there by their addresses.
+ */
+export type ListenAddress =
+  | { readonly host: string; readonly port: number; readonly open?: boolean }
+  | { readonly path: string };
 
 /** An open listening socket. */
 export interface Listening {
@@ -57,7 +62,11 @@ async function bind(server: Server, address: ListenAddress): Promise<void> {
     removeStale(address.path);
     server.listen(address.path);
   } else {
-    server.listen({ ...address, ipv6Only: isIPv6(address.host.replace(/%.*$/, "")) });
+    server.listen({
+      host: address.host,
+      port: address.port,
+      ipv6Only: isIPv6(address.host.replace(/%.*$/, "")),
+    });
   }
   await listening;
   if ("path" in address) chmodSync(address.path, 0o600);

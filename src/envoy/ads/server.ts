@@ -26,6 +26,10 @@ export interface Peer {
   /** Subject alternative names, `URI:spiffe://…`, `DNS:…`. */
   readonly names: readonly string[];
   readonly nodeId: string;
+  /** Where it comes from; undefined over a unix socket. */
+  readonly address?: string;
+  /** It came to an address without TLS: all that is known of it are its address and what it says. */
+  readonly open: boolean;
 }
 
 /** PEM texts of the server's side of mutual TLS. */
@@ -66,6 +70,8 @@ export interface AdsServer {
   proxies(): string[];
   /** Calls back for every resource that a client refuses; the result stops that. */
   onNack(listener: (nack: Nack) => void): () => void;
+  /** Shows new connections another certificate, and asks them for one of another authority; others stay. */
+  setCertificates(tls: AdsCertificates): void;
   readonly counters: Counters;
   close(): Promise<void>;
 }
@@ -101,7 +107,9 @@ function method<Request>(
 
 /** Starts the server. @throws UserError where an address cannot be listened on, or would be open to all */
 export async function startAdsServer(options: AdsOptions): Promise<AdsServer> {
-  const open = options.tls === undefined ? options.listen.find((address) => !isLocal(address)) : undefined;
+  const isOpen = (address: ListenAddress) =>
+    options.tls === undefined && !("open" in address && address.open);
+  const open = options.listen.find((address) => isOpen(address) && !isLocal(address));
   if (open !== undefined) throw unguarded(open);
   const proxies = createProxies();
   const grpc = new Server({
@@ -116,7 +124,8 @@ export async function startAdsServer(options: AdsOptions): Promise<AdsServer> {
     StreamAggregatedResources: (call: Call<Parameters<typeof SOTW.receive>[1]>) =>
       serve(call, "sotw", SOTW, options, proxies),
   });
-  const listening = await listenOnAll(options, grpc);
+  const injectors = createInjectors(options, grpc);
+  const listening = await listenOnAll(options, grpc, injectors);
   return {
     addresses: listening.map(({ address }) => address),
     set: proxies.set,
@@ -126,6 +135,9 @@ export async function startAdsServer(options: AdsOptions): Promise<AdsServer> {
     status: proxies.status,
     proxies: proxies.keys,
     onNack: proxies.onNack,
+    setCertificates: (tls) => {
+      injectors.secure = grpc.createConnectionInjector(credentialsOf(tls));
+    },
     counters: proxies.counters,
     close: async () => {
       proxies.close();
@@ -135,14 +147,28 @@ export async function startAdsServer(options: AdsOptions): Promise<AdsServer> {
   };
 }
 
-async function listenOnAll(options: AdsOptions, grpc: Server): Promise<Listening[]> {
-  const local = grpc.createConnectionInjector(ServerCredentials.createInsecure());
-  const secure = options.tls && grpc.createConnectionInjector(credentialsOf(options.tls));
+/** What connections are handed to; that of TLS is another one after a change of certificates. */
+interface Injectors {
+  readonly plain: ConnectionInjector;
+  secure: ConnectionInjector | undefined;
+}
+
+type ConnectionInjector = ReturnType<Server["createConnectionInjector"]>;
+
+function createInjectors({ tls }: AdsOptions, grpc: Server): Injectors {
+  return {
+    plain: grpc.createConnectionInjector(ServerCredentials.createInsecure()),
+    secure: tls && grpc.createConnectionInjector(credentialsOf(tls)),
+  };
+}
+
+async function listenOnAll(options: AdsOptions, grpc: Server, injectors: Injectors): Promise<Listening[]> {
   const listening: Listening[] = [];
   try {
     for (const address of options.listen) {
-      const injector = "path" in address ? local : (secure ?? local);
-      listening.push(await listen(address, (socket) => injector.injectConnection(socket)));
+      const isPlain = "path" in address || address.open === true;
+      const injector = () => (isPlain ? injectors.plain : (injectors.secure ?? injectors.plain));
+      listening.push(await listen(address, (socket) => injector().injectConnection(socket)));
     }
   } catch (error) {
     grpc.forceShutdown();
@@ -203,7 +229,9 @@ function serve<Request extends RequestOf>(
       fail(status.INVALID_ARGUMENT, "the first request of a stream must name its node");
       return undefined;
     }
-    const proxy = options.authorize({ ...identityOf(call), nodeId: node.id });
+    const address = peer.peer.replace(/:\d+$/, "");
+    const from = familyOfText(address) === undefined ? {} : { address };
+    const proxy = options.authorize({ ...identityOf(call), ...from, nodeId: node.id });
     if (proxy === undefined) {
       proxies.counters.denied++;
       fail(status.PERMISSION_DENIED, `node ${JSON.stringify(node.id)} is not one that this client may be`);
@@ -231,11 +259,12 @@ function peerStatus(call: Call<never> | Call<RequestOf>, protocol: StreamStatus[
 
 function identityOf(call: {
   getAuthContext(): { sslPeerCertificate?: PeerCertificate };
-}): Omit<Peer, "nodeId"> {
+}): Omit<Peer, "nodeId" | "address"> {
   const certificate = call.getAuthContext().sslPeerCertificate;
   const commonName = certificate?.subject.CN;
   return {
     names: certificate?.subjectaltname?.split(", ") ?? [],
+    open: certificate === undefined,
     ...(typeof commonName === "string" && { commonName }),
   };
 }

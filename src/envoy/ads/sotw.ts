@@ -65,7 +65,13 @@ function subscribe(view: View, kind: KindView, request: SotwRequest, now: number
   for (const name of [...kind.names]) if (!names.has(name)) unsubscribeName(kind, name);
   for (const name of fresh) subscribeName(kind, knownName(view, kind, name), now, false);
   if (first) adopt(view, kind, request);
-  kind.answerOwed ||= isFull(kind) && (first || fresh.length > 0) && view.table.count(kind.kind) === 0;
+  kind.answerOwed ||= isFull(kind) && lacks(view, kind, first, fresh);
+}
+
+/** A client that asks for what there is not learns it by a response without it, and need not wait for its timeout. */
+function lacks(view: View, { kind }: KindView, first: boolean, fresh: readonly string[]): boolean {
+  if (first && view.table.count(kind) === 0) return true;
+  return fresh.some((name) => view.table.get(kind, name) === undefined);
 }
 
 /** A client of before comes with the version it has: if that is what it would get, it has it all. */
