@@ -28,6 +28,7 @@ export function streamModule(): string {
 }
 
 export interface Peer {
+  readonly pid: number;
   /** What it wrote so far. */
   log(): string;
   stop(): Promise<void>;
@@ -36,7 +37,7 @@ export interface Peer {
 /** Starts HAProxy and waits until its ports answer. */
 export function startHaproxy(configuration: string, ports: readonly number[]): Promise<Peer> {
   const folder = mkdtempSync(join(tmpdir(), "tandem-haproxy-"));
-  const text = `global\n  log stdout format raw daemon\n  maxconn 100\ndefaults\n  mode tcp\n  log global\n  timeout connect 5s\n  timeout client 30s\n  timeout server 30s\n${configuration}\n`;
+  const text = `global\n  log stdout format raw daemon\n  maxconn 4000\ndefaults\n  mode tcp\n  log global\n  timeout connect 5s\n  timeout client 30s\n  timeout server 30s\n${configuration}\n`;
   writeFileSync(join(folder, "haproxy.cfg"), text);
   return start(toolPath("haproxy"), ["-db", "-f", join(folder, "haproxy.cfg")], folder, ports);
 }
@@ -47,7 +48,7 @@ export function startNginx(
   ports: readonly number[],
 ): Promise<Peer> {
   const folder = mkdtempSync(join(tmpdir(), "tandem-nginx-"));
-  const text = `load_module ${streamModule()};\ndaemon off;\nmaster_process off;\npid ${folder}/pid;\nerror_log stderr info;\nevents { worker_connections 100; }\n${configuration(folder)}\n`;
+  const text = `load_module ${streamModule()};\ndaemon off;\nmaster_process off;\npid ${folder}/pid;\nerror_log stderr info;\nevents { worker_connections 4000; }\n${configuration(folder)}\n`;
   writeFileSync(join(folder, "nginx.conf"), text);
   return start(
     toolPath("nginx"),
@@ -93,7 +94,7 @@ async function start(
       await pause(PAUSE_MS);
     }
   }
-  return { log: () => log, stop };
+  return { pid: child.pid as number, log: () => log, stop };
 }
 
 async function answers(port: number): Promise<boolean> {
