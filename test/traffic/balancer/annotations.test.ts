@@ -309,7 +309,12 @@ const CASES: readonly Case[] = [
     spec: { ports: [{ protocol: "SCTP", port: 80 }] },
     errors: ["no load balancer carries SCTP", "a load balancer needs a port"],
   },
+  {
+    given: { "tandem.dev/replacement-grace-period": "soon" },
+    errors: ["soon is no duration: a number and s, m or h"],
+  },
   // and what is fine
+  { given: { "tandem.dev/replacement-grace-period": "90s" }, errors: [] },
   { given: { "healthcheck-protocol": "Https" }, errors: [] },
   { given: {}, spec: { ...LOCAL }, errors: [] },
   { given: { "quic-enabled-ports": "dns" }, spec: { ports: UDP }, errors: [] },
@@ -349,7 +354,9 @@ test("every annotation of the table is in a case above, or here: it has nothing 
     "access-log-s3-bucket-name",
     "access-log-s3-bucket-prefix",
   ].map((name) => AWS + name);
-  const others = ["tandem.dev/address-pool", "tandem.dev/load-balancer-ips"];
+  const others = ["address-pool", "load-balancer-ips", "delete-old-load-balancer"].map(
+    (name) => `tandem.dev/${name}`,
+  );
   const gardener = [
     "extensions.gardener.cloud/ignore-load-balancer",
     "gardener.cloud/old-load-balancer-name",

@@ -32,6 +32,22 @@ export const OWN = {
     concerns: "local",
     meaning: "The addresses asked for, at most one a family",
   },
+  gracePeriod: {
+    key: "tandem.dev/replacement-grace-period",
+    type: "string",
+    default: "that of the command",
+    concerns: "aws",
+    refuses: (raw) =>
+      /^\d{1,6}(s|m|h)$/.test(raw.trim()) ? undefined : `${raw} is no duration: a number and s, m or h`,
+    meaning: "How long a load balancer that was replaced stays, such as `10m`",
+  },
+  deleteOld: {
+    key: "tandem.dev/delete-old-load-balancer",
+    type: "string",
+    default: "none: it stays",
+    concerns: "aws",
+    meaning: "The hostname, name or ARN of another controller's load balancer that may be deleted, or `true`",
+  },
   ignored: {
     key: "extensions.gardener.cloud/ignore-load-balancer",
     type: "string",
