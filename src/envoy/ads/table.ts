@@ -40,7 +40,8 @@ export function perKind<T>(make: (kind: ResourceKind) => T): PerKind<T> {
 /** An empty table. */
 export function createTable(): TableWriter {
   const resources = perKind(() => new Map<string, Resource>());
-  const refused = perKind(() => new Map<string, string>());
+  /** The version that was refused, by kind and name; most tables never need it. */
+  let refused: Map<string, string> | undefined;
   let revision = 0;
 
   function apply(changes: readonly ResourceChange[]): ResourceChange[] {
@@ -49,7 +50,7 @@ export function createTable(): TableWriter {
       if (map.get(name)?.version === resource?.version) return false;
       if (resource === undefined) map.delete(name);
       else map.set(name, resource);
-      refused[kind].delete(name);
+      refused?.delete(`${kind}/${name}`);
       return true;
     });
     if (effective.length > 0) revision++;
@@ -76,11 +77,13 @@ export function createTable(): TableWriter {
     has: (kind, name) => resources[kind].has(name),
     names: (kind) => resources[kind].keys(),
     count: (kind) => resources[kind].size,
-    wasRefused: ({ kind, name, version }) => refused[kind].get(name) === version,
+    wasRefused: ({ kind, name, version }) => refused?.get(`${kind}/${name}`) === version,
     apply,
     replace,
     noteRefused: (kind, name, version) => {
-      if (resources[kind].get(name)?.version === version) refused[kind].set(name, version);
+      if (resources[kind].get(name)?.version !== version) return;
+      refused ??= new Map();
+      refused.set(`${kind}/${name}`, version);
     },
   };
 }
