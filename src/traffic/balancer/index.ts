@@ -113,7 +113,15 @@ function targetTypeOf({ annotations, flags }: Translation): "instance" | "ip" {
 function gardenerOf({ annotations }: Translation): GardenerSettings | undefined {
   const ignored = annotations.get("ignored") === "true";
   const oldLoadBalancer = annotations.get("oldBalancer");
-  return ignored || oldLoadBalancer !== undefined ? { ignored, oldLoadBalancer } : undefined;
+  const dnsIgnored = annotations.get("dnsIgnored") === "true";
+  if (dnsIgnored)
+    annotations.warn(
+      "dnsIgnored",
+      "DNS names do not follow this Service's load balancer",
+      "take it away: the status moves to another load balancer only once that one serves",
+    );
+  if (!ignored && !dnsIgnored && oldLoadBalancer === undefined) return undefined;
+  return { ignored, oldLoadBalancer, dnsIgnored };
 }
 
 /** Errors first, each once; a Service gets them as events in this order. */

@@ -161,6 +161,8 @@ export interface GardenerSettings {
   readonly ignored: boolean;
   /** `gardener.cloud/old-load-balancer-name`: the hostname of the load balancer before this one, to be cleaned up. */
   readonly oldLoadBalancer: string | undefined;
+  /** `dns.gardener.cloud/ignore: "true"`: DNS names stay where they are while load balancers change. */
+  readonly dnsIgnored: boolean;
 }
 
 /** A remark on one field of a Service: an error keeps it from being served, a warning does not. */

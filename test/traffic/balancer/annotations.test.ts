@@ -358,6 +358,7 @@ test("every annotation of the table is in a case above, or here: it has nothing 
     (name) => `tandem.dev/${name}`,
   );
   const gardener = [
+    "dns.gardener.cloud/ignore",
     "extensions.gardener.cloud/ignore-load-balancer",
     "gardener.cloud/old-load-balancer-name",
   ];

@@ -55,6 +55,14 @@ export const OWN = {
     concerns: "both",
     meaning: "`true`: Gardener shall not make this Service dual-stack by itself; nor do we",
   },
+  dnsIgnored: {
+    key: "dns.gardener.cloud/ignore",
+    type: "string",
+    default: "false",
+    concerns: "both",
+    meaning:
+      "`true`: Gardener's DNS names do not follow the status; not needed, as it moves once the new one serves",
+  },
   oldBalancer: {
     key: "gardener.cloud/old-load-balancer-name",
     type: "string",
