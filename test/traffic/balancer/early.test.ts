@@ -128,7 +128,11 @@ describe("Gardener's annotations", () => {
     assert.deepEqual(translate(service).model?.gardener, {
       ignored: true,
       oldLoadBalancer: "old.elb.example",
+      dnsIgnored: false,
     });
+    const paused = translate(balancerService({ "dns.gardener.cloud/ignore": "true" }));
+    assert.equal(paused.model?.gardener?.dnsIgnored, true);
+    assert.deepEqual(remarks(paused), ["warning: DNS names do not follow this Service's load balancer"]);
     assert.equal(translate(balancerService()).model?.gardener, undefined);
   });
 });
