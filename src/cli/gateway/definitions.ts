@@ -54,11 +54,21 @@ const MAX_TRIES = 500;
 
 async function established(client: KubeClient, name: string): Promise<void> {
   for (let attempt = 1; attempt < MAX_TRIES; attempt++) {
-    const { status } = await client.get<Definition>(KINDS.CustomResourceDefinition, name);
+    const status = (await readDefinition(client, name))?.status;
     if (status?.conditions?.some(({ type, status }) => type === "Established" && status === "True")) return;
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
   throw new Error(`the definition ${name} is not established`);
+}
+
+/** Undefined where another process has only begun to create it: our own attempt was refused by then. */
+async function readDefinition(client: KubeClient, name: string): Promise<Definition | undefined> {
+  try {
+    return await client.get<Definition>(KINDS.CustomResourceDefinition, name);
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 404) return undefined;
+    throw error;
+  }
 }
 
 interface Definition extends KubeObject {

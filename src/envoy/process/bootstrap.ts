@@ -47,7 +47,7 @@ export function bootstrap(options: BootstrapOptions): JsonObject {
   return {
     node: { ...node, metadata: { ...node.metadata, families: [...families] } },
     admin: { address: admin },
-    ...(xds !== undefined && { dynamic_resources: dynamicResources() }),
+    ...(xds !== undefined && { dynamic_resources: dynamicResources(xds) }),
     ...(options.mark !== undefined && { cluster_manager: { upstream_bind_config: marking(options.mark) } }),
     static_resources: {
       listeners: [
@@ -83,13 +83,17 @@ function marking(mark: number): JsonObject {
   return { socket_options: [{ level: 1, name: 36, int_value: mark, state: "STATE_PREBIND" }] };
 }
 
-function dynamicResources(): JsonObject {
+/** The only client of a unix socket need not spare its server: it asks again every second, not after up to half a minute. */
+const OFTEN: JsonObject = { retry_back_off: { base_interval: "0.2s", max_interval: "1s" } };
+
+function dynamicResources(xds: XdsServer): JsonObject {
+  const retry = "path" in xds && { retry_policy: OFTEN };
   return {
     ads_config: {
       api_type: "DELTA_GRPC",
       transport_api_version: "V3",
       set_node_on_first_message_only: true,
-      grpc_services: [{ envoy_grpc: { cluster_name: "tandem-xds" } }],
+      grpc_services: [{ envoy_grpc: { cluster_name: "tandem-xds", ...retry } }],
     },
     lds_config: ADS,
     cds_config: ADS,
