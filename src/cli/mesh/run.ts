@@ -28,6 +28,7 @@ import { patiently } from "../xds/patiently.ts";
 import { type Source, type Sources, startSources } from "../xds/sources.ts";
 import { meshSources } from "./kinds.ts";
 import { identityFiles, injectionSettings, podOfNode } from "./proxy.ts";
+import { authoritySource } from "./authority.ts";
 import { GRPC_CLIENTS, GrpcClients } from "./grpc-clients.ts";
 import { MESH_GRPC_PORT, MESH_XDS_PORT, WEBHOOK_PORT } from "./ports.ts";
 import { MeshPump } from "./pump.ts";
@@ -185,7 +186,7 @@ async function startCore(options: MeshOptions, credentials: Credentials): Promis
   });
   const kinds = [
     ...meshSources(model, traffic, (change) => clients.onPod(change)),
-    authoritySource(credentials),
+    authoritySource({ client, log, ...credentials }),
   ];
   const sources = await startSources({ client, kinds, onError }, signal);
   const statuses = new StatusWriter({ client, controllerName: MESH_CONTROLLER, current: sources.get, log });
@@ -234,23 +235,6 @@ function objectOf(id: string, sources: Sources): KubeObject | undefined {
   const kinds = { ...GATEWAY_KINDS, ...MESH_KINDS, Service: KINDS.Service, Pod: KINDS.Pod };
   const known = Object.hasOwn(kinds, kind) ? kinds[kind as keyof typeof kinds] : undefined;
   return known && sources.get(known, key.join("/"));
-}
-
-/** Whoever changes the authority changes its Secret: `tls.crt` and `tls.key` sign, `ca.crt` is trusted as well. */
-function authoritySource({ identities, servers }: Credentials): Source {
-  return {
-    kind: KINDS.Secret,
-    fieldSelector: `metadata.namespace=${MESH_NAMESPACE},metadata.name=${MESH_AUTHORITY}`,
-    intake: ({ type, object }) => {
-      const secret = object as Secret;
-      const signer = type === "deleted" ? undefined : keyPairOf(secret);
-      if (signer === undefined) return;
-      const more = secret.data?.["ca.crt"];
-      const others = more ? [Buffer.from(more, "base64").toString()] : [];
-      identities.setAuthority({ signer, others });
-      servers.change(signer);
-    },
-  };
 }
 
 /**

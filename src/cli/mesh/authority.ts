@@ -1,0 +1,61 @@
+/** The mesh's authority as it is watched: a Secret in tandem-system. */
+import type { KubeClient } from "../../client/index.ts";
+import { keyPairOf } from "../../controllers/gateway/index.ts";
+import { type Identities, MESH_AUTHORITY } from "../../controllers/mesh/index.ts";
+import { KINDS } from "../../objects/kinds.ts";
+import { MESH_NAMESPACE } from "../../objects/mesh/index.ts";
+import type { Secret } from "../../objects/types.ts";
+import type { KeyPair } from "../../pki/issue.ts";
+import type { Source } from "../xds/sources.ts";
+import type { ServerCredentials } from "./server-credentials.ts";
+
+/** What follows the authority. */
+export interface AuthorityParts {
+  readonly client: KubeClient;
+  readonly log: (line: string) => void;
+  /** As it was at the start. */
+  readonly authority: KeyPair;
+  readonly identities: Pick<Identities, "setAuthority">;
+  readonly servers: Pick<ServerCredentials, "change">;
+}
+
+/**
+ * Whoever changes the authority changes its Secret: `tls.crt` and `tls.key` sign, `ca.crt` is trusted as well. A Secret
+ * that is taken away is put back: without it the next start would make an authority that no running sidecar trusts.
+ */
+export function authoritySource({ client, log, authority, identities, servers }: AuthorityParts): Source {
+  let known = authority;
+  return {
+    kind: KINDS.Secret,
+    fieldSelector: `metadata.namespace=${MESH_NAMESPACE},metadata.name=${MESH_AUTHORITY}`,
+    intake: ({ type, object }) => {
+      const secret = object as Secret;
+      if (type === "deleted") return void restoreAuthority(client, known, log);
+      const signer = keyPairOf(secret);
+      if (signer === undefined) return log(`${whereAuthority} has no tls.crt and tls.key: nothing changes`);
+      known = signer;
+      const more = secret.data?.["ca.crt"];
+      const others = more ? [Buffer.from(more, "base64").toString()] : [];
+      identities.setAuthority({ signer, others });
+      servers.change(signer);
+    },
+  };
+}
+
+const whereAuthority = `Secret ${MESH_NAMESPACE}/${MESH_AUTHORITY}`;
+
+async function restoreAuthority(
+  client: KubeClient,
+  { certificate, key }: KeyPair,
+  log: (line: string) => void,
+) {
+  const base64 = (text: string) => Buffer.from(text).toString("base64");
+  const metadata = { name: MESH_AUTHORITY, namespace: MESH_NAMESPACE };
+  const data = { "tls.crt": base64(certificate), "tls.key": base64(key) };
+  try {
+    await client.create(KINDS.Secret, { metadata, type: "kubernetes.io/tls", data });
+    log(`${whereAuthority} was taken away, and is there again: running sidecars trust that authority`);
+  } catch (error) {
+    log(`${whereAuthority} was taken away, and cannot be put back: ${(error as Error).message}`);
+  }
+}
