@@ -1,12 +1,11 @@
 /** Joins the rooms into what serves a mesh: injection, identities, objects → model → xDS, and statuses back. */
 import type { KubeClient } from "../../client/index.ts";
-import { keyPairOf, serverIdentity, StatusWriter } from "../../controllers/gateway/index.ts";
+import { serverIdentity, StatusWriter } from "../../controllers/gateway/index.ts";
 import {
   type Account,
   ensureMeshAuthority,
   Identities,
   identitySecretName,
-  MESH_AUTHORITY,
   registerInjection,
   SIDECAR_LABEL,
   type WebhookAddress,
@@ -18,14 +17,14 @@ import { joinHostPort } from "../../ip/address.ts";
 import type { Family } from "../../ip/family.ts";
 import { GATEWAY_KINDS } from "../../objects/gateway/index.ts";
 import { KINDS, objectKey } from "../../objects/kinds.ts";
-import { MESH_KINDS, MESH_NAMESPACE } from "../../objects/mesh/index.ts";
-import type { KubeObject, Secret } from "../../objects/types.ts";
+import { MESH_KINDS } from "../../objects/mesh/index.ts";
+import type { KubeObject } from "../../objects/types.ts";
 import type { KeyPair } from "../../pki/issue.ts";
 import { createTrafficModel } from "../../traffic/index.ts";
 import { accountOfIdentity, createMeshModel, workloadIdentity } from "../../traffic/mesh/index.ts";
 import { collectGarbage } from "../memory.ts";
 import { patiently } from "../xds/patiently.ts";
-import { type Source, type Sources, startSources } from "../xds/sources.ts";
+import { type Sources, startSources } from "../xds/sources.ts";
 import { meshSources } from "./kinds.ts";
 import { identityFiles, injectionSettings, podOfNode } from "./proxy.ts";
 import { authoritySource } from "./authority.ts";
