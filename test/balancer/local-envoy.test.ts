@@ -8,9 +8,11 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { connect as connectTls, createServer as createTlsServer } from "node:tls";
 import { type LocalFacts, partsOf, proxyModelOf } from "../../src/balancer/local/desired.ts";
 import { type AdsServer, startAdsServer } from "../../src/envoy/ads/index.ts";
 import { createEnvoyOutput } from "../../src/envoy/desired/index.ts";
+import { createAuthority, issueCertificate } from "../../src/pki/issue.ts";
 import { decodeHeader } from "../../src/proxy-protocol/index.ts";
 import type { BalancerModel } from "../../src/traffic/balancer/model.ts";
 import { ENVOY, eventually, freePort, startEnvoy, type TestEnvoy } from "../envoy/ads-envoy.ts";
@@ -21,8 +23,8 @@ async function startTarget(): Promise<{ port: number; first: Buffer[]; server: S
   const first: Buffer[] = [];
   const server = createServer((socket: Socket) => {
     socket.on("error", () => {});
-    socket.once("data", (bytes: Buffer) => {
-      first.push(bytes);
+    socket.once("data", (bytes: Buffer) => first.push(bytes));
+    socket.on("data", (bytes: Buffer) => {
       if (bytes.includes("hello")) socket.end("bye");
     });
   });
@@ -234,5 +236,79 @@ describe("the local balancer's Envoy", { skip: ENVOY === undefined && "no Envoy 
     socket.write("hello");
     assert.equal(String((await once(socket, "data"))[0]), "bye");
     target.server.close();
+  });
+
+  test("a node that is no longer listed keeps the connections that it has, and gets no others", async () => {
+    const [old, next] = [await startTarget(), await startTarget()];
+    const port = await freePort();
+    const node = { name: "a", providerId: undefined, addresses: { IPv4: "127.0.0.1" }, zone: undefined };
+    const at = (target: { port: number }) =>
+      balancerModel({ nodes: [node], ports: [balancerPort({ port, nodePort: target.port })] });
+    await serve(at(old));
+    await healthOf(`default/web/TCP-${port}`);
+    const socket = connect(port, "127.0.0.1");
+    socket.on("error", () => {});
+    socket.write("first");
+    await eventually(
+      async () => old.first.length,
+      (count) => count > 0,
+    );
+    await serve(at(next));
+    await eventually(
+      async () => (await healthOf(`default/web/TCP-${port}`)).join(),
+      (lines) => lines.includes(`:${next.port}::`) && !lines.includes(`:${old.port}::`),
+    );
+    next.first.length = 0;
+    assert.equal(await greet("127.0.0.1", port), "bye");
+    assert.ok(next.first.some((bytes) => bytes.includes("hello")));
+    socket.write("hello");
+    assert.equal(String((await once(socket, "data"))[0]), "bye");
+    old.server.close();
+    next.server.close();
+  });
+
+  test("TLS ends at the balancer with the Secret's certificate, and begins again to the targets", async () => {
+    const authority = await createAuthority("clients");
+    const pair = await issueCertificate(authority, {
+      commonName: "web",
+      subjectAltNames: ["DNS:web.test"],
+      usages: ["serverAuth"],
+      days: 1,
+    });
+    const target = createTlsServer({ cert: pair.certificate, key: pair.key }, (socket) =>
+      socket.end("over TLS"),
+    );
+    target.on("tlsClientError", () => {});
+    target.listen(0, "127.0.0.1");
+    await once(target, "listening");
+    const port = await freePort();
+    const nodes = [{ name: "a", providerId: undefined, addresses: { IPv4: "127.0.0.1" }, zone: undefined }];
+    const nodePort = (target.address() as AddressInfo).port;
+    const tls = { certificates: ["default/web-tls"], alpn: "HTTP2Preferred" };
+    const model = balancerModel({
+      nodes,
+      ports: [balancerPort({ port, nodePort, tls, tlsToTargets: true })],
+    });
+    await serve(model, { certificates: () => ({ certificate: pair.certificate, privateKey: pair.key }) });
+    await healthOf(`default/web/TCP-${port}`);
+    for (const host of ["127.0.0.1", "::1"]) {
+      const options = {
+        host,
+        port,
+        servername: "web.test",
+        ca: authority.certificate,
+        ALPNProtocols: ["h2"],
+      };
+      const socket = connectTls(options);
+      let text = "";
+      socket.on("data", (bytes) => (text += String(bytes)));
+      await once(socket, "secureConnect");
+      assert.equal(socket.alpnProtocol, "h2");
+      await once(socket, "close");
+      assert.equal(text, "over TLS");
+    }
+    const without = partsOf(model, { ...facts, certificates: () => undefined });
+    assert.match(without.events[0]?.message ?? "", /Secret default\/web-tls is not there/);
+    target.close();
   });
 });
