@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { after, test, type TestContext } from "node:test";
 import { AwsError, type AwsApi } from "../../src/balancer/aws/api.ts";
 import { type AwsOptions, createAwsApi } from "../../src/balancer/aws/sdk.ts";
+import { awsErrorOf } from "../../src/balancer/aws/sdk/errors.ts";
 import {
   exerciseBalancer,
   exerciseListeners,
@@ -15,7 +16,7 @@ import {
 import { type FakeAws, usualAws } from "./fake-aws/fake.ts";
 import { EC2_ACTIONS } from "./fake-aws/http/ec2.ts";
 import { serveFakeAws, type ServerOptions } from "./fake-aws/http/server.ts";
-import { loadBalancerSpec } from "./fake-aws/specs.ts";
+import { loadBalancerSpec, targetGroupSpec } from "./fake-aws/specs.ts";
 
 const before = { ...process.env };
 Object.assign(process.env, { AWS_ACCESS_KEY_ID: "AKIATEST", AWS_SECRET_ACCESS_KEY: "secret" });
@@ -124,6 +125,22 @@ test("static addresses and prefixes go to AWS and come back", async (t) => {
   );
 });
 
+test("a private address goes to AWS and comes back", async (t) => {
+  const { api } = await sdkOn(t, usualAws());
+  const subnets = [{ subnetId: "subnet-pa", privateIpv4Address: "10.0.2.7" }];
+  const made = await api.createLoadBalancer(loadBalancerSpec({ scheme: "internal", subnets }));
+  assert.deepEqual(made.subnets, subnets);
+});
+
+test("what is not there is left out, and nothing asked for is nothing found", async (t) => {
+  const aws = usualAws();
+  aws.addInstance({ id: "i-gone", subnetId: "subnet-a", state: "terminated", groups: [aws.nodeGroup] });
+  const { api } = await sdkOn(t, aws);
+  const groups = await api.describeInstanceGroups(["i-gone", "i-none", "i-0aaaaaaaaaaaaaaa1"]);
+  assert.deepEqual([...groups], [["i-0aaaaaaaaaaaaaaa1", [aws.nodeGroup]]]);
+  assert.deepEqual(await api.describeSecurityGroups({ vpcId: "vpc-1", ids: [] }), []);
+});
+
 test("subnets: private and public by their route tables, associated IPv6 ranges only, the kind of zone", async (t) => {
   const aws = usualAws();
   aws.addSubnet({ id: "subnet-lax-z", ipv4Cidr: "10.0.7.0/24", locale: "local-zone", public: false });
@@ -149,6 +166,11 @@ test("many tags and targets are asked for in parts that AWS takes", async (t) =>
   assert.equal((await api.describeTags(arns)).size, 45);
   assert.equal((await api.describeLoadBalancers({ arns })).length, 45);
   assert.deepEqual([...(await api.describeTags([]))], []);
+  const { arn } = aws.now.createTargetGroup(targetGroupSpec({ targetType: "ip" }));
+  const targets = Array.from({ length: 250 }, (_, n) => ({ id: "10.0.0.7", port: n + 1 }));
+  await api.registerTargets(arn, targets);
+  assert.equal((await api.describeTargetHealth(arn)).length, 250);
+  assert.equal(server.actions.filter((it) => it === "RegisterTargets").length, 2);
   assert.equal(server.actions.filter((it) => it === "DescribeTags").length, 3);
   assert.equal(server.actions.filter((it) => it === "DescribeLoadBalancers").length, 3);
 });
@@ -189,9 +211,36 @@ test("EC2 throttles under its own name", async (t) => {
   assert.deepEqual(await refusal(api.describeVpc("vpc-1")), ["DescribeVpcs", "RequestLimitExceeded", true]);
 });
 
-test("an answer that never comes is given up", async (t) => {
-  const { api } = await sdkOn(t, usualAws(), { fault: () => "hang" }, { timeoutMs: 200 });
-  assert.deepEqual(await refusal(api.describeLoadBalancers()), ["DescribeLoadBalancers", "TimedOut", true]);
+test("an answer that never comes, or stops half-way, is given up", async (t) => {
+  for (const fault of ["hang", "stall"] as const) {
+    const { api } = await sdkOn(t, usualAws(), { fault: () => fault }, { timeoutMs: 200 });
+    const given = await refusal(api.describeLoadBalancers());
+    assert.deepEqual(given, ["DescribeLoadBalancers", "TimedOut", true], fault);
+  }
+});
+
+test("throttling has one code, whatever the SDK calls it, and a proxy's answer has its status", () => {
+  const codeOf = (error: object) => {
+    const { code, retryable } = awsErrorOf("Any", error);
+    return `${code} ${retryable}`;
+  };
+  for (const name of [
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "EC2ThrottledException",
+  ])
+    assert.equal(codeOf({ name, message: "" }), "Throttling true");
+  assert.equal(codeOf({ name: "RequestLimitExceeded" }), "RequestLimitExceeded true");
+  assert.equal(codeOf({ name: "LoadBalancerNotFoundException" }), "LoadBalancerNotFound false");
+  assert.equal(
+    codeOf({ name: "LoadBalancerNotFoundException", Code: "LoadBalancerNotFound" }),
+    "LoadBalancerNotFound false",
+  );
+  assert.equal(codeOf({ name: "SyntaxError", $metadata: { httpStatusCode: 502 } }), "Http502 true");
+  assert.equal(codeOf({ name: "Odd", $metadata: { httpStatusCode: 429 } }), "Odd true");
+  assert.equal(codeOf({ name: "Error", code: "ECONNRESET" }), "TimedOut true");
+  assert.equal(codeOf({ name: "CredentialsProviderError" }), "CredentialsProviderError false");
 });
 
 test("a server that is not there is no answer, and a wrong region is not tried again", async (t) => {

@@ -70,7 +70,7 @@ test("load balancers that AWS would refuse are refused", () => {
   const sameZone = [{ subnetId: "subnet-a" }, { subnetId: "subnet-4a" }];
   assert.equal(create({ subnets: sameZone }), "InvalidConfigurationRequest");
   const withoutIpv6 = [{ subnetId: "subnet-4a" }];
-  assert.equal(create({ subnets: withoutIpv6, ipAddressType: "dualstack" }), "InvalidConfigurationRequest");
+  assert.equal(create({ subnets: withoutIpv6, ipAddressType: "dualstack" }), "ValidationError");
   assert.equal(create({ prefixForIpv6SourceNat: "on" }), "InvalidConfigurationRequest");
   assert.equal(create({ securityGroups: ["sg-none"] }), "InvalidSecurityGroup");
   assert.equal(create({ tags: { "aws:mine": "x" } }), "ValidationError");
@@ -99,7 +99,7 @@ test("the type changes in place where the subnets have IPv6", () => {
   aws.now.setSubnets(balancer.arn, [{ subnetId: "subnet-4c" }], undefined);
   assert.equal(
     refusal(() => aws.now.setIpAddressType(balancer.arn, "dualstack")),
-    "InvalidConfigurationRequest",
+    "ValidationError",
   );
 });
 
@@ -230,6 +230,22 @@ test("attributes: unknown ones, bad values and what UDP cannot have are refused"
   );
 });
 
+test("attributes that depend on each other, on the scheme and on the protocol", () => {
+  const { aws, balancer, group } = served({ scheme: "internal" });
+  assert.equal(aws.now.describeLoadBalancerAttributes(balancer.arn)["ipv6.deny_all_igw_traffic"], "true");
+  const onBalancer = (attributes: Record<string, string>) =>
+    refusal(() => aws.now.modifyLoadBalancerAttributes(balancer.arn, attributes));
+  assert.equal(onBalancer({ "access_logs.s3.enabled": "true" }), "InvalidConfigurationRequest");
+  assert.equal(onBalancer({ "secondary_ips.auto_assigned.per_subnet": "2" }), undefined);
+  assert.equal(onBalancer({ "secondary_ips.auto_assigned.per_subnet": "1" }), "InvalidConfigurationRequest");
+  const health = "target_health_state.unhealthy";
+  const drain = { [`${health}.draining_interval_seconds`]: "60" };
+  const onGroup = (attributes: Record<string, string>) =>
+    refusal(() => aws.now.modifyTargetGroupAttributes(group.arn, attributes));
+  assert.equal(onGroup(drain), "InvalidConfigurationRequest");
+  assert.equal(onGroup({ ...drain, [`${health}.connection_termination.enabled`]: "false" }), undefined);
+});
+
 test("listeners that AWS would refuse are refused", () => {
   const { aws, balancer, group } = served({ ipAddressType: "dualstack" });
   const create = (change: Parameters<typeof listenerSpec>[1], arn = group.arn) =>
@@ -292,6 +308,13 @@ test("targets are valid, of the group's family, and may be registered at several
   assert.equal(register(ips.arn, { id: "100.64.0.7", port: 1 }), "ValidationError");
   assert.equal(register(ips.arn, { id: "100.64.0.7", port: 1, availabilityZone: "all" }), undefined);
   assert.equal(register(ips.arn, { id: "10.0.0.7", port: 1 }), undefined);
+  const zones = aws.now.describeTargetHealth(ips.arn).map((it) => [it.id, it.availabilityZone]);
+  assert.deepEqual(zones, [
+    ["100.64.0.7", "all"],
+    ["10.0.0.7", "eu-west-1a"],
+  ]);
+  const quic = aws.now.createTargetGroup(targetGroupSpec({ name: "quic", protocol: "QUIC" }));
+  assert.equal(register(quic.arn, { id, port: 30443 }), "ValidationError");
 });
 
 test("health goes unused, initial, healthy, draining, gone", () => {

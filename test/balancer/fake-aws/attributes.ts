@@ -1,22 +1,31 @@
-/** The attributes that load balancers, target groups and listeners have, with what their values may be. */
-import type { FakeListener, FakeTargetGroup } from "./world.ts";
-import { require } from "./world.ts";
+/**
+ * The attributes that network load balancers, their target groups and listeners have, with what their values may be: as
+ * the SDK's own documentation of LoadBalancerAttribute, TargetGroupAttribute and ListenerAttribute says.
+ */
+import type { FakeListener, FakeLoadBalancer, FakeTargetGroup } from "./world.ts";
+import { insist } from "./world.ts";
 
 type Grammar = Readonly<Record<string, RegExp | readonly [low: number, high: number]>>;
 
+const CONFLICT = "InvalidConfigurationRequest";
+const SECONDARY = "secondary_ips.auto_assigned.per_subnet";
+const TERMINATES = "target_health_state.unhealthy.connection_termination.enabled";
 const BOOLEAN = /^(true|false)$/;
 
-export const LOAD_BALANCER_DEFAULTS: Readonly<Record<string, string>> = {
-  "deletion_protection.enabled": "false",
-  "load_balancing.cross_zone.enabled": "false",
-  "access_logs.s3.enabled": "false",
-  "access_logs.s3.bucket": "",
-  "access_logs.s3.prefix": "",
-  "ipv6.deny_all_igw_traffic": "false",
-  "zonal_shift.config.enabled": "false",
-  "dns_record.client_routing_policy": "any_availability_zone",
-  "secondary_ips.auto_assigned.per_subnet": "0",
-};
+/** What a new load balancer has. */
+export function loadBalancerDefaults(scheme: string): Record<string, string> {
+  return {
+    "deletion_protection.enabled": "false",
+    "load_balancing.cross_zone.enabled": "false",
+    "access_logs.s3.enabled": "false",
+    "access_logs.s3.bucket": "",
+    "access_logs.s3.prefix": "",
+    "ipv6.deny_all_igw_traffic": String(scheme === "internal"),
+    "zonal_shift.config.enabled": "false",
+    "dns_record.client_routing_policy": "any_availability_zone",
+    [SECONDARY]: "0",
+  };
+}
 
 const OF_LOAD_BALANCERS: Grammar = {
   "deletion_protection.enabled": BOOLEAN,
@@ -28,7 +37,7 @@ const OF_LOAD_BALANCERS: Grammar = {
   "zonal_shift.config.enabled": BOOLEAN,
   "dns_record.client_routing_policy":
     /^(any_availability_zone|partial_availability_zone_affinity|availability_zone_affinity)$/,
-  "secondary_ips.auto_assigned.per_subnet": [0, 7],
+  [SECONDARY]: [0, 7],
 };
 
 const OF_TARGET_GROUPS: Grammar = {
@@ -40,7 +49,7 @@ const OF_TARGET_GROUPS: Grammar = {
   "preserve_client_ip.enabled": BOOLEAN,
   "proxy_protocol_v2.enabled": BOOLEAN,
   "proxy_protocol_v2.client_to_server.header_placement": /^on_first_ack(_with_payload)?$/,
-  "target_health_state.unhealthy.connection_termination.enabled": BOOLEAN,
+  [TERMINATES]: BOOLEAN,
   "target_health_state.unhealthy.draining_interval_seconds": [0, 360_000],
   "target_group_health.dns_failover.minimum_healthy_targets.count": /^(off|[1-9][0-9]*)$/,
   "target_group_health.dns_failover.minimum_healthy_targets.percentage": /^(off|[1-9][0-9]?|100)$/,
@@ -51,15 +60,26 @@ const OF_TARGET_GROUPS: Grammar = {
 function check(kind: string, grammar: Grammar, attributes: Readonly<Record<string, string>>): void {
   for (const [key, value] of Object.entries(attributes)) {
     const rule = Object.hasOwn(grammar, key) ? grammar[key] : undefined;
-    require(rule !== undefined, "ValidationError", `${kind} attribute key '${key}' is not recognized`);
+    insist(rule !== undefined, "ValidationError", `${kind} attribute key '${key}' is not recognized`);
     const number = /^[0-9]+$/.test(value) ? Number(value) : Number.NaN;
     const good = rule instanceof RegExp ? rule.test(value) : number >= rule[0] && number <= rule[1];
-    require(good, "ValidationError", `${kind} attribute value '${value}' is not valid for '${key}'`);
+    insist(good, "ValidationError", `${kind} attribute value '${value}' is not valid for '${key}'`);
   }
 }
 
-export function checkLoadBalancerAttributes(attributes: Readonly<Record<string, string>>): void {
+export function checkLoadBalancerAttributes(
+  it: Pick<FakeLoadBalancer, "attributes">,
+  attributes: Readonly<Record<string, string>>,
+): void {
   check("Load balancer", OF_LOAD_BALANCERS, attributes);
+  const [before, after] = [it.attributes[SECONDARY] ?? "0", attributes[SECONDARY] ?? "7"];
+  insist(Number(after) >= Number(before), CONFLICT, `${SECONDARY} cannot be decreased`);
+  const logs = { ...it.attributes, ...attributes };
+  insist(
+    logs["access_logs.s3.enabled"] !== "true" || logs["access_logs.s3.bucket"] !== "",
+    CONFLICT,
+    "access_logs.s3.bucket is required where access logs are enabled",
+  );
 }
 
 const carriesUdp = (protocol: string) => ["UDP", "TCP_UDP", "QUIC", "TCP_QUIC"].includes(protocol);
@@ -77,7 +97,7 @@ export function targetGroupDefaults(
     "preserve_client_ip.enabled": String(group.targetType === "instance" || carriesUdp(group.protocol)),
     "proxy_protocol_v2.enabled": "false",
     "proxy_protocol_v2.client_to_server.header_placement": "on_first_ack_with_payload",
-    "target_health_state.unhealthy.connection_termination.enabled": "true",
+    [TERMINATES]: String(!carriesUdp(group.protocol)),
     "target_health_state.unhealthy.draining_interval_seconds": "0",
     "target_group_health.dns_failover.minimum_healthy_targets.count": "1",
     "target_group_health.dns_failover.minimum_healthy_targets.percentage": "off",
@@ -87,13 +107,17 @@ export function targetGroupDefaults(
 }
 
 export function checkTargetGroupAttributes(
-  group: Pick<FakeTargetGroup, "protocol">,
+  group: Pick<FakeTargetGroup, "protocol" | "attributes">,
   attributes: Readonly<Record<string, string>>,
 ): void {
   check("Target group", OF_TARGET_GROUPS, attributes);
+  const all = { ...group.attributes, ...attributes };
+  const drains = Number(all["target_health_state.unhealthy.draining_interval_seconds"] ?? 0) > 0;
+  insist(!drains || all[TERMINATES] === "false", CONFLICT, `a draining interval needs ${TERMINATES}=false`);
   if (!carriesUdp(group.protocol)) return;
-  require(attributes["preserve_client_ip.enabled"] !==
-    "false", "InvalidConfigurationRequest", `Client IP preservation cannot be disabled for ${group.protocol} target groups`);
+  const udp = `of ${group.protocol} target groups`;
+  insist(attributes["preserve_client_ip.enabled"] !== "false", CONFLICT, `client addresses ${udp} are kept`);
+  insist(attributes[TERMINATES] !== "true", CONFLICT, `${TERMINATES} ${udp} cannot be enabled`);
 }
 
 export function listenerDefaults(protocol: string): Record<string, string> {

@@ -45,13 +45,18 @@ export function isRetryable(code: string): boolean {
   return RETRYABLE.test(code);
 }
 
+/** AWS's own way to write the name of a call. */
+function actionOf(name: string): string {
+  return name.charAt(0).toUpperCase() + name.slice(1);
+}
+
 function errorOf(call: string, error: unknown): unknown {
   if (!(error instanceof Refusal)) return error;
-  return new AwsError(call, error.code, error.message, isRetryable(error.code));
+  return new AwsError(actionOf(call), error.code, error.message, isRetryable(error.code));
 }
 
 function refuse(name: string, code: string, message: string): never {
-  throw new AwsError(name, code, message, isRetryable(code));
+  throw new AwsError(actionOf(name), code, message, isRetryable(code));
 }
 
 const never = (): Promise<never> => new Promise(() => {});

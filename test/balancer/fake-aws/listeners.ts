@@ -5,7 +5,7 @@ import { checkListenerAttributes, listenerDefaults } from "./attributes.ts";
 import { loadBalancerOf } from "./load-balancers.ts";
 import { targetGroupOf } from "./target-groups.ts";
 import type { Calls, FakeListener, FakeLoadBalancer, World } from "./world.ts";
-import { checkTags, nextId, require, sameRecord } from "./world.ts";
+import { checkTags, nextId, insist, sameRecord } from "./world.ts";
 
 const CONFLICT = "InvalidConfigurationRequest";
 const SSL_POLICIES =
@@ -24,7 +24,7 @@ const FORWARDS: Readonly<Record<string, readonly string[]>> = {
 
 export function listenerOf(world: World, arn: string): FakeListener {
   const found = world.listeners.get(arn);
-  require(found, "ListenerNotFound", `Listener '${arn}' not found`);
+  insist(found, "ListenerNotFound", `Listener '${arn}' not found`);
   return found;
 }
 
@@ -53,55 +53,74 @@ export function checkListenerOnFamily(
   const udp = listener.protocol.includes("UDP") || listener.protocol.includes("QUIC");
   const families = listener.forward.map((to) => targetGroupOf(world, to.targetGroup).ipAddressType);
   if (on.type === "ipv4") {
-    require(!families.includes("ipv6"), CONFLICT, "IPv6 target groups need a dualstack load balancer");
+    insist(!families.includes("ipv6"), CONFLICT, "IPv6 target groups need a dualstack load balancer");
     return;
   }
-  require(!udp ||
-    on.prefix ===
-      "on", CONFLICT, `You must enable prefix for IPv6 source NAT for ${listener.protocol} listeners of dualstack load balancers`);
-  require(!udp ||
-    !families.includes(
-      "ipv4",
-    ), CONFLICT, `${listener.protocol} listeners of dualstack load balancers cannot use IPv4 target groups`);
+  insist(
+    !udp || on.prefix === "on",
+    CONFLICT,
+    `You must enable prefix for IPv6 source NAT for ${listener.protocol} listeners of dualstack load balancers`,
+  );
+  insist(
+    !udp || !families.includes("ipv4"),
+    CONFLICT,
+    `${listener.protocol} listeners of dualstack load balancers cannot use IPv4 target groups`,
+  );
 }
 
 function checkTls(world: World, spec: DesiredListener): void {
   const [certificate] = spec.certificates;
   if (spec.protocol !== "TLS") {
-    require(certificate ===
-      undefined, "ValidationError", "A certificate cannot be specified for this protocol");
-    require(spec.sslPolicy ===
-      undefined, "ValidationError", "An SSL policy cannot be specified for this protocol");
-    require(spec.alpnPolicy === undefined, "ValidationError", "An ALPN policy needs a TLS listener");
+    insist(
+      certificate === undefined,
+      "ValidationError",
+      "A certificate cannot be specified for this protocol",
+    );
+    insist(
+      spec.sslPolicy === undefined,
+      "ValidationError",
+      "An SSL policy cannot be specified for this protocol",
+    );
+    insist(spec.alpnPolicy === undefined, "ValidationError", "An ALPN policy needs a TLS listener");
     return;
   }
-  require(certificate, "ValidationError", "A certificate must be specified for TLS listeners");
-  require(world.certificates.has(
-    certificate,
-  ), "CertificateNotFound", `Certificate '${certificate}' not found`);
-  require(spec.sslPolicy === undefined ||
-    SSL_POLICIES.test(spec.sslPolicy), "SSLPolicyNotFound", `SSL policy '${spec.sslPolicy}' not found`);
-  require(spec.alpnPolicy === undefined ||
-    ALPN.includes(
-      spec.alpnPolicy,
-    ), "ALPNPolicyNotSupported", `ALPN policy '${spec.alpnPolicy}' is not supported`);
+  insist(certificate, "ValidationError", "A certificate must be specified for TLS listeners");
+  insist(
+    world.certificates.has(certificate),
+    "CertificateNotFound",
+    `Certificate '${certificate}' not found`,
+  );
+  insist(
+    spec.sslPolicy === undefined || SSL_POLICIES.test(spec.sslPolicy),
+    "SSLPolicyNotFound",
+    `SSL policy '${spec.sslPolicy}' not found`,
+  );
+  insist(
+    spec.alpnPolicy === undefined || ALPN.includes(spec.alpnPolicy),
+    "ALPNPolicyNotSupported",
+    `ALPN policy '${spec.alpnPolicy}' is not supported`,
+  );
 }
 
 function checkForward(world: World, balancer: FakeLoadBalancer, spec: DesiredListener): void {
-  require(spec.forward.length >= 1 &&
-    spec.forward.length <= 5, "ValidationError", "forward to 1 to 5 groups");
+  insist(spec.forward.length >= 1 && spec.forward.length <= 5, "ValidationError", "forward to 1 to 5 groups");
   const arns = spec.forward.map((to) => to.targetGroup);
-  require(new Set(arns).size === arns.length, "ValidationError", "a target group is named twice");
+  insist(new Set(arns).size === arns.length, "ValidationError", "a target group is named twice");
   for (const { targetGroup, weight } of spec.forward) {
     const group = targetGroupOf(world, targetGroup);
-    require(weight >= 0 && weight <= 999, "ValidationError", `weight ${weight} is not between 0 and 999`);
-    require(group.vpcId === balancer.vpcId, CONFLICT, `'${targetGroup}' is of another VPC`);
-    require(FORWARDS[spec.protocol]?.includes(
-      group.protocol,
-    ), "IncompatibleProtocols", `${spec.protocol} listeners cannot forward to ${group.protocol} target groups`);
+    insist(weight >= 0 && weight <= 999, "ValidationError", `weight ${weight} is not between 0 and 999`);
+    insist(group.vpcId === balancer.vpcId, CONFLICT, `'${targetGroup}' is of another VPC`);
+    insist(
+      FORWARDS[spec.protocol]?.includes(group.protocol),
+      "IncompatibleProtocols",
+      `${spec.protocol} listeners cannot forward to ${group.protocol} target groups`,
+    );
     const elsewhere = usersOf(world, targetGroup).filter((arn) => arn !== balancer.arn);
-    require(elsewhere.length ===
-      0, "TargetGroupAssociationLimit", `The following target groups cannot be associated with more than one load balancer: ${targetGroup}`);
+    insist(
+      elsewhere.length === 0,
+      "TargetGroupAssociationLimit",
+      `The following target groups cannot be associated with more than one load balancer: ${targetGroup}`,
+    );
   }
   checkListenerOnFamily(world, spec, {
     type: balancer.ipAddressType,
@@ -127,10 +146,12 @@ function noteUse(world: World): void {
 }
 
 function checkListener(world: World, balancer: FakeLoadBalancer, spec: DesiredListener): void {
-  require(FORWARDS[spec.protocol], "UnsupportedProtocol", `Protocol '${spec.protocol}' is not supported`);
-  require(Number.isInteger(spec.port) &&
-    spec.port >= 1 &&
-    spec.port <= 65535, "ValidationError", `port '${spec.port}' is not valid`);
+  insist(FORWARDS[spec.protocol], "UnsupportedProtocol", `Protocol '${spec.protocol}' is not supported`);
+  insist(
+    Number.isInteger(spec.port) && spec.port >= 1 && spec.port <= 65535,
+    "ValidationError",
+    `port '${spec.port}' is not valid`,
+  );
   checkTls(world, spec);
   checkForward(world, balancer, spec);
 }
@@ -188,13 +209,14 @@ export const listenerCalls = {
     const existing = listenersOf(world, loadBalancer);
     const same = existing.find((it) => it.port === spec.port);
     if (same !== undefined) {
-      require(sameSettings(
-        same,
-        spec,
-      ), "DuplicateListener", "A listener already exists on this port for this load balancer");
+      insist(
+        sameSettings(same, spec),
+        "DuplicateListener",
+        "A listener already exists on this port for this load balancer",
+      );
       return bareListener(same);
     }
-    require(existing.length < world.options.quotas.listeners, "TooManyListeners", "too many listeners");
+    insist(existing.length < world.options.quotas.listeners, "TooManyListeners", "too many listeners");
     return bareListener(addListener(world, balancer, spec));
   },
 
@@ -204,7 +226,7 @@ export const listenerCalls = {
     const same = listenersOf(world, it.loadBalancer).find(
       (other) => other !== it && other.port === spec.port,
     );
-    require(same === undefined, "DuplicateListener", `port ${spec.port} has a listener already`);
+    insist(same === undefined, "DuplicateListener", `port ${spec.port} has a listener already`);
     if (it.protocol !== spec.protocol) it.attributes = listenerDefaults(spec.protocol);
     if (spec.protocol !== "TLS") it.otherCertificates = [];
     it.port = spec.port;
@@ -224,21 +246,25 @@ export const listenerCalls = {
 
   addListenerCertificates(world, arn, certificates) {
     const it = listenerOf(world, arn);
-    require(it.protocol === "TLS", CONFLICT, "only TLS listeners have certificates");
+    insist(it.protocol === "TLS", CONFLICT, "only TLS listeners have certificates");
     for (const certificate of certificates)
-      require(world.certificates.has(certificate), "CertificateNotFound", `'${certificate}' not found`);
+      insist(world.certificates.has(certificate), "CertificateNotFound", `'${certificate}' not found`);
     const all = new Set([...it.otherCertificates, ...certificates]);
-    require(all.size <=
-      world.options.quotas.certificatesPerListener, "TooManyCertificates", "too many certificates");
+    insist(
+      all.size <= world.options.quotas.certificatesPerListener,
+      "TooManyCertificates",
+      "too many certificates",
+    );
     it.otherCertificates = [...all].filter((certificate) => certificate !== it.defaultCertificate);
   },
 
   removeListenerCertificates(world, arn, certificates) {
     const it = listenerOf(world, arn);
-    require(it.defaultCertificate === undefined ||
-      !certificates.includes(
-        it.defaultCertificate,
-      ), "OperationNotPermitted", "The default certificate cannot be removed");
+    insist(
+      it.defaultCertificate === undefined || !certificates.includes(it.defaultCertificate),
+      "OperationNotPermitted",
+      "The default certificate cannot be removed",
+    );
     it.otherCertificates = it.otherCertificates.filter((certificate) => !certificates.includes(certificate));
   },
 

@@ -3,16 +3,16 @@ import type { BareLoadBalancer, NewLoadBalancer } from "../../../src/balancer/aw
 import type { IpAddressType, Subnet, SubnetMapping } from "../../../src/balancer/aws/model.ts";
 import { parseAddress } from "../../../src/ip/address.ts";
 import { cidrContains, parseCidr } from "../../../src/ip/cidr.ts";
-import { checkLoadBalancerAttributes, LOAD_BALANCER_DEFAULTS } from "./attributes.ts";
+import { checkLoadBalancerAttributes, loadBalancerDefaults } from "./attributes.ts";
 import { checkListenerOnFamily } from "./listeners.ts";
 import type { Calls, FakeLoadBalancer, World } from "./world.ts";
-import { arnOf, checkTags, nextId, require, sameRecord } from "./world.ts";
+import { arnOf, checkTags, nextId, insist, sameRecord } from "./world.ts";
 
 const CONFLICT = "InvalidConfigurationRequest";
 
 export function loadBalancerOf(world: World, arn: string): FakeLoadBalancer {
   const found = world.loadBalancers.get(arn);
-  require(found, "LoadBalancerNotFound", `Load balancer '${arn}' not found`);
+  insist(found, "LoadBalancerNotFound", `Load balancer '${arn}' not found`);
   return found;
 }
 
@@ -36,19 +36,26 @@ export function bareLoadBalancer(world: World, it: FakeLoadBalancer): BareLoadBa
 
 /** 1–32 letters, digits and hyphens, none at an end (and not `internal-`): of load balancers and target groups. */
 export function checkName(kind: string, name: string): void {
-  require(name.length >= 1 &&
-    name.length <= 32, "ValidationError", `${kind} name '${name}' cannot be longer than '32' characters`);
-  require(/^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?$/.test(
-    name,
-  ), "ValidationError", `${kind} name '${name}' can only contain characters that are alphanumeric characters and hyphens(-)`);
-  require(!name.startsWith(
-    "internal-",
-  ), "ValidationError", `${kind} name '${name}' must not begin with 'internal-'`);
+  insist(
+    name.length >= 1 && name.length <= 32,
+    "ValidationError",
+    `${kind} name '${name}' cannot be longer than '32' characters`,
+  );
+  insist(
+    /^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?$/.test(name),
+    "ValidationError",
+    `${kind} name '${name}' can only contain characters that are alphanumeric characters and hyphens(-)`,
+  );
+  insist(
+    !name.startsWith("internal-"),
+    "ValidationError",
+    `${kind} name '${name}' must not begin with 'internal-'`,
+  );
 }
 
 function subnetOf(world: World, id: string): Subnet {
   const found = world.subnets.get(id);
-  require(found, "SubnetNotFound", `The subnet ID '${id}' does not exist`);
+  insist(found, "SubnetNotFound", `The subnet ID '${id}' does not exist`);
   return found;
 }
 
@@ -72,50 +79,83 @@ interface Placement {
 function checkMapping(world: World, mapping: SubnetMapping, subnet: Subnet, placement: Placement): void {
   const { allocationId, privateIpv4Address, ipv6Address, sourceNatIpv6Prefix } = mapping;
   if (allocationId !== undefined) {
-    require(world.allocations.has(
-      allocationId,
-    ), "AllocationIdNotFound", `The allocation IDs '${allocationId}' do not exist`);
-    require(placement.scheme ===
-      "internet-facing", CONFLICT, "elastic IPs need an internet-facing load balancer");
+    insist(
+      world.allocations.has(allocationId),
+      "AllocationIdNotFound",
+      `The allocation IDs '${allocationId}' do not exist`,
+    );
+    insist(
+      placement.scheme === "internet-facing",
+      CONFLICT,
+      "elastic IPs need an internet-facing load balancer",
+    );
   }
   if (privateIpv4Address !== undefined) {
-    require(placement.scheme ===
-      "internal", CONFLICT, "private IPv4 addresses need an internal load balancer");
-    require(inside(
-      [subnet.ipv4Cidr],
-      privateIpv4Address,
-    ), CONFLICT, `The private IPv4 address '${privateIpv4Address}' is not in subnet '${subnet.id}'`);
+    insist(
+      placement.scheme === "internal",
+      CONFLICT,
+      "private IPv4 addresses need an internal load balancer",
+    );
+    insist(
+      inside([subnet.ipv4Cidr], privateIpv4Address),
+      CONFLICT,
+      `The private IPv4 address '${privateIpv4Address}' is not in subnet '${subnet.id}'`,
+    );
   }
   if (ipv6Address !== undefined) {
-    require(placement.ipAddressType ===
-      "dualstack", CONFLICT, "IPv6 addresses need a dualstack load balancer");
-    require(inside(
-      subnet.ipv6Cidrs,
-      ipv6Address,
-    ), CONFLICT, `The IPv6 address '${ipv6Address}' is not in subnet '${subnet.id}'`);
+    insist(
+      placement.scheme === "internet-facing",
+      CONFLICT,
+      "IPv6 addresses need an internet-facing load balancer",
+    );
+    insist(
+      placement.ipAddressType === "dualstack",
+      CONFLICT,
+      "IPv6 addresses need a dualstack load balancer",
+    );
+    insist(
+      inside(subnet.ipv6Cidrs, ipv6Address),
+      CONFLICT,
+      `The IPv6 address '${ipv6Address}' is not in subnet '${subnet.id}'`,
+    );
   }
   if (sourceNatIpv6Prefix !== undefined && sourceNatIpv6Prefix !== "auto_assigned") {
-    require(placement.prefix === "on", CONFLICT, "a source NAT prefix needs EnablePrefixForIpv6SourceNat");
-    require(sourceNatIpv6Prefix.endsWith("/80"), "ValidationError", `'${sourceNatIpv6Prefix}' is not a /80`);
+    insist(placement.prefix === "on", CONFLICT, "a source NAT prefix needs EnablePrefixForIpv6SourceNat");
+    insist(sourceNatIpv6Prefix.endsWith("/80"), "ValidationError", `'${sourceNatIpv6Prefix}' is not a /80`);
   }
 }
 
 function checkSubnets(world: World, mappings: readonly SubnetMapping[], placement: Placement): Subnet[] {
-  require(mappings.length > 0, "ValidationError", "At least one subnet must be specified");
+  insist(mappings.length > 0, "ValidationError", "At least one subnet must be specified");
   const subnets = mappings.map((mapping) => subnetOf(world, mapping.subnetId));
-  require(new Set(subnets.map((subnet) => subnet.vpcId)).size ===
-    1, CONFLICT, "All subnets must belong to the same VPC");
-  require(new Set(subnets.map((subnet) => subnet.availabilityZone)).size ===
-    subnets.length, CONFLICT, "A load balancer cannot be attached to multiple subnets in the same Availability Zone");
-  require(new Set(subnets.map((subnet) => subnet.locale)).size ===
-    1, CONFLICT, "subnets are of several locales");
+  insist(
+    new Set(subnets.map((subnet) => subnet.vpcId)).size === 1,
+    CONFLICT,
+    "All subnets must belong to the same VPC",
+  );
+  insist(
+    new Set(subnets.map((subnet) => subnet.availabilityZone)).size === subnets.length,
+    CONFLICT,
+    "A load balancer cannot be attached to multiple subnets in the same Availability Zone",
+  );
+  insist(
+    new Set(subnets.map((subnet) => subnet.locale)).size === 1,
+    CONFLICT,
+    "subnets are of several locales",
+  );
   const vpc = world.vpcs.get(subnets[0]?.vpcId ?? "");
-  require(placement.scheme === "internal" ||
-    vpc?.internetGateway, "InvalidSubnet", `VPC ${vpc?.id} has no internet gateway`);
+  insist(
+    placement.scheme === "internal" || vpc?.internetGateway,
+    "InvalidSubnet",
+    `VPC ${vpc?.id} has no internet gateway`,
+  );
   subnets.forEach((subnet, index) => {
-    require(subnet.freeIpv4Addresses >=
-      8, "InvalidSubnet", `Not enough IP space available in ${subnet.id}. ` +
-      "ELB requires at least 8 free IP addresses in each subnet.");
+    insist(
+      subnet.freeIpv4Addresses >= 8,
+      "InvalidSubnet",
+      `Not enough IP space available in ${subnet.id}. ` +
+        "ELB requires at least 8 free IP addresses in each subnet.",
+    );
     checkMapping(world, mappings[index] as SubnetMapping, subnet, placement);
   });
   checkIpv6(subnets, placement);
@@ -123,22 +163,33 @@ function checkSubnets(world: World, mappings: readonly SubnetMapping[], placemen
 }
 
 function checkIpv6(subnets: readonly Subnet[], placement: Placement): void {
-  const bare = subnets.filter((subnet) => subnet.ipv6Cidrs.length === 0).map((subnet) => subnet.id);
-  if (placement.ipAddressType === "dualstack")
-    require(bare.length ===
-      0, CONFLICT, `You must specify subnets with an associated IPv6 CIDR block: ${bare}`);
-  require(placement.prefix !== "on" ||
-    placement.ipAddressType ===
-      "dualstack", CONFLICT, "EnablePrefixForIpv6SourceNat needs IP address type dualstack");
+  const bare = subnets.some((subnet) => subnet.ipv6Cidrs.length === 0);
+  const dualstack = placement.ipAddressType === "dualstack";
+  insist(
+    !dualstack || !bare,
+    "ValidationError",
+    "You must specify subnets with an associated IPv6 CIDR block.",
+  );
+  insist(
+    dualstack || placement.prefix !== "on",
+    CONFLICT,
+    "EnablePrefixForIpv6SourceNat needs type dualstack",
+  );
 }
 
 function checkGroups(world: World, ids: readonly string[], vpcId: string): void {
-  require(ids.length <=
-    world.options.quotas.securityGroupsPerLoadBalancer, CONFLICT, "too many security groups");
-  require(new Set(ids).size === ids.length, "ValidationError", "a security group is named twice");
+  insist(
+    ids.length <= world.options.quotas.securityGroupsPerLoadBalancer,
+    CONFLICT,
+    "too many security groups",
+  );
+  insist(new Set(ids).size === ids.length, "ValidationError", "a security group is named twice");
   for (const id of ids)
-    require(world.groups.get(id)?.vpcId ===
-      vpcId, "InvalidSecurityGroup", `One or more security groups are invalid: ${id}`);
+    insist(
+      world.groups.get(id)?.vpcId === vpcId,
+      "InvalidSecurityGroup",
+      `One or more security groups are invalid: ${id}`,
+    );
 }
 
 function sameSettings(world: World, it: FakeLoadBalancer, spec: NewLoadBalancer): boolean {
@@ -173,7 +224,7 @@ function create(world: World, spec: NewLoadBalancer, vpcId: string): FakeLoadBal
     capacityUnits: undefined,
     failed: false,
     endpointService: false,
-    attributes: { ...LOAD_BALANCER_DEFAULTS },
+    attributes: loadBalancerDefaults(spec.scheme),
     tags: { ...spec.tags },
   };
   world.loadBalancers.set(it.arn, it);
@@ -202,7 +253,7 @@ export const loadBalancerCalls = {
     if (!by?.names) return all.map(bare);
     return by.names.map((name) => {
       const found = all.find((it) => it.name === name);
-      require(found, "LoadBalancerNotFound", `Load balancers '[${name}]' not found`);
+      insist(found, "LoadBalancerNotFound", `Load balancers '[${name}]' not found`);
       return bare(found);
     });
   },
@@ -211,56 +262,73 @@ export const loadBalancerCalls = {
 
   createLoadBalancer(world, spec) {
     checkName("Load balancer", spec.name);
-    require(["internal", "internet-facing"].includes(
-      spec.scheme,
-    ), "InvalidScheme", `no scheme '${spec.scheme}'`);
-    require(["ipv4", "dualstack"].includes(
-      spec.ipAddressType,
-    ), "ValidationError", `'${spec.ipAddressType}' is not a valid IP address type of a network load balancer`);
+    insist(
+      ["internal", "internet-facing"].includes(spec.scheme),
+      "InvalidScheme",
+      `no scheme '${spec.scheme}'`,
+    );
+    insist(
+      ["ipv4", "dualstack"].includes(spec.ipAddressType),
+      "ValidationError",
+      `'${spec.ipAddressType}' is not a valid IP address type of a network load balancer`,
+    );
     checkTags(spec.tags);
     const same = [...world.loadBalancers.values()].find((it) => it.name === spec.name);
     if (same !== undefined) {
-      require(sameSettings(
-        world,
-        same,
-        spec,
-      ), "DuplicateLoadBalancerName", `A load balancer with the same name '${spec.name}' exists, but with different settings`);
+      insist(
+        sameSettings(world, same, spec),
+        "DuplicateLoadBalancerName",
+        `A load balancer with the same name '${spec.name}' exists, but with different settings`,
+      );
       return bareLoadBalancer(world, same);
     }
     const placement = { ...spec, prefix: spec.prefixForIpv6SourceNat };
     const subnets = checkSubnets(world, spec.subnets, placement);
     for (const { allocationId } of spec.subnets)
-      require(!allocationId ||
-        world.allocations.get(allocationId) ===
-          undefined, "ResourceInUse", `The allocation ID '${allocationId}' is in use`);
+      insist(
+        !allocationId || world.allocations.get(allocationId) === undefined,
+        "ResourceInUse",
+        `The allocation ID '${allocationId}' is in use`,
+      );
     const vpcId = subnets[0]?.vpcId ?? "";
     checkGroups(world, spec.securityGroups, vpcId);
-    require(world.loadBalancers.size <
-      world.options.quotas
-        .loadBalancers, "TooManyLoadBalancers", "The maximum number of load balancers has been reached");
+    insist(
+      world.loadBalancers.size < world.options.quotas.loadBalancers,
+      "TooManyLoadBalancers",
+      "The maximum number of load balancers has been reached",
+    );
     return bareLoadBalancer(world, create(world, spec, vpcId));
   },
 
   deleteLoadBalancer(world, arn) {
     const it = world.loadBalancers.get(arn);
     if (it === undefined) return; // AWS: deleting what does not exist succeeds
-    require(it.attributes["deletion_protection.enabled"] !==
-      "true", "OperationNotPermitted", `Load balancer '${arn}' cannot be deleted because deletion protection is enabled`);
-    require(!it.endpointService, "ResourceInUse", `Load balancer '${arn}' cannot be deleted because it is currently associated with another service`);
+    insist(
+      it.attributes["deletion_protection.enabled"] !== "true",
+      "OperationNotPermitted",
+      `Load balancer '${arn}' cannot be deleted because deletion protection is enabled`,
+    );
+    insist(
+      !it.endpointService,
+      "ResourceInUse",
+      `Load balancer '${arn}' cannot be deleted because it is currently associated with another service`,
+    );
     dropLoadBalancer(world, it);
   },
 
   modifyLoadBalancerAttributes(world, arn, attributes) {
     const it = loadBalancerOf(world, arn);
-    checkLoadBalancerAttributes(attributes);
+    checkLoadBalancerAttributes(it, attributes);
     Object.assign(it.attributes, attributes);
   },
 
   setIpAddressType(world, arn, type) {
     const it = loadBalancerOf(world, arn);
-    require(["ipv4", "dualstack"].includes(
-      type,
-    ), "ValidationError", `'${type}' is not a valid IP address type`);
+    insist(
+      ["ipv4", "dualstack"].includes(type),
+      "ValidationError",
+      `'${type}' is not a valid IP address type`,
+    );
     const subnets = it.subnets.map((mapping) => subnetOf(world, mapping.subnetId));
     if (type === "ipv4" && it.prefixForIpv6SourceNat === "on") it.prefixForIpv6SourceNat = undefined;
     checkIpv6(subnets, { scheme: it.scheme, ipAddressType: type, prefix: it.prefixForIpv6SourceNat });
@@ -277,15 +345,18 @@ export const loadBalancerCalls = {
     const early = wanted === "on" || subnets.some((subnet) => subnet.ipv6Address !== undefined);
     const ipAddressType = early ? "dualstack" : it.ipAddressType;
     checkSubnets(world, subnets, { scheme: it.scheme, ipAddressType, prefix: wanted });
-    require(subnetOf(world, subnets[0]?.subnetId ?? "").vpcId ===
-      it.vpcId, CONFLICT, "the subnets are of another VPC");
+    insist(
+      subnetOf(world, subnets[0]?.subnetId ?? "").vpcId === it.vpcId,
+      CONFLICT,
+      "the subnets are of another VPC",
+    );
     for (const subnet of subnets) {
       const before = it.subnets.find((other) => other.subnetId === subnet.subnetId);
       const kept =
         !before ||
         (before.allocationId === subnet.allocationId &&
           before.privateIpv4Address === subnet.privateIpv4Address);
-      require(kept, CONFLICT, `The addresses of the enabled subnet '${subnet.subnetId}' cannot be changed`);
+      insist(kept, CONFLICT, `The addresses of the enabled subnet '${subnet.subnetId}' cannot be changed`);
       if (subnet.allocationId) world.allocations.set(subnet.allocationId, arn);
     }
     it.subnets = subnets.map((subnet) => ({ ...subnet }));
@@ -294,9 +365,12 @@ export const loadBalancerCalls = {
 
   setSecurityGroups(world, arn, groups, onPrivateLink) {
     const it = loadBalancerOf(world, arn);
-    require(it.securityGroups.length >
-      0, CONFLICT, "You cannot add security groups to a load balancer that was created without any");
-    require(groups.length > 0, "ValidationError", "At least one security group must be specified");
+    insist(
+      it.securityGroups.length > 0,
+      CONFLICT,
+      "You cannot add security groups to a load balancer that was created without any",
+    );
+    insist(groups.length > 0, "ValidationError", "At least one security group must be specified");
     checkGroups(world, groups, it.vpcId);
     it.securityGroups = [...groups];
     it.inboundRulesOnPrivateLink = onPrivateLink ?? it.inboundRulesOnPrivateLink;
@@ -304,10 +378,16 @@ export const loadBalancerCalls = {
 
   modifyCapacity(world, arn, units) {
     const it = loadBalancerOf(world, arn);
-    require(bareLoadBalancer(world, it).state ===
-      "active", "PriorRequestNotComplete", `'${arn}' is not active yet`);
-    require(units === undefined ||
-      (Number.isInteger(units) && units > 0), "ValidationError", "bad CapacityUnits");
+    insist(
+      bareLoadBalancer(world, it).state === "active",
+      "PriorRequestNotComplete",
+      `'${arn}' is not active yet`,
+    );
+    insist(
+      units === undefined || (Number.isInteger(units) && units > 0),
+      "ValidationError",
+      "bad CapacityUnits",
+    );
     it.capacityUnits = units;
   },
 } satisfies Partial<Calls>;

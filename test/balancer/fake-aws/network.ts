@@ -2,34 +2,41 @@
 import type { SecurityGroup, SecurityRule } from "../../../src/balancer/aws/model.ts";
 import { formatCidr, parseCidr } from "../../../src/ip/cidr.ts";
 import type { Calls, FakeGroup, World } from "./world.ts";
-import { nextId, Refusal, require } from "./world.ts";
+import { nextId, Refusal, insist } from "./world.ts";
 
 const CHARACTERS = /^[a-zA-Z0-9 ._\-:/()#,@[\]+=&;{}!$*]*$/;
 
 export function groupOf(world: World, id: string): FakeGroup {
   const found = world.groups.get(id);
-  require(found, "InvalidGroup.NotFound", `The security group '${id}' does not exist`);
+  insist(found, "InvalidGroup.NotFound", `The security group '${id}' does not exist`);
   return found;
 }
 
 /** A rule as EC2 stores it: networks without host bits, "any protocol" without ports. */
 function canonical(world: World, rule: SecurityRule, vpcId: string): SecurityRule {
   const sources = [rule.cidr, rule.ipv6Cidr, rule.prefixList, rule.group].filter((it) => it !== undefined);
-  require(sources.length === 1, "InvalidParameterCombination", "a rule has exactly one source");
-  require(["tcp", "udp", "icmp", "icmpv6", "-1"].includes(
-    rule.protocol,
-  ), "InvalidParameterValue", `Invalid value '${rule.protocol}' for IP protocol`);
+  insist(sources.length === 1, "InvalidParameterCombination", "a rule has exactly one source");
+  insist(
+    ["tcp", "udp", "icmp", "icmpv6", "-1"].includes(rule.protocol),
+    "InvalidParameterValue",
+    `Invalid value '${rule.protocol}' for IP protocol`,
+  );
   checkPorts(rule);
-  require(rule.description === undefined ||
-    (CHARACTERS.test(rule.description) &&
-      rule.description.length <= 255), "InvalidParameterValue", "Invalid rule description");
-  require(rule.group === undefined ||
-    world.groups.get(rule.group)?.vpcId ===
-      vpcId, "InvalidGroup.NotFound", `You have specified two resources that belong to different networks, or '${rule.group}' does not exist`);
-  require(rule.prefixList === undefined ||
-    world.prefixLists.has(
-      rule.prefixList,
-    ), "InvalidPrefixListID.NotFound", `The prefix list ID '${rule.prefixList}' does not exist`);
+  insist(
+    rule.description === undefined || (CHARACTERS.test(rule.description) && rule.description.length <= 255),
+    "InvalidParameterValue",
+    "Invalid rule description",
+  );
+  insist(
+    rule.group === undefined || world.groups.get(rule.group)?.vpcId === vpcId,
+    "InvalidGroup.NotFound",
+    `You have specified two resources that belong to different networks, or '${rule.group}' does not exist`,
+  );
+  insist(
+    rule.prefixList === undefined || world.prefixLists.has(rule.prefixList),
+    "InvalidPrefixListID.NotFound",
+    `The prefix list ID '${rule.prefixList}' does not exist`,
+  );
   const ports = rule.protocol === "-1" ? { fromPort: -1, toPort: -1 } : {};
   const cidr = rule.cidr === undefined ? {} : { cidr: network(rule.cidr, "IPv4") };
   const ipv6Cidr = rule.ipv6Cidr === undefined ? {} : { ipv6Cidr: network(rule.ipv6Cidr, "IPv6") };
@@ -47,9 +54,11 @@ function checkPorts({ protocol, fromPort, toPort }: SecurityRule): void {
   const icmp = protocol === "icmp" || protocol === "icmpv6";
   const [low, high] = icmp ? [-1, 255] : [0, 65535];
   const good = [fromPort, toPort].every((port) => Number.isInteger(port) && port >= low && port <= high);
-  require(good &&
-    (icmp ||
-      fromPort <= toPort), "InvalidParameterValue", `Invalid value for portRange: ${fromPort}-${toPort}`);
+  insist(
+    good && (icmp || fromPort <= toPort),
+    "InvalidParameterValue",
+    `Invalid value for portRange: ${fromPort}-${toPort}`,
+  );
 }
 
 /** What makes two permissions the same one: all but the description. */
@@ -97,10 +106,13 @@ function checkEc2Tags(
   tags: Readonly<Record<string, string>>,
   had: Readonly<Record<string, string>> = {},
 ): void {
-  require(Object.keys({ ...had, ...tags }).length <= 50, "TagLimitExceeded", "at most 50 tags a resource");
+  insist(Object.keys({ ...had, ...tags }).length <= 50, "TagLimitExceeded", "at most 50 tags a resource");
   for (const key of Object.keys(tags))
-    require(!key.startsWith("aws:") &&
-      key.length <= 128, "InvalidParameterValue", `Tag key '${key}' is not allowed`);
+    insist(
+      !key.startsWith("aws:") && key.length <= 128,
+      "InvalidParameterValue",
+      `Tag key '${key}' is not allowed`,
+    );
 }
 
 export const networkCalls = {
@@ -124,25 +136,33 @@ export const networkCalls = {
   },
 
   createSecurityGroup(world, spec) {
-    require(world.vpcs.has(spec.vpcId), "InvalidVpcID.NotFound", `The vpc ID '${spec.vpcId}' does not exist`);
-    require(spec.name.length >= 1 &&
-      spec.name.length <= 255 &&
-      CHARACTERS.test(spec.name) &&
-      !spec.name.startsWith("sg-") &&
-      spec.name !==
-        "default", "InvalidParameterValue", `Value (${spec.name}) for parameter GroupName is invalid`);
-    require(spec.description.length >= 1 &&
-      spec.description.length <= 255 &&
-      CHARACTERS.test(
-        spec.description,
-      ), "InvalidParameterValue", `Value (${spec.description}) for parameter GroupDescription is invalid`);
+    insist(world.vpcs.has(spec.vpcId), "InvalidVpcID.NotFound", `The vpc ID '${spec.vpcId}' does not exist`);
+    insist(
+      spec.name.length >= 1 &&
+        spec.name.length <= 255 &&
+        CHARACTERS.test(spec.name) &&
+        !spec.name.startsWith("sg-") &&
+        spec.name !== "default",
+      "InvalidParameterValue",
+      `Value (${spec.name}) for parameter GroupName is invalid`,
+    );
+    insist(
+      spec.description.length >= 1 && spec.description.length <= 255 && CHARACTERS.test(spec.description),
+      "InvalidParameterValue",
+      `Value (${spec.description}) for parameter GroupDescription is invalid`,
+    );
     checkEc2Tags(spec.tags);
     const same = [...world.groups.values()].find((it) => it.vpcId === spec.vpcId && it.name === spec.name);
-    require(same ===
-      undefined, "InvalidGroup.Duplicate", `The security group '${spec.name}' already exists for VPC '${spec.vpcId}'`);
-    require(world.groups.size <
-      world.options.quotas
-        .securityGroups, "SecurityGroupLimitExceeded", "The maximum number of security groups has been reached");
+    insist(
+      same === undefined,
+      "InvalidGroup.Duplicate",
+      `The security group '${spec.name}' already exists for VPC '${spec.vpcId}'`,
+    );
+    insist(
+      world.groups.size < world.options.quotas.securityGroups,
+      "SecurityGroupLimitExceeded",
+      "The maximum number of security groups has been reached",
+    );
     const id = `sg-${nextId(world, 17)}`;
     world.groups.set(id, { ...spec, id, rules: [], tags: { ...spec.tags } });
     return id;
@@ -150,38 +170,48 @@ export const networkCalls = {
 
   authorizeIngress(world, group, rules) {
     const it = groupOf(world, group);
-    require(rules.length > 0, "MissingParameter", "no permissions were given");
+    insist(rules.length > 0, "MissingParameter", "no permissions were given");
     const added = rules.map((rule) => canonical(world, rule, it.vpcId));
     const names = added.map(identity);
-    require(new Set(names).size ===
-      names.length, "InvalidParameterValue", "The same permission must not appear multiple times");
+    insist(
+      new Set(names).size === names.length,
+      "InvalidParameterValue",
+      "The same permission must not appear multiple times",
+    );
     const had = new Set(it.rules.map(identity));
     for (const name of names)
-      require(!had.has(name), "InvalidPermission.Duplicate", `the specified rule "${name}" already exists`);
-    require(it.rules.length + added.length <=
-      world.options.quotas
-        .rulesPerGroup, "RulesPerSecurityGroupLimitExceeded", "The maximum number of rules per security group has been reached");
+      insist(!had.has(name), "InvalidPermission.Duplicate", `the specified rule "${name}" already exists`);
+    insist(
+      it.rules.length + added.length <= world.options.quotas.rulesPerGroup,
+      "RulesPerSecurityGroupLimitExceeded",
+      "The maximum number of rules per security group has been reached",
+    );
     it.rules.push(...added);
   },
 
   revokeIngress(world, group, rules) {
     const it = groupOf(world, group);
-    require(rules.length > 0, "MissingParameter", "no permissions were given");
+    insist(rules.length > 0, "MissingParameter", "no permissions were given");
     // a group that a rule names may be gone meanwhile: its rules went with it
     const gone = rules.map((rule) => identity(canonical(world, rule, it.vpcId)));
     const had = new Set(it.rules.map(identity));
     for (const name of gone)
-      require(had.has(
-        name,
-      ), "InvalidPermission.NotFound", `The specified rule "${name}" does not exist in this group`);
+      insist(
+        had.has(name),
+        "InvalidPermission.NotFound",
+        `The specified rule "${name}" does not exist in this group`,
+      );
     it.rules = it.rules.filter((rule) => !gone.includes(identity(rule)));
   },
 
   deleteSecurityGroup(world, id) {
     groupOf(world, id);
     const users = usersOfGroup(world, id);
-    require(users.length ===
-      0, "DependencyViolation", `resource ${id} has a dependent object: ${users.join(", ")}`);
+    insist(
+      users.length === 0,
+      "DependencyViolation",
+      `resource ${id} has a dependent object: ${users.join(", ")}`,
+    );
     world.groups.delete(id);
   },
 

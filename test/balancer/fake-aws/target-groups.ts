@@ -4,15 +4,15 @@ import type { HealthCheck } from "../../../src/traffic/balancer/model.ts";
 import { checkTargetGroupAttributes, targetGroupDefaults } from "./attributes.ts";
 import { usersOf } from "./listeners.ts";
 import { checkName } from "./load-balancers.ts";
-import { checkTarget, describeHealth, forgetDrained, keyOf } from "./targets.ts";
+import { checkTarget, describeHealth, forgetDrained, keyOf, zoneFound } from "./targets.ts";
 import type { Calls, FakeTargetGroup, World } from "./world.ts";
-import { arnOf, checkTags, nextId, require, sameRecord } from "./world.ts";
+import { arnOf, checkTags, nextId, insist, sameRecord } from "./world.ts";
 
 type Spec = Parameters<Calls["createTargetGroup"]>[1];
 
 export function targetGroupOf(world: World, arn: string): FakeTargetGroup {
   const found = world.targetGroups.get(arn);
-  require(found, "TargetGroupNotFound", `Target groups '${arn}' not found`);
+  insist(found, "TargetGroupNotFound", `Target groups '${arn}' not found`);
   return found;
 }
 
@@ -31,52 +31,69 @@ function bareTargetGroup(world: World, it: FakeTargetGroup): BareTargetGroup {
 }
 
 function between(what: string, value: number, low: number, high: number): void {
-  require(Number.isInteger(value) &&
-    value >= low &&
-    value <= high, "ValidationError", `${what} '${value}' must be between ${low} and ${high}`);
+  insist(
+    Number.isInteger(value) && value >= low && value <= high,
+    "ValidationError",
+    `${what} '${value}' must be between ${low} and ${high}`,
+  );
 }
 
 function checkHealthCheck(check: HealthCheck): void {
-  require(["TCP", "HTTP", "HTTPS"].includes(
-    check.protocol,
-  ), "ValidationError", `Health check protocol '${check.protocol}' must be one of TCP, HTTP, HTTPS`);
+  insist(
+    ["TCP", "HTTP", "HTTPS"].includes(check.protocol),
+    "ValidationError",
+    `Health check protocol '${check.protocol}' must be one of TCP, HTTP, HTTPS`,
+  );
   between("Health check interval", check.intervalSeconds, 5, 300);
   between("Health check timeout", check.timeoutSeconds, 2, 120);
-  require(check.timeoutSeconds <=
-    check.intervalSeconds, "ValidationError", `Health check timeout '${check.timeoutSeconds}' must be at most the interval '${check.intervalSeconds}'`);
+  insist(
+    check.timeoutSeconds <= check.intervalSeconds,
+    "ValidationError",
+    `Health check timeout '${check.timeoutSeconds}' must be at most the interval '${check.intervalSeconds}'`,
+  );
   between("Healthy threshold count", check.healthyThreshold, 2, 10);
   between("Unhealthy threshold count", check.unhealthyThreshold, 2, 10);
   if (check.port !== "traffic-port") between("Health check port", check.port, 1, 65535);
   const http = check.protocol !== "TCP";
-  require(http || check.path === undefined, "ValidationError", "Health check path is not supported for TCP");
-  require(http || check.successCodes === undefined, "ValidationError", "Matcher is not supported for TCP");
-  require(check.path === undefined ||
-    /^\/[^\s]{0,1023}$/.test(
-      check.path,
-    ), "ValidationError", `Health check path '${check.path}' is not valid`);
-  require(check.successCodes === undefined ||
-    /^\d{3}(-\d{3})?(,\d{3}(-\d{3})?)*$/.test(
-      check.successCodes,
-    ), "ValidationError", `Health check matcher '${check.successCodes}' is not valid`);
+  insist(http || check.path === undefined, "ValidationError", "Health check path is not supported for TCP");
+  insist(http || check.successCodes === undefined, "ValidationError", "Matcher is not supported for TCP");
+  insist(
+    check.path === undefined || /^\/[^\s]{0,1023}$/.test(check.path),
+    "ValidationError",
+    `Health check path '${check.path}' is not valid`,
+  );
+  insist(
+    check.successCodes === undefined || /^\d{3}(-\d{3})?(,\d{3}(-\d{3})?)*$/.test(check.successCodes),
+    "ValidationError",
+    `Health check matcher '${check.successCodes}' is not valid`,
+  );
 }
 
 function checkSpec(world: World, spec: Spec): void {
   checkName("Target group", spec.name);
   checkTags(spec.tags);
-  require(["TCP", "UDP", "TCP_UDP", "TLS", "QUIC", "TCP_QUIC"].includes(
-    spec.protocol,
-  ), "ValidationError", `Protocol '${spec.protocol}' is not supported`);
+  insist(
+    ["TCP", "UDP", "TCP_UDP", "TLS", "QUIC", "TCP_QUIC"].includes(spec.protocol),
+    "ValidationError",
+    `Protocol '${spec.protocol}' is not supported`,
+  );
   between("Port", spec.port, 1, 65535);
-  require(["instance", "ip"].includes(
-    spec.targetType,
-  ), "ValidationError", `no target type '${spec.targetType}'`);
-  require(["ipv4", "ipv6"].includes(
-    spec.ipAddressType,
-  ), "ValidationError", `IP address type '${spec.ipAddressType}' must be one of ipv4, ipv6`);
-  require(!(
-    spec.targetType === "instance" && spec.ipAddressType === "ipv6"
-  ), "ValidationError", "Target groups of type instance cannot have IP address type ipv6");
-  require(world.vpcs.has(spec.vpcId), "ValidationError", `The VPC ID '${spec.vpcId}' is not found`);
+  insist(
+    ["instance", "ip"].includes(spec.targetType),
+    "ValidationError",
+    `no target type '${spec.targetType}'`,
+  );
+  insist(
+    ["ipv4", "ipv6"].includes(spec.ipAddressType),
+    "ValidationError",
+    `IP address type '${spec.ipAddressType}' must be one of ipv4, ipv6`,
+  );
+  insist(
+    !(spec.targetType === "instance" && spec.ipAddressType === "ipv6"),
+    "ValidationError",
+    "Target groups of type instance cannot have IP address type ipv6",
+  );
+  insist(world.vpcs.has(spec.vpcId), "ValidationError", `The VPC ID '${spec.vpcId}' is not found`);
   checkHealthCheck(spec.healthCheck);
 }
 
@@ -135,13 +152,13 @@ export const targetGroupCalls = {
     if (by?.arns) return by.arns.map((arn) => bare(targetGroupOf(world, arn)));
     if (by?.loadBalancer !== undefined) {
       const { loadBalancer } = by;
-      require(world.loadBalancers.has(loadBalancer), "LoadBalancerNotFound", `'${loadBalancer}' not found`);
+      insist(world.loadBalancers.has(loadBalancer), "LoadBalancerNotFound", `'${loadBalancer}' not found`);
       return all.filter((it) => usersOf(world, it.arn).includes(loadBalancer)).map(bare);
     }
     if (!by?.names) return all.map(bare);
     return by.names.map((name) => {
       const found = all.find((it) => it.name === name);
-      require(found, "TargetGroupNotFound", `Target groups '[${name}]' not found`);
+      insist(found, "TargetGroupNotFound", `Target groups '[${name}]' not found`);
       return bare(found);
     });
   },
@@ -154,16 +171,18 @@ export const targetGroupCalls = {
     checkSpec(world, spec);
     const same = [...world.targetGroups.values()].find((it) => it.name === spec.name);
     if (same !== undefined) {
-      require(sameSettings(
-        world,
-        same,
-        spec,
-      ), "DuplicateTargetGroupName", `A target group with the same name '${spec.name}' exists, but with different settings`);
+      insist(
+        sameSettings(world, same, spec),
+        "DuplicateTargetGroupName",
+        `A target group with the same name '${spec.name}' exists, but with different settings`,
+      );
       return bareTargetGroup(world, same);
     }
-    require(world.targetGroups.size <
-      world.options.quotas
-        .targetGroups, "TooManyTargetGroups", "The maximum number of target groups has been reached");
+    insist(
+      world.targetGroups.size < world.options.quotas.targetGroups,
+      "TooManyTargetGroups",
+      "The maximum number of target groups has been reached",
+    );
     return bareTargetGroup(world, add(world, spec));
   },
 
@@ -181,23 +200,26 @@ export const targetGroupCalls = {
 
   registerTargets(world, arn, targets) {
     const it = targetGroupOf(world, arn);
-    require(targets.length > 0, "ValidationError", "At least one target must be specified");
+    insist(targets.length > 0, "ValidationError", "At least one target must be specified");
     for (const target of targets) checkTarget(world, it, target);
     forgetDrained(world, it);
     const keys = new Set([...it.targets.keys(), ...targets.map(keyOf)]);
-    require(keys.size <=
-      world.options.quotas
-        .targetsPerGroup, "TooManyTargets", "The maximum number of targets of the target group has been reached");
+    insist(
+      keys.size <= world.options.quotas.targetsPerGroup,
+      "TooManyTargets",
+      "The maximum number of targets of the target group has been reached",
+    );
     for (const target of targets) {
       const before = it.targets.get(keyOf(target));
       if (before !== undefined && before.drainedAt === undefined) continue; // registered already: nothing to do
-      it.targets.set(keyOf(target), { ...target, registeredAt: world.now(), drainedAt: undefined });
+      const found = { ...zoneFound(world, it, target), ...target };
+      it.targets.set(keyOf(target), { ...found, registeredAt: world.now(), drainedAt: undefined });
     }
   },
 
   deregisterTargets(world, arn, targets) {
     const it = targetGroupOf(world, arn);
-    require(targets.length > 0, "ValidationError", "At least one target must be specified");
+    insist(targets.length > 0, "ValidationError", "At least one target must be specified");
     const delay = Number(it.attributes["deregistration_delay.timeout_seconds"]) * 1000;
     for (const target of targets) {
       const found = it.targets.get(keyOf(target));
@@ -210,7 +232,7 @@ export const targetGroupCalls = {
   deleteTargetGroup(world, arn) {
     if (!world.targetGroups.has(arn)) return; // AWS: deleting what does not exist succeeds
     const busy = usersOf(world, arn).length > 0 || world.now() < (world.lingering.get(arn) ?? 0);
-    require(!busy, "ResourceInUse", `Target group '${arn}' is currently in use by a listener or a rule`);
+    insist(!busy, "ResourceInUse", `Target group '${arn}' is currently in use by a listener or a rule`);
     world.targetGroups.delete(arn);
   },
 } satisfies Partial<Calls>;

@@ -5,7 +5,7 @@ import { cidrContains, parseCidr } from "../../../src/ip/cidr.ts";
 import { listenersOf, usersOf } from "./listeners.ts";
 import { bareLoadBalancer } from "./load-balancers.ts";
 import type { FakeTarget, FakeTargetGroup, World } from "./world.ts";
-import { require } from "./world.ts";
+import { insist } from "./world.ts";
 
 /** What one registration is known by: the same id may be registered with several ports. */
 export function keyOf(target: Pick<Target, "id" | "port">): string {
@@ -17,20 +17,32 @@ const OUTSIDE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10
 
 function checkInstance(world: World, group: FakeTargetGroup, target: Target): void {
   const instance = world.instances.get(target.id);
-  require(instance, "InvalidTarget", `The following targets are not valid instances: '${target.id}'`);
-  require(instance.state ===
-    "running", "InvalidTarget", `The following targets are not in a running state and cannot be registered: '${target.id}'`);
-  require(instance.vpcId ===
-    group.vpcId, "InvalidTarget", `The following targets are not in the target group VPC '${group.vpcId}': '${target.id}'`);
-  require(target.availabilityZone ===
-    undefined, "ValidationError", "You cannot specify an Availability Zone for a target of type instance");
+  insist(instance, "InvalidTarget", `The following targets are not valid instances: '${target.id}'`);
+  insist(
+    instance.state === "running",
+    "InvalidTarget",
+    `The following targets are not in a running state and cannot be registered: '${target.id}'`,
+  );
+  insist(
+    instance.vpcId === group.vpcId,
+    "InvalidTarget",
+    `The following targets are not in the target group VPC '${group.vpcId}': '${target.id}'`,
+  );
+  insist(
+    target.availabilityZone === undefined,
+    "ValidationError",
+    "You cannot specify an Availability Zone for a target of type instance",
+  );
 }
 
 function checkAddress(world: World, group: FakeTargetGroup, target: Target): void {
   const address = parseAddress(target.id);
   const family = group.ipAddressType === "ipv6" ? "IPv6" : "IPv4";
-  require(address?.family ===
-    family, "ValidationError", `The IP address '${target.id}' is not a valid ${family} address`);
+  insist(
+    address?.family === family,
+    "ValidationError",
+    `The IP address '${target.id}' is not a valid ${family} address`,
+  );
   const within = (cidrs: readonly string[]) =>
     cidrs.some((text) => {
       const cidr = parseCidr(text);
@@ -38,19 +50,47 @@ function checkAddress(world: World, group: FakeTargetGroup, target: Target): voi
     });
   const vpc = world.vpcs.get(group.vpcId);
   if (within([...(vpc?.ipv4Cidrs ?? []), ...(vpc?.ipv6Cidrs ?? [])])) return;
-  require(family === "IPv4" &&
-    within(
-      OUTSIDE,
-    ), "InvalidTarget", `The following targets are not in the target group VPC's ranges: '${target.id}'`);
-  require(target.availabilityZone ===
-    "all", "ValidationError", `'${target.id}' is outside the VPC: you must specify the Availability Zone 'all'`);
+  insist(
+    family === "IPv4" && within(OUTSIDE),
+    "InvalidTarget",
+    `The following targets are not in the target group VPC's ranges: '${target.id}'`,
+  );
+  insist(
+    target.availabilityZone === "all",
+    "ValidationError",
+    `'${target.id}' is outside the VPC: you must specify the Availability Zone 'all'`,
+  );
+}
+
+/** The zone of a target of type ip in a subnet of the VPC, which AWS finds by itself. */
+export function zoneFound(
+  world: World,
+  group: FakeTargetGroup,
+  target: Target,
+): { availabilityZone?: string } {
+  if (group.targetType !== "ip") return {};
+  const address = parseAddress(target.id);
+  const subnet = [...world.subnets.values()].find((it) => {
+    const cidrs = [it.ipv4Cidr ?? "", ...it.ipv6Cidrs].map(parseCidr).filter((cidr) => cidr !== undefined);
+    return (
+      it.vpcId === group.vpcId && address !== undefined && cidrs.some((cidr) => cidrContains(cidr, address))
+    );
+  });
+  return subnet === undefined ? {} : { availabilityZone: subnet.availabilityZone };
 }
 
 /** Refuses a target that AWS would not register. */
 export function checkTarget(world: World, group: FakeTargetGroup, target: Target): void {
-  require(Number.isInteger(target.port) &&
-    target.port >= 1 &&
-    target.port <= 65535, "ValidationError", `target port '${target.port}' is not valid`);
+  insist(
+    Number.isInteger(target.port) && target.port >= 1 && target.port <= 65535,
+    "ValidationError",
+    `target port '${target.port}' is not valid`,
+  );
+  insist(
+    !group.protocol.includes("QUIC"),
+    "ValidationError",
+    `A QuicServerId must be specified for targets of ${group.protocol} target groups`,
+  );
   if (group.targetType === "instance") checkInstance(world, group, target);
   else checkAddress(world, group, target);
 }

@@ -27,7 +27,7 @@ export class Refusal extends Error {
 }
 
 /** Refuses where a condition does not hold. */
-export function require(condition: unknown, code: string, message: string): asserts condition {
+export function insist(condition: unknown, code: string, message: string): asserts condition {
   if (!condition) throw new Refusal(code, message);
 }
 
@@ -178,11 +178,11 @@ export function checkTags(
   tags: Readonly<Record<string, string>>,
   had: Readonly<Record<string, string>> = {},
 ) {
-  require(Object.keys({ ...had, ...tags }).length <= 50, "TooManyTags", "at most 50 tags a resource");
+  insist(Object.keys({ ...had, ...tags }).length <= 50, "TooManyTags", "at most 50 tags a resource");
   for (const [key, value] of Object.entries(tags)) {
-    require(!key.toLowerCase().startsWith("aws:"), "ValidationError", `tag key '${key}' is reserved`);
-    require(key.length >= 1 && key.length <= 128, "ValidationError", `tag key '${key}' is too long or empty`);
-    require(value.length <= 256, "ValidationError", `tag value of '${key}' is too long`);
+    insist(!key.toLowerCase().startsWith("aws:"), "ValidationError", `tag key '${key}' is reserved`);
+    insist(key.length >= 1 && key.length <= 128, "ValidationError", `tag key '${key}' is too long or empty`);
+    insist(value.length <= 256, "ValidationError", `tag value of '${key}' is too long`);
   }
 }
 

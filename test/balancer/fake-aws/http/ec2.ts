@@ -39,8 +39,9 @@ function routeTables(aws: FakeAws, vpcId: string): Answer[] {
   const subnets = [...aws.world.subnets.values()].filter((it) => it.vpcId === vpcId && it.public);
   const local = { destinationCidrBlock: "10.0.0.0/16", gatewayId: "local", state: "active" };
   const out = { destinationIpv6CidrBlock: "::/0", gatewayId: "igw-1", state: "active" };
+  const gone = { destinationCidrBlock: "0.0.0.0/0", gatewayId: "igw-gone", state: "blackhole" };
   return [
-    { routeTableId: "rtb-main", vpcId, associationSet: [{ main: true }], routeSet: [local] },
+    { routeTableId: "rtb-main", vpcId, associationSet: [{ main: true }], routeSet: [local, gone] },
     {
       routeTableId: "rtb-public",
       vpcId,

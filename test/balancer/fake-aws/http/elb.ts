@@ -3,7 +3,7 @@ import type { BareListener, BareLoadBalancer, BareTargetGroup } from "../../../.
 import type { DesiredListener, SubnetMapping, Target } from "../../../../src/balancer/aws/model.ts";
 import type { HealthCheck } from "../../../../src/traffic/balancer/model.ts";
 import type { FakeAws } from "../fake.ts";
-import { require } from "../world.ts";
+import { insist } from "../world.ts";
 import type { Answer, Params } from "./form.ts";
 
 /** A list that is given out in pages: the element it is in, and its items. */
@@ -59,7 +59,12 @@ function loadBalancer(aws: FakeAws, it: BareLoadBalancer): Answer {
 
 function listener(loadBalancerArn: string | undefined, it: BareListener): Answer {
   const [first, ...rest] = it.forward;
-  const groups = it.forward.map((to) => ({ TargetGroupArn: to.targetGroup, Weight: to.weight }));
+  // a listener that was made without weights has none
+  const weighted = rest.length > 0 || first?.weight !== 1;
+  const groups = it.forward.map((to) => ({
+    TargetGroupArn: to.targetGroup,
+    Weight: weighted ? to.weight : undefined,
+  }));
   return {
     ListenerArn: it.arn,
     LoadBalancerArn: loadBalancerArn,
@@ -117,11 +122,11 @@ const prefixOf = (params: Params) => params.maybe("EnablePrefixForIpv6SourceNat"
 
 function listenerSpec(params: Params): DesiredListener {
   const [action] = params.many("DefaultActions");
-  require(action?.text("Type") === "forward", "ValidationError", "an action of type forward is needed");
+  insist(action?.text("Type") === "forward", "ValidationError", "an action of type forward is needed");
   const groups = action.one("ForwardConfig").many("TargetGroups");
   const single = [{ targetGroup: action.text("TargetGroupArn"), weight: 1 }];
   const certificates = params.many("Certificates").map((it) => it.text("CertificateArn"));
-  require(certificates.length <= 1, "TooManyCertificates", "only the default certificate can be given here");
+  insist(certificates.length <= 1, "TooManyCertificates", "only the default certificate can be given here");
   return {
     port: params.number("Port"),
     protocol: params.text("Protocol") as DesiredListener["protocol"],
@@ -170,7 +175,7 @@ function by(params: Params, arns: string): { arns?: string[]; names?: string[] }
       ? { names: params.texts("Names") }
       : {};
   const count = (asked.arns ?? asked.names ?? []).length;
-  require(count <= 20, "ValidationError", "at most 20 can be asked for at a time");
+  insist(count <= 20, "ValidationError", "at most 20 can be asked for at a time");
   return asked;
 }
 
@@ -184,8 +189,7 @@ const BALANCERS: Actions = {
     Attributes: pairs(aws.now.describeLoadBalancerAttributes(params.text("LoadBalancerArn"))),
   }),
   CreateLoadBalancer(aws, params) {
-    require(params.text("Type") ===
-      "network", "ValidationError", "this fake has network load balancers only");
+    insist(params.text("Type") === "network", "ValidationError", "this fake has network load balancers only");
     const made = aws.now.createLoadBalancer({
       name: params.text("Name"),
       scheme: params.text("Scheme") as "internal",
@@ -220,7 +224,7 @@ const BALANCERS: Actions = {
   },
   DescribeTags(aws, params) {
     const arns = params.texts("ResourceArns");
-    require(arns.length <= 20, "ValidationError", "at most 20 resources can be asked for at a time");
+    insist(arns.length <= 20, "ValidationError", "at most 20 resources can be asked for at a time");
     const tags = aws.now.describeTags(arns);
     return {
       TagDescriptions: [...tags].map(([ResourceArn, record]) => ({ ResourceArn, Tags: pairs(record) })),

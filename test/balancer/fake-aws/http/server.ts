@@ -4,17 +4,23 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { FakeAws } from "../fake.ts";
 import { Refusal } from "../world.ts";
 import { EC2_ACTIONS } from "./ec2.ts";
 import { ELB_ACTIONS, type Listing } from "./elb.ts";
 import { type Answer, Params, parseForm, toXml } from "./form.ts";
 
-/** `lost`: done, and the connection is cut. `hang`: done, and never answered. `page`: a proxy's HTML with status 502. */
-export type HttpFault = "lost" | "hang" | "page" | "throttle";
+/**
+ * What goes wrong with a request. `lost`: done, and the connection is cut. `hang`: done, and never answered. `stall`:
+ * done, and the answer stops half-way. `page`: a proxy's HTML with status 502. `throttle`: refused as too fast.
+ */
+export type HttpFault = "lost" | "hang" | "stall" | "page" | "throttle";
 
 export interface ServerOptions {
   readonly pageSize?: number;
+  /** How long each request takes at least, in milliseconds. */
+  readonly latencyMs?: number;
   readonly fault?: (action: string) => HttpFault | undefined;
 }
 
@@ -61,6 +67,7 @@ async function handle(
   const isEc2 = params.text("Version") === "2016-11-15";
   const service = { isEc2, actions: isEc2 ? EC2_ACTIONS : ELB_ACTIONS };
   log.push(action);
+  if (options.latencyMs !== undefined) await sleep(options.latencyMs);
   const fault = options.fault?.(action);
   if (fault === "page") return void response.writeHead(502).end("<html><body>Bad Gateway</body></html>");
   const reply = (status: number, xml: string) =>
@@ -71,6 +78,7 @@ async function handle(
       throw new Refusal(isEc2 ? "RequestLimitExceeded" : "Throttling", "Rate exceeded");
     const xml = answer(aws, service, action, params, options.pageSize ?? 1000);
     if (fault === "lost") request.socket.destroy();
+    else if (fault === "stall") response.writeHead(200).write(xml.slice(0, xml.length / 2));
     else if (fault !== "hang") reply(200, xml);
   } catch (error) {
     if (!(error instanceof Refusal)) reply(500, failure(service, "InternalFailure", String(error)));
