@@ -1,10 +1,15 @@
+import { readFile } from "node:fs/promises";
 import { Command } from "commander";
+import { stringify } from "yaml";
 import { KubeClient, loadKubeconfig } from "../client/index.ts";
+import type { WebhookAddress } from "../controllers/mesh/index.ts";
 import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
 import { joinHostPort } from "../ip/address.ts";
+import type { AnyObject } from "../objects/types.ts";
 import { podFamilies } from "./gateway/families.ts";
 import { ownAddresses } from "./own-addresses.ts";
+import { meshManifests } from "./mesh/manifests.ts";
 import { MESH_GRPC_PORT, MESH_XDS_PORT, WEBHOOK_PORT } from "./mesh/ports.ts";
 import { startMesh } from "./mesh/run.ts";
 import { reportOnce, untilStopped } from "./wiring.ts";
@@ -17,6 +22,7 @@ interface MeshFlags {
   bind: string[];
   advertise?: string;
   webhookUrl?: string;
+  webhookService?: string;
   initImage: string;
   clusterDomain: string;
 }
@@ -43,10 +49,32 @@ export function define(): Command {
       "addresses or names by which it is reached, divided by commas (default: this machine's addresses)",
     )
     .option("--webhook-url <url>", "where the API server finds the webhook (default: the first of those)")
+    .option(
+      "--webhook-service <namespace/name>",
+      "the Service by which it finds it instead, inside of a cluster",
+    )
     .option("--init-image <image>", "the image that captures pods' traffic", "tandem")
     .option("--cluster-domain <domain>", "domain of the cluster, and of identities", "cluster.local")
-    .action(serve);
+    .action(serve)
+    .addCommand(
+      new Command("manifests")
+        .description("Print what runs the mesh inside of a cluster: kubectl apply -f -")
+        .requiredOption("--image <image>", "an image with tandem, nft, ip and openssl")
+        .option("--cluster-domain <domain>", "domain of the cluster, and of identities", "cluster.local")
+        .action(printManifests),
+    );
 }
+
+async function printManifests(_flags: unknown, command: Command): Promise<void> {
+  const { image, clusterDomain } = command.optsWithGlobals<{ image: string; clusterDomain: string }>();
+  const definitions = JSON.parse(await readFile(DEFINITIONS, "utf8")) as { items: AnyObject[] };
+  const objects = [...definitions.items, ...meshManifests({ image, clusterDomain })];
+  process.stdout.write(
+    objects.map((object) => stringify(object, { aliasDuplicateObjects: false })).join("---\n"),
+  );
+}
+
+const DEFINITIONS = new URL("../../data/crds/tandem-mesh.json", import.meta.url);
 
 function collect(value: string, previous: string[]): string[] {
   return [...previous, value];
@@ -57,7 +85,7 @@ async function serve(flags: MeshFlags): Promise<void> {
   const webhookPort = parsePort("--webhook-port", flags.webhookPort);
   const grpcPort = parsePort("--grpc-port", flags.grpcPort);
   const advertise = flags.advertise?.split(",").filter((item) => item !== "") ?? ownAddresses();
-  const url = flags.webhookUrl ?? `https://${joinHostPort(advertise[0] ?? "127.0.0.1", webhookPort)}`;
+  const webhook = webhookAddress(flags, advertise[0] ?? "127.0.0.1", webhookPort);
   const signal = untilStopped();
   const client = new KubeClient(await loadKubeconfig(flags.kubeconfig));
   try {
@@ -68,7 +96,7 @@ async function serve(flags: MeshFlags): Promise<void> {
       xdsPort,
       webhookPort,
       grpcPort,
-      webhook: { url },
+      webhook,
       families: await podFamilies(client),
       clusterDomain: flags.clusterDomain,
       initImage: flags.initImage,
@@ -84,6 +112,21 @@ async function serve(flags: MeshFlags): Promise<void> {
   } finally {
     client.close();
   }
+}
+
+function webhookAddress(flags: MeshFlags, host: string, port: number): WebhookAddress {
+  const { webhookUrl, webhookService } = flags;
+  if (webhookService === undefined) return { url: webhookUrl ?? `https://${joinHostPort(host, port)}` };
+  const [namespace = "", name = "", ...rest] = webhookService.split("/");
+  if (namespace !== "" && name !== "" && rest.length === 0 && webhookUrl === undefined)
+    return { service: { namespace, name, port } };
+  throw new UserError({
+    what: "cannot serve a mesh",
+    where: `flag --webhook-service, value ${JSON.stringify(webhookService)}`,
+    why: "it is the namespace and the name of a Service, and stands instead of --webhook-url",
+    next: "for example --webhook-service tandem-system/tandem-mesh",
+    exitCode: EXIT.usage,
+  });
 }
 
 function parsePort(flag: string, text: string): number {
