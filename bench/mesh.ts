@@ -1,33 +1,36 @@
 /**
- * What a mesh of 3,000 Services with 2 endpoints each costs a sidecar: bytes of configuration of each dual-stack Service
- * and against single-stack, the memory of an Envoy that has it, the time until a new sidecar has everything, and the
- * time from a changed endpoint to the last acknowledgement of 20 sidecars. Of these one is a real Envoy; the others are
- * light stand-ins that acknowledge without looking (bench/lib/ads-clients.ts). Times begin where a change of an object
- * comes in from the API server.
+ * What a mesh of 3,000 Services with 2 endpoints each costs: `tandem mesh` as a process of its own, with an API server that
+ * runs alone and 20 stand-ins for sidecars (bench/lib/ads-client.ts) that acknowledge without looking: its memory, the
+ * time until one more sidecar has everything, and that from the write of a changed endpoint to the last acknowledgement.
+ * Then what a real Envoy takes for the same, against one that finds all of it in a file; its memory; and the bytes of
+ * each dual-stack Service, against single-stack.
  *
  * Usage: mesh.ts [SERVICES]
  */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type AdsServer, startAdsServer } from "../src/envoy/ads/index.ts";
-import { createMeshOutput, type MeshOutput, type SidecarChanges } from "../src/envoy/mesh/index.ts";
+import { createMeshOutput, type MeshOutput, STATS_LEFT_OUT } from "../src/envoy/mesh/index.ts";
 import { bootstrap } from "../src/envoy/process/bootstrap.ts";
 import { findEnvoy } from "../src/envoy/process/find.ts";
+import type { JsonObject } from "../src/envoy/proto/index.ts";
 import type { Resource } from "../src/envoy/resources.ts";
 import type { Family } from "../src/ip/family.ts";
 import { createAuthority, issueCertificate } from "../src/pki/issue.ts";
-import { type BenchMesh, meshOf } from "./lib/mesh.ts";
-import { sliceOf } from "./lib/services.ts";
+import { staticBootstrap } from "./lib/envoy-floor.ts";
+import { meshOf } from "./lib/mesh.ts";
+import { meshAlone } from "./lib/mesh-alone.ts";
 
 const SERVICES = Number(process.argv[2] ?? 3_000);
 const PROXIES = 20;
 const CHANGES = 200;
-const LIMITS = { bytes: 1_024, ratio: 1.15, firstMs: 350, p50Ms: 30, p99Ms: 100, megabytes: 200 };
+const LIMITS = { bytes: 1_024, ratio: 1.15, firstMs: 350, floor: 1.5, p50Ms: 30, p99Ms: 100, megabytes: 200 };
 const BOTH: readonly Family[] = ["IPv4", "IPv6"];
 const MEASURED: readonly string[] = ["listener", "cluster", "endpoint"];
+const WHOLE = ["listener", "cluster", "endpoint"] as const;
 const ADMIN = 15_900;
 
 /** Prints a figure with its limit; a figure beyond it makes the run fail. */
@@ -64,11 +67,9 @@ function sizes(port: string, limited: boolean): void {
 }
 
 interface Served {
-  readonly mesh: BenchMesh;
   readonly ads: AdsServer;
   readonly output: MeshOutput;
   readonly socket: string;
-  tell(changes: SidecarChanges): void;
   close(): Promise<void>;
 }
 
@@ -89,44 +90,79 @@ async function serve(port: string, sidecars: number): Promise<Served> {
   const ads = await startAdsServer({ listen: [{ path: socket }], authorize: ({ nodeId }) => nodeId });
   ads.onNack((nack) => console.log(`refused: ${JSON.stringify(nack).slice(0, 300)}`));
   output.update(mesh.model, mesh.model.flush(), mesh.frontend);
-  const served = new Set(Array.from({ length: sidecars }, (_, index) => `default/client-${index}`));
-  for (const key of served) ads.replace(key, output.resources(key));
-  const tell = ({ changed, renewed }: SidecarChanges) => {
-    for (const [key, list] of changed) if (served.has(key)) ads.set(key, list);
-    for (const key of renewed) if (served.has(key)) ads.replace(key, output.resources(key));
-  };
+  for (let index = 0; index < sidecars; index++)
+    ads.replace(`default/client-${index}`, output.resources(`default/client-${index}`));
   const close = async () => {
     await ads.close();
     await rm(folder, { recursive: true, force: true });
   };
-  return { mesh, ads, output, socket, tell, close };
+  return { ads, output, socket, close };
 }
 
-/** Milliseconds from its connection until a client has everything. */
-async function firstConfiguration(ads: AdsServer, key: string): Promise<number> {
-  while (ads.status(key).length === 0) await sleep(1);
+/** Milliseconds from its start until an Envoy has everything, as it has acknowledged it, and its memory. */
+async function firstOverAds(port: string): Promise<{ ms: number; megabytes: number }> {
+  const served = await serve(port, 1);
+  const key = "default/client-0";
   const began = performance.now();
+  const envoy = startEnvoy(bootstrapOf(key, served.socket));
   const whole = () => {
-    const kinds = ads.status(key)[0]?.kinds;
+    const kinds = served.ads.status(key)[0]?.kinds;
     return (
       kinds !== undefined &&
-      [...MEASURED, "route"].every((kind) => kinds[kind as "route"].inForce === kinds[kind as "route"].wanted)
+      WHOLE.every((kind) => kinds[kind].wanted > 0 && kinds[kind].inForce === kinds[kind].wanted)
     );
   };
   while (!whole()) await sleep(5);
-  await ads.applied(key);
-  return performance.now() - began;
+  await served.ads.applied(key);
+  const ms = performance.now() - began;
+  const megabytes = await envoyMegabytes();
+  await end(envoy);
+  await served.close();
+  return { ms, megabytes };
 }
 
-function startEnvoy(node: string, xds: string | undefined): ChildProcess {
-  const config = bootstrap({
+/** The same of an Envoy that finds the very same resources in its bootstrap. */
+async function firstFromFile(port: string): Promise<{ ms: number; megabytes: number }> {
+  const served = await serve(port, 1);
+  const folder = await mkdtemp(join(tmpdir(), "tandem-bench-floor-"));
+  const file = join(folder, "bootstrap.pb");
+  const base = bootstrapOf("default/client-0", served.socket);
+  await writeFile(file, staticBootstrap(base, served.output.resources("default/client-0")));
+  const began = performance.now();
+  const envoy = startEnvoy(file);
+  while (!(await isReady())) await sleep(5);
+  const ms = performance.now() - began;
+  const megabytes = await envoyMegabytes();
+  await end(envoy);
+  await served.close();
+  await rm(folder, { recursive: true });
+  return { ms, megabytes };
+}
+
+async function isReady(): Promise<boolean> {
+  try {
+    return (await fetch(`http://127.0.0.1:${ADMIN}/ready`)).status === 200;
+  } catch {
+    return false;
+  }
+}
+
+function bootstrapOf(node: string, xds: string | undefined): JsonObject {
+  return bootstrap({
     node: { id: node, cluster: "sidecar" },
     families: BOTH,
     ...(xds !== undefined && { xds: { path: xds } }),
     ports: { admin: ADMIN, stats: ADMIN + 1, ready: ADMIN + 2 },
+    statsLeftOut: STATS_LEFT_OUT,
   });
+}
+
+/** @param config as JSON, or a file's name */
+function startEnvoy(config: JsonObject | string): ChildProcess {
+  const given =
+    typeof config === "string" ? ["--config-path", config] : ["--config-yaml", JSON.stringify(config)];
   const flags = ["--concurrency", "2", "--use-dynamic-base-id", "--log-level", "error"];
-  return spawn(findEnvoy({ env: process.env }), ["--config-yaml", JSON.stringify(config), ...flags], {
+  return spawn(findEnvoy({ env: process.env }), [...given, ...flags], {
     stdio: ["ignore", "ignore", "inherit"],
   });
 }
@@ -153,69 +189,34 @@ function quantile(values: readonly number[], of: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * of))] ?? 0;
 }
 
-/** One endpoint after the other gets another address; the time until every client has acknowledged each. */
-async function endpointChanges({ mesh, ads, output, tell }: Served, keys: readonly string[]): Promise<void> {
-  const times: number[] = [];
-  for (let round = 0; round < CHANGES; round++) {
-    const service = (round * 7) % SERVICES;
-    const began = performance.now();
-    for (const family of BOTH) {
-      mesh.traffic.onSlice({ type: "updated", object: sliceOf(service, family, [0, 2 + (round % 50)]) });
-    }
-    mesh.traffic.snapshot();
-    tell(output.update(mesh.model, mesh.model.flush(), mesh.frontend));
-    tell(output.endpointsChanged([`default/service-${service}`]));
-    await Promise.all(keys.map((key) => ads.applied(key)));
-    times.push(performance.now() - began);
-    await sleep(20);
-  }
-  say(`an endpoint changed, ${keys.length} sidecars, p50`, quantile(times, 0.5), LIMITS.p50Ms, "ms");
-  say(`an endpoint changed, ${keys.length} sidecars, p99`, quantile(times, 0.99), LIMITS.p99Ms, "ms");
+/** The process alone: all figures of the control plane. */
+async function controlPlane(): Promise<void> {
+  const { first, changes, memory } = await meshAlone(SERVICES, PROXIES, CHANGES);
+  say("all of it in a new sidecar, a stand-in", quantile(first.slice(1), 0.5), LIMITS.firstMs, "ms");
+  say(`an endpoint changed, ${PROXIES} sidecars, p50`, quantile(changes, 0.5), LIMITS.p50Ms, "ms");
+  say(`an endpoint changed, ${PROXIES} sidecars, p99`, quantile(changes, 0.99), LIMITS.p99Ms, "ms");
+  say("memory of tandem mesh", memory.now, LIMITS.megabytes, "MB");
+  console.log(`memory of tandem mesh at most until now: ${memory.peak.toFixed(0)} MB`);
 }
 
-async function connected(port: string, proxies: number): Promise<void> {
-  const served = await serve(port, proxies + 1);
-  const clients = spawn(process.execPath, [join(import.meta.dirname, "lib/ads-clients.ts"), served.socket], {
-    stdio: ["pipe", "inherit", "inherit"],
-  });
-  const keys = Array.from({ length: proxies }, (_, index) => `default/client-${index}`);
-  const envoy = startEnvoy(keys[0] as string, served.socket);
-  const first = await firstConfiguration(served.ads, keys[0] as string);
-  console.log(`${port}: all of it in a new sidecar, a real Envoy: ${first.toFixed(0)} ms`);
-  console.log(`${port}: memory of that Envoy: ${(await envoyMegabytes()).toFixed(1)} MB`);
-  for (const key of keys.slice(1)) {
-    clients.stdin.write(`${key}\n`);
-    await firstConfiguration(served.ads, key);
-  }
-  const last = `default/client-${proxies}`;
-  clients.stdin.write(`${last}\n`);
-  const firstMs = await firstConfiguration(served.ads, last);
-  say(`${port}: all of it in a new sidecar, a stand-in`, firstMs, LIMITS.firstMs, "ms");
-  if (proxies > 1) {
-    await endpointChanges(served, keys);
-    say("memory of the control plane", process.memoryUsage().rss / 2 ** 20, LIMITS.megabytes, "MB");
-  }
-  await end(envoy);
-  await end(clients);
-  await served.close();
+async function realEnvoy(port: string): Promise<void> {
+  const file = await firstFromFile(port);
+  const ads = await firstOverAds(port);
+  console.log(`${port}: all of it in a new real Envoy, from its start: ${ads.ms.toFixed(0)} ms`);
+  console.log(`${port}: the same from a file, the floor: ${file.ms.toFixed(0)} ms`);
+  say(`${port}: over ADS against the file`, ads.ms / file.ms, LIMITS.floor, "times");
+  const each = ((ads.megabytes - file.megabytes) * 2 ** 10) / SERVICES;
+  console.log(
+    `${port}: memory of that Envoy: ${ads.megabytes.toFixed(0)} MB; from the file ${file.megabytes.toFixed(0)} MB (${each.toFixed(0)} KB less each)`,
+  );
 }
 
-/** As `bin/tandem` starts its long-running commands. */
-const LEAN = { MALLOC_ARENA_MAX: "2", MALLOC_MMAP_THRESHOLD_: "131072", MALLOC_TRIM_THRESHOLD_: "131072" };
-if (process.env["MALLOC_ARENA_MAX"] === undefined) {
-  const args = ["--max-semi-space-size=4", ...process.argv.slice(1)];
-  const { status } = spawnSync(process.execPath, args, {
-    stdio: "inherit",
-    env: { ...process.env, ...LEAN },
-  });
-  process.exit(status ?? 1);
-}
-
-const idle = startEnvoy("idle", undefined);
+const idle = startEnvoy(bootstrapOf("idle", undefined));
 console.log(`memory of an Envoy without anything: ${(await envoyMegabytes()).toFixed(1)} MB`);
 await end(idle);
-await connected("http", PROXIES);
-await connected("tcp", 1);
+await controlPlane();
+await realEnvoy("http");
+await realEnvoy("tcp");
 sizes("http", true);
 sizes("tcp", true);
 sizes("auto", false);
