@@ -112,9 +112,14 @@ describe("tandem balancer --provider=aws, with the real SDK against a fake AWS",
       refused.out,
       /error: metadata\.annotations\[.*ip-address-type\]: unknown IPAddressType: dual-stack/,
     );
-    const elsewhere = await run("plan", "-f", bad, "--provider=aws", "--region=eu-west-1");
-    assert.equal(elsewhere.code, 64);
-    assert.match(elsewhere.err, /--vpc-id/);
+    fileOf(manifest(ANNOTATIONS));
+    const alone = await run("plan", "-f", file, "--provider=aws");
+    assert.equal(alone.code, 0);
+    assert.match(alone.out, /^Service default\/web: can be served\n/);
+    assert.match(alone.err, /--vpc-id/);
+    const nowhere = await run("orphans", "--provider=aws", "--region=eu-west-1", flags.at(-1) ?? "");
+    assert.equal(nowhere.code, 64);
+    assert.match(nowhere.err, /--vpc-id/);
   });
 
   test("the seed's Service gets a dual-stack load balancer, follows changes, and leaves nothing behind", async () => {

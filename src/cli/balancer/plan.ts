@@ -19,7 +19,8 @@ interface Objects {
 
 /**
  * Prints what would be done for the Services of manifests; nothing is changed. Nodes and EndpointSlices come from the
- * manifests too, or from the cluster where a kubeconfig is named.
+ * manifests too, or from the cluster where a kubeconfig is named. Where what exists cannot be looked at (no VPC, or for
+ * the local provider no cluster), what is wrong with the Services is all there is to say.
  */
 export async function printPlan(
   settings: BalancerSettings,
@@ -29,27 +30,42 @@ export async function printPlan(
 ): Promise<number> {
   const manifests = objectsOf(await readManifests(files));
   if (manifests.services.length === 0) throw noServices(files);
-  const withCluster = settings.kubeconfig !== undefined || settings.provider === "local";
-  const client = withCluster ? new KubeClient(await loadKubeconfig(settings.kubeconfig)) : undefined;
+  const ended = new AbortController();
+  const client =
+    settings.kubeconfig === undefined ? undefined : new KubeClient(await loadKubeconfig(settings.kubeconfig));
   try {
     const objects = client === undefined ? manifests : await joined(client, manifests);
-    const ended = new AbortController();
-    const options = { client, readOnly: true, log: (line: string) => console.error(line) };
     const over = AbortSignal.any([signal, ended.signal]);
-    const { provider } = await openProvider(settings, options, over);
-    const plans = await planAll(settings, provider, objects, signal).finally(() => ended.abort());
+    const provider = await providerFor(settings, client, over);
+    const plans = await planAll(settings, provider, objects, signal);
     console.log(render(plans, output, printPlans));
-    return plans.every(({ ownership, steps }) => steps !== undefined || !ownership.owned)
-      ? EXIT.ok
-      : EXIT.badInput;
+    if (provider === undefined) console.error(ONLY_FINDINGS[settings.provider]);
+    const failed = plans.some(({ findings }) => findings.some(({ level }) => level === "error"));
+    return failed ? EXIT.badInput : EXIT.ok;
   } finally {
+    ended.abort();
     client?.close();
   }
 }
 
+const ONLY_FINDINGS = {
+  aws: "Nothing was compared: name the VPC (--vpc-id) and the region to see what would be made.",
+  local: "Nothing was compared: name a cluster (--kubeconfig) to see what would be made.",
+};
+
+async function providerFor(
+  settings: BalancerSettings,
+  client: KubeClient | undefined,
+  signal: AbortSignal,
+): Promise<BalancerProvider | undefined> {
+  if (settings.provider === "aws" ? settings.vpcId === undefined : client === undefined) return undefined;
+  const options = { client, readOnly: true, log: (line: string) => console.error(line) };
+  return (await openProvider(settings, options, signal)).provider;
+}
+
 async function planAll(
   settings: BalancerSettings,
-  provider: BalancerProvider,
+  provider: BalancerProvider | undefined,
   { services, nodes, endpointSlices }: Objects,
   signal: AbortSignal,
 ): Promise<ServicePlan[]> {
@@ -69,7 +85,7 @@ async function planAll(
       ingress: service.status?.loadBalancer?.ingress ?? [],
       signal,
     };
-    const steps = model === undefined ? undefined : await provider.plan(model, context);
+    const steps = model === undefined ? undefined : await provider?.plan(model, context);
     plans.push({ service: objectKey(service), ownership, findings, steps });
   }
   return plans;

@@ -8,7 +8,7 @@ export interface ServicePlan {
   readonly service: string;
   readonly ownership: Ownership;
   readonly findings: readonly BalancerFinding[];
-  /** Undefined where findings keep it from being planned, or it is not ours. */
+  /** Undefined where findings keep it from being planned, it is not ours, or what exists was not looked at. */
   readonly steps: readonly PlannedStep[] | undefined;
 }
 
@@ -39,8 +39,9 @@ function summary(
   steps: readonly PlannedStep[] | undefined,
 ): string {
   if (!ownership.owned) return `not ours: ${ownership.reason}`;
-  if (steps === undefined)
-    return `cannot be planned, ${findings.filter(({ level }) => level === "error").length} error(s)`;
+  const errors = findings.filter(({ level }) => level === "error").length;
+  if (errors > 0) return `cannot be served, ${errors} ${errors === 1 ? "error" : "errors"}`;
+  if (steps === undefined) return "can be served";
   if (steps.length === 0) return "nothing to do";
   const counted = (["create", "change", "delete"] as const)
     .map((verb) => [verb, steps.filter((step) => step.verb === verb).length] as const)
