@@ -7,9 +7,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { type AdsServer, startAdsServer } from "../../src/envoy/ads/index.ts";
-import { createMeshOutput, type MeshOutput } from "../../src/envoy/mesh/index.ts";
+import { createMeshOutput, type MeshOutput, missingTarget } from "../../src/envoy/mesh/index.ts";
 import { emptyModels, type Models, objectsOf, take } from "../traffic/mesh/text.ts";
 
 /** A gRPC server on one loopback address that answers with that address. */
@@ -101,7 +102,11 @@ for (const { name, skip, prepare } of CLIENTS) {
       v4 = await startEcho("127.0.0.1", 0);
       v6 = await startEcho("::1", v4.port);
       folder = await mkdtemp(join(tmpdir(), "tandem-grpc-"));
-      ads = await startAdsServer({ listen: [{ host: "127.0.0.1", port: 0 }], authorize: () => "grpc/app" });
+      ads = await startAdsServer({
+        listen: [{ host: "127.0.0.1", port: 0 }],
+        authorize: () => "grpc/app",
+        standIn: (_proxy, name) => missingTarget(name),
+      });
       ads.onNack((nack) => refused.push(JSON.stringify(nack)));
       output = createMeshOutput({ identity: () => undefined });
       for (const object of objectsOf(objects(v4.port))) take(models, object);
@@ -149,6 +154,15 @@ for (const { name, skip, prepare } of CLIENTS) {
       assert.equal(await call(target), "::1");
     });
 
+    test("a target that is not there is said to be missing, before the client's own 15 s are up", {
+      timeout: 60_000,
+    }, async () => {
+      const before = performance.now();
+      assert.match(await call("xds:///late.default.svc.cluster.local:50051"), /^failed: /);
+      // no limit of speed: the alternative is the timeout of the client itself
+      assert.ok(performance.now() - before < 14_000);
+    });
+
     test("a Service that comes later is found, by what is told of it alone", {
       timeout: 60_000,
     }, async () => {
@@ -157,7 +171,13 @@ for (const { name, skip, prepare } of CLIENTS) {
       const changes = changed.get("grpc/app") ?? [];
       assert.deepEqual(changes.map(({ kind }) => kind).sort(), ["cluster", "endpoint", "listener", "route"]);
       ads.set("grpc/app", changes);
-      assert.equal(await call("xds:///late.default.svc.cluster.local:50051"), "::1");
+      // the client has been told before that there is nobody, and learns the opposite in its own time
+      let answer = "";
+      for (let tries = 0; tries < 100 && answer !== "::1"; tries++) {
+        if (tries > 0) await sleep(50);
+        answer = await call("xds:///late.default.svc.cluster.local:50051");
+      }
+      assert.equal(answer, "::1");
       assert.deepEqual(refused, []);
     });
   });

@@ -11,8 +11,8 @@ import {
   type WebhookAddress,
 } from "../../controllers/mesh/index.ts";
 import { EventRecorder } from "../../controllers/runtime/events.ts";
-import { type AdsServer, type Peer, startAdsServer } from "../../envoy/ads/index.ts";
-import { createMeshOutput } from "../../envoy/mesh/index.ts";
+import { type AdsOptions, type AdsServer, type Peer, startAdsServer } from "../../envoy/ads/index.ts";
+import { createMeshOutput, missingTarget } from "../../envoy/mesh/index.ts";
 import { joinHostPort } from "../../ip/address.ts";
 import type { Family } from "../../ip/family.ts";
 import { GATEWAY_KINDS } from "../../objects/gateway/index.ts";
@@ -252,10 +252,23 @@ async function startXds(
     ],
     tls: servers.xds,
     authorize: (peer) => authorize(peer) || undefined,
+    standIn: standIns(),
   });
   servers.onXds((next) => ads.setCertificates(next));
   return ads;
 }
+
+/** Targets that nobody has. A client may ask for many names: what is more than that waits for its own timeout. */
+function standIns(): NonNullable<AdsOptions["standIn"]> {
+  const names = new Set<string>();
+  return (proxy, name) => {
+    if (proxy !== GRPC_CLIENTS || (names.size >= MOST_STAND_INS && !names.has(name))) return undefined;
+    names.add(name);
+    return missingTarget(name);
+  };
+}
+
+const MOST_STAND_INS = 1_000;
 
 function authorizeSidecar<T>(
   { names, nodeId }: Peer,

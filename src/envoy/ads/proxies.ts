@@ -1,4 +1,4 @@
-import type { Resource, ResourceChange } from "../resources.ts";
+import type { Resource, ResourceChange, ResourceKind } from "../resources.ts";
 import type { Refused } from "./acknowledge.ts";
 import { type Connection, createConnection, type Receiver, type Sink } from "./connection.ts";
 import { type Counters, createCounters } from "./counters.ts";
@@ -18,6 +18,8 @@ export interface Proxies {
   set(proxy: string, changes: readonly ResourceChange[]): void;
   replace(proxy: string, resources: readonly Resource[]): void;
   remove(proxy: string): void;
+  /** Those of the names that the proxy has no resource of; none before it has a table. */
+  lacking(proxy: string, kind: ResourceKind, names: readonly string[]): string[];
   applied(proxy: string): Promise<void>;
   status(proxy: string): readonly StreamStatus[];
   keys(): string[];
@@ -128,6 +130,10 @@ export function createProxies(): Proxies {
     set: (key, changes) => change(key, (table) => table.apply(changes)),
     replace: (key, resources) => change(key, (table) => table.replace(resources)),
     remove,
+    lacking: (key, kind, names) => {
+      const table = proxies.get(key)?.table;
+      return table === undefined ? [] : names.filter((name) => !table.has(kind, name));
+    },
     applied: (key) => waitApplied(proxies.get(key)),
     status: (key) => [...(proxies.get(key)?.connections ?? [])].flatMap((one) => one.status() ?? []),
     keys: () => [...proxies.keys()],

@@ -1,3 +1,4 @@
+import type { PeerCertificate } from "node:tls";
 import {
   Server,
   ServerCredentials,
@@ -5,15 +6,14 @@ import {
   type ServiceDefinition,
   status,
 } from "@grpc/grpc-js";
-import type { PeerCertificate } from "node:tls";
 import { UserError } from "../../errors/user-error.ts";
 import { familyOfText } from "../../ip/address.ts";
-import type { Resource, ResourceChange } from "../resources.ts";
+import { type Resource, type ResourceChange, TYPE_URLS } from "../resources.ts";
 import type { PeerStatus, Receiver } from "./connection.ts";
 import type { Counters } from "./counters.ts";
 import { DELTA } from "./delta.ts";
 import { isLocal, type ListenAddress, type Listening, listen } from "./listen.ts";
-import type { NodeInfo, Response } from "./messages.ts";
+import type { NodeInfo, Response, SotwRequest } from "./messages.ts";
 import { createProxies, type Nack, type Proxies } from "./proxies.ts";
 import { SOTW } from "./sotw.ts";
 import type { StreamStatus } from "./status.ts";
@@ -47,6 +47,8 @@ export interface AdsOptions {
   readonly tls?: AdsCertificates;
   /** The proxy whose configuration a client gets; undefined denies it. */
   authorize(peer: Peer): string | undefined;
+  /** A listener for a name that a client of the state of the world asks for, and that is not there. */
+  standIn?(proxy: string, listener: string): Resource | undefined;
 }
 
 /** The xDS management server: what each proxy is to have goes in, and its clients are brought there step by step. */
@@ -196,6 +198,7 @@ function serve<Request extends RequestOf>(
 ): void {
   let receiver: Receiver<Request> | undefined;
   let over = false;
+  let proxy: string | undefined;
   const fail = (code: status, details: string) => {
     over = true;
     call.emit("error", { code, details });
@@ -208,6 +211,8 @@ function serve<Request extends RequestOf>(
   call.on("data", (request: Request) => {
     if (over) return;
     receiver ??= admit(request);
+    if (receiver !== undefined && proxy !== undefined && "names" in request)
+      offerStandIns(proxy, request as unknown as SotwRequest, options, proxies);
     receiver?.receive(request);
   });
   const end = () => {
@@ -231,7 +236,7 @@ function serve<Request extends RequestOf>(
     }
     const address = peer.peer.replace(/:\d+$/, "");
     const from = familyOfText(address) === undefined ? {} : { address };
-    const proxy = options.authorize({ ...identityOf(call), ...from, nodeId: node.id });
+    proxy = options.authorize({ ...identityOf(call), ...from, nodeId: node.id });
     if (proxy === undefined) {
       proxies.counters.denied++;
       fail(status.PERMISSION_DENIED, `node ${JSON.stringify(node.id)} is not one that this client may be`);
@@ -244,6 +249,23 @@ function serve<Request extends RequestOf>(
       fail: (why) => fail(status.UNAVAILABLE, why),
     });
   }
+}
+
+/** A client that speaks the state of the world does not believe that a listener is missing before its own time is up. */
+function offerStandIns(
+  proxy: string,
+  { typeUrl, names }: SotwRequest,
+  { standIn }: AdsOptions,
+  proxies: Proxies,
+): void {
+  if (standIn === undefined || typeUrl !== TYPE_URLS.listener) return;
+  const lacking = proxies.lacking(proxy, "listener", names);
+  const resources = lacking.flatMap((name) => standIn(proxy, name) ?? []);
+  if (resources.length > 0)
+    proxies.set(
+      proxy,
+      resources.map((resource) => ({ kind: resource.kind, name: resource.name, resource })),
+    );
 }
 
 function peerStatus(call: Call<never> | Call<RequestOf>, protocol: StreamStatus["protocol"]): PeerStatus {

@@ -7,7 +7,8 @@ import type { MeshPort, MeshService } from "../../traffic/mesh/model.ts";
 import type { Target } from "../desired/endpoints.ts";
 import { lbEndpoints } from "../desired/endpoints.ts";
 import { any, extension, OVER_ADS } from "../desired/names.ts";
-import type { JsonObject } from "../proto/index.ts";
+import { encode, type JsonObject } from "../proto/index.ts";
+import { type Resource, TYPE_URLS } from "../resources.ts";
 
 /** The name that a client asks for, without its `xds:///`. */
 export function grpcTarget({ hostnames }: MeshService, { port }: MeshPort): string {
@@ -22,6 +23,18 @@ export function apiListener(name: string, table: string): JsonObject {
     http_filters: [extension("router", "envoy.extensions.filters.http.router.v3.Router")],
   });
   return { name, api_listener: { api_listener: manager } };
+}
+
+/** What a client gets that asks for nobody: its calls fail at once, until there is somebody. */
+export function missingTarget(name: string): Resource {
+  const manager = any("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", {
+    stat_prefix: "grpc",
+    route_config: { name, virtual_hosts: [{ name: "nobody", domains: ["*"] }] },
+    http_filters: [extension("router", "envoy.extensions.filters.http.router.v3.Router")],
+  });
+  const listener = { name, api_listener: { api_listener: manager } };
+  const bytes = encode(TYPE_URLS.listener, listener);
+  return { kind: "listener", name, version: `nobody ${name}`, bytes };
 }
 
 /** All calls go to one cluster. */

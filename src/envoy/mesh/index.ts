@@ -1,4 +1,5 @@
 /** Mesh: what sidecars should have, as xDS resources, made of the mesh model and frontends. */
+export { missingTarget } from "./grpc.ts";
 export { CLUSTERS, MESH_SERVER_NAME, SECRETS, SIDECAR_PORTS, STATS_LEFT_OUT } from "./names.ts";
 export {
   createMeshOutput,

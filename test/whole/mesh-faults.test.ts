@@ -1,0 +1,315 @@
+/** What a mesh says and does when something is wrong, with real packets; and applications that speak xDS themselves. */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { KubeClient, loadKubeconfig } from "../../src/client/index.ts";
+import { FAMILIES } from "../../src/ip/family.ts";
+import { KINDS } from "../../src/objects/kinds.ts";
+import { MESH_KINDS, type MeshPolicy } from "../../src/objects/mesh/index.ts";
+import type { Pod, Secret, Service } from "../../src/objects/types.ts";
+import { eventually } from "../controllers/cluster.ts";
+import type { LoadReport } from "./http-load.ts";
+import { type Home, makeHome } from "./tandem.ts";
+
+const NODE = "/run/tandem/node/node";
+const APP = "/run/tandem/app";
+const SHELL = { image: "curlimages/curl", command: ["sleep", "infinity"] };
+/** Milliseconds for which the mesh and the control plane stand still; certificates live for two days. */
+const STANDSTILL = 20_000;
+const RATE = 50;
+const CURL = ["curl", "-gsS", "--max-time", "5"];
+
+function deployment(name: string, container: object, labels: object = {}, more: object = {}): object {
+  const all = { app: name, ...labels };
+  return {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name, namespace: "demo" },
+    spec: {
+      selector: { matchLabels: { app: name } },
+      template: { metadata: { labels: all }, spec: { ...more, containers: [{ name, ...container }] } },
+    },
+  };
+}
+
+function service(name: string, port: object): object {
+  return {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name, namespace: "demo" },
+    spec: {
+      ipFamilyPolicy: "RequireDualStack",
+      ipFamilies: ["IPv4", "IPv6"],
+      selector: { app: name },
+      ports: [port],
+    },
+  };
+}
+
+/** Web, its client on the other node, a gRPC server and a client that speaks xDS itself. */
+function manifests(): object {
+  const on = (nodeName: string) => ({ nodeName });
+  return {
+    apiVersion: "v1",
+    kind: "List",
+    items: [
+      {
+        apiVersion: "v1",
+        kind: "Namespace",
+        metadata: { name: "demo", labels: { "tandem.dev/inject": "enabled" } },
+      },
+      service("web", { name: "http", port: 80, targetPort: 8080 }),
+      deployment(
+        "web",
+        {
+          image: "hashicorp/http-echo",
+          args: ["-listen=:8080", "-text=web"],
+          ports: [{ containerPort: 8080 }],
+        },
+        {},
+        on("node-1"),
+      ),
+      deployment("client", SHELL, {}, on("node-2")),
+      service("echo", { name: "grpc", port: 50051 }),
+      deployment(
+        "echo",
+        {
+          image: "curlimages/curl",
+          command: [NODE, `${APP}/test/whole/grpc-echo.ts`, "50051"],
+          ports: [{ containerPort: 50051 }],
+        },
+        { "tandem.dev/inject": "disabled" },
+      ),
+      deployment("xds", SHELL, { "tandem.dev/inject": "grpc" }),
+    ],
+  };
+}
+
+describe("a mesh in which things go wrong", () => {
+  let home: Home;
+  let client: KubeClient;
+
+  before(async () => {
+    home = makeHome({ name: "whoever runs this" });
+    const file = join(home.path, "demo.json");
+    writeFileSync(file, JSON.stringify(manifests()));
+    const up = home.run(["up", "--nodes", "2", "-f", file]);
+    assert.equal(up.status, 0, up.stderr + up.stdout);
+    client = new KubeClient(await loadKubeconfig(join(home.path, "tandem/kubeconfig")));
+  });
+
+  after(() => {
+    client?.close();
+    home.run(["down"]);
+    home.remove();
+  });
+
+  const podOf = async (app: string): Promise<Pod> => {
+    const { items } = await client.list<Pod>(KINDS.Pod, { namespace: "demo", labelSelector: `app=${app}` });
+    return items.find(({ metadata }) => !metadata.deletionTimestamp) as Pod;
+  };
+  const inPod = (app: string, ...command: string[]) =>
+    home.run(["lab", "exec", "-n", "demo", `deploy/${app}`, "--", ...command]);
+  const addressesOf = async (name: string) =>
+    (await client.get<Service>(KINDS.Service, name, "demo")).spec.clusterIPs ?? [];
+  const policy = (name: string, spec: object) =>
+    client.create(MESH_KINDS.MeshPolicy, { metadata: { name, namespace: "demo" }, spec });
+  const conditions = async (name: string): Promise<string[]> => {
+    const { status } = await client.get<MeshPolicy>(MESH_KINDS.MeshPolicy, name, "demo");
+    return (status?.conditions ?? []).map(({ type, status: is, reason, message }) =>
+      `${type}=${is} ${reason} ${message}`.trim(),
+    );
+  };
+
+  test("an application that speaks xDS itself reaches a Service over both families", async () => {
+    const { spec } = await podOf("xds");
+    assert.deepEqual(
+      spec.containers.map(({ name }) => name),
+      ["xds"],
+    );
+    assert.equal((spec.initContainers ?? []).length, 0);
+    const ask = (app: string, target: string) => {
+      const program = `${NODE} ${APP}/test/envoy/mesh-grpc-client.ts`;
+      return inPod(app, "sh", "-c", `(echo xds:///${target}; sleep 2) | timeout 30 ${program}`);
+    };
+    const target = "echo.demo.svc.cluster.local:50051";
+    assert.equal(ask("xds", target).stdout.trim(), "IPv4");
+    const { metadata } = await podOf("echo");
+    const broken = home.run(["lab", "break", "pod", `demo/${metadata.name}`, "--family", "IPv4"]);
+    assert.equal(broken.status, 0, broken.stderr);
+    await eventually(
+      async () => ask("xds", target).stdout.trim(),
+      (family) => family === "IPv6",
+    );
+    assert.equal(home.run(["lab", "mend"]).status, 0);
+  });
+
+  test("policies that contradict each other say so, and which of them counts", async () => {
+    await policy("first", { mutualTls: "Strict" });
+    await sleep(1100); // creationTimestamp is in seconds
+    await policy("second", { mutualTls: "Permissive" });
+    const said = await eventually(
+      () => conditions("second"),
+      (lines) => lines.length === 2,
+    );
+    assert.deepEqual(said, [
+      "Accepted=True Accepted",
+      "Conflicted=True Contradicts mutualTls: Permissive does not count for pods that demo/first is about as well, " +
+        "which says Strict",
+    ]);
+    assert.match((await conditions("first"))[1] ?? "", /mutualTls: Strict counts, .* demo\/second/);
+    await client.delete(MESH_KINDS.MeshPolicy, "first", "demo");
+    await eventually(
+      () => conditions("second"),
+      (lines) => lines.length === 1,
+    );
+    await client.delete(MESH_KINDS.MeshPolicy, "second", "demo");
+  });
+
+  test("access logs of a pod's sidecar are its container's, and name identities and families", async () => {
+    await policy("seen", { telemetry: { accessLog: "All", metrics: true } });
+    const { metadata } = await podOf("client");
+    const logs = async () => {
+      inPod("client", ...CURL, "http://web.demo/");
+      const path = `/api/v1/namespaces/demo/pods/${metadata.name}/log?container=tandem-proxy`;
+      const { body } = await client.request("GET", path);
+      return String(body)
+        .split("\n")
+        .filter((line) => line.includes('"reporter":"source"'));
+    };
+    const [line = ""] = await eventually(logs, (lines) => lines.length > 0);
+    const fields = JSON.parse(line.slice(line.indexOf("{"))) as Record<string, unknown>;
+    assert.equal(fields["source"], "spiffe://cluster.local/ns/demo/sa/default");
+    assert.equal(fields["destination"], "spiffe://cluster.local/ns/demo/sa/default");
+    assert.equal(fields["cluster"], "outbound|80||web.demo.svc.cluster.local");
+    assert.equal(fields["response_code"], 200);
+    for (const field of ["source_family", "destination_family"])
+      assert.ok((FAMILIES as readonly unknown[]).includes(fields[field]), field);
+    for (const { ip } of (await podOf("client")).status?.podIPs ?? []) {
+      const host = ip.includes(":") ? `[${ip}]` : ip;
+      const { stdout } = inPod("web", ...CURL, `http://${host}:15090/stats/prometheus?filter=tandem`);
+      const lines = stdout.split("\n").filter((text) => text.startsWith("envoy_tandem_requests{"));
+      assert.match(lines.join("\n"), /\{reporter="source",workload="demo\/client"/);
+    }
+    await client.delete(MESH_KINDS.MeshPolicy, "seen", "demo");
+  });
+
+  test("the authority's Secret is put back when somebody takes it away", async () => {
+    const name = "tandem-mesh-ca";
+    const before = await client.get<Secret>(KINDS.Secret, name, "tandem-system");
+    await client.delete(KINDS.Secret, name, "tandem-system");
+    const after = await eventually(
+      () => client.get<Secret>(KINDS.Secret, name, "tandem-system").catch(() => undefined),
+      (secret) => secret !== undefined,
+    );
+    assert.deepEqual(after?.data, before.data);
+    assert.notEqual(after?.metadata.uid, before.metadata.uid);
+  });
+
+  test("a pod whose capture cannot be set up does not start, and says why", async () => {
+    const bad = {
+      metadata: {
+        name: "uncaptured",
+        namespace: "demo",
+        annotations: { "tandem.dev/excludeUsers": "4294967295999" },
+      },
+      spec: { containers: [{ name: "main", ...SHELL }] },
+    };
+    const outcome = await client.create<Pod>(KINDS.Pod, bad as unknown as Pod).then(
+      () => "made",
+      (error: Error) => error.message,
+    );
+    assert.match(outcome, /excludeUsers.*4294967295999/);
+    assert.equal(
+      (await client.get(KINDS.Pod, "uncaptured", "demo").catch(() => undefined)) === undefined,
+      true,
+    );
+  });
+
+  test("requests go on while the mesh and the control plane stand still", async (t) => {
+    const addresses = await addressesOf("web");
+    const seconds = STANDSTILL / 1000 + 4;
+    const targets = addresses.map((host) => `'web.demo|http://${host.includes(":") ? `[${host}]` : host}/'`);
+    const load = `(sleep ${seconds} | ${NODE} ${APP}/test/whole/http-load.ts ${RATE} ${targets.join(" ")}) >/tmp/load 2>&1 &`;
+    assert.equal(inPod("client", "sh", "-c", load).status, 0);
+    const pids = ["mesh", "control-plane"].map((part) => processOf(home, part));
+    for (const pid of pids) process.kill(pid, "SIGSTOP");
+    try {
+      await sleep(STANDSTILL);
+    } finally {
+      for (const pid of pids) process.kill(pid, "SIGCONT");
+    }
+    const written = await eventually(
+      async () => inPod("client", "cat", "/tmp/load").stdout,
+      (text) => text.split("\n").length > 2,
+    );
+    const report = JSON.parse(written.split("\n")[1] ?? "{}") as LoadReport;
+    t.diagnostic(JSON.stringify(report));
+    assert.deepEqual(report.failed, {});
+    assert.ok(report.ok > (RATE * STANDSTILL) / 2000, JSON.stringify(report));
+  });
+
+  test("new connections go over the other family while one is lost between two nodes", async (t) => {
+    for (const family of FAMILIES) {
+      const load = await startLoad(home, await addressesOf("web"));
+      await sleep(2_000);
+      const broken = home.run(["lab", "break", "link", "node-1", "node-2", "--family", family]);
+      assert.equal(broken.status, 0, broken.stderr);
+      await sleep(3_000);
+      const times = (await addressesOf("web")).map((host) => {
+        const url = `http://${host.includes(":") ? `[${host}]` : host}/`;
+        const { stdout } = inPod(
+          "client",
+          ...CURL,
+          "-o",
+          "/dev/null",
+          "-w",
+          "%{http_code} %{time_total}",
+          url,
+        );
+        assert.match(stdout, /^200 /, `${family} lost, ${url}`);
+        return Number(stdout.split(" ")[1]);
+      });
+      const report = await load.end();
+      t.diagnostic(
+        `${family} lost between nodes: new connections ${times.join(" s, ")} s; ${JSON.stringify(report)}`,
+      );
+      assert.deepEqual(report.failed, {});
+      assert.equal(home.run(["lab", "mend"]).status, 0);
+      await sleep(2_000);
+    }
+  });
+});
+
+function processOf(home: Home, part: string): number {
+  const { stdout } = spawnSync("pgrep", ["-f", `internal ${part} ${home.path}/`], { encoding: "utf8" });
+  return Number(stdout.trim().split("\n")[0]);
+}
+
+async function startLoad(home: Home, addresses: readonly string[]) {
+  const targets = addresses.map((host) => `web.demo|http://${host.includes(":") ? `[${host}]` : host}/`);
+  const command = [NODE, `${APP}/test/whole/http-load.ts`, String(RATE), ...targets];
+  const { file, args, env } = home.command([
+    "lab",
+    "exec",
+    "-i",
+    "-n",
+    "demo",
+    "deploy/client",
+    "--",
+    ...command,
+  ]);
+  const child: ChildProcess = spawn(file, args, { env, stdio: ["pipe", "pipe", "inherit"] });
+  const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]();
+  assert.equal((await lines.next()).value, "started");
+  return {
+    end: async (): Promise<LoadReport> => {
+      child.stdin?.end();
+      return JSON.parse((await lines.next()).value ?? "{}") as LoadReport;
+    },
+  };
+}
