@@ -83,6 +83,15 @@ describe("a mesh of real Envoys", { skip: ENVOY === undefined && "no Envoy here"
     }
   });
 
+  test("Envoy keeps statistics of the pod's own ports, and none of each Service", async () => {
+    const names = (await world.admin("a", "/stats?usedonly")).split("\n");
+    assert.deepEqual(
+      names.filter((name) => /^(cluster|listener)\.outbound/.test(name)),
+      [],
+    );
+    assert.ok((await world.admin("b", "/stats?filter=^cluster.inbound")).includes("upstream_cx_total"));
+  });
+
   test("HTTP by name and by address; the server learns who asks", async () => {
     for (const [host, name] of [
       [VIP(11)[0], "web"],

@@ -12,6 +12,7 @@ import {
   type MeshOutput,
   SIDECAR_PORTS,
   type SidecarChanges,
+  STATS_LEFT_OUT,
 } from "../../src/envoy/mesh/index.ts";
 import { bootstrap } from "../../src/envoy/process/bootstrap.ts";
 import { applyCapture, DEFAULT_CAPTURE } from "../../src/kernel/capture/index.ts";
@@ -162,6 +163,7 @@ async function startSidecar(network: TestNetwork, pod: Place, path: string): Pro
     xds: { path },
     ports: { admin, stats, ready: health },
     mark: MARK,
+    statsLeftOut: STATS_LEFT_OUT,
   });
   const [program = "", ...args] = [
     ...network.enter(pod),
