@@ -4,7 +4,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer as createHttpServer } from "node:http";
-import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -18,19 +18,33 @@ import type { BalancerModel } from "../../src/traffic/balancer/model.ts";
 import { ENVOY, eventually, freePort, startEnvoy, type TestEnvoy } from "../envoy/ads-envoy.ts";
 import { balancerModel, balancerPort } from "./local-model.ts";
 
-/** A target on IPv4 only that remembers what each connection began with. */
-async function startTarget(): Promise<{ port: number; first: Buffer[]; server: Server }> {
-  const first: Buffer[] = [];
-  const server = createServer((socket: Socket) => {
+/** A target on IPv4 only that remembers what came on each connection. */
+class Target {
+  /** By connection, in the order in which their first bytes came. */
+  first: Buffer[] = [];
+  readonly server: Server = createServer((socket) => {
+    let before: Buffer | undefined;
     socket.on("error", () => {});
-    socket.once("data", (bytes: Buffer) => first.push(bytes));
     socket.on("data", (bytes: Buffer) => {
+      const all: Buffer = before === undefined ? bytes : Buffer.concat([before, bytes]);
+      if (before !== undefined && this.first.includes(before))
+        this.first.splice(this.first.indexOf(before), 1, all);
+      else this.first.push(all);
+      before = all;
       if (bytes.includes("hello")) socket.end("bye");
     });
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return { port: (server.address() as AddressInfo).port, first, server };
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+}
+
+async function startTarget(): Promise<Target> {
+  const target = new Target();
+  target.server.listen(0, "127.0.0.1");
+  await once(target.server, "listening");
+  return target;
 }
 
 type Decoded = Extract<ReturnType<typeof decodeHeader>, { header: unknown }>;
@@ -69,7 +83,6 @@ describe("the local balancer's Envoy", { skip: ENVOY === undefined && "no Envoy 
   const facts: LocalFacts = {
     addresses: { IPv4: "127.0.0.1", IPv6: "::1" },
     certificates: () => undefined,
-    tlvs: [{ type: 0xe5, value: "tandem" }],
   };
 
   before(async () => {
@@ -127,7 +140,8 @@ describe("the local balancer's Envoy", { skip: ENVOY === undefined && "no Envoy 
     const port = await freePort();
     const nodes = [{ name: "a", providerId: undefined, addresses: { IPv4: "127.0.0.1" }, zone: undefined }];
     const ports = [balancerPort({ port, nodePort: target.port, proxyProtocol: 2 })];
-    await serve(balancerModel({ nodes, ports }));
+    const local = { pool: undefined, addresses: {}, proxyFields: [{ type: 0xe5, value: "tandem" }] };
+    await serve(balancerModel({ nodes, ports, local }));
     for (const client of ["::1", "127.0.0.1"]) {
       target.first.length = 0;
       assert.equal(await greet(client, port), "bye");

@@ -64,7 +64,6 @@ function fakeWorld(options: Partial<LocalProviderOptions> = {}) {
     },
     pools: () => world.pools,
     linkOf: () => undefined,
-    facts: () => ({ all: false }),
     certificates: () => Promise.resolve(new Map()),
     clock: () => world.now,
     ...options,
@@ -72,11 +71,8 @@ function fakeWorld(options: Partial<LocalProviderOptions> = {}) {
   return world;
 }
 
-function context(
-  ingress: readonly BalancerIngress[] = [],
-  annotations: Record<string, string> = {},
-): BalancerContext {
-  return { annotations, ingress, signal: new AbortController().signal };
+function context(ingress: readonly BalancerIngress[] = []): BalancerContext {
+  return { annotations: {}, ingress, signal: new AbortController().signal };
 }
 
 const NODES = [{ name: "a", providerId: undefined, addresses: { IPv4: "172.18.0.2" }, zone: undefined }];
@@ -142,9 +138,10 @@ test("a missing family is an event, told once, and looked for again; it comes wh
 });
 
 test("RequireDualStack waits for both, with the reason", async () => {
-  const world = fakeWorld({ facts: () => ({ all: true }) });
+  const world = fakeWorld();
   world.pools = [pool("v4", V4)];
-  const { ingress, events, done } = await world.provider.serve(MODEL, context());
+  const model = { ...MODEL, local: { ...MODEL.local, all: true } };
+  const { ingress, events, done } = await world.provider.serve(model, context());
   assert.deepEqual([ingress, done], [[], false]);
   assert.deepEqual(
     events.map(({ reason }) => reason),
@@ -155,16 +152,11 @@ test("RequireDualStack waits for both, with the reason", async () => {
 
 test("Services with one sharing key share addresses; the last to go takes them along", async () => {
   const world = fakeWorld();
-  const annotations = { "tandem.dev/allow-shared-ip": "one" };
-  const other = balancerModel({
-    key: "default/b",
-    name: "b",
-    uid: "2",
-    nodes: NODES,
-    ports: [balancerPort({ port: 443 })],
-  });
-  await world.provider.serve(MODEL, context([], annotations));
-  const { ingress } = await world.provider.serve(other, context([], annotations));
+  const local = { ...MODEL.local, sharing: "one" };
+  const ports = [balancerPort({ port: 443 })];
+  const other = balancerModel({ key: "default/b", name: "b", uid: "2", nodes: NODES, ports, local });
+  await world.provider.serve({ ...MODEL, local }, context());
+  const { ingress } = await world.provider.serve(other, context());
   assert.deepEqual(ingress, BOTH);
   await world.provider.release({ key: "default/web", uid: "1" }, context());
   assert.deepEqual(

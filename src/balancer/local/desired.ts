@@ -35,8 +35,6 @@ export interface LocalFacts {
   /** Of the balancer, as the pools gave them. */
   readonly addresses: PerFamily<string>;
   readonly certificates: (name: string) => KeyPair | undefined;
-  /** What headers of the PROXY protocol's version 2 are to say besides. */
-  readonly tlvs: NonNullable<DestinationPolicy["proxyProtocolTlvs"]>;
 }
 
 /** The parts of the Envoy's model that are one Service's. */
@@ -176,7 +174,8 @@ function tlsOf(
 }
 
 function destinationOf(one: OnePort): Destination {
-  const { model, port, transport, facts, events, name } = one;
+  const { model, port, transport, events, name } = one;
+  const { proxyFields = [] } = model.local;
   const sticky = port.targetAttributes["stickiness.enabled"] === "true";
   const check = activeCheck(model, port, transport);
   if (transport === "UDP" && port.proxyProtocol !== undefined) {
@@ -192,7 +191,7 @@ function destinationOf(one: OnePort): Destination {
     ...(transport === "TCP" &&
       port.proxyProtocol !== undefined && {
         proxyProtocol: port.proxyProtocol,
-        ...(facts.tlvs.length > 0 && port.proxyProtocol === 2 && { proxyProtocolTlvs: facts.tlvs }),
+        ...(proxyFields.length > 0 && port.proxyProtocol === 2 && { proxyProtocolTlvs: proxyFields }),
       }),
   };
   const [preferFamily] = model.targetFamilies;

@@ -15,10 +15,9 @@ import type {
   PlannedStep,
 } from "../../traffic/balancer/provider.ts";
 import type { ProxyModel } from "../../traffic/gateway/model.ts";
-import { type KeyPair, type LocalFacts, partsOf, proxyModelOf, type ServiceParts } from "./desired.ts";
+import { type KeyPair, partsOf, proxyModelOf, type ServiceParts } from "./desired.ts";
 import { planOf } from "./plan.ts";
 import { type AddressAnswer, AddressBook, type AddressPool, type AddressRequest, inOrder } from "./pools.ts";
-import { parseTlvs } from "./tlvs.ts";
 
 /** The Envoy, as the provider needs it. */
 export interface LocalProxy {
@@ -54,19 +53,12 @@ export interface LocalHost {
   list(): Promise<readonly (HeldAddress & { readonly created: string })[]>;
 }
 
-/** What is known of a Service beside its model. */
-export interface ServiceFacts {
-  /** RequireDualStack. */
-  readonly all: boolean;
-}
-
 export interface LocalProviderOptions {
   readonly proxy: LocalProxy;
   readonly host: LocalHost;
   /** The pools as they are now, and the interface that addresses of each are announced on. */
   readonly pools: () => readonly AddressPool[];
   readonly linkOf: (pool: string) => string | undefined;
-  readonly facts: (service: string) => ServiceFacts;
   /** Those of the certificates named that there are. */
   readonly certificates: (names: readonly string[]) => Promise<ReadonlyMap<string, KeyPair>>;
   /** Addresses that Services have at the start, so that nobody else gets them: from their statuses. */
@@ -77,11 +69,6 @@ export interface LocalProviderOptions {
   readonly clock?: () => number;
 }
 
-/** Lets Services that give the same key share an address. */
-export const SHARED_ADDRESS = "tandem.dev/allow-shared-ip";
-/** Fields of PROXY headers (version 2) that are added: `0xE0=text, 0x02=%REQUESTED_SERVER_NAME%`. */
-export const PROXY_TLVS = "tandem.dev/proxy-protocol-tlvs";
-
 /** Addresses that are missing are looked for again after so long (ms), targets that have not been asked after so long. */
 const AGAIN = { addresses: 3_000, targets: 500, start: 100 };
 
@@ -90,7 +77,6 @@ export const HOLD_MS = 5_000;
 
 interface Served {
   readonly model: BalancerModel;
-  readonly tlvs: LocalFacts["tlvs"];
   readonly parts: ServiceParts;
   readonly addresses: PerFamily<string>;
 }
@@ -147,14 +133,13 @@ class Local implements LocalProvider {
     const answer = this.#assign(model, context);
     onCounts?.(this.#book.counts());
     const before = this.#served.get(model.key);
-    const { tlvs, problem } = parseTlvs(context.annotations[PROXY_TLVS] ?? "");
-    const parts = await this.#partsOf(model, answer.addresses, tlvs);
-    this.#served.set(model.key, { model, tlvs, parts, addresses: answer.addresses });
+    const parts = await this.#partsOf(model, answer.addresses);
+    this.#served.set(model.key, { model, parts, addresses: answer.addresses });
     this.#expected.delete(model.key);
     if (this.#holds()) return { ingress: undefined, events: [], againAfterMs: AGAIN.start, done: false };
     const refusals = await this.#apply(model.key);
     await this.#dropUnused(before, answer);
-    const events = this.#eventsOf(model.key, answer, parts, refusals, problem);
+    const events = this.#eventsOf(model.key, answer, parts, refusals);
     const isHere = inOrder(answer.addresses).every((address) => this.#here.has(address));
     const destinations = parts.destinations.map(({ key }) => key);
     if (!isHere && (await proxy.unchecked(destinations)).length > 0)
@@ -199,11 +184,11 @@ class Local implements LocalProvider {
   }
 
   async certificateChanged(name: string): Promise<void> {
-    for (const [key, { model, addresses, tlvs }] of this.#served) {
+    for (const [key, { model, addresses }] of this.#served) {
       if (!certificatesOf(model).includes(name)) continue;
-      const parts = await this.#partsOf(model, addresses, tlvs);
+      const parts = await this.#partsOf(model, addresses);
       if (!this.#served.has(key)) continue;
-      this.#served.set(key, { model, addresses, tlvs, parts });
+      this.#served.set(key, { model, addresses, parts });
       await this.#apply(key);
     }
   }
@@ -214,8 +199,7 @@ class Local implements LocalProvider {
     const request = this.#request(model, context);
     const { addresses, problems } = trial.assign(request);
     const before = this.#served.get(model.key);
-    const { tlvs } = parseTlvs(context.annotations[PROXY_TLVS] ?? "");
-    const parts = await this.#partsOf(model, addresses, tlvs);
+    const parts = await this.#partsOf(model, addresses);
     return planOf({ held: heldIps(context), addresses, problems, before: before?.parts, parts });
   }
 
@@ -249,13 +233,9 @@ class Local implements LocalProvider {
     return done;
   }
 
-  async #partsOf(
-    model: BalancerModel,
-    addresses: PerFamily<string>,
-    tlvs: LocalFacts["tlvs"],
-  ): Promise<ServiceParts> {
+  async #partsOf(model: BalancerModel, addresses: PerFamily<string>): Promise<ServiceParts> {
     const pairs = await this.#options.certificates(certificatesOf(model));
-    return partsOf(model, { addresses, certificates: (name) => pairs.get(name), tlvs });
+    return partsOf(model, { addresses, certificates: (name) => pairs.get(name) });
   }
 
   /** An Envoy that serves since before would lose the listeners of those that have not been heard of yet. */
@@ -274,19 +254,18 @@ class Local implements LocalProvider {
 
   #request(model: BalancerModel, context: BalancerContext): AddressRequest {
     const { key, clientFamilies, local, ports } = model;
-    const sharing = context.annotations[SHARED_ADDRESS];
     const names = ports.flatMap(({ protocol, port }) =>
       protocol === "TCP_UDP" ? [`TCP/${port}`, `UDP/${port}`] : [`${protocol}/${port}`],
     );
     return {
       key,
       families: clientFamilies,
-      all: this.#options.facts(key).all,
+      all: local.all === true,
       pool: local.pool,
       addresses: local.addresses,
       // what was chosen before the status said so counts as well
       held: [...heldIps(context), ...inOrder(this.#served.get(key)?.addresses ?? {})],
-      ...(sharing && { sharing: { key: `${model.namespace}/${sharing}`, ports: names } }),
+      ...(local.sharing && { sharing: { key: `${model.namespace}/${local.sharing}`, ports: names } }),
     };
   }
 
@@ -332,14 +311,12 @@ class Local implements LocalProvider {
     { problems }: AddressAnswer,
     parts: ServiceParts,
     refusals: readonly ProxyRefusal[],
-    tlvProblem: string | undefined,
   ): BalancerEvent[] {
     const warn = (reason: string, message: string): BalancerEvent => ({ type: "Warning", reason, message });
     const all = [
       ...problems.map(({ reason, message }) => warn(reason, message)),
       ...parts.events,
       ...refusals.map(({ name, message }) => warn("ListenerRefused", `Envoy refuses ${name}: ${message}`)),
-      ...(tlvProblem === undefined ? [] : [warn("InvalidAnnotation", `${PROXY_TLVS}: ${tlvProblem}`)]),
     ];
     const text = JSON.stringify(all);
     if ((this.#told.get(key) ?? "[]") === text) return [];

@@ -77,7 +77,6 @@ export async function startLocalProvider(options: LocalOptions, signal: AbortSig
     host: createHost({ folder: addresses, link: options.link, lifetime: options.lifetime, signal }),
     pools: () => pools.list().map((pool) => poolOf(pool, (key) => accepts(pool, key))),
     linkOf: (name) => pools.get(name)?.spec.announce?.interface,
-    facts: (key) => ({ all: services.get(key)?.spec.ipFamilyPolicy === "RequireDualStack" }),
     certificates: (names) => secrets.pairs(names),
     known: services.list().flatMap(heldBy),
     onCounts: (counts) => void writeCounts(client, pools, counts).catch(onError),

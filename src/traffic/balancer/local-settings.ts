@@ -2,12 +2,21 @@ import { formatAddress, parseAddress } from "../../ip/address.ts";
 import type { Family, PerFamily } from "../../ip/family.ts";
 import type { Translation } from "./context.ts";
 import type { LocalSettings } from "./model.ts";
+import { parseProxyFields } from "./proxy-fields.ts";
 
 /** What annotations (and the older spec.loadBalancerIP) ask of the local provider: a pool, and addresses. */
 export function localSettings(translation: Translation, clients: readonly Family[]): LocalSettings {
-  const { annotations } = translation;
+  const { annotations, service } = translation;
   const pool = annotations.get("addressPool")?.trim();
-  return { pool: pool === "" ? undefined : pool, addresses: addressesOf(translation, clients) };
+  const sharing = annotations.get("sharing")?.trim();
+  const fields = annotations.get("proxyFields");
+  return {
+    pool: pool === "" ? undefined : pool,
+    addresses: addressesOf(translation, clients),
+    ...(service.spec.ipFamilyPolicy === "RequireDualStack" && { all: true }),
+    ...(sharing && { sharing }),
+    ...(fields !== undefined && { proxyFields: parseProxyFields(fields).fields }),
+  };
 }
 
 function addressesOf({ annotations, service }: Translation, clients: readonly Family[]): PerFamily<string> {

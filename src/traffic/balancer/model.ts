@@ -4,6 +4,7 @@
  * load balancers. Plain data that never changes once made.
  */
 import type { Family, PerFamily } from "../../ip/family.ts";
+import type { ProxyField } from "./proxy-fields.ts";
 
 /** Everything that one Service asks of a load balancer. */
 export interface BalancerModel {
@@ -153,6 +154,12 @@ export interface LocalSettings {
   readonly pool: string | undefined;
   /** Addresses asked for, at most one a family. */
   readonly addresses: PerFamily<string>;
+  /** RequireDualStack: addresses of all families of clients, or none. */
+  readonly all?: boolean;
+  /** Services of a namespace with the same key share addresses, as long as their ports differ. */
+  readonly sharing?: string | undefined;
+  /** What headers of the PROXY protocol's version 2 are to say besides. */
+  readonly proxyFields?: readonly ProxyField[];
 }
 
 /** What Gardener's migration annotations say (its AWS extension's webhook for Services writes them). */

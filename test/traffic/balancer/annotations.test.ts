@@ -354,9 +354,13 @@ test("every annotation of the table is in a case above, or here: it has nothing 
     "access-log-s3-bucket-name",
     "access-log-s3-bucket-prefix",
   ].map((name) => AWS + name);
-  const others = ["address-pool", "load-balancer-ips", "delete-old-load-balancer"].map(
-    (name) => `tandem.dev/${name}`,
-  );
+  const others = [
+    "address-pool",
+    "load-balancer-ips",
+    "allow-shared-ip",
+    "proxy-protocol-tlvs",
+    "delete-old-load-balancer",
+  ].map((name) => `tandem.dev/${name}`);
   const gardener = [
     "dns.gardener.cloud/ignore",
     "extensions.gardener.cloud/ignore-load-balancer",

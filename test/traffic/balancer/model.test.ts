@@ -118,6 +118,17 @@ describe("PROXY protocol", () => {
   });
 });
 
+test("further fields of PROXY headers: what is right is taken, a checksum is refused", () => {
+  const of = (value: string) => balancerService({ "tandem.dev/proxy-protocol-tlvs": value });
+  const { local } = modelOf(of("0xE0=edge, 2=%REQUESTED_SERVER_NAME%"), { provider: "local" });
+  assert.deepEqual(local.proxyFields, [
+    { type: 0xe0, value: "edge" },
+    { type: 2, value: "%REQUESTED_SERVER_NAME%" },
+  ]);
+  for (const bad of ["3=abcd", "edge", "256=x"])
+    assert.match(remarks(translate(of(bad), { provider: "local" })).join(), /checksum|begin with a type/);
+});
+
 describe("health checks", () => {
   const check = (short: Record<string, string>, spec = {}) =>
     modelOf(balancerService(short, spec)).ports[0]?.healthCheck;

@@ -1,3 +1,4 @@
+import { parseProxyFields } from "../proxy-fields.ts";
 import { type AnnotationSpec, oneOf } from "./spec.ts";
 
 /** Annotations that are not of the AWS controller: Tandem's, and those of Gardener that it honours. */
@@ -31,6 +32,21 @@ export const OWN = {
     default: "any free ones",
     concerns: "local",
     meaning: "The addresses asked for, at most one a family",
+  },
+  sharing: {
+    key: "tandem.dev/allow-shared-ip",
+    type: "string",
+    default: "none",
+    concerns: "local",
+    meaning: "Services of a namespace with the same value share addresses, as long as their ports differ",
+  },
+  proxyFields: {
+    key: "tandem.dev/proxy-protocol-tlvs",
+    type: "string",
+    default: "none",
+    concerns: "local",
+    refuses: (raw) => parseProxyFields(raw).problem,
+    meaning: "Further fields of version 2: `0xE0=text, 0x02=%REQUESTED_SERVER_NAME%`",
   },
   gracePeriod: {
     key: "tandem.dev/replacement-grace-period",
