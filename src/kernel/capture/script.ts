@@ -14,6 +14,8 @@ const LOOPBACK: Readonly<Record<Family, string>> = { IPv4: "127.0.0.0/8", IPv6: 
 const TO_OUTBOUND = `redirect to :${SIDECAR_PORTS.outbound}`;
 const TO_INBOUND = `redirect to :${SIDECAR_PORTS.inbound}`;
 const DNS_PORT = 53;
+/** Envoy would hand a connection to another pod's statistics to its own listener of that port, at any address. */
+const OTHERS_OWN = [SIDECAR_PORTS.health, SIDECAR_PORTS.stats];
 
 /** The script that puts the rules in the place of those of before, in one transaction. */
 export function captureScript(settings: CaptureSettings): string {
@@ -46,7 +48,7 @@ function outbound(settings: CaptureSettings): string[] {
     `oifname "lo" return`,
     ...oneOf("oifname", settings.excludeInterfaces.map(quoted), "return"),
     ...oneOf("meta skuid", settings.excludeUsers, "return"),
-    ...oneOf("tcp dport", [...settings.excludeOutboundPorts, DNS_PORT], "return"),
+    ...oneOf("tcp dport", [...settings.excludeOutboundPorts, ...OTHERS_OWN, DNS_PORT], "return"),
     ...ranges("daddr", settings.excludeOutboundRanges, "return"),
     ...oneOf("tcp dport", settings.includeOutboundPorts, TO_OUTBOUND),
     ...(settings.includeOutboundRanges === "all"
