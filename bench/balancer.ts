@@ -2,8 +2,9 @@
  * The local balancer as it is configured for a Service with PROXY protocol v2, between a client over IPv6 and a server
  * over IPv4: throughput, requests on connections that stay, and new connections, beside Debian's HAProxy that does the
  * same and the server itself over IPv4. All three run side by side and are loaded in turns, round after round, so that
- * what else the machine does falls on each; the ratio is the median of those of the rounds. The processor time of a
- * request says the same with less noise: it is what the proxy itself spends.
+ * what else the machine does falls on each; the ratio is the median of those of the rounds. What all of client, proxy and
+ * server take of the processor for a request says the same with less noise where others use the machine, too: so much
+ * could be done at most, were it idle.
  *
  * Usage: balancer.ts [ROUNDS]   7 unless given
  */
@@ -42,8 +43,10 @@ interface Contender {
 
 interface Sample {
   readonly rate: number;
-  /** Microseconds of processor a request; of a bulk answer, a megabyte. */
+  /** Microseconds of processor that the proxy takes for a request; for bulk answers, for a megabyte. */
   readonly cost: number;
+  /** The same of client, proxy and server together. */
+  readonly whole: number;
 }
 
 /** User and system time of a process so far, in microseconds. */
@@ -58,23 +61,24 @@ function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
-async function sample({ base, pid }: Contender, kind: LoadKind): Promise<Sample> {
-  const before = cpuOf(pid);
-  const { perSecond, megabytes, requests } = await load(toolPath("wrk"), base, kind, SECONDS);
-  const spent = cpuOf(pid) - before;
-  if (kind !== "bulk") return { rate: perSecond, cost: spent / requests };
-  return { rate: megabytes, cost: spent / (megabytes * SECONDS) };
+async function sample({ base, pid }: Contender, server: number, kind: LoadKind): Promise<Sample> {
+  const before = { proxy: cpuOf(pid), server: cpuOf(server) };
+  const { perSecond, megabytes, requests, cpu } = await load(toolPath("wrk"), base, kind, SECONDS);
+  const proxy = cpuOf(pid) - before.proxy;
+  const whole = proxy + cpuOf(server) - before.server + cpu;
+  const [rate, amount] = kind === "bulk" ? [megabytes, megabytes * SECONDS] : [perSecond, requests];
+  return { rate, cost: proxy / amount, whole: whole / amount };
 }
 
 /** Every contender by every kind of load, in an order that turns from round to round. */
-async function measure(contenders: readonly Contender[]): Promise<Map<string, Sample[]>> {
+async function measure(contenders: readonly Contender[], server: number): Promise<Map<string, Sample[]>> {
   const samples = new Map<string, Sample[]>();
   for (let round = 0; round < ROUNDS; round++) {
     for (const kind of KINDS) {
       for (let index = 0; index < contenders.length; index++) {
         const contender = contenders[(index + round) % contenders.length] as Contender;
         const key = `${contender.name} ${kind}`;
-        samples.set(key, [...(samples.get(key) ?? []), await sample(contender, kind)]);
+        samples.set(key, [...(samples.get(key) ?? []), await sample(contender, server, kind)]);
       }
     }
   }
@@ -88,6 +92,7 @@ function report(samples: ReadonlyMap<string, readonly Sample[]>): void {
     const cost = (name: Contender["name"]) => median(of(name).map((one) => one.cost)).toFixed(1);
     const ratio = (name: Contender["name"], to: Contender["name"]) =>
       median(of(name).map((one, round) => one.rate / (of(to)[round]?.rate ?? Number.NaN)));
+    const whole = (name: Contender["name"]) => median(of(name).map((one) => one.whole));
     const ours = ratio("Tandem", "HAProxy");
     const holds = ours >= LEAST[kind];
     if (!holds) process.exitCode = 1;
@@ -95,7 +100,8 @@ function report(samples: ReadonlyMap<string, readonly Sample[]>): void {
       `${LABELS[kind]}: Tandem ${rate("Tandem")}, HAProxy ${rate("HAProxy")}, direct IPv4 ${rate("direct")}; ` +
         `Tandem to HAProxy ${ours.toFixed(2)} (at least ${LEAST[kind]}) ${holds ? "ok" : "TOO LITTLE"}; to direct: ` +
         `Tandem ${ratio("Tandem", "direct").toFixed(2)}, HAProxy ${ratio("HAProxy", "direct").toFixed(2)}; ` +
-        `processor us a ${kind === "bulk" ? "MB" : "request"}: Tandem ${cost("Tandem")}, HAProxy ${cost("HAProxy")}`,
+        `processor us a ${kind === "bulk" ? "MB" : "request"}: Tandem ${cost("Tandem")}, HAProxy ${cost("HAProxy")}; Tandem to HAProxy by that of client, proxy and server together ` +
+        (whole("HAProxy") / whole("Tandem")).toFixed(2),
     );
   }
 }
@@ -115,7 +121,7 @@ async function run(folder: string, abort: AbortController): Promise<void> {
     [plain],
   );
   const haproxy = await startHaproxy(
-    `listen front\n  bind ::1:${front}\n  bind 127.0.0.1:${front}\n  server s 127.0.0.1:${proxied} send-proxy-v2`,
+    `listen front\n  bind ::1:${front}\n  bind 127.0.0.1:${front}\n  server s 127.0.0.1:${proxied} send-proxy-v2\n  no log`,
     [front],
   );
   const envoy = createLocalEnvoy(
@@ -128,11 +134,8 @@ async function run(folder: string, abort: AbortController): Promise<void> {
       ports: [port],
       nodes: [{ name: "n", addresses: { IPv4: "127.0.0.1" } }] as never,
     });
-    const parts = partsOf(model, {
-      addresses: { IPv4: "127.0.0.1", IPv6: "::1" },
-      certificates: () => undefined,
-      tlvs: [],
-    });
+    const facts = { addresses: { IPv4: "127.0.0.1", IPv6: "::1" }, certificates: () => undefined, tlvs: [] };
+    const parts = partsOf(model, facts);
     const refusals = await envoy.apply(proxyModelOf("local", [parts]));
     if (refusals.length > 0) throw new Error(`Envoy refuses its configuration: ${JSON.stringify(refusals)}`);
     const pid = Number(readFileSync(join(folder, "envoy.pid"), "utf8"));
@@ -147,7 +150,7 @@ async function run(folder: string, abort: AbortController): Promise<void> {
         .map((it) => it.toFixed(1))
         .join(" ")}`,
     );
-    report(await measure(contenders));
+    report(await measure(contenders, backend.pid));
   } finally {
     abort.abort();
     await envoy.stopped;
