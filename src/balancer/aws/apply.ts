@@ -16,6 +16,8 @@ const TARGETS_PER_CALL = 200;
 export interface ApplyOptions {
   readonly api: AwsApi;
   readonly inventory: Inventory;
+  /** The Service, as the inventory knows it. */
+  readonly owner: string;
   /** ARNs of target groups that exist, by name. */
   readonly targetGroups: ReadonlyMap<string, string>;
   /** Hostnames of load balancers by ARN, as they exist. */
@@ -130,7 +132,7 @@ class Run {
   made(reference: Reference, id: string, hostname?: string): void {
     this.#made.set(reference, id);
     if (hostname !== undefined) this.#hostnames.set(id, hostname);
-    this.#options.inventory.touched(id);
+    this.#options.inventory.touched(this.#options.owner, [id]);
   }
 
   gone(id: string): void {

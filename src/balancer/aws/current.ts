@@ -3,16 +3,8 @@
  * of each thing read once. What we write is read anew; everything is, after a while, and after any surprise.
  */
 import type { AwsApi, BareListener } from "./api.ts";
-import {
-  isNotFound,
-  type ListedStack,
-  type Listing,
-  type Names,
-  type Place,
-  readListing,
-  readTags,
-  type TagCache,
-} from "./listing.ts";
+import { isNotFound, type ListedStack, type Listing, type Names, type Place } from "./listing.ts";
+import { type ListingAges, ListingMemory } from "./listing-memory.ts";
 import { isPredecessor } from "./migration.ts";
 import type {
   CurrentStack,
@@ -25,21 +17,21 @@ import type {
 import type { Predecessor } from "./plan.ts";
 
 /** How old what is remembered may be, in milliseconds. */
-export interface Ages {
-  /** The listing: what there is, security groups with their rules, subnets. */
-  readonly listing: number;
-  readonly tags: number;
+export interface Ages extends ListingAges {
   /** Listeners, attributes, targets and their health. */
   readonly details: number;
   /** The security groups of instances. */
   readonly instances: number;
 }
 
-/** A sweep a minute; details as often as the AWS controller's tags, so that changes by other hands are found. */
+/**
+ * One listing serves all Services of a minute; what other hands change in details is found after two hours (the AWS
+ * controller compares every ten).
+ */
 export const DEFAULT_AGES: Ages = {
   listing: 60_000,
   tags: 20 * 60_000,
-  details: 60 * 60_000,
+  details: 2 * 60 * 60_000,
   instances: 10 * 60_000,
 };
 
@@ -67,28 +59,27 @@ export class Inventory {
   readonly #place: Place;
   readonly #now: () => number;
   readonly #ages: Ages;
-  readonly #tags: TagCache = new Map();
+  readonly #listings: ListingMemory;
   readonly #balancers = new Map<string, Details<BalancerDetails>>();
   readonly #groups = new Map<string, Details<GroupDetails>>();
   readonly #instances = new Map<string, Details<readonly string[]>>();
-  /** ARNs and ids of what we wrote to since it was read. */
-  readonly #stale = new Set<string>();
-  #listing: Listing | undefined;
-  /** A listing that is being read; everyone who needs one waits for the same. */
-  #reading: Promise<Listing> | undefined;
+  /** The listing that details were last compared with. */
+  #compared: Listing | undefined;
 
   constructor(api: AwsApi, place: Place, now: () => number, ages: Ages = DEFAULT_AGES) {
     this.#api = api;
     this.#place = place;
     this.#now = now;
     this.#ages = ages;
+    this.#listings = new ListingMemory(api, place, now, ages);
   }
 
   /** What exists for a Service. Throws AwsError. */
   async viewOf(service: { key: string; uid: string }, listenerAttributes = true): Promise<View> {
     for (let tries = 1; ; tries++)
       try {
-        const listing = await this.listing();
+        const listing = await this.listing(service.key);
+        this.#forgetOthers(listing);
         const current = await this.#detailed(listing.stackOf(service.key, service.uid), listenerAttributes);
         return {
           current,
@@ -103,43 +94,36 @@ export class Inventory {
       }
   }
 
-  /** The listing, read anew where it is too old or `fresh` is asked for. */
-  async listing(fresh = false): Promise<Listing> {
-    const old = this.#listing === undefined || this.#now() - this.#listing.at > this.#ages.listing;
-    if (fresh || old) return this.#read();
-    if (this.#stale.size > 0) await this.#refreshStale(this.#listing as Listing);
-    return this.#listing ?? this.#read();
+  /** The listing as a Service may believe it; without one: as all may. Read anew where `fresh` is asked for. */
+  listing(owner?: string, fresh = false): Promise<Listing> {
+    return this.#listings.get(owner, fresh);
   }
 
-  /** To be called for whatever was written to, or made, or is to be looked at again. */
-  touched(...ids: readonly string[]): void {
-    for (const id of ids) {
-      this.#stale.add(id);
-      this.#balancers.delete(id);
-      this.#groups.delete(id);
-    }
+  /** To be called for whatever of a Service was written to, made, or is to be looked at again. */
+  touched(owner: string, ids: readonly string[]): void {
+    this.#listings.touched(owner, ids);
+    for (const id of ids) this.#forget(id);
   }
 
   /** To be called for what we deleted. */
   gone(id: string): void {
-    this.touched(id);
-    this.#stale.delete(id);
-    this.#listing?.loadBalancers.delete(id);
-    this.#listing?.targetGroups.delete(id);
-    this.#listing?.securityGroups.delete(id);
-    this.#listing?.changed();
+    this.#listings.gone(id);
+    this.#forget(id);
+  }
+
+  #forget(id: string): void {
+    this.#balancers.delete(id);
+    this.#groups.delete(id);
   }
 
   /** Whether the listing has this ARN or id. */
   knows(id: string): boolean {
-    const listing = this.#listing;
-    if (listing === undefined) return false;
-    return [listing.loadBalancers, listing.targetGroups, listing.securityGroups].some((map) => map.has(id));
+    return this.#listings.knows(id);
   }
 
   /** To be called when something was not as remembered: the next look is at everything. */
   surprised(): void {
-    this.#listing = undefined;
+    this.#listings.surprised();
   }
 
   /** The security groups of instances, by instance id; those of unknown instances are left out. */
@@ -155,56 +139,13 @@ export class Inventory {
     return new Map(known.filter(([, groups]) => groups.length > 0));
   }
 
-  async #read(): Promise<Listing> {
-    this.#reading ??= this.#readAll().finally(() => {
-      this.#reading = undefined;
-    });
-    return this.#reading;
-  }
-
-  async #readAll(): Promise<Listing> {
-    const stale = [...this.#stale];
-    for (const id of stale) this.#tags.delete(id);
-    const options = { now: this.#now(), tagsMaxAgeMs: this.#ages.tags };
-    const listing = await readListing(this.#api, this.#place, this.#tags, options);
-    for (const id of stale) this.#stale.delete(id);
-    this.#listing = listing;
-    this.#forgetDetails(listing);
-    return listing;
-  }
-
-  #forgetDetails(listing: Listing): void {
-    for (const arn of this.#balancers.keys())
-      if (!listing.loadBalancers.has(arn)) this.#balancers.delete(arn);
-    for (const arn of this.#groups.keys()) if (!listing.targetGroups.has(arn)) this.#groups.delete(arn);
-  }
-
-  /** Reads only what was written to. */
-  async #refreshStale(listing: Listing): Promise<void> {
-    const stale = [...this.#stale];
-    this.#stale.clear();
-    try {
-      const arns = stale.filter((id) => id.startsWith("arn:"));
-      const balancers = arns.filter((arn) => arn.includes(":loadbalancer/"));
-      const groups = arns.filter((arn) => arn.includes(":targetgroup/"));
-      const ids = stale.filter((id) => id.startsWith("sg-"));
-      const { vpcId } = this.#place;
-      const [foundBalancers, foundGroups, foundIds] = await Promise.all([
-        balancers.length > 0 ? this.#api.describeLoadBalancers({ arns: balancers }) : [],
-        groups.length > 0 ? this.#api.describeTargetGroups({ arns: groups }) : [],
-        ids.length > 0 ? this.#api.describeSecurityGroups({ vpcId, ids }) : [],
-        readTags(this.#api, [...balancers, ...groups], this.#tags, this.#now()),
-      ]);
-      const tagsOf = (arn: string) => this.#tags.get(arn)?.tags ?? {};
-      for (const it of foundBalancers) listing.loadBalancers.set(it.arn, { ...it, tags: tagsOf(it.arn) });
-      for (const it of foundGroups) listing.targetGroups.set(it.arn, { ...it, tags: tagsOf(it.arn) });
-      for (const it of foundIds) listing.securityGroups.set(it.id, it);
-      listing.changed();
-    } catch (error) {
-      for (const id of stale) this.#stale.add(id);
-      this.surprised();
-      throw error;
-    }
+  /** Details of what a new listing does not have are of no use. */
+  #forgetOthers(listing: Listing): void {
+    if (this.#compared === listing) return;
+    this.#compared = listing;
+    const { loadBalancers, targetGroups } = listing;
+    for (const arn of this.#balancers.keys()) if (!loadBalancers.has(arn)) this.#balancers.delete(arn);
+    for (const arn of this.#groups.keys()) if (!targetGroups.has(arn)) this.#groups.delete(arn);
   }
 
   async #detailed(listed: ListedStack, listenerAttributes: boolean): Promise<CurrentStack> {

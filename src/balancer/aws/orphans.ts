@@ -103,7 +103,7 @@ export async function deleteOrphans(
     now,
   }: { api: AwsApi; inventory: Inventory; signal: AbortSignal; now: () => number },
 ): Promise<Deleted[]> {
-  const listing = await inventory.listing(true);
+  const listing = await inventory.listing(undefined, true);
   const deleted: Deleted[] = [];
   for (const orphan of orphans.toSorted((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind))) {
     signal.throwIfAborted();
@@ -116,7 +116,7 @@ export async function deleteOrphans(
     const steps = await stepsFor(orphan, listing, api);
     if (steps === undefined) return "it is no longer tagged as this cluster's";
     const known = { targetGroups: new Map(), hostnames: new Map() };
-    const applied = await applySteps(steps, { ...known, api, inventory, now, signal });
+    const applied = await applySteps(steps, { ...known, api, inventory, owner: "", now, signal });
     return problemOf(applied);
   }
 }

@@ -98,7 +98,7 @@ class AwsProvider implements BalancerProvider {
       if ("refused" in plan) return buildFailure(plan.refused, AFTER_REFUSED_MS);
       const hostname = hostnameOf(context);
       const publishes = plan.steps.some((step) => step.do === "publish");
-      const applied = await this.#apply(plan.steps, view, context.signal);
+      const applied = await this.#apply(model.key, plan.steps, view, context.signal);
       return serveOutcome(model, applied, {
         hostname,
         unchanged: publishes ? undefined : hostname,
@@ -159,32 +159,32 @@ class AwsProvider implements BalancerProvider {
     return scheme === model.scheme ? model : { ...model, scheme };
   }
 
-  async #apply(steps: readonly Step[], view: View, signal: AbortSignal): Promise<Applied> {
+  async #apply(owner: string, steps: readonly Step[], view: View, signal: AbortSignal): Promise<Applied> {
     const all = [...view.current.loadBalancers, ...view.predecessors.map(({ balancer }) => balancer)];
     const hostnames = new Map(all.map(({ arn, dnsName }) => [arn, dnsName]));
     const targetGroups = new Map(view.current.targetGroups.map(({ name, arn }) => [name, arn]));
     const now = (): number => this.#clock.now();
     let quiet = false;
     try {
-      const known = { targetGroups, hostnames };
+      const known = { targetGroups, hostnames, owner };
       const options = { ...known, api: this.#api, inventory: this.#inventory, now, signal };
       const applied = await applySteps(steps, options);
       quiet = !wrote(applied) && applied.wait === undefined;
       return applied;
     } finally {
       // what was written to, or is waited for, is read again before it is believed
-      if (!quiet) this.#forget(view, steps);
+      if (!quiet) this.#forget(owner, view, steps);
     }
   }
 
-  #forget({ current, predecessors }: View, steps: readonly Step[]): void {
+  #forget(owner: string, { current, predecessors }: View, steps: readonly Step[]): void {
     const { loadBalancers, targetGroups, securityGroups } = current;
     const groups = steps.flatMap((step) => ("target" in step ? [step.target] : []));
     const present = (ids: readonly string[]): string[] => ids.filter((id) => this.#inventory.knows(id));
     const mine = [...loadBalancers, ...targetGroups, ...predecessors.map(({ balancer }) => balancer)];
-    this.#inventory.touched(...present(mine.map(({ arn }) => arn)));
+    this.#inventory.touched(owner, present(mine.map(({ arn }) => arn)));
     const ids = [...securityGroups.map(({ id }) => id), ...groups.filter((id) => id.startsWith("sg-"))];
-    this.#inventory.touched(...present(ids));
+    this.#inventory.touched(owner, present(ids));
   }
 
   async release(service: Service, context: BalancerContext): Promise<BalancerOutcome> {
@@ -196,14 +196,19 @@ class AwsProvider implements BalancerProvider {
   }
 
   async #releaseOnce(service: Service, context: BalancerContext): Promise<BalancerOutcome> {
-    await this.#inventory.listing(true);
+    await this.#inventory.listing(undefined, true);
     const view = await this.#inventory.viewOf(service, false);
     const old = view.predecessors
       .filter(({ balancer }) => mayDelete(balancer, context.annotations))
       .flatMap((it) => removal({ ...it, protected: false }, "its Service is going"));
-    const applied = await this.#apply([...planRelease(view.current), ...old], view, context.signal);
+    const applied = await this.#apply(
+      service.key,
+      [...planRelease(view.current), ...old],
+      view,
+      context.signal,
+    );
     const clean = applied.busy.length === 0 && applied.failed === undefined;
-    const shared = clean ? await this.#removeBackend(view, context.signal) : undefined;
+    const shared = clean ? await this.#removeBackend(service.key, view, context.signal) : undefined;
     const both = shared === undefined ? applied : merged(applied, shared);
     const hadAnnotation = context.annotations[REPLACED_ANNOTATION] !== undefined;
     const busyRuns = this.#countBusy(service.key, both);
@@ -211,17 +216,17 @@ class AwsProvider implements BalancerProvider {
   }
 
   /** Removes the shared group after the last load balancer that had it. */
-  async #removeBackend(view: View, signal: AbortSignal): Promise<Applied | undefined> {
+  async #removeBackend(key: string, view: View, signal: AbortSignal): Promise<Applied | undefined> {
     const listing = await this.#inventory.listing();
     const groups = securityGroupsOf(listing);
     const group = backendGroupOf(groups, this.#place.clusterName);
     if (group === undefined || isUsed(group.id, listing) || this.#backendUsers.size > 0) return undefined;
-    return this.#apply(backendRemoval(group, groups), view, signal);
+    return this.#apply(key, backendRemoval(group, groups), view, signal);
   }
 
   async orphans(live: ReadonlyMap<string, string>, signal: AbortSignal): Promise<readonly Orphan[]> {
     signal.throwIfAborted();
-    return findOrphans(await this.#inventory.listing(true), live);
+    return findOrphans(await this.#inventory.listing(undefined, true), live);
   }
 
   async deleteOrphans(orphans: readonly Orphan[], signal: AbortSignal) {

@@ -88,9 +88,9 @@ export function throttled(
     modify: new TokenBucket(rates.modify, clock),
     register: new TokenBucket(rates.register, clock),
   };
-  const within = async <T>(call: string, ask: () => Promise<T>): Promise<T> => {
+  const within = async <T>(call: string, requests: number, ask: () => Promise<T>): Promise<T> => {
     for (let tries = 1; ; tries++) {
-      await buckets[kindOf(call)].take();
+      for (let request = 0; request < requests; request++) await buckets[kindOf(call)].take();
       try {
         return await ask();
       } catch (error) {
@@ -104,9 +104,21 @@ export function throttled(
       const call: unknown = Reflect.get(target, name);
       if (typeof call !== "function") return call;
       return (...given: unknown[]) =>
-        within(String(name), () => Reflect.apply(call, target, given) as Promise<unknown>);
+        within(
+          String(name),
+          requestsOf(String(name), given),
+          () => Reflect.apply(call, target, given) as Promise<unknown>,
+        );
     },
   });
+}
+
+/** Things whose tags one request asks for. */
+const TAGS_PER_REQUEST = 20;
+
+/** The requests that a call takes at least; lists have pages of hundreds. */
+function requestsOf(call: string, [first]: readonly unknown[]): number {
+  return call === "describeTags" && Array.isArray(first) ? Math.ceil(first.length / TAGS_PER_REQUEST) : 1;
 }
 
 function kindOf(call: string): keyof Rates {
