@@ -317,6 +317,21 @@ test("targets are valid, of the group's family, and may be registered at several
   assert.equal(register(quic.arn, { id, port: 30443 }), "ValidationError");
 });
 
+test("targets of one zone are counted over all groups of a load balancer", () => {
+  const aws = usualAws({ quotas: { targetsPerZone: 2 } });
+  const balancer = aws.now.createLoadBalancer(loadBalancerSpec());
+  const groups = ["one", "two"].map((name) => aws.now.createTargetGroup(targetGroupSpec({ name })).arn);
+  for (const [index, arn] of groups.entries())
+    aws.now.createListener(balancer.arn, listenerSpec(arn, { port: 80 + index }));
+  const [one = "", two = ""] = groups;
+  const register = (arn: string, id: string, port: number) =>
+    refusal(() => aws.now.registerTargets(arn, [{ id, port }]));
+  assert.equal(register(one, "i-0aaaaaaaaaaaaaaa1", 1), undefined);
+  assert.equal(register(two, "i-0aaaaaaaaaaaaaaa1", 1), undefined);
+  assert.equal(register(two, "i-0aaaaaaaaaaaaaaa1", 2), "TooManyTargets");
+  assert.equal(register(two, "i-0aaaaaaaaaaaaaaa2", 2), undefined);
+});
+
 test("health goes unused, initial, healthy, draining, gone", () => {
   const aws = usualAws();
   const group = aws.now.createTargetGroup(targetGroupSpec());

@@ -25,6 +25,7 @@ const QUOTAS: Quotas = {
   listeners: 50,
   targetGroups: 3000,
   targetsPerGroup: 1000,
+  targetsPerZone: 500,
   securityGroupsPerLoadBalancer: 5,
   securityGroups: 2500,
   rulesPerGroup: 60,
@@ -68,6 +69,7 @@ export class FakeAws {
         provisioningMs: 60_000,
         healthyAfterMs: 30_000,
         lingerMs: 5_000,
+        groupVisibleAfterMs: 0,
         idempotencyIgnoresTags: false,
         ...rest,
         quotas: { ...QUOTAS, ...quotas },
@@ -144,7 +146,7 @@ export class FakeAws {
   /** A security group that is someone else's. */
   addSecurityGroup(name: string, vpcId = "vpc-1", tags: Record<string, string> = {}): string {
     const id = `sg-${nextId(this.world, 17)}`;
-    this.world.groups.set(id, { id, name, description: name, vpcId, rules: [], tags });
+    this.world.groups.set(id, { id, name, description: name, vpcId, rules: [], visibleAt: 0, tags });
     return id;
   }
 

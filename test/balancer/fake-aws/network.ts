@@ -8,7 +8,11 @@ const CHARACTERS = /^[a-zA-Z0-9 ._\-:/()#,@[\]+=&;{}!$*]*$/;
 
 export function groupOf(world: World, id: string): FakeGroup {
   const found = world.groups.get(id);
-  insist(found, "InvalidGroup.NotFound", `The security group '${id}' does not exist`);
+  insist(
+    found && found.visibleAt <= world.now(),
+    "InvalidGroup.NotFound",
+    `The security group '${id}' does not exist`,
+  );
   return found;
 }
 
@@ -126,6 +130,7 @@ export const networkCalls = {
 
   describeSecurityGroups: (world, by) =>
     [...world.groups.values()]
+      .filter((it) => it.visibleAt <= world.now())
       .filter((it) => it.vpcId === by.vpcId && (by.ids?.includes(it.id) ?? true))
       .filter((it) => Object.entries(by.tags ?? {}).every(([key, value]) => it.tags[key] === value))
       .map(described),
@@ -164,7 +169,8 @@ export const networkCalls = {
       "The maximum number of security groups has been reached",
     );
     const id = `sg-${nextId(world, 17)}`;
-    world.groups.set(id, { ...spec, id, rules: [], tags: { ...spec.tags } });
+    const visibleAt = world.now() + world.options.groupVisibleAfterMs;
+    world.groups.set(id, { ...spec, id, rules: [], visibleAt, tags: { ...spec.tags } });
     return id;
   },
 

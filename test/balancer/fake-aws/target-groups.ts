@@ -4,7 +4,7 @@ import type { HealthCheck } from "../../../src/traffic/balancer/model.ts";
 import { checkTargetGroupAttributes, targetGroupDefaults } from "./attributes.ts";
 import { usersOf } from "./listeners.ts";
 import { checkName } from "./load-balancers.ts";
-import { checkTarget, describeHealth, forgetDrained, keyOf, zoneFound } from "./targets.ts";
+import { checkTarget, checkZones, describeHealth, forgetDrained, keyOf, zoneFound } from "./targets.ts";
 import type { Calls, FakeTargetGroup, World } from "./world.ts";
 import { arnOf, checkTags, nextId, insist, sameRecord } from "./world.ts";
 
@@ -203,6 +203,7 @@ export const targetGroupCalls = {
     insist(targets.length > 0, "ValidationError", "At least one target must be specified");
     for (const target of targets) checkTarget(world, it, target);
     forgetDrained(world, it);
+    checkZones(world, it, targets);
     const keys = new Set([...it.targets.keys(), ...targets.map(keyOf)]);
     insist(
       keys.size <= world.options.quotas.targetsPerGroup,

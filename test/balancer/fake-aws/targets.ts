@@ -95,14 +95,31 @@ export function checkTarget(world: World, group: FakeTargetGroup, target: Target
   else checkAddress(world, group, target);
 }
 
+/** Refuses targets beyond what a load balancer has of a zone, over all its target groups. */
+export function checkZones(world: World, group: FakeTargetGroup, targets: readonly Target[]): void {
+  const [balancer] = usersOf(world, group.arn);
+  if (balancer === undefined) return;
+  const used = [...world.targetGroups.values()].filter((it) => usersOf(world, it.arn).includes(balancer));
+  const counts = new Map<string | undefined, Set<string>>();
+  const count = (it: FakeTargetGroup, target: Target) => {
+    const zone = zoneOf(world, it, target);
+    counts.set(zone, (counts.get(zone) ?? new Set()).add(`${it.arn} ${keyOf(target)}`));
+  };
+  for (const it of used) for (const target of it.targets.values()) count(it, target);
+  for (const target of targets) count(group, target);
+  const most = Math.max(0, ...[...counts.values()].map((it) => it.size));
+  insist(most <= world.options.quotas.targetsPerZone, "TooManyTargets", "too many targets of one zone");
+}
+
 /** Forgets the targets whose draining is over. */
 export function forgetDrained(world: World, group: FakeTargetGroup): void {
   for (const [key, target] of group.targets)
     if (target.drainedAt !== undefined && target.drainedAt <= world.now()) group.targets.delete(key);
 }
 
-function zoneOf(world: World, group: FakeTargetGroup, target: FakeTarget): string | undefined {
-  if (group.targetType !== "instance") return target.availabilityZone;
+function zoneOf(world: World, group: FakeTargetGroup, target: Target): string | undefined {
+  if (group.targetType !== "instance")
+    return target.availabilityZone ?? zoneFound(world, group, target).availabilityZone;
   return world.subnets.get(world.instances.get(target.id)?.subnetId ?? "")?.availabilityZone;
 }
 

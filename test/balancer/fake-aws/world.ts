@@ -41,6 +41,8 @@ export interface WorldOptions {
   readonly healthyAfterMs: number;
   /** How long a deleted load balancer still holds its security groups and target groups. */
   readonly lingerMs: number;
+  /** How long a new security group is not seen by other calls: EC2 is consistent eventually. */
+  readonly groupVisibleAfterMs: number;
   /** Whether a create with other tags than the existing thing's is one with the same settings. */
   readonly idempotencyIgnoresTags: boolean;
   readonly quotas: Quotas;
@@ -52,6 +54,8 @@ export interface Quotas {
   readonly listeners: number;
   readonly targetGroups: number;
   readonly targetsPerGroup: number;
+  /** Per load balancer and zone, over all its target groups. */
+  readonly targetsPerZone: number;
   readonly securityGroupsPerLoadBalancer: number;
   readonly securityGroups: number;
   readonly rulesPerGroup: number;
@@ -79,6 +83,8 @@ export interface FakeGroup {
   readonly description: string;
   readonly vpcId: string;
   rules: SecurityRule[];
+  /** When other calls begin to see it. */
+  readonly visibleAt: number;
   tags: Record<string, string>;
 }
 

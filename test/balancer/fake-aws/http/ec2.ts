@@ -1,6 +1,7 @@
 /** The actions of EC2 that the fake answers over HTTP. */
 import type { SecurityGroup, SecurityRule, Subnet } from "../../../../src/balancer/aws/model.ts";
 import type { FakeAws } from "../fake.ts";
+import { insist } from "../world.ts";
 import type { Actions } from "./elb.ts";
 import type { Answer, Params } from "./form.ts";
 
@@ -10,10 +11,10 @@ const listing = (element: string, items: readonly Answer[]) => ({ listing: { ele
 
 /** The values of a filter; undefined where it was not asked for. */
 function filter(params: Params, name: string): string[] | undefined {
-  return params
-    .many("Filter")
-    .find((it) => it.text("Name") === name)
-    ?.texts("Value");
+  const found = params.many("Filter").find((it) => it.text("Name") === name);
+  const values = found?.texts("Value");
+  insist(values?.length !== 0, "InvalidParameterValue", `The filter '${name}' has no values`);
+  return values;
 }
 
 function subnet(it: Subnet): Answer {
