@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { Family } from "../../src/ip/family.ts";
 import { parseCidr } from "../../src/ip/cidr.ts";
-import { BalancerAddresses } from "../../src/lab/cloud/addresses.ts";
+import { createLabAddresses } from "../../src/cli/internal/lab-addresses.ts";
+import type { BalancerAddresses } from "../../src/lab/cloud/index.ts";
 import { routeCommands, routesInto } from "../../src/lab/cloud/routes.ts";
 import { outsideOf } from "../../src/lab/index.ts";
 import { run } from "../../src/lab/run.ts";
@@ -23,8 +24,7 @@ function serviceOf(name: string, spec: Partial<Service["spec"]> = {}, ips: strin
   };
 }
 
-const pool = (v4: string, v6: string) =>
-  new BalancerAddresses({ IPv4: parseCidr(v4)!, IPv6: parseCidr(v6)! });
+const pool = (v4: string, v6: string) => createLabAddresses({ IPv4: parseCidr(v4)!, IPv6: parseCidr(v6)! });
 const ipsOf = (addresses: BalancerAddresses, service: Service) =>
   addresses.assign(service).ingress.map(({ ip }) => ip);
 
@@ -54,7 +54,10 @@ describe("balancer addresses", () => {
     const foreign = addresses.assign(
       serviceOf("c", { loadBalancerIP: "198.51.100.1", ipFamilies: ["IPv4"] }),
     );
-    assert.match(foreign.problems[0]?.message ?? "", /not in the lab's range/);
+    assert.match(
+      foreign.problems[0]?.message ?? "",
+      /198\.51\.100\.1 cannot be given: no pool for this Service has it/,
+    );
   });
 
   test("a range that is used up is told of, and what is released comes back", () => {

@@ -4,7 +4,7 @@
  */
 import { type Address, formatAddress, parseAddress } from "../../ip/address.ts";
 import { type Family, FAMILIES, familiesOf, type PerFamily } from "../../ip/family.ts";
-import { type AddressRange, addressIn, inRanges, isGivable, sizeOf } from "./ranges.ts";
+import { type AddressRange, addressIn, indexOf, inRanges, isGivable, sizeOf } from "./ranges.ts";
 
 /** A pool: ranges of one family, or of both. */
 export interface AddressPool {
@@ -69,11 +69,17 @@ const MOST_TRIES = 65_536n;
 
 /** The book of addresses of one balancer. */
 export class AddressBook {
+  /** How pools are called in messages. */
+  readonly #called: (names: string) => string;
   #pools: readonly AddressPool[] = [];
   /** By address in canonical text. */
   readonly #owners = new Map<string, readonly Owner[]>();
   /** Where the search of each pool goes on, so that an address that was just given back rests for a while. */
   readonly #next = new Map<string, bigint>();
+
+  constructor(called = (names: string) => `LoadBalancerPool ${names}`) {
+    this.#called = called;
+  }
 
   /** Takes in the pools as they are now, in any order. */
   setPools(pools: readonly AddressPool[]): void {
@@ -92,9 +98,9 @@ export class AddressBook {
       else if (asked) found.set(family, asked);
     }
     const pools = this.#poolsFor(request);
-    this.#keepHeld(request, pools, found, refused);
+    const like = this.#keepHeld(request, pools, found, refused);
     const missing = request.families.filter((family) => !found.has(family) && !refused.has(family));
-    this.#fill(request, pools, missing, found);
+    this.#fill(request, pools, { missing, like }, found);
     for (const family of missing)
       if (!found.has(family)) problems.push(this.#whyNone(request, pools, family));
     return this.#settle(request, found, problems);
@@ -165,36 +171,39 @@ export class AddressBook {
     });
   }
 
-  /** What a Service holds it keeps as long as a pool that it may use has it. */
+  /** What a Service holds it keeps as long as a pool that it may use has it; says at which index of its pool that is. */
   #keepHeld(
     request: AddressRequest,
     pools: readonly AddressPool[],
     found: Map<Family, Found>,
     refused: ReadonlySet<Family>,
-  ): void {
+  ): bigint | undefined {
+    let index: bigint | undefined;
     const wanted = (family: Family) => request.families.includes(family) && !refused.has(family);
     for (const text of request.held) {
       const address = parseAddress(text);
       if (address === undefined || !wanted(address.family) || found.has(address.family)) continue;
       const pool = pools.find(({ ranges }) => inRanges(ranges[address.family] ?? [], address));
       const ip = formatAddress(address);
-      if (pool !== undefined && this.#isFree(ip, request))
-        found.set(address.family, { address: ip, pool: pool.name });
+      if (pool === undefined || !this.#isFree(ip, request)) continue;
+      found.set(address.family, { address: ip, pool: pool.name });
+      index ??= indexOf(pool.ranges[address.family] ?? [], address);
     }
+    return index;
   }
 
   /** All that is missing from one pool, that of the other family's address first; else each family from where it is. */
   #fill(
     request: AddressRequest,
     pools: readonly AddressPool[],
-    missing: readonly Family[],
+    { missing, like }: { readonly missing: readonly Family[]; readonly like: bigint | undefined },
     found: Map<Family, Found>,
   ): void {
     if (missing.length === 0) return;
     const used = new Set([...found.values()].map(({ pool }) => pool));
     const order = pools.toSorted((a, b) => Number(used.has(b.name)) - Number(used.has(a.name)));
     for (const pool of order) {
-      const all = this.#together(request, pool, missing);
+      const all = this.#together(request, pool, missing, used.has(pool.name) ? like : undefined);
       if (all === undefined) continue;
       for (const [family, address] of all) found.set(family, { address, pool: pool.name });
       return;
@@ -213,12 +222,14 @@ export class AddressBook {
     request: AddressRequest,
     pool: AddressPool,
     families: readonly Family[],
+    like?: bigint,
   ): Map<Family, string> | undefined {
     if (families.some((family) => (pool.ranges[family] ?? []).length === 0)) return undefined;
     const shared = this.#shared(request, pool, families);
     if (shared !== undefined) return shared;
     const at = (family: Family, index: bigint) => this.#at(request, pool, family, index);
-    const same = this.#search(pool, families, (index) => families.every((family) => at(family, index)));
+    const fits = (index: bigint) => families.every((family) => at(family, index) !== undefined);
+    const same = like !== undefined && fits(like) ? like : this.#search(pool, families, fits);
     if (same !== undefined) return new Map(families.map((family) => [family, at(family, same) as string]));
     if (families.length === 1) return undefined;
     const each = families.map((family) => this.#together(request, pool, [family])?.get(family));
@@ -281,7 +292,7 @@ export class AddressBook {
     const having = pools.filter(({ ranges }) => (ranges[family] ?? []).length > 0);
     if (having.length > 0) {
       const names = having.map(({ name }) => name).join(", ");
-      const message = `no ${family} address is left in LoadBalancerPool ${names}`;
+      const message = `no ${family} address is left in ${this.#called(names)}`;
       return { family, reason: "AddressRangeExhausted", message };
     }
     const { pool } = request;

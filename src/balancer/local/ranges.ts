@@ -1,5 +1,5 @@
 /** Ranges of addresses of one family: CIDRs, and `FIRST-LAST`. */
-import { type Address, formatAddress, parseAddress } from "../../ip/address.ts";
+import { type Address, parseAddress } from "../../ip/address.ts";
 import { cidrSize, parseCidr } from "../../ip/cidr.ts";
 import type { Family } from "../../ip/family.ts";
 
@@ -36,6 +36,17 @@ export function addressIn(ranges: readonly AddressRange[], index: bigint): Addre
   return undefined;
 }
 
+/** The index of an address, counted over all ranges; undefined where it is in none. */
+export function indexOf(ranges: readonly AddressRange[], { family, value }: Address): bigint | undefined {
+  let before = 0n;
+  for (const range of ranges) {
+    if (range.family === family && value >= range.first && value <= range.last)
+      return before + value - range.first;
+    before += range.last - range.first + 1n;
+  }
+  return undefined;
+}
+
 /** Whether an address is in one of the ranges. */
 export function inRanges(ranges: readonly AddressRange[], { family, value }: Address): boolean {
   return ranges.some((range) => range.family === family && value >= range.first && value <= range.last);
@@ -52,6 +63,3 @@ export function isGivable(ranges: readonly AddressRange[], address: Address, avo
     ({ first, last }) => address.value === first && last > first && (first & 0xffffn) === 0n,
   );
 }
-
-/** For messages: `172.18.254.7`. */
-export const textOf = formatAddress;

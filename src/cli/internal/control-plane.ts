@@ -5,6 +5,7 @@ import { startControllers } from "../../controllers/index.ts";
 import { ensureMeshAuthority, registerInjection } from "../../controllers/mesh/registration.ts";
 import { createUpstream, startDnsServer } from "../../dns/index.ts";
 import { parseCidr } from "../../ip/cidr.ts";
+import { groupByFamily, mapFamilies } from "../../ip/family.ts";
 import { type LabConfig, readConfig, statePaths } from "../../lab/config.ts";
 import { runCloud } from "../../lab/cloud/index.ts";
 import { outsideAddresses } from "../../lab/init/fabric.ts";
@@ -12,6 +13,7 @@ import { followNodeRoutes } from "../../lab/node/routes.ts";
 import { connectTrafficModel, reportOnce } from "../wiring.ts";
 import { connectBalancerNames } from "./balancer-names.ts";
 import { createClusterDns } from "./cluster-dns.ts";
+import { createLabAddresses } from "./lab-addresses.ts";
 import { labWebhook } from "./mesh-place.ts";
 import { reportFailure, reportReady } from "./report.ts";
 
@@ -32,7 +34,7 @@ export async function runControlPlane(configPath: string): Promise<void> {
       serveDns(config, client, abort.signal),
       createClusterDns(client, config.plan),
       followNodeRoutes(client, undefined, abort.signal),
-      runCloud(client, config.plan, abort.signal, logLine),
+      runCloud(client, config.plan, labAddresses(config), abort.signal, logLine),
       registerMesh(client, config),
     ]);
     reportReady();
@@ -77,6 +79,12 @@ async function startApi(config: LabConfig) {
 
 function fabricAddresses({ plan }: LabConfig): string[] {
   return plan.families.map((family) => plan.fabric[family] as string);
+}
+
+function labAddresses({ plan }: LabConfig) {
+  const ranges = plan.balancerRanges.map(parseCidr).filter((range) => range !== undefined);
+  const byFamily = groupByFamily(ranges, ({ family }) => family);
+  return createLabAddresses(mapFamilies(byFamily, ([range]) => range));
 }
 
 function controllerOptions({ plan }: LabConfig) {

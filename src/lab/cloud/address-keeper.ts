@@ -1,11 +1,9 @@
 import { Backoff, pause } from "../../client/index.ts";
-import { parseCidr } from "../../ip/cidr.ts";
-import { groupByFamily, mapFamilies } from "../../ip/family.ts";
 import { KINDS, objectKey } from "../../objects/kinds.ts";
 import { ApiError } from "../../objects/status.ts";
 import type { Service } from "../../objects/types.ts";
 import { EventRecorder } from "../kubelet/events.ts";
-import { type Assignment, BalancerAddresses, isOurs } from "./addresses.ts";
+import { type Assignment, type BalancerAddresses, isOurs } from "./addresses.ts";
 import type { CloudContext } from "./context.ts";
 import { statusOf } from "./status.ts";
 
@@ -22,16 +20,10 @@ export class AddressKeeper {
   #working: Promise<void> | undefined;
 
   constructor(context: CloudContext) {
-    const { client, plan } = context;
+    const { client, plan, addresses } = context;
     this.#context = context;
     this.#events = new EventRecorder(client, plan.name, COMPONENT);
-    const ranges = plan.balancerRanges.map(parseCidr).filter((range) => range !== undefined);
-    this.#addresses = new BalancerAddresses(
-      mapFamilies(
-        groupByFamily(ranges, ({ family }) => family),
-        ([range]) => range,
-      ),
-    );
+    this.#addresses = addresses;
   }
 
   /** Those that have addresses come first, so that nobody else gets them. */

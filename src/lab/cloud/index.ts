@@ -6,10 +6,11 @@ import { Informer, type KubeClient } from "../../client/index.ts";
 import { KINDS } from "../../objects/kinds.ts";
 import type { Node, Service } from "../../objects/types.ts";
 import type { ClusterPlan } from "../plan.ts";
+import type { BalancerAddresses } from "./addresses.ts";
 import { AddressKeeper } from "./address-keeper.ts";
 import { RouteKeeper } from "./route-keeper.ts";
 
-export { BALANCER_CLASS, REQUESTED_ADDRESSES } from "./addresses.ts";
+export { BALANCER_CLASS, type BalancerAddresses, REQUESTED_ADDRESSES } from "./addresses.ts";
 export { BALANCER_CONDITION } from "./status.ts";
 
 /**
@@ -20,12 +21,13 @@ export { BALANCER_CONDITION } from "./status.ts";
 export async function runCloud(
   client: KubeClient,
   plan: ClusterPlan,
+  addresses: BalancerAddresses,
   signal: AbortSignal,
   log: (line: string) => void = () => {},
 ): Promise<void> {
   const services = new Informer<Service>(client, KINDS.Service);
   const nodes = new Informer<Node>(client, KINDS.Node);
   await Promise.all([services.start(signal), nodes.start(signal)]);
-  const keepers = { client, plan, services, nodes, signal, log };
+  const keepers = { client, plan, addresses, services, nodes, signal, log };
   await Promise.all([new AddressKeeper(keepers).start(), new RouteKeeper(keepers).start()]);
 }
