@@ -21,6 +21,24 @@ export interface CertificateRequest {
 }
 
 const CA_DAYS = 3650;
+/** Certificates are good from so long ago, in milliseconds: whoever takes them may have a clock that is behind. */
+const BACKDATED = 10 * 60_000;
+/** openssl req cannot set when a certificate begins before 3.4; openssl ca can, and wants a database for that. */
+const CONFIG = `[req]
+distinguished_name = dn
+[dn]
+[ca]
+default_ca = own
+[own]
+new_certs_dir = .
+database = index.txt
+unique_subject = no
+rand_serial = yes
+default_md = sha256
+policy = any
+[any]
+commonName = optional
+`;
 const KEY = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -batch -config openssl.cnf";
 // a configuration of its own keeps the host's openssl.cnf out; the umask keeps keys from others at all times
 const PRELUDE = "umask 077; export OPENSSL_CONF=openssl.cnf";
@@ -30,7 +48,7 @@ export function createAuthority(commonName: string): Promise<KeyPair> {
   const extensions = `basicConstraints = critical,CA:TRUE
 keyUsage = critical,keyCertSign,cRLSign,digitalSignature
 subjectKeyIdentifier = hash`;
-  return withOpenssl(extensions, {}, subjectOf(commonName), `-days ${CA_DAYS}`);
+  return withOpenssl(extensions, {}, subjectOf(commonName), "-selfsign -keyfile out.key", CA_DAYS);
 }
 
 /** Issues a certificate, with a new key, under an authority. @throws UserError when openssl is missing or fails */
@@ -40,8 +58,8 @@ keyUsage = critical,digitalSignature
 extendedKeyUsage = ${request.usages.join(",")}
 subjectAltName = ${request.subjectAltNames.map(withoutControl).join(",")}`;
   const files = { "ca.crt": authority.certificate, "ca.key": authority.key };
-  const signing = `-CA ca.crt -CAkey ca.key -days ${Math.ceil(request.days)}`;
-  return withOpenssl(extensions, files, subjectOf(request.commonName), signing);
+  const signing = "-cert ca.crt -keyfile ca.key";
+  return withOpenssl(extensions, files, subjectOf(request.commonName), signing, Math.ceil(request.days));
 }
 
 /** Days until a certificate (PEM) is no longer valid; negative: since then; 0 where the text is no certificate. */
@@ -58,19 +76,29 @@ async function withOpenssl(
   files: Readonly<Record<string, string>>,
   subject: string,
   signing: string,
+  days: number,
 ): Promise<KeyPair> {
   const folder = await mkdtemp(join(tmpdir(), "tandem-pki-"));
   try {
-    const config = `[req]\ndistinguished_name = dn\n[dn]\n[extensions]\n${extensions}\n`;
-    for (const [name, text] of Object.entries({ ...files, "openssl.cnf": config }))
+    const config = `${CONFIG}[extensions]\n${extensions}\n`;
+    for (const [name, text] of Object.entries({ ...files, "openssl.cnf": config, "index.txt": "" }))
       await writeFile(join(folder, name), text, { mode: 0o600 });
-    const command = `openssl req -x509 ${signing} ${KEY} -subj ${subject} -extensions extensions`;
-    await runOpensslScript(`${PRELUDE}\n${command} -keyout out.key -out out.crt`, folder);
+    const begin = opensslTime(Date.now() - BACKDATED);
+    const end = opensslTime(Date.now() + days * 86_400_000);
+    const request = `openssl req -new ${KEY} -subj ${subject} -keyout out.key -out out.csr`;
+    const sign = `openssl ca -batch -notext ${signing} -config openssl.cnf -extensions extensions`;
+    const dates = `-startdate ${begin} -enddate ${end}`;
+    await runOpensslScript(`${PRELUDE}\n${request} && ${sign} ${dates} -in out.csr -out out.crt`, folder);
     const read = (name: string) => readFile(join(folder, name), "utf8");
     return { certificate: await read("out.crt"), key: await read("out.key") };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** `YYYYMMDDHHMMSSZ`, see openssl-ca(1). */
+function opensslTime(milliseconds: number): string {
+  return `${new Date(milliseconds).toISOString().replaceAll(/[-:T]|\.\d+/g, "")}`;
 }
 
 /** Goes into a shell's command line, so that only harmless characters may pass. */

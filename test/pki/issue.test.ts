@@ -26,6 +26,8 @@ test("a certificate is of its authority, for its names, with its key", async () 
   assert.equal(parsed.checkIP("fd00::1"), "fd00::1");
   assert.match(parsed.subjectAltName ?? "", /URI:spiffe:\/\/cluster\.local\/gateway\/shop\/edge/);
   assert.equal(Math.ceil(daysLeft(certificate)), 30);
+  for (const { validFrom } of [parsed, ca])
+    assert.ok(Date.parse(validFrom) < Date.now() - 5 * 60_000, "it is good for whoever's clock is behind");
 });
 
 test("names cannot break out of the command or the configuration", async () => {

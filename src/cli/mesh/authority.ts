@@ -5,7 +5,7 @@ import { type Identities, MESH_AUTHORITY } from "../../controllers/mesh/index.ts
 import { KINDS } from "../../objects/kinds.ts";
 import { MESH_NAMESPACE } from "../../objects/mesh/index.ts";
 import type { Secret } from "../../objects/types.ts";
-import type { KeyPair } from "../../pki/issue.ts";
+import { daysLeft, type KeyPair } from "../../pki/issue.ts";
 import type { Source } from "../xds/sources.ts";
 import type { ServerCredentials } from "./server-credentials.ts";
 
@@ -34,6 +34,7 @@ export function authoritySource({ client, log, authority, identities, servers }:
       const signer = keyPairOf(secret);
       if (signer === undefined) return log(`${whereAuthority} has no tls.crt and tls.key: nothing changes`);
       known = signer;
+      warnOfExpiry(signer, log);
       const more = secret.data?.["ca.crt"];
       const others = more ? [Buffer.from(more, "base64").toString()] : [];
       identities.setAuthority({ signer, others });
@@ -42,6 +43,16 @@ export function authoritySource({ client, log, authority, identities, servers }:
   };
 }
 
+/** Says that an authority has run out, or will: sidecars take no certificate of it then, on any family. */
+export function warnOfExpiry({ certificate }: KeyPair, log: (line: string) => void): void {
+  const days = Math.floor(daysLeft(certificate));
+  if (days >= SOON_DAYS) return;
+  const what =
+    days < 0 ? "is no longer valid, so that no sidecar takes certificates of it" : `ends in ${days} days`;
+  log(`the authority in ${whereAuthority} ${what}; put tls.crt and tls.key of another one there`);
+}
+
+const SOON_DAYS = 30;
 const whereAuthority = `Secret ${MESH_NAMESPACE}/${MESH_AUTHORITY}`;
 
 async function restoreAuthority(

@@ -27,7 +27,7 @@ import { patiently } from "../xds/patiently.ts";
 import { type Sources, startSources } from "../xds/sources.ts";
 import { meshSources } from "./kinds.ts";
 import { identityFiles, injectionSettings, podOfNode } from "./proxy.ts";
-import { authoritySource } from "./authority.ts";
+import { authoritySource, warnOfExpiry } from "./authority.ts";
 import { GRPC_CLIENTS, GrpcClients } from "./grpc-clients.ts";
 import { MESH_GRPC_PORT, MESH_XDS_PORT, WEBHOOK_PORT } from "./ports.ts";
 import { MeshPump } from "./pump.ts";
@@ -68,6 +68,7 @@ export async function startMesh(options: MeshOptions): Promise<{ readonly stoppe
   const { client, signal, log, clusterDomain, advertise } = options;
   const onError = (error: unknown): void => log((error as Error).message);
   const authority = await patiently(() => ensureMeshAuthority(client), onError, signal);
+  warnOfExpiry(authority, log);
   const { webhook: address } = options;
   const about = { client, clusterDomain, advertise, webhook: address, log, signal };
   const servers = await ServerCredentials.create(about, authority);
