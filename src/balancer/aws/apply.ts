@@ -3,7 +3,8 @@
  * taken up by the next, which plans anew from what exists.
  */
 import { type AwsApi, AwsError } from "./api.ts";
-import { isInUse, isSurprise, refusesForward } from "./errors.ts";
+import { isInUse, isMissing, isSurprise, refusesForward } from "./errors.ts";
+import { aroundCalls, type Clock } from "./throttle.ts";
 import type { Inventory } from "./current.ts";
 import { isNotFound } from "./listing.ts";
 import { type DesiredListener, TAG, type Tags, type Target } from "./model.ts";
@@ -11,6 +12,9 @@ import { isWrite, type Reference, type Replaced, type Step, type StepOf } from "
 
 /** Targets that one call registers. */
 const TARGETS_PER_CALL = 200;
+/** How often, and how far apart, what was just made is asked for before it counts as gone. */
+const VISIBLE_TRIES = 6;
+const VISIBLE_PAUSE_MS = 1_000;
 
 /** What is needed to do steps. */
 export interface ApplyOptions {
@@ -22,7 +26,7 @@ export interface ApplyOptions {
   readonly targetGroups: ReadonlyMap<string, string>;
   /** Hostnames of load balancers by ARN, as they exist. */
   readonly hostnames: ReadonlyMap<string, string>;
-  readonly now: () => number;
+  readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
@@ -65,6 +69,8 @@ class Run {
   /** ARNs and ids by the name under which steps know them. */
   readonly #made: Map<Reference, string>;
   readonly #hostnames: Map<string, string>;
+  /** Whether anything was made in this run. */
+  #fresh = false;
   readonly #done: Step[] = [];
   readonly #busy: { step: Step; error: AwsError }[] = [];
   published: string | undefined;
@@ -72,7 +78,7 @@ class Run {
 
   constructor(options: ApplyOptions) {
     this.#options = options;
-    this.api = options.api;
+    this.api = aroundCalls(options.api, (_, __, ask) => this.#patiently(ask));
     this.#made = new Map(options.targetGroups);
     this.#hostnames = new Map(options.hostnames);
   }
@@ -85,6 +91,18 @@ class Run {
       if (error !== undefined) return this.#result({ failed: { step, error } });
     }
     return this.#result({});
+  }
+
+  /** What was just made is not seen by all of AWS at once: a call that does not find it is made again, for a while. */
+  async #patiently(ask: () => Promise<unknown>): Promise<unknown> {
+    const { clock, signal } = this.#options;
+    for (let tries = 1; ; tries++)
+      try {
+        return await ask();
+      } catch (error) {
+        if (!this.#fresh || !isMissing(error) || tries === VISIBLE_TRIES) throw error;
+        await clock.pause(VISIBLE_PAUSE_MS, signal);
+      }
   }
 
   #result({ wait, failed }: Partial<Pick<Applied, "wait" | "failed">>): Applied {
@@ -131,6 +149,7 @@ class Run {
   /** Notes what was made. */
   made(reference: Reference, id: string, hostname?: string): void {
     this.#made.set(reference, id);
+    this.#fresh = true;
     if (hostname !== undefined) this.#hostnames.set(id, hostname);
     this.#options.inventory.touched(this.#options.owner, [id]);
   }
@@ -140,7 +159,7 @@ class Run {
   }
 
   get created(): Tags {
-    return { [TAG.created]: new Date(this.#options.now()).toISOString() };
+    return { [TAG.created]: new Date(this.#options.clock.now()).toISOString() };
   }
 
   /** AWS gives what exists where a name and settings are the same: it has to be ours. */

@@ -2,6 +2,11 @@
 import { AwsError } from "./api.ts";
 import { isNotFound } from "./listing.ts";
 
+/** Something named by a call is not there, or not seen yet. */
+export function isMissing(error: unknown): boolean {
+  return isNotFound(error) || (error instanceof AwsError && error.code === "InvalidSecurityGroup");
+}
+
 /** Something exists that was not known of, or is gone that was: the plan was made of what is no longer so. */
 export function isSurprise(error: unknown): boolean {
   if (!(error instanceof AwsError)) return false;

@@ -12,6 +12,7 @@ import { TAG, type Tags } from "./model.ts";
 import { PROTECTION, removal } from "./plan/replaced.ts";
 import { backendRemoval } from "./plan/security-groups.ts";
 import type { Step } from "./steps.ts";
+import type { Clock } from "./throttle.ts";
 
 /** Load balancers first, then what they hold on to. */
 const ORDER = ["LoadBalancer", "TargetGroup", "SecurityGroup"];
@@ -96,12 +97,7 @@ export type Deleted = { readonly orphan: Orphan; readonly error: string | undefi
  */
 export async function deleteOrphans(
   orphans: readonly Orphan[],
-  {
-    api,
-    inventory,
-    signal,
-    now,
-  }: { api: AwsApi; inventory: Inventory; signal: AbortSignal; now: () => number },
+  { api, inventory, signal, clock }: { api: AwsApi; inventory: Inventory; signal: AbortSignal; clock: Clock },
 ): Promise<Deleted[]> {
   const listing = await inventory.listing(undefined, true);
   const deleted: Deleted[] = [];
@@ -116,7 +112,7 @@ export async function deleteOrphans(
     const steps = await stepsFor(orphan, listing, api);
     if (steps === undefined) return "it is no longer tagged as this cluster's";
     const known = { targetGroups: new Map(), hostnames: new Map() };
-    const applied = await applySteps(steps, { ...known, api, inventory, owner: "", now, signal });
+    const applied = await applySteps(steps, { ...known, api, inventory, owner: "", clock, signal });
     return problemOf(applied);
   }
 }

@@ -163,11 +163,10 @@ class AwsProvider implements BalancerProvider {
     const all = [...view.current.loadBalancers, ...view.predecessors.map(({ balancer }) => balancer)];
     const hostnames = new Map(all.map(({ arn, dnsName }) => [arn, dnsName]));
     const targetGroups = new Map(view.current.targetGroups.map(({ name, arn }) => [name, arn]));
-    const now = (): number => this.#clock.now();
     let quiet = false;
     try {
       const known = { targetGroups, hostnames, owner };
-      const options = { ...known, api: this.#api, inventory: this.#inventory, now, signal };
+      const options = { ...known, api: this.#api, inventory: this.#inventory, clock: this.#clock, signal };
       const applied = await applySteps(steps, options);
       quiet = !wrote(applied) && applied.wait === undefined;
       return applied;
@@ -230,8 +229,8 @@ class AwsProvider implements BalancerProvider {
   }
 
   async deleteOrphans(orphans: readonly Orphan[], signal: AbortSignal) {
-    const now = (): number => this.#clock.now();
-    return deleteOrphans(orphans, { api: this.#api, inventory: this.#inventory, signal, now });
+    const clock = this.#clock;
+    return deleteOrphans(orphans, { api: this.#api, inventory: this.#inventory, signal, clock });
   }
 
   /** Plans anew where something was not as remembered; a user's own reference to what is not there is told. */

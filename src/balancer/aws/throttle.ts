@@ -99,16 +99,20 @@ export function throttled(
       }
     }
   };
+  return aroundCalls(api, (call, given, ask) => within(call, requestsOf(call, given), ask));
+}
+
+/** The same API with something around every call. */
+export function aroundCalls(
+  api: AwsApi,
+  around: (call: string, given: readonly unknown[], ask: () => Promise<unknown>) => Promise<unknown>,
+): AwsApi {
   return new Proxy(api, {
     get(target, name): unknown {
       const call: unknown = Reflect.get(target, name);
       if (typeof call !== "function") return call;
       return (...given: unknown[]) =>
-        within(
-          String(name),
-          requestsOf(String(name), given),
-          () => Reflect.apply(call, target, given) as Promise<unknown>,
-        );
+        around(String(name), given, () => Reflect.apply(call, target, given) as Promise<unknown>);
     },
   });
 }
