@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test, type TestContext } from "node:test";
 import { AwsError, type AwsApi } from "../../src/balancer/aws/api.ts";
@@ -93,6 +93,18 @@ function ordered(answer: unknown): unknown {
     };
   });
 }
+
+test("only types of the SDK are imported before it is wanted", () => {
+  const root = join(import.meta.dirname, "../../src");
+  const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((file) =>
+    file.endsWith(".ts"),
+  );
+  const early = /^(?:import|export)(?! type)[^;]*from "@(?:aws-sdk|smithy)\//m;
+  assert.deepEqual(
+    files.filter((file) => early.test(readFileSync(join(root, file), "utf8"))),
+    [],
+  );
+});
 
 test("docs/aws-iam-policy.json allows exactly the calls that are made", async (t) => {
   const aws = usualAws();
