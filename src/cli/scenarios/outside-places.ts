@@ -15,7 +15,13 @@ export function inNetns({ stateDir }: ScenarioRoom, netns: string): string[] {
   const [nsenter = "", target = "", ...rest] = outsideOf(stateDir)?.prefix ?? [];
   const pid = target.replace("--target=", "");
   const others = rest.filter((part) => part !== "--net");
-  return [nsenter, target, ...others.slice(0, -1), `--net=/proc/${pid}/root/run/netns/${netns}`, "--"];
+  return [
+    nsenter,
+    target,
+    ...others.slice(0, -1),
+    `--net=${join("/proc", pid, "root", "run/netns", netns)}`,
+    "--",
+  ];
 }
 
 /** The client's places, by room: a process that holds its network namespace until ours ends. */
