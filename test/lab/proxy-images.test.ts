@@ -52,7 +52,9 @@ describe("images and PROXY headers", () => {
       args: ["80", "hello", "--proxy-protocol=2", "--trusted=fd00:10:244::/56"],
     });
     await mounted("nginx", "docker.io/library/nginx:1.27", "/etc/nginx/conf.d", { "default.conf": NGINX });
-    await mounted("haproxy", "haproxy:2.6", "/usr/local/etc/haproxy", { "haproxy.cfg": HAPROXY });
+    // where the lab is not root, it can mount below /etc, and not below /usr
+    const args = ["-f", "/etc/haproxy/haproxy.cfg"];
+    await mounted("haproxy", "haproxy:2.6", "/etc/haproxy", { "haproxy.cfg": HAPROXY }, args);
     await Promise.all(["client", "http", "tcp", "nginx", "haproxy"].map((name) => lab.ready(name)));
   });
   after(async () => {
@@ -60,13 +62,20 @@ describe("images and PROXY headers", () => {
     home.remove();
   });
 
-  async function mounted(name: string, image: string, mountPath: string, data: Record<string, string>) {
+  async function mounted(
+    name: string,
+    image: string,
+    mountPath: string,
+    data: Record<string, string>,
+    args?: string[],
+  ) {
     await lab.client.create(KINDS.ConfigMap, { metadata: { name, namespace: "default" }, data });
     const volumes = [{ name: "config", configMap: { name } }];
     await lab.create(
       name,
       {
         image,
+        ...(args && { args }),
         volumeMounts: [{ name: "config", mountPath }],
         readinessProbe: { tcpSocket: { port: 80 }, periodSeconds: 1 },
       },
@@ -132,6 +141,7 @@ describe("images and PROXY headers", () => {
       readinessProbe: { tcpSocket: { port: 80 }, periodSeconds: 1 },
     });
     await lab.ready("plain");
+    assert.match(await answer("plain", "IPv6", Buffer.alloc(0), REQUEST), /Welcome to nginx/);
     const probes = await Promise.all(
       (["nginx", "plain"] as const).flatMap((pod) =>
         ([0, 2] as const).map(async (proxyHeader) => {
