@@ -15,6 +15,9 @@ export interface BalancerFlags {
   readonly defaultScheme: string;
   readonly defaultTargetType: string;
   readonly replacementGrace: string;
+  readonly defaultTags: string;
+  readonly externalManagedTags: string;
+  readonly enableTcpUdpListener: boolean;
   readonly interface?: string;
   readonly stateDir: string;
   readonly envoy?: string;
@@ -33,6 +36,11 @@ export interface BalancerSettings {
   readonly defaultTargetType: "instance" | "ip";
   /** How long a load balancer that was replaced is kept, in milliseconds. */
   readonly replacementGraceMs: number;
+  /** Tags of all that is made, and keys of tags that others manage (aws). */
+  readonly defaultTags: Readonly<Record<string, string>>;
+  readonly externalManagedTags: readonly string[];
+  /** A TCP and a UDP port of one number become one listener where a Service does not say (aws). */
+  readonly enableTcpUdpListener: boolean;
   /** The interface that gets addresses; undefined: that of the default route (local). */
   readonly interface: string | undefined;
   /** Where it is remembered whose addresses are (local). */
@@ -65,6 +73,13 @@ export function withBalancerFlags(command: Command): Command {
       "how long a load balancer that was replaced is kept, so that clients can follow its name",
       "10m",
     )
+    .option("--default-tags <list>", "tags of all that is made, as team=web,env=prod (aws)", "")
+    .option(
+      "--external-managed-tags <list>",
+      "keys of tags that others manage and that are left alone (aws)",
+      "",
+    )
+    .option("--enable-tcp-udp-listener", "make a TCP and a UDP port of one number one listener (aws)", false)
     .option("--interface <name>", "the network interface for addresses (local; default: the default route's)")
     .option("--state-dir <folder>", "what outlives a restart (local)", "/var/lib/tandem/balancer")
     .option("--envoy <path>", "an Envoy of 1.40 or newer (local; default: found on the PATH)");
@@ -84,6 +99,9 @@ export function readBalancerFlags(flags: BalancerFlags): BalancerSettings {
     defaultTargetType: oneOf("--default-target-type", flags.defaultTargetType, ["instance", "ip"]),
     replacementGraceMs: parseDurationFlag("--replacement-grace", flags.replacementGrace),
     interface: flags.interface,
+    defaultTags: mapOf("--default-tags", flags.defaultTags),
+    externalManagedTags: flags.externalManagedTags.split(",").filter((key) => key !== ""),
+    enableTcpUdpListener: flags.enableTcpUdpListener,
     stateDir: flags.stateDir,
     envoy: flags.envoy,
   };
@@ -96,6 +114,22 @@ function oneOf<T extends string>(flag: string, text: string, values: readonly T[
     what: "cannot serve load balancers",
     where: `flag ${flag}, value ${JSON.stringify(text)}`,
     why: `the values are ${values.join(", ")}`,
+    exitCode: EXIT.usage,
+  });
+}
+
+function mapOf(flag: string, text: string): Record<string, string> {
+  const pairs = text.split(",").filter((pair) => pair !== "");
+  const wrong = pairs.find((pair) => !/^[^=]+=/.test(pair));
+  if (wrong === undefined)
+    return Object.fromEntries(
+      pairs.map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]),
+    );
+  throw new UserError({
+    what: "cannot serve load balancers",
+    where: `flag ${flag}, value ${JSON.stringify(wrong)}`,
+    why: "tags are key=value pairs divided by commas",
+    next: `for example ${flag}=team=web,env=prod`,
     exitCode: EXIT.usage,
   });
 }

@@ -13,6 +13,8 @@ import { printPlans, type ServicePlan } from "./report.ts";
 /** The objects that plans are made from. */
 interface Objects {
   readonly services: readonly Service[];
+  /** All Services, of whatever type: forward actions name them. */
+  readonly neighbours: readonly Service[];
   readonly nodes: readonly Node[];
   readonly endpointSlices: readonly EndpointSlice[];
 }
@@ -66,7 +68,7 @@ async function providerFor(
 async function planAll(
   settings: BalancerSettings,
   provider: BalancerProvider | undefined,
-  { services, nodes, endpointSlices }: Objects,
+  { services, neighbours, nodes, endpointSlices }: Objects,
   signal: AbortSignal,
 ): Promise<ServicePlan[]> {
   const plans: ServicePlan[] = [];
@@ -79,6 +81,7 @@ async function planAll(
     const { ownership, findings, model } = translateWith(settings, service, {
       nodes,
       endpointSlices: slices,
+      services: neighbours.filter(({ metadata }) => metadata.namespace === service.metadata.namespace),
     });
     const context = {
       annotations: service.metadata.annotations ?? {},
@@ -100,17 +103,20 @@ function objectsOf(manifests: readonly ManifestObject[]): Objects {
     ...object,
     metadata: { ...object.metadata, namespace: object.metadata.namespace ?? "default" },
   });
+  const neighbours = ofKind<Service>("Service").map(inNamespace);
   return {
-    services: ofKind<Service>("Service")
-      .map(inNamespace)
-      .filter(({ spec }) => spec?.type === "LoadBalancer"),
+    services: neighbours.filter(({ spec }) => spec?.type === "LoadBalancer"),
+    neighbours,
     nodes: ofKind<Node>("Node"),
     endpointSlices: ofKind<EndpointSlice>("EndpointSlice").map(inNamespace),
   };
 }
 
 /** The manifests' Services with the cluster's nodes and slices, and what the cluster knows of the same Services. */
-async function joined(client: KubeClient, { services, nodes, endpointSlices }: Objects): Promise<Objects> {
+async function joined(
+  client: KubeClient,
+  { services, neighbours, nodes, endpointSlices }: Objects,
+): Promise<Objects> {
   const [liveServices, liveNodes, liveSlices] = await Promise.all([
     client.list<Service>(KINDS.Service),
     client.list<Node>(KINDS.Node),
@@ -119,6 +125,7 @@ async function joined(client: KubeClient, { services, nodes, endpointSlices }: O
   const live = new Map(liveServices.items.map((service) => [objectKey(service), service]));
   return {
     services: services.map((service) => merged(service, live.get(objectKey(service)))),
+    neighbours: [...neighbours, ...liveServices.items],
     nodes: nodes.length > 0 ? nodes : liveNodes.items,
     endpointSlices: endpointSlices.length > 0 ? endpointSlices : liveSlices.items,
   };

@@ -42,7 +42,7 @@ async function openAws(settings: BalancerSettings, signal: AbortSignal): Promise
   const region = settings.region ?? process.env["AWS_REGION"] ?? process.env["AWS_DEFAULT_REGION"];
   if (region === undefined)
     throw missing("--region", "the region of the nodes", "--region=eu-west-1, or set AWS_REGION");
-  const { vpcId, awsEndpoint, clusterName, defaultScheme, replacementGraceMs } = settings;
+  const { vpcId, awsEndpoint, clusterName, defaultScheme } = settings;
   if (vpcId === undefined)
     throw missing("--vpc-id", "the VPC of the nodes", "--vpc-id=vpc-0123456789abcdef0");
   const [{ createAwsApi }, { createAwsProvider }] = await Promise.all([
@@ -50,7 +50,8 @@ async function openAws(settings: BalancerSettings, signal: AbortSignal): Promise
     import("../../balancer/aws/provider.ts"),
   ]);
   const api = await createAwsApi({ region, ...(awsEndpoint && { endpoint: awsEndpoint }), signal });
-  return createAwsProvider({ api, region, vpcId, clusterName, defaultScheme, graceMs: replacementGraceMs });
+  const { replacementGraceMs: graceMs, externalManagedTags: externalTags } = settings;
+  return createAwsProvider({ api, region, vpcId, clusterName, defaultScheme, graceMs, externalTags });
 }
 
 function missing(flag: string, what: string, example: string): UserError {
@@ -67,12 +68,16 @@ function missing(flag: string, what: string, example: string): UserError {
 export function translateWith(
   settings: BalancerSettings,
   service: Service,
-  cluster: Pick<BalancerWorld, "nodes" | "endpointSlices">,
+  cluster: Pick<BalancerWorld, "nodes" | "endpointSlices" | "services">,
 ): TranslatedBalancer {
   const { provider, loadBalancerClass, defaultTargetType } = settings;
-  return translateBalancer(service, {
-    ...cluster,
-    provider,
-    flags: { loadBalancerClass, defaultTargetType },
-  });
+  const { enableTcpUdpListener, defaultTags, externalManagedTags } = settings;
+  const flags = {
+    loadBalancerClass,
+    defaultTargetType,
+    enableTcpUdpListener,
+    defaultTags,
+    externalManagedTags,
+  };
+  return translateBalancer(service, { ...cluster, provider, flags });
 }

@@ -72,6 +72,7 @@ export class BalancerController {
     const { ownership, model, findings } = this.#options.translate(service, {
       nodes: this.#nodes.list(),
       endpointSlices: this.#slicesOf(service),
+      services: this.#services.list(service.metadata.namespace),
     });
     this.#tell(key, service, ownership.owned ? findings : (ownership.finding ?? []));
     if (service.metadata.deletionTimestamp !== undefined || !ownership.owned)

@@ -11,6 +11,8 @@ export interface BalancerCluster {
   readonly nodes: readonly Node[];
   /** Those of the Service at hand. */
   readonly endpointSlices: readonly EndpointSlice[];
+  /** All of the namespace of the Service at hand: forward actions name others. */
+  readonly services: readonly Service[];
 }
 
 export interface BalancerControllerOptions {

@@ -16,7 +16,7 @@ export function liveOf(
   services: readonly Service[],
   translate: BalancerControllerOptions["translate"],
 ): Map<string, string> {
-  const nothing = { nodes: [], endpointSlices: [] };
+  const nothing = { nodes: [], endpointSlices: [], services: [] };
   const live = services.filter(
     (service) =>
       service.metadata.finalizers?.includes(BALANCER_FINALIZER) ||
