@@ -90,6 +90,8 @@ export interface LocalProvider extends BalancerProvider {
   settle(): Promise<void>;
   /** Takes in that a certificate has changed, or is there now. */
   certificateChanged(name: string): Promise<void>;
+  /** How full the pools are, as they are now. */
+  counts(): ReturnType<AddressBook["counts"]>;
   /** The Services that are served now, with their addresses. */
   served(): ReadonlyMap<string, readonly string[]>;
 }
@@ -172,6 +174,11 @@ class Local implements LocalProvider {
     const [service] = this.#book.ownersOf(held.address);
     const uid = service === undefined ? undefined : this.#served.get(service)?.model.uid;
     return service === undefined || uid === undefined ? [] : [{ ...held, service, uid }];
+  }
+
+  counts(): ReturnType<AddressBook["counts"]> {
+    this.#book.setPools(this.#options.pools());
+    return this.#book.counts();
   }
 
   served(): ReadonlyMap<string, readonly string[]> {

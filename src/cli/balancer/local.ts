@@ -9,16 +9,16 @@ import {
   type KeyPair,
   type LocalProvider,
   parseRange,
-  type PoolCount,
 } from "../../balancer/local/index.ts";
 import { Informer, type KubeClient } from "../../client/index.ts";
 import { installDefinitions } from "../gateway/definitions.ts";
 import { matchesSelector } from "../../controllers/runtime/labels.ts";
-import { type Family, FAMILIES, mapFamilies, type PerFamily } from "../../ip/family.ts";
+import { type Family, FAMILIES, mapFamilies } from "../../ip/family.ts";
 import { BALANCER_KINDS, type LoadBalancerPool } from "../../objects/balancer/index.ts";
 import { KINDS, objectKey } from "../../objects/kinds.ts";
 import type { Namespace, Secret, Service } from "../../objects/types.ts";
 import type { BalancerSettings } from "./flags.ts";
+import { type PoolCounts, writePoolStatuses } from "./pool-status.ts";
 import { createLocalEnvoy, type LocalEnvoyOptions } from "./local-envoy.ts";
 
 export interface LocalOptions {
@@ -72,6 +72,9 @@ export async function startLocalProvider(options: LocalOptions, signal: AbortSig
         matchesSelector(namespaceSelector, namespaces.get(namespace)?.metadata.labels))
     );
   };
+  const writePools = (counts: PoolCounts): void => {
+    if (!options.readOnly) void writePoolStatuses(client, pools.list(), counts).catch(onError);
+  };
   const provider = createLocalProvider({
     proxy: envoy,
     host: createHost({ folder: addresses, link: options.link, lifetime: options.lifetime, signal }),
@@ -79,10 +82,12 @@ export async function startLocalProvider(options: LocalOptions, signal: AbortSig
     linkOf: (name) => pools.get(name)?.spec.announce?.interface,
     certificates: (names) => secrets.pairs(names),
     known: services.list().flatMap(heldBy),
-    onCounts: (counts) => void writeCounts(client, pools, counts).catch(onError),
+    onCounts: (counts) => writePools(counts),
   });
   if (!options.readOnly) {
     followRemovals(provider, addresses, log, signal);
+    pools.onChange(() => writePools(provider.counts()));
+    writePools(provider.counts());
     const settle = () => void provider.settle().catch((error: Error) => log(error.message));
     const timer = setTimeout(settle, HOLD_MS);
     signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
@@ -127,22 +132,6 @@ function poolOf({ metadata, spec }: LoadBalancerPool, accepts: AddressPool["acce
   );
   const { autoAssign = true, avoidBuggyIPs = false } = spec;
   return { name: metadata.name, ranges, autoAssign, avoidBuggyIPs, accepts };
-}
-
-/** Statuses of pools: how many addresses are in use and free. */
-async function writeCounts(
-  client: KubeClient,
-  pools: Informer<LoadBalancerPool>,
-  counts: ReadonlyMap<string, PerFamily<PoolCount>>,
-): Promise<void> {
-  for (const [name, count] of counts) {
-    const pool = pools.get(name);
-    const status = mapFamilies(count, ({ used, free }) => ({ used: String(used), free: String(free) }));
-    const same = FAMILIES.every((family) => pool?.status?.[family]?.used === status[family]?.used);
-    if (pool === undefined || same) continue;
-    const options = { type: "merge", subresource: "status", fieldManager: "tandem-balancer" } as const;
-    await client.patch(BALANCER_KINDS.LoadBalancerPool, name, undefined, { status }, options);
-  }
 }
 
 /** Another process (`tandem balancer orphans --delete`) has cleaned up after a Service: its listeners go, too. */
