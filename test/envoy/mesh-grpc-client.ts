@@ -1,4 +1,4 @@
-/** A gRPC client with xDS: each line of its input is a target to call; it prints the answer, or why there is none. */
+/** A gRPC client with xDS: each line of its input is a target to call; it prints the answer, or why there is none. It ends with its input. */
 import { createInterface } from "node:readline";
 import { Client, credentials } from "@grpc/grpc-js";
 import { register } from "@grpc/grpc-js-xds";
@@ -21,4 +21,6 @@ function call(target: string): void {
   );
 }
 
-createInterface({ input: process.stdin }).on("line", call);
+createInterface({ input: process.stdin })
+  .on("line", call)
+  .on("close", () => process.exit());

@@ -134,7 +134,7 @@ describe("a mesh in which things go wrong", () => {
     assert.equal((spec.initContainers ?? []).length, 0);
     const ask = (app: string, target: string) => {
       const program = `${NODE} ${APP}/test/envoy/mesh-grpc-client.ts`;
-      return inPod(app, "sh", "-c", `(echo xds:///${target}; sleep 2) | timeout 30 ${program}`);
+      return inPod(app, "sh", "-c", `(echo xds:///${target}; sleep 4) | timeout 30 ${program}`);
     };
     const target = "echo.demo.svc.cluster.local:50051";
     assert.equal(ask("xds", target).stdout.trim(), "IPv4");
@@ -210,7 +210,7 @@ describe("a mesh in which things go wrong", () => {
     assert.notEqual(after?.metadata.uid, before.metadata.uid);
   });
 
-  test("a pod whose capture cannot be set up does not start, and says why", async () => {
+  test("a pod that asks for a capture that cannot be is refused, with the annotation and what is wrong", async () => {
     const bad = {
       metadata: {
         name: "uncaptured",
