@@ -1,4 +1,7 @@
-/** A gRPC client with xDS: each line of its input is a target to call; it prints the answer, or why there is none. It ends with its input. */
+/**
+ * A gRPC client with xDS: each line of its input is a target to call; it prints the answer, or why there is none. It ends
+ * with its input.
+ */
 import { createInterface } from "node:readline";
 import { Client, credentials } from "@grpc/grpc-js";
 import { register } from "@grpc/grpc-js-xds";
