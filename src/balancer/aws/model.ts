@@ -65,10 +65,11 @@ export interface SubnetMapping {
   readonly sourceNatIpv6Prefix?: string;
 }
 
+/** One port of a load balancer, as it should be and as it is. */
 export interface DesiredListener {
   readonly port: number;
   readonly protocol: ListenerProtocol;
-  /** Names of target groups (DesiredTargetGroup.name, or ARNs of others' groups) with weights. */
+  /** Target groups with weights: wished ones by name (or ARN where they are another's), existing ones by ARN. */
   readonly forward: readonly { readonly targetGroup: string; readonly weight: number }[];
   /** ARNs, the default one first. */
   readonly certificates: readonly string[];
@@ -171,40 +172,19 @@ export interface LoadBalancer {
   readonly tags: Tags;
 }
 
-export interface Listener {
+export interface Listener extends DesiredListener {
   readonly arn: string;
-  readonly port: number;
-  readonly protocol: ListenerProtocol;
-  /** ARNs of target groups with weights. */
-  readonly forward: readonly { readonly targetGroup: string; readonly weight: number }[];
-  readonly certificates: readonly string[];
-  readonly sslPolicy: string | undefined;
-  readonly alpnPolicy: string | undefined;
-  readonly attributes: Readonly<Record<string, string>>;
-  readonly tags: Tags;
 }
 
-export interface TargetGroup {
+export interface TargetGroup extends Omit<DesiredTargetGroup, "targetType" | "targets"> {
   readonly arn: string;
-  readonly name: string;
-  readonly protocol: ListenerProtocol;
-  readonly port: number;
   readonly targetType: "instance" | "ip" | "alb" | "lambda";
-  readonly ipAddressType: "ipv4" | "ipv6";
-  readonly vpcId: string;
-  readonly healthCheck: HealthCheck;
-  readonly attributes: Readonly<Record<string, string>>;
   /** With what AWS says of their health: `healthy`, `initial`, `unhealthy`, `draining`, `unused`, `unavailable`. */
   readonly targets: readonly (Target & { readonly health: string; readonly reason?: string })[];
   /** ARNs of the load balancers that use it; AWS allows one. */
   readonly loadBalancers: readonly string[];
-  readonly tags: Tags;
 }
 
-export interface SecurityGroup {
+export interface SecurityGroup extends Omit<DesiredSecurityGroup, "description"> {
   readonly id: string;
-  readonly name: string;
-  readonly vpcId: string;
-  readonly inbound: readonly SecurityRule[];
-  readonly tags: Tags;
 }
