@@ -1,18 +1,14 @@
 /** The one Envoy of a host that serves load balancers: started with the first Service, told all else over xDS. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { get } from "node:http";
-import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import type { LocalProxy, ProxyRefusal } from "../../balancer/local/index.ts";
-import { type AdsServer, startAdsServer } from "../../envoy/ads/index.ts";
-import { createEnvoyOutput, type EnvoyOutput } from "../../envoy/desired/index.ts";
-import { bootstrap } from "../../envoy/process/bootstrap.ts";
-import { findEnvoy } from "../../envoy/process/find.ts";
-import { superviseEnvoy } from "../../envoy/process/supervise.ts";
+import type { LocalProxy } from "../../balancer/local/index.ts";
 import type { Family } from "../../ip/family.ts";
+import { isLeftBehind } from "./envoy-files.ts";
+import type { RunningEnvoy } from "./run-envoy.ts";
 
 /** Where the Envoy's admin interface, statistics and readiness are, beside those of any Gateway on the same host. */
 export const BALANCER_PORTS = { admin: 19100, stats: 19101, ready: 19103 } as const;
+
+export type EnvoyPorts = { readonly [name in keyof typeof BALANCER_PORTS]: number };
 
 export interface LocalEnvoyOptions {
   /** For the socket of xDS, the bootstrap and the id of the process. */
@@ -21,17 +17,9 @@ export interface LocalEnvoyOptions {
   readonly envoy?: string | undefined;
   /** The families that the host has. */
   readonly families: readonly Family[];
-  readonly ports?: { readonly admin: number; readonly stats: number; readonly ready: number };
+  readonly ports?: EnvoyPorts;
   readonly log: (line: string) => void;
 }
-
-const PROXY = "local";
-const CONNECT_PATIENCE_MS = 15_000;
-const POLL_MS = 50;
-/** Connections of a listener that was replaced may go on for so long. */
-const LISTENER_DRAIN_S = 600;
-/** A balancer is not to be the limit; memory is. */
-const MAX_CONNECTIONS = 1_000_000;
 
 /** The Envoy, and the end of it. */
 export interface LocalEnvoy extends LocalProxy {
@@ -45,139 +33,32 @@ export interface LocalEnvoy extends LocalProxy {
  */
 export function createLocalEnvoy(options: LocalEnvoyOptions, signal: AbortSignal): LocalEnvoy {
   const { families, ports = BALANCER_PORTS } = options;
-  let running: Promise<Running> | undefined;
+  let running: Promise<RunningEnvoy> | undefined;
   const stopped = new Promise<void>((resolve) => {
     const end = () =>
       void (running ?? Promise.resolve(undefined)).then((it) => it?.stop()).then(resolve, resolve);
     if (signal.aborted) end();
     else signal.addEventListener("abort", end, { once: true });
   });
+  /** What runs it is loaded when there is something to run. */
+  const start = async (): Promise<RunningEnvoy> => {
+    const { startEnvoy } = await import("./run-envoy.ts");
+    const started = await startEnvoy(options, ports, signal);
+    started.failed.catch(() => {
+      running = undefined;
+    });
+    return started;
+  };
   return {
     stopped,
     async apply(model) {
-      const idle = model.listeners.length === 0 && running === undefined;
-      if (idle && leftBehind(pidFileOf(options), configOf(options)) === undefined) return [];
-      running ??= start(options, ports, signal);
-      const { ads, output, refused, ended } = await running;
-      refused.clear();
-      ads.set(
-        PROXY,
-        output.update(model, () => undefined),
-      );
-      await Promise.race([connected(ads, signal), ended]);
-      await ads.applied(PROXY);
-      return refusalsOf(ads, refused);
+      const isIdle = model.listeners.length === 0 && running === undefined;
+      if (isIdle && !isLeftBehind(options.folder)) return [];
+      running ??= start();
+      return (await running).apply(model);
     },
     unchecked: (destinations) => uncheckedOf(destinations, ports.admin, families),
   };
-}
-
-interface Running {
-  readonly ads: AdsServer;
-  readonly output: EnvoyOutput;
-  /** What was refused since the last model, by name. */
-  readonly refused: Map<string, string>;
-  /** Rejects where Envoy cannot be started at all. */
-  readonly ended: Promise<void>;
-  stop(): Promise<void>;
-}
-
-async function start(
-  options: LocalEnvoyOptions,
-  ports: NonNullable<LocalEnvoyOptions["ports"]>,
-  signal: AbortSignal,
-): Promise<Running> {
-  const { folder, families, log } = options;
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const path = join(folder, "xds.sock");
-  const ads = await startAdsServer({ listen: [{ path }], authorize: () => PROXY });
-  const refused = new Map<string, string>();
-  ads.onNack(({ kind, name, message }) => {
-    log(`Envoy refuses ${kind} ${name}: ${message}`);
-    refused.set(name, message);
-  });
-  const ended = run(options, ports, path, signal);
-  const stop = () => ended.catch(() => {}).then(() => ads.close());
-  return { ads, output: createEnvoyOutput({ families }), refused, ended, stop };
-}
-
-/** Every version that is refused still, also from former calls. */
-function refusalsOf(ads: AdsServer, refused: ReadonlyMap<string, string>): ProxyRefusal[] {
-  const still = ads
-    .status(PROXY)
-    .flatMap(({ kinds }) => Object.values(kinds).flatMap((kind) => kind.refused));
-  const all = new Map([...still.map(({ name, message }) => [name, message] as const), ...refused]);
-  return [...all].map(([name, message]) => ({ name, message }));
-}
-
-async function connected(ads: AdsServer, signal: AbortSignal): Promise<void> {
-  for (let waited = 0; ads.status(PROXY).length === 0; waited += POLL_MS) {
-    signal.throwIfAborted();
-    if (waited > CONNECT_PATIENCE_MS) throw new Error("Envoy has not asked for its configuration yet");
-    await sleep(POLL_MS, undefined, { signal });
-  }
-}
-
-async function run(
-  options: LocalEnvoyOptions,
-  ports: NonNullable<LocalEnvoyOptions["ports"]>,
-  path: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const { envoy, families, log } = options;
-  const [pidFile, configPath] = [pidFileOf(options), configOf(options)];
-  await adopted(pidFile, configPath, log, signal);
-  if (signal.aborted) return;
-  const node = { id: "balancer", cluster: PROXY };
-  const config = bootstrap({ node, families, xds: { path }, ports, maxConnections: MAX_CONNECTIONS });
-  writeFileSync(configPath, JSON.stringify(config), { mode: 0o600 });
-  await superviseEnvoy(
-    {
-      envoy: findEnvoy({ ...(envoy !== undefined && { flag: envoy }), env: process.env }),
-      configPath,
-      admin: { host: families[0] === "IPv6" ? "::1" : "127.0.0.1", port: ports.admin },
-      listenerDrainSeconds: LISTENER_DRAIN_S,
-      drainMs: 0,
-      log,
-      onStart: (pid) => writeFileSync(pidFile, String(pid)),
-    },
-    signal,
-  );
-  rmSync(pidFile, { force: true });
-}
-
-function pidFileOf({ folder }: LocalEnvoyOptions): string {
-  return join(folder, "envoy.pid");
-}
-
-function configOf({ folder }: LocalEnvoyOptions): string {
-  return join(folder, "bootstrap.json");
-}
-
-/** Waits for the end of an Envoy that a former process left; it serves on meanwhile. */
-async function adopted(
-  pidFile: string,
-  configPath: string,
-  log: (line: string) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  const pid = leftBehind(pidFile, configPath);
-  if (pid === undefined) return;
-  log(`Envoy ${pid} serves since before; it is kept`);
-  while (!signal.aborted && leftBehind(pidFile, configPath) === pid)
-    await sleep(500, undefined, { signal }).catch(() => {});
-  if (!signal.aborted) log(`Envoy ${pid} ended; it is started again`);
-  else if (leftBehind(pidFile, configPath) === pid) process.kill(pid, "SIGTERM");
-}
-
-/** The id of a running process that is our Envoy: its command line names our configuration. */
-function leftBehind(pidFile: string, configPath: string): number | undefined {
-  try {
-    const pid = Number(readFileSync(pidFile, "utf8"));
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(configPath) ? pid : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 interface ClusterStatuses {
