@@ -12,6 +12,7 @@ import type {
   LoadBalancer,
   SecurityGroup,
   Surroundings,
+  Tags,
   TargetGroup,
 } from "./model.ts";
 import type { Predecessor } from "./plan.ts";
@@ -39,6 +40,8 @@ export const DEFAULT_AGES: Ages = {
 export interface View {
   readonly current: CurrentStack;
   readonly predecessors: readonly Predecessor[];
+  /** Target groups of predecessors that no load balancer uses any more. */
+  readonly leftovers: readonly Pick<TargetGroup, "arn" | "name">[];
   readonly names: Names;
   readonly surroundings: Surroundings;
 }
@@ -83,7 +86,7 @@ export class Inventory {
         const current = await this.#detailed(listing.stackOf(service.key, service.uid), listenerAttributes);
         return {
           current,
-          predecessors: this.#predecessors(listing, service.key),
+          ...this.#predecessors(listing, service.key),
           names: listing.names(),
           surroundings: this.#surroundings(listing),
         };
@@ -207,17 +210,19 @@ export class Inventory {
     return value;
   }
 
-  #predecessors(listing: Listing, key: string): Predecessor[] {
+  #predecessors(listing: Listing, key: string): Pick<View, "predecessors" | "leftovers"> {
     const { clusterName, vpcId } = this.#place;
-    const service = { key, clusterName };
-    return [...listing.loadBalancers.values()]
-      .filter((it) => it.vpcId === vpcId && isPredecessor(it, service))
-      .map((balancer) => ({
-        balancer,
-        targetGroups: [...listing.targetGroups.values()].filter((it) =>
-          it.loadBalancers.includes(balancer.arn),
-        ),
-      }));
+    const mine = <T extends { vpcId: string; tags: Tags }>(things: Iterable<T>): T[] =>
+      [...things].filter((it) => it.vpcId === vpcId && isPredecessor(it, { key, clusterName }));
+    const groups = [...listing.targetGroups.values()];
+    const predecessors = mine(listing.loadBalancers.values()).map((balancer) => ({
+      balancer,
+      targetGroups: groups.filter(({ loadBalancers }) => loadBalancers.includes(balancer.arn)),
+    }));
+    return {
+      predecessors,
+      leftovers: mine(groups).filter(({ loadBalancers }) => loadBalancers.length === 0),
+    };
   }
 
   #surroundings(listing: Listing): Surroundings {

@@ -141,9 +141,9 @@ export function graceOf(annotations: Readonly<Record<string, string>>, otherwise
   return match === null ? otherwise : Number(match[1]) * (UNITS[match[2] ?? ""] ?? 0);
 }
 
-/** Whether a load balancer was made for this Service by the in-tree provider, the cloud's, or the AWS controller. */
+/** Whether something was made for this Service by the in-tree provider, the cloud's, or the AWS controller. */
 export function isPredecessor(
-  { tags }: Tagged<BareLoadBalancer>,
+  { tags }: { readonly tags: Tags },
   service: { readonly key: string; readonly clusterName: string },
 ): boolean {
   if (tags[TAG.owner] !== undefined) return false;
@@ -153,12 +153,14 @@ export function isPredecessor(
   return tags[TAG.cluster] === clusterName && tags[TAG.stack] === key;
 }
 
-/** Whether the user said that a predecessor may be deleted. */
+/** Whether the user said that a predecessor may be deleted; without one: that any may. */
 export function mayDelete(
-  { arn, name, dnsName }: BareLoadBalancer,
+  predecessor: BareLoadBalancer | undefined,
   annotations: Readonly<Record<string, string>>,
 ): boolean {
   const said = annotations[DELETE_OLD_ANNOTATION]?.trim();
   if (said === undefined || said === "") return false;
+  if (predecessor === undefined) return true;
+  const { arn, name, dnsName } = predecessor;
   return said === "true" || [arn, name, dnsName].some((it) => it.toLowerCase() === said.toLowerCase());
 }

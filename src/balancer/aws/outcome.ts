@@ -109,13 +109,12 @@ function leftBehind({ name, dnsName, arn }: BareLoadBalancer): BalancerEvent {
   );
 }
 
-/** What could not be deleted for a while is told, once in a while. */
-export function busyEvents({ busy }: Applied, busyRuns: number): BalancerEvent[] {
-  if (busy.length === 0 || busyRuns < BUSY_WORTH_TELLING) return [];
-  return busy.map(({ step, error }) => {
-    const name = "name" in step ? step.name : step.do;
-    return warning("StillInUse", `${name} cannot be deleted yet: ${error.message}; ${IN_USE_ADVICE}`);
-  });
+/** What could not be deleted for a while is told; the first alone, as the rest hangs on it. */
+export function busyEvents({ busy: [first] }: Applied, busyRuns: number): BalancerEvent[] {
+  if (first === undefined || busyRuns < BUSY_WORTH_TELLING) return [];
+  const { step, error } = first;
+  const name = "name" in step ? step.name : step.do;
+  return [warning("StillInUse", `${name} cannot be deleted yet: ${error.message}; ${IN_USE_ADVICE}`)];
 }
 
 const IN_USE_ADVICE =

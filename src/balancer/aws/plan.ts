@@ -23,6 +23,8 @@ export interface PlanInput {
   readonly current: CurrentStack;
   /** What another controller made for this Service, with its target groups. */
   readonly predecessors: readonly Predecessor[];
+  /** Target groups of predecessors that no load balancer uses any more. */
+  readonly leftovers: readonly Pick<TargetGroup, "arn" | "name">[];
   /** Ids by name of all there is, others' things among them: names are for one. */
   readonly named: Named;
   /** The shared group, where nodes' groups are to let the load balancer in. */
@@ -242,9 +244,10 @@ class Planner {
     const used = new Set(
       [...staying, ...this.#leaving].flatMap((it) => it.targetGroups.map(({ arn }) => arn)),
     );
-    return this.#input.current.targetGroups
-      .filter(({ name, arn }) => !wanted.has(name) && !used.has(arn))
-      .map(({ name, arn }) => ({ do: "deleteTargetGroup", name, target: arn }));
+    const { current, leftovers, annotations } = this.#input;
+    const ours = current.targetGroups.filter(({ name, arn }) => !wanted.has(name) && !used.has(arn));
+    const others = mayDelete(undefined, annotations) ? leftovers : [];
+    return [...ours, ...others].map(({ name, arn }) => ({ do: "deleteTargetGroup", name, target: arn }));
   }
 
   #unneededSecurityGroups(staying: readonly Leaving[]): Step[] {

@@ -141,6 +141,7 @@ class AwsProvider implements BalancerProvider {
       desired: stack,
       current,
       predecessors: view.predecessors,
+      leftovers: view.leftovers,
       named: view.names,
       backend,
       annotations: context.annotations,
@@ -180,7 +181,8 @@ class AwsProvider implements BalancerProvider {
     const { loadBalancers, targetGroups, securityGroups } = current;
     const groups = steps.flatMap((step) => ("target" in step ? [step.target] : []));
     const present = (ids: readonly string[]): string[] => ids.filter((id) => this.#inventory.knows(id));
-    const mine = [...loadBalancers, ...targetGroups, ...predecessors.map(({ balancer }) => balancer)];
+    const theirs = predecessors.flatMap((it) => [it.balancer, ...it.targetGroups]);
+    const mine = [...loadBalancers, ...targetGroups, ...theirs];
     this.#inventory.touched(owner, present(mine.map(({ arn }) => arn)));
     const ids = [...securityGroups.map(({ id }) => id), ...groups.filter((id) => id.startsWith("sg-"))];
     this.#inventory.touched(owner, present(ids));
@@ -197,9 +199,7 @@ class AwsProvider implements BalancerProvider {
   async #releaseOnce(service: Service, context: BalancerContext): Promise<BalancerOutcome> {
     await this.#inventory.listing(undefined, true);
     const view = await this.#inventory.viewOf(service, false);
-    const old = view.predecessors
-      .filter(({ balancer }) => mayDelete(balancer, context.annotations))
-      .flatMap((it) => removal({ ...it, protected: false }, "its Service is going"));
+    const old = removalOfPredecessors(view, context.annotations);
     const applied = await this.#apply(
       service.key,
       [...planRelease(view.current), ...old],
@@ -296,6 +296,19 @@ function protects(annotations: Readonly<Record<string, string>>): boolean {
   const value = parseMap(annotations[ATTRIBUTES] ?? "")?.[PROTECTION];
   const parsed = value === undefined ? undefined : parseBool(value);
   return parsed !== undefined && "value" in parsed && parsed.value;
+}
+
+/** What other controllers made for the Service, as far as the user said that it may go. */
+function removalOfPredecessors(
+  { predecessors, leftovers }: View,
+  annotations: Readonly<Record<string, string>>,
+): Step[] {
+  if (!mayDelete(undefined, annotations)) return [];
+  const going = predecessors.filter(({ balancer }) => mayDelete(balancer, annotations));
+  return [
+    ...going.flatMap((it) => removal({ ...it, protected: false }, "its Service is going")),
+    ...leftovers.map(({ name, arn }) => ({ do: "deleteTargetGroup" as const, name, target: arn })),
+  ];
 }
 
 function merged(first: Applied, second: Applied): Applied {

@@ -90,8 +90,8 @@ interface End {
 /** The same surroundings and the same time for every run. */
 async function begin(scenario: Scenario, tagless: boolean): Promise<{ aws: FakeAws; live: LiveService }> {
   const aws = usualAws({ idempotencyIgnoresTags: tagless });
-  scenario.arrange?.(aws);
   const live = new LiveService(scenario.before ?? (scenario.after as object));
+  scenario.arrange?.(aws, live);
   if (scenario.before !== undefined) {
     await settle(providerOf(aws, aws.connect()), live, aws.clock);
     aws.clock.advance(3_600_000);
@@ -102,7 +102,8 @@ async function begin(scenario: Scenario, tagless: boolean): Promise<{ aws: FakeA
 async function play(scenario: Scenario, faults: Faults = NONE, tagless = false): Promise<End> {
   const { aws, live } = await begin(scenario, tagless);
   const { before, after } = scenario;
-  const kept = typeof after === "object" && before !== undefined ? commonPorts(before, after) : [];
+  const served = live.hostname !== undefined && typeof after === "object";
+  const kept = served ? commonPorts(before ?? after, after) : [];
   const controller = new Controller(aws, faults, () => checkServed(aws, live.hostname, kept));
   let rounds = 0;
   if (after === "vanished") await sweep(controller, aws);

@@ -1,6 +1,8 @@
 /** What can happen to a Service, for tests that let every call to AWS go wrong in turn. */
 import type { FakeAws } from "../fake-aws/fake.ts";
-import { HTTP, HTTPS, type TestService } from "./cluster.ts";
+import { loadBalancerSpec, targetGroupSpec } from "../fake-aws/specs.ts";
+import type { BareLoadBalancer } from "../../../src/balancer/aws/api.ts";
+import { CLUSTER, HTTP, HTTPS, type LiveService, type TestService } from "./cluster.ts";
 
 /** A way from one state to another. */
 export interface Scenario {
@@ -9,8 +11,8 @@ export interface Scenario {
   readonly before: TestService | undefined;
   /** What it becomes; `released`: it is deleted; `vanished`: it is gone, and nobody was asked to release it. */
   readonly after: TestService | "released" | "vanished";
-  /** What is different about AWS. */
-  readonly arrange?: (aws: FakeAws) => void;
+  /** What is different about AWS and the Service at first. */
+  readonly arrange?: (aws: FakeAws, live: LiveService) => void;
 }
 
 const BOTH: TestService = { ports: [HTTP, HTTPS] };
@@ -33,6 +35,27 @@ function pods(family: "IPv4" | "IPv6", more: Readonly<Record<string, string>>): 
 function certificates(aws: FakeAws): void {
   aws.addCertificate("a");
   aws.addCertificate("b");
+}
+
+/** A load balancer of the in-tree provider, healthy, that the Service's status says. */
+export function addPredecessor(aws: FakeAws, live: LiveService): BareLoadBalancer {
+  const tags = { [`kubernetes.io/cluster/${CLUSTER}`]: "owned", "kubernetes.io/service-name": "default/web" };
+  const { arn: group } = aws.now.createTargetGroup({ ...targetGroupSpec({ name: "old" }), tags });
+  const balancer = aws.now.createLoadBalancer({ ...loadBalancerSpec({ name: "a1234" }), tags });
+  aws.now.registerTargets(group, [{ id: "i-0aaaaaaaaaaaaaaa1", port: 30_080 }]);
+  aws.now.createListener(balancer.arn, {
+    port: 80,
+    protocol: "TCP",
+    forward: [{ targetGroup: group, weight: 1 }],
+    certificates: [],
+    sslPolicy: undefined,
+    alpnPolicy: undefined,
+    attributes: {},
+    tags: {},
+  });
+  aws.clock.advance(120_000);
+  live.ingress = [{ hostname: balancer.dnsName.toLowerCase() }];
+  return balancer;
 }
 
 /** The scenarios of issue 8, and some more. */
@@ -94,6 +117,12 @@ export const SCENARIOS: readonly Scenario[] = [
     name: "ipv4 with IPv4 targets to dualstack with IPv6 targets",
     before: pods("IPv4", {}),
     after: pods("IPv6", DUALSTACK),
+  },
+  {
+    name: "hand-over from the in-tree provider, the old one to be deleted",
+    before: undefined,
+    arrange: addPredecessor,
+    after: { ports: [HTTP], annotations: { "tandem.dev/delete-old-load-balancer": "true" } },
   },
   { name: "delete", before: BOTH, after: "released" },
   { name: "delete orphans", before: BOTH, after: "vanished" },

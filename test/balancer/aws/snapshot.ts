@@ -32,7 +32,10 @@ export function snapshotOf(world: World): unknown {
     protocol: it.protocol,
     type: `${it.targetType} ${it.ipAddressType}`,
     healthCheck: it.healthCheck,
-    targets: [...it.targets].filter(([, { drainedAt }]) => drainedAt === undefined).map(([key]) => key),
+    targets: [...it.targets]
+      .filter(([, { drainedAt }]) => drainedAt === undefined)
+      .map(([key]) => key)
+      .toSorted(),
     attributes: it.attributes,
     tags: told(it.tags),
   }));
