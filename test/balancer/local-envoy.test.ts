@@ -211,6 +211,27 @@ describe("the local balancer's Envoy", { skip: ENVOY === undefined && "no Envoy 
     target.server.close();
   });
 
+  test("a target that comes up late is served soon, whatever the interval", async () => {
+    const target = await startTarget();
+    const { port: nodePort } = target;
+    target.server.close();
+    await once(target.server, "close");
+    const port = await freePort();
+    const nodes = [{ name: "a", providerId: undefined, addresses: { IPv4: "127.0.0.1" }, zone: undefined }];
+    const one = balancerPort({ port, nodePort });
+    const healthCheck = { ...one.healthCheck, intervalSeconds: 300, timeoutSeconds: 5, healthyThreshold: 3 };
+    await serve(balancerModel({ nodes, ports: [{ ...one, healthCheck }] }));
+    const name = `default/web/TCP-${port}`;
+    assert.match((await healthOf(name)).join(), /failed_active_hc/);
+    target.server.listen(nodePort, "127.0.0.1");
+    const later = await eventually(
+      async () => (await healthOf(name)).join(),
+      (lines) => lines.includes("::healthy"),
+    );
+    assert.match(later, /::healthy/);
+    target.server.close();
+  });
+
   test("source ranges of both families close other connections, and drop other datagrams", async () => {
     const target = await startTarget();
     const udp = createSocket("udp4");

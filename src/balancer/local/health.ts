@@ -2,6 +2,8 @@
 import type { BalancerModel, BalancerPort } from "../../traffic/balancer/model.ts";
 import type { ActiveHealthCheck } from "../../traffic/gateway/policy-model.ts";
 
+const UNHEALTHY_INTERVAL_MS = 1_000;
+
 /**
  * The check of one port's targets; undefined: none, as of UDP ports that name no other port to ask at.
  *
@@ -27,6 +29,8 @@ export function activeCheck(
     timeout: healthCheck.timeoutSeconds * 1000,
     healthyThreshold: healthCheck.healthyThreshold,
     unhealthyThreshold: healthCheck.unhealthyThreshold,
+    // a node port is in force a moment after the Service: it is not to wait for the next turn, and more of them
+    unhealthyInterval: Math.min(UNHEALTHY_INTERVAL_MS, healthCheck.intervalSeconds * 1000),
     whileIdle: true,
     ...(protocol !== "TCP" && {
       path: healthCheck.path ?? "/",

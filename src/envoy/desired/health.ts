@@ -25,11 +25,24 @@ export function healthChecks(check: ActiveHealthCheck, protocol: Destination["pr
       interval: duration(check.interval),
       unhealthy_threshold: check.unhealthyThreshold,
       healthy_threshold: check.healthyThreshold,
-      ...(check.whileIdle && { no_traffic_interval: duration(check.interval) }),
+      ...pace(check),
       ...(check.socket && { transport_socket_match_criteria: { [CHECK_SOCKET]: true } }),
       ...question(check, protocol),
     },
   ];
+}
+
+/** Envoy's edges are between the first answer that differs and the one that counts. */
+function pace({ interval, unhealthyInterval, whileIdle }: ActiveHealthCheck): JsonObject {
+  const sooner = duration(unhealthyInterval ?? interval);
+  return {
+    ...(unhealthyInterval !== undefined && {
+      unhealthy_interval: sooner,
+      healthy_edge_interval: sooner,
+      unhealthy_edge_interval: duration(interval),
+    }),
+    ...(whileIdle && { no_traffic_interval: sooner, no_traffic_healthy_interval: duration(interval) }),
+  };
 }
 
 /** The key of what tells the socket of checks from that of traffic. */

@@ -123,6 +123,8 @@ export interface ActiveHealthCheck {
   readonly port?: number;
   /** How it is asked, where that is not as traffic is: without the PROXY protocol, and without TLS or with (`tls`). */
   readonly socket?: "plain" | "tls";
+  /** How often those are asked that did not answer well; default: as all. */
+  readonly unhealthyInterval?: number;
   /** Asked as often while there is no traffic (else once a minute). */
   readonly whileIdle?: boolean;
 }
