@@ -50,14 +50,23 @@ export function chainsByFamily(
   chains: (client: Family | undefined) => readonly JsonObject[],
 ): readonly JsonObject[] {
   if (!wanted) return chains(undefined);
-  return [...chains("IPv4"), ...chains("IPv6").map(onlyIPv6)];
+  return (["IPv4", "IPv6"] as const).flatMap((family) => chains(family).map((chain) => only(family, chain)));
 }
 
-/** Envoy looks at the address first, and does not come back to chains without one. */
-function onlyIPv6(chain: JsonObject): JsonObject {
+const ALL: Readonly<Record<Family, string>> = { IPv4: "0.0.0.0/0", IPv6: "::/0" };
+
+/**
+ * Both say their family: to Envoy a chain without an address has those of both, and of two with the same it takes any.
+ * It looks at the address first, and does not come back to other chains.
+ */
+function only(family: Family, chain: JsonObject): JsonObject {
   const match = isJsonObject(chain["filter_chain_match"]) ? chain["filter_chain_match"] : {};
-  const name = typeof chain["name"] === "string" ? { name: `${chain["name"]}-ipv6` } : {};
-  return { ...chain, ...name, filter_chain_match: { ...match, prefix_ranges: [cidrRange("::/0")] } };
+  const isNamed = family === "IPv6" && typeof chain["name"] === "string";
+  return {
+    ...chain,
+    ...(isNamed && { name: `${chain["name"] as string}-ipv6` }),
+    filter_chain_match: { ...match, prefix_ranges: [cidrRange(ALL[family])] },
+  };
 }
 
 /** The HTTP filter by which requests go to the subset of a family; none where no family is asked for. */
