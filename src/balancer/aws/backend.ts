@@ -1,9 +1,9 @@
 /** The cluster's shared security group, and the groups of the nodes that let its traffic in. */
-import { createHash } from "node:crypto";
 import type { DesiredStack, SecurityGroup } from "./model.ts";
 import { TAG, type Tags } from "./model.ts";
 import type { Inventory } from "./current.ts";
 import { isOurs, type Place } from "./listing.ts";
+import { backendGroupName } from "./names.ts";
 import type { Backend } from "./plan/security-groups.ts";
 
 /** The tag TAG.resource of the shared group, as the AWS Load Balancer Controller has it. */
@@ -15,12 +15,6 @@ export function backendGroupOf(
   clusterName: string,
 ): SecurityGroup | undefined {
   return groups.find(({ tags }) => isOurs(tags, clusterName) && tags[TAG.resource] === BACKEND_RESOURCE);
-}
-
-/** The name of the shared group: the cluster's, with a hash that tells clusters of one VPC apart. */
-export function backendName({ clusterName, vpcId }: Place): string {
-  const hash = createHash("sha256").update(`${clusterName}/${vpcId}`).digest("hex").slice(0, 10);
-  return `tandem-traffic-${clusterName.replaceAll(/[^A-Za-z0-9-]/g, "").slice(0, 200)}-${hash}`;
 }
 
 function backendTags(clusterName: string): Tags {
@@ -48,7 +42,7 @@ export async function backendOf(
   }
   const { clusterName, vpcId } = place;
   return {
-    name: backendName(place),
+    name: backendGroupName(clusterName, vpcId),
     vpcId,
     tags: backendTags(clusterName),
     group: backendGroupOf(groups, clusterName),

@@ -35,7 +35,7 @@ export function refusesForward(error: unknown): boolean {
   );
 }
 
-const QUOTAS: readonly (readonly [RegExp, string])[] = [
+const ADVICE: readonly (readonly [RegExp, string])[] = [
   [
     /^TooManyLoadBalancers$/,
     "delete load balancers that are not needed (`tandem balancer orphans`), or ask AWS for a higher quota of Network Load Balancers per region",
@@ -61,14 +61,39 @@ const QUOTAS: readonly (readonly [RegExp, string])[] = [
   ],
   [/^AddressLimitExceeded$/, "release Elastic IP addresses that are not needed, or ask AWS for more"],
   [
-    /^(AccessDenied|AccessDeniedException|UnauthorizedOperation)$/,
-    "allow the call in the IAM policy of Tandem's role (docs/load-balancers.md)",
+    /^(CredentialsProviderError|MissingAuthenticationToken|AuthFailure)$/,
+    "give credentials as AWS's own tools find them: a role of the pod (IRSA, Pod Identity) or of the instance, AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (docs/load-balancers.md, What it may do)",
+  ],
+  [
+    /^(ExpiredToken|RequestExpired|InvalidClientTokenId|UnrecognizedClient|InvalidAccessKeyId)$/,
+    "renew the credentials: they have run out, or are not of this account and region; a wrong clock looks the same",
+  ],
+  [
+    /^SignatureDoesNotMatch$/,
+    "check AWS_SECRET_ACCESS_KEY, and that --region is the endpoint's own region",
+  ],
+  [
+    /^TimedOut$/,
+    "check the region's name and the endpoint, and that there is a way there: a NAT gateway, a proxy, or VPC endpoints for ec2 and elasticloadbalancing",
   ],
 ];
 
+const DENIED = /^(AccessDenied|UnauthorizedOperation)(Exception)?$/;
+/** Calls that are EC2's; all others are of Elastic Load Balancing. */
+const OF_EC2 = /SecurityGroup|Vpc|Subnet|Instance|RouteTable|AvailabilityZone|^(Create|Delete)Tags$/;
+/** Calls that are both: load balancers have security groups and subnets, too. */
+const OF_ELB = /^Set(SecurityGroups|Subnets)$/;
+
+/** The action that an IAM policy has to allow for a call. */
+function actionOf({ call }: AwsError): string {
+  return `${OF_EC2.test(call) && !OF_ELB.test(call) ? "ec2" : "elasticloadbalancing"}:${call}`;
+}
+
 /** What a user can do about an answer; undefined where only its own words help. */
 export function adviceFor(error: AwsError): string | undefined {
-  return QUOTAS.find(([codes]) => codes.test(error.code))?.[1];
+  if (DENIED.test(error.code))
+    return `allow ${actionOf(error)} to Tandem's role: docs/aws-iam-policy.json has all that it needs`;
+  return ADVICE.find(([codes]) => codes.test(error.code))?.[1];
 }
 
 /** An answer with what can be done about it. */

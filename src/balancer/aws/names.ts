@@ -61,8 +61,11 @@ export function securityGroupName(service: Named, cluster: string, uid: string):
   return hashedName(service, [cluster, "group", service.namespace, service.name, uid]);
 }
 
-/** The name of the group that all load balancers of a cluster share, and that nodes let in. */
-export function backendGroupName(cluster: string): string {
-  const hash = createHash("sha256").update(cluster).digest("hex").slice(0, 10);
-  return `k8s-traffic-${plain(cluster).slice(0, 232)}-${hash}`;
+/**
+ * The name of the group that all load balancers of a cluster share, and that nodes let in. The AWS controller calls its
+ * own `k8s-traffic-…`, and both may work in one VPC while Services are handed over.
+ */
+export function backendGroupName(cluster: string, vpcId: string): string {
+  const hash = createHash("sha256").update(`${cluster}/${vpcId}`).digest("hex").slice(0, 10);
+  return `tandem-traffic-${cluster.replaceAll(/[^A-Za-z0-9-]/g, "").slice(0, 200)}-${hash}`;
 }

@@ -1,5 +1,5 @@
 /** What a run says to the Service: status, events, annotations, and when to come again. */
-import type { BalancerModel } from "../../traffic/balancer/model.ts";
+import type { BalancerFinding, BalancerModel } from "../../traffic/balancer/model.ts";
 import type { BalancerEvent, BalancerIngress, BalancerOutcome } from "../../traffic/balancer/provider.ts";
 import { type Applied, wrote } from "./apply.ts";
 import type { BareLoadBalancer } from "./api.ts";
@@ -9,15 +9,35 @@ import type { StepOf } from "./steps.ts";
 
 /** What AWS refused for good is tried again so often, in milliseconds: quotas are raised, mistakes mended. */
 const AFTER_REFUSAL_MS = 5 * 60_000;
+const AFTER_SURPRISE_MS = 15_000;
 const FIRST_BUSY_MS = 5_000;
 const MOST_BUSY_MS = 5 * 60_000;
 /** Busy runs in a row after which the Service is told. */
 const BUSY_WORTH_TELLING = 3;
 
-/** The outcome of what cannot be built from the model; the same again would say the same. */
-export function buildFailure(why: string, againAfterMs: number | undefined): BalancerOutcome {
+/** The outcome of what cannot be built; another's hand may mend it, unless only a change of the Service can. */
+export function buildFailure(why: string, until?: "on a change"): BalancerOutcome {
   const event = warning("FailedBuildModel", `Failed build model due to ${why}`);
+  const againAfterMs = until === undefined ? AFTER_REFUSAL_MS : undefined;
   return { ingress: undefined, events: [event], againAfterMs, done: false };
+}
+
+/** The outcome of findings: an event for each error. */
+export function findingsFailure(findings: readonly BalancerFinding[]): BalancerOutcome {
+  const errors = findings.filter(({ level }) => level === "error");
+  const events = errors.flatMap((finding) => buildFailure(findingText(finding)).events);
+  return { ingress: undefined, events, againAfterMs: AFTER_REFUSAL_MS, done: false };
+}
+
+/** A finding in one line. */
+export function findingText({ message, field, next }: BalancerFinding): string {
+  return `${message} (${field})${next === undefined ? "" : `; ${next}`}`;
+}
+
+/** The outcome where things never were as remembered, plan after plan. */
+export function deployFailure(key: string, why: string): BalancerOutcome {
+  const event = warning("FailedDeployModel", `Failed deploy model due to ${why} (${key} is tried again)`);
+  return { ingress: undefined, events: [event], againAfterMs: AFTER_SURPRISE_MS, done: false };
 }
 
 /** What is known beside the steps that were done. */

@@ -20,7 +20,14 @@ import { generationOf, graceOf, mayDelete, readReplaced, REPLACED_ANNOTATION } f
 import { desiredStack } from "./desired.ts";
 import type { CurrentStack } from "./model.ts";
 import { deleteOrphans, findOrphans, isUsed } from "./orphans.ts";
-import { buildFailure, releaseOutcome, serveOutcome } from "./outcome.ts";
+import {
+  buildFailure,
+  deployFailure,
+  findingsFailure,
+  findingText,
+  releaseOutcome,
+  serveOutcome,
+} from "./outcome.ts";
 import { type Plan, planRelease, planServe } from "./plan.ts";
 import { PROTECTION, removal } from "./plan/replaced.ts";
 import { backendRemoval } from "./plan/security-groups.ts";
@@ -95,7 +102,7 @@ class AwsProvider implements BalancerProvider {
     try {
       const { view, plan, warnings = [] } = await this.#plan(model, context);
       if ("findings" in plan) return findingsFailure(plan.findings);
-      if ("refused" in plan) return buildFailure(plan.refused, AFTER_REFUSED_MS);
+      if ("refused" in plan) return buildFailure(plan.refused);
       const hostname = hostnameOf(context);
       const publishes = plan.steps.some((step) => step.do === "publish");
       const applied = await this.#apply(model.key, plan.steps, view, context.signal);
@@ -191,7 +198,10 @@ class AwsProvider implements BalancerProvider {
   async release(service: Service, context: BalancerContext): Promise<BalancerOutcome> {
     if (protects(context.annotations)) {
       const name = service.key.split("/").at(-1) ?? service.key;
-      return buildFailure(`deletion_protection is enabled, cannot delete the service: ${name}`, undefined);
+      return buildFailure(
+        `deletion_protection is enabled, cannot delete the service: ${name}`,
+        "on a change",
+      );
     }
     return this.#inRounds(service, () => this.#releaseOnce(service, context));
   }
@@ -255,31 +265,6 @@ class AwsProvider implements BalancerProvider {
     else this.#busyRuns.set(key, runs + 1);
     return runs;
   }
-}
-
-/** What another's hand has to mend is looked at again so often. */
-const AFTER_REFUSED_MS = 5 * 60_000;
-const AFTER_SURPRISE_MS = 15_000;
-
-function deployFailure(key: string, why: string): BalancerOutcome {
-  const message = `Failed deploy model due to ${why} (${key} is tried again)`;
-  const events = [{ type: "Warning" as const, reason: "FailedDeployModel", message }];
-  return { ingress: undefined, events, againAfterMs: AFTER_SURPRISE_MS, done: false };
-}
-
-function findingsFailure(findings: readonly BalancerFinding[]): BalancerOutcome {
-  const errors = findings.filter(({ level }) => level === "error");
-  const outcomes = errors.map((finding) => buildFailure(findingText(finding), AFTER_REFUSED_MS));
-  return {
-    ingress: undefined,
-    events: outcomes.flatMap(({ events }) => events),
-    againAfterMs: AFTER_REFUSED_MS,
-    done: false,
-  };
-}
-
-function findingText({ message, field, next }: BalancerFinding): string {
-  return `${message} (${field})${next === undefined ? "" : `; ${next}`}`;
 }
 
 function hostnameOf({ ingress }: BalancerContext): string | undefined {

@@ -335,7 +335,10 @@ describe("names and tags", () => {
     const service = { namespace: "n", name: "s" };
     const one = targetGroupName(service, { ...identity, port: 80, targetPort: 308 });
     assert.notEqual(one, targetGroupName(service, { ...identity, port: 8, targetPort: 3088 }));
-    assert.match(backendGroupName("shoot--dev--web"), /^k8s-traffic-shootdevweb-[0-9a-f]{10}$/);
+    assert.match(
+      backendGroupName("shoot--dev--web", "vpc-1"),
+      /^tandem-traffic-shoot--dev--web-[0-9a-f]{10}$/,
+    );
   });
 
   test("a name that was asked for, which the load balancer there is does not take on", () => {
