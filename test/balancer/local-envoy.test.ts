@@ -70,7 +70,8 @@ async function greet(host: string, port: number): Promise<string> {
   socket.on("data", (bytes) => (text += String(bytes)));
   socket.on("error", () => {});
   socket.write("hello");
-  await once(socket, "close");
+  // not once(): that takes a reset for its own failure
+  await new Promise((resolve) => socket.once("close", resolve));
   return text;
 }
 
@@ -230,6 +231,28 @@ describe("the local balancer's Envoy", { skip: ENVOY === undefined && "no Envoy 
     );
     assert.match(later, /::healthy/);
     target.server.close();
+  });
+
+  test("targets of both families are spoken to over the first one, and over the other when that fails", async () => {
+    const target = await startTarget();
+    const port = await freePort();
+    const six = createServer((socket) => socket.on("error", () => {}).end("over IPv6"));
+    six.listen({ host: "::1", port: target.port, ipv6Only: true });
+    await once(six, "listening");
+    const addresses = { IPv4: "127.0.0.1", IPv6: "::1" };
+    const nodes = [{ name: "a", providerId: undefined, addresses, zone: undefined }];
+    const one = balancerPort({ port, nodePort: target.port });
+    const healthCheck = { ...one.healthCheck, intervalSeconds: 1, timeoutSeconds: 1, unhealthyThreshold: 1 };
+    await serve(balancerModel({ nodes, targetFamilies: ["IPv4", "IPv6"], ports: [{ ...one, healthCheck }] }));
+    await healthOf(`default/web/TCP-${port}`);
+    for (let count = 0; count < 6; count++) assert.equal(await greet("::1", port), "bye");
+    target.server.close();
+    const later = await eventually(
+      () => greet("::1", port),
+      (text) => text === "over IPv6",
+    );
+    assert.equal(later, "over IPv6");
+    six.close();
   });
 
   test("source ranges of both families close other connections, and drop other datagrams", async () => {

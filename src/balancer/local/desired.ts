@@ -187,7 +187,7 @@ function destinationOf(one: OnePort): Destination {
     circuitBreaker: { maxConnections: NO_LIMIT, maxPendingRequests: NO_LIMIT, maxRequests: NO_LIMIT },
     // with policy Local a node without pods drops what it gets; else it is better to try than to refuse
     panicThreshold: model.externalTrafficPolicy === "Local" ? 0 : 1,
-    ...(check && { activeHealthCheck: check }),
+    ...(check && { activeHealthCheck: check, familiesInOrder: true }),
     ...(transport === "TCP" &&
       port.proxyProtocol !== undefined && {
         proxyProtocol: port.proxyProtocol,

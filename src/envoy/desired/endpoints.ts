@@ -92,18 +92,30 @@ export function loadAssignment(
 ): JsonObject {
   const near = policy?.preferZone ? capabilities.zone : undefined;
   const farther = near !== undefined && targets.some((target) => target.zone === near);
-  const endpoints = localities(targets).map(({ zone, locality, those }) => ({
-    ...(locality && { locality }),
-    lb_endpoints: lbEndpoints(
-      those,
-      partsByAddress(policy),
-      mostAddresses(targets),
-      policy?.activeHealthCheck?.port,
-    ),
-    // Other zones serve what the own one has no healthy backends for.
-    ...(farther && zone !== near && { priority: 1 }),
-  }));
+  const parted = partsByAddress(policy);
+  const ranks = parted && policy?.familiesInOrder ? byRank(targets) : [targets];
+  const endpoints = ranks.flatMap((ranked, rank) =>
+    localities(ranked).map(({ zone, locality, those }) => {
+      // Other zones serve what the own one has no healthy backends for; then other families.
+      const priority = rank * (farther ? 2 : 1) + (farther && zone !== near ? 1 : 0);
+      return {
+        ...(locality && { locality }),
+        lb_endpoints: lbEndpoints(those, parted, mostAddresses(ranked), policy?.activeHealthCheck?.port),
+        ...(priority > 0 && { priority }),
+      };
+    }),
+  );
   return { cluster_name: name, ...(endpoints.length > 0 && { endpoints }) };
+}
+
+/** The first address of each target, the second of each that has one: families one after the other. */
+function byRank(targets: readonly Target[]): readonly (readonly Target[])[] {
+  return Array.from({ length: mostAddresses(targets) }, (_, rank) =>
+    targets.flatMap((target) => {
+      const address = target.addresses[rank];
+      return address === undefined ? [] : [{ ...target, addresses: [address] }];
+    }),
+  );
 }
 
 /**

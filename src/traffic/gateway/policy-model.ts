@@ -94,6 +94,8 @@ export interface DestinationPolicy {
   readonly passiveHealthCheck?: PassiveHealthCheck;
   /** Share of healthy hosts (percent) below which all are used. */
   readonly panicThreshold?: number;
+  /** With health checks: a family is used when the ones before it are not healthy; without it all are. */
+  readonly familiesInOrder?: boolean;
   readonly proxyProtocol?: 1 | 2;
   /** What a header of version 2 says besides: a type of the PROXY protocol's, and text in Envoy's format language. */
   readonly proxyProtocolTlvs?: readonly { readonly type: number; readonly value: string }[];
