@@ -67,7 +67,10 @@ async function load({ address, port, host, rate, ms }: LoadRound): Promise<LoadR
     lane.socket.on("error", () => failed++);
   }
   for (const lane of lanes) send(lane, performance.now());
-  await pause(300); // connections between sidecars stand
+  // connections between sidecars stand then
+  const warm = performance.now() + PATIENCE_MS;
+  do await pause(100);
+  while (lanes.some(({ due }) => due !== undefined) && performance.now() < warm);
   times.length = 0;
   const began = performance.now();
   const total = (rate * ms) / 1000;
