@@ -134,7 +134,7 @@ async function run(folder: string, abort: AbortController): Promise<void> {
       ports: [port],
       nodes: [{ name: "n", addresses: { IPv4: "127.0.0.1" } }] as never,
     });
-    const facts = { addresses: { IPv4: "127.0.0.1", IPv6: "::1" }, certificates: () => undefined, tlvs: [] };
+    const facts = { addresses: { IPv4: "127.0.0.1", IPv6: "::1" }, certificates: () => undefined };
     const parts = partsOf(model, facts);
     const refusals = await envoy.apply(proxyModelOf("local", [parts]));
     if (refusals.length > 0) throw new Error(`Envoy refuses its configuration: ${JSON.stringify(refusals)}`);

@@ -89,7 +89,14 @@ async function run(
   await adopted(options.folder, log, signal);
   if (signal.aborted) return;
   const node = { id: "balancer", cluster: PROXY };
-  const config = bootstrap({ node, families, xds: { path }, ports, maxConnections: MAX_CONNECTIONS });
+  const config = bootstrap({
+    node,
+    families,
+    xds: { path },
+    ports,
+    maxConnections: MAX_CONNECTIONS,
+    ioUring: true,
+  });
   writeFileSync(configPath, JSON.stringify(config), { mode: 0o600 });
   await superviseEnvoy(
     {
