@@ -5,7 +5,7 @@ import { startBalancerController } from "../controllers/balancer/index.ts";
 import { type BalancerFlags, readBalancerFlags, withBalancerFlags } from "./balancer/flags.ts";
 import { printOrphaned } from "./balancer/orphans.ts";
 import { printPlan } from "./balancer/plan.ts";
-import { openProvider, translateWith } from "./balancer/provider.ts";
+import { checkProvider, openProvider, translateWith } from "./balancer/provider.ts";
 import { parseDurationFlag } from "./duration.ts";
 import { parseOutput } from "./output.ts";
 import { reportOnce, untilStopped } from "./wiring.ts";
@@ -91,6 +91,7 @@ async function serve(flags: ServeFlags): Promise<void> {
   const signal = untilStopped();
   const client = new KubeClient(await loadKubeconfig(settings.kubeconfig));
   const log = reportOnce("tandem balancer");
+  await checkProvider(settings, log, signal);
   const lead = async (term: AbortSignal): Promise<void> => {
     const opened = await openProvider(
       settings,

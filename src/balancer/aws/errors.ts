@@ -68,10 +68,7 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
     /^(ExpiredToken|RequestExpired|InvalidClientTokenId|UnrecognizedClient|InvalidAccessKeyId)$/,
     "renew the credentials: they have run out, or are not of this account and region; a wrong clock looks the same",
   ],
-  [
-    /^SignatureDoesNotMatch$/,
-    "check AWS_SECRET_ACCESS_KEY, and that --region is the endpoint's own region",
-  ],
+  [/^SignatureDoesNotMatch$/, "check AWS_SECRET_ACCESS_KEY, and that --region is the endpoint's own region"],
   [
     /^TimedOut$/,
     "check the region's name and the endpoint, and that there is a way there: a NAT gateway, a proxy, or VPC endpoints for ec2 and elasticloadbalancing",

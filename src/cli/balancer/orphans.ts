@@ -9,7 +9,7 @@ import { EXIT } from "../../errors/exit-codes.ts";
 import type { BalancerProvider } from "../../traffic/balancer/provider.ts";
 import { type Output, render } from "../output.ts";
 import type { BalancerSettings } from "./flags.ts";
-import { openProvider, translateWith } from "./provider.ts";
+import { askProvider, openProvider, translateWith } from "./provider.ts";
 import { printOrphans } from "./report.ts";
 
 /** What `tandem balancer orphans` is to do; times in milliseconds. */
@@ -35,7 +35,7 @@ export async function printOrphaned(
   const ended = new AbortController();
   const over = AbortSignal.any([signal, ended.signal]);
   try {
-    const live = await liveServices(client, translateWith.bind(undefined, settings));
+    const live = () => liveServices(client, translateWith.bind(undefined, settings));
     const options = { client, readOnly: true, log: (line: string) => console.error(line) };
     const { provider } = await openProvider(settings, options, over);
     const now = new Date();
@@ -43,7 +43,7 @@ export async function printOrphaned(
       const { orphans } = await sweepOrphans(provider, live, undefined, over);
       return orphans.filter((orphan) => isOlderThan(orphan, wanted.olderThanMs, now));
     };
-    const found = await find();
+    const found = await askProvider(settings, over, find);
     console.log(render(found, output, printOrphans));
     if (!wanted.delete) return found.length > 0 ? EXIT.findings : EXIT.ok;
     // what was shared belongs to nobody once the last user is gone

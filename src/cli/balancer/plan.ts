@@ -1,3 +1,4 @@
+import { REPLACED_ANNOTATION } from "../../balancer/aws/migration.ts";
 import { KubeClient, loadKubeconfig, type ManifestObject, readManifests } from "../../client/index.ts";
 import { EXIT } from "../../errors/exit-codes.ts";
 import { UserError } from "../../errors/user-error.ts";
@@ -7,7 +8,7 @@ import type { BalancerProvider } from "../../traffic/balancer/provider.ts";
 import { SERVICE_NAME_LABEL } from "../../traffic/index.ts";
 import { type Output, render } from "../output.ts";
 import type { BalancerSettings } from "./flags.ts";
-import { openProvider, translateWith } from "./provider.ts";
+import { askProvider, openProvider, translateWith } from "./provider.ts";
 import { printPlans, type ServicePlan } from "./report.ts";
 
 /** The objects that plans are made from. */
@@ -39,7 +40,8 @@ export async function printPlan(
     const objects = client === undefined ? manifests : await joined(client, manifests);
     const over = AbortSignal.any([signal, ended.signal]);
     const provider = await providerFor(settings, client, over);
-    const plans = await planAll(settings, provider, objects, signal);
+    const ask = () => planAll(settings, provider, objects, signal);
+    const plans = await (provider === undefined ? ask() : askProvider(settings, over, ask));
     console.log(render(plans, output, printPlans));
     if (provider === undefined) console.error(ONLY_FINDINGS[settings.provider]);
     const failed = plans.some(({ findings }) => findings.some(({ level }) => level === "error"));
@@ -124,15 +126,18 @@ async function joined(
   ]);
   const live = new Map(liveServices.items.map((service) => [objectKey(service), service]));
   return {
-    services: services.map((service) => merged(service, live.get(objectKey(service)))),
+    services: services.map((service) => withLive(service, live.get(objectKey(service)))),
     neighbours: [...neighbours, ...liveServices.items],
     nodes: nodes.length > 0 ? nodes : liveNodes.items,
     endpointSlices: endpointSlices.length > 0 ? endpointSlices : liveSlices.items,
   };
 }
 
-/** The wishes of the manifest, with the identity, node ports and status of the Service that is there. */
-function merged(service: Service, live: Service | undefined): Service {
+/**
+ * The wishes of a manifest, with the identity, node ports, status and the running balancer's memory of the Service that
+ * is there.
+ */
+export function withLive(service: Service, live: Service | undefined): Service {
   if (live === undefined) return service;
   const ports = service.spec.ports?.map((port) => ({
     ...live.spec.ports?.find(
@@ -140,12 +145,19 @@ function merged(service: Service, live: Service | undefined): Service {
     ),
     ...port,
   }));
+  const annotations = { ...writtenByUs(live), ...service.metadata.annotations };
   return {
     ...service,
-    metadata: { ...live.metadata, ...service.metadata },
+    metadata: { ...live.metadata, ...service.metadata, annotations },
     spec: { ...live.spec, ...service.spec, ...(ports && { ports }) },
     ...(live.status && { status: live.status }),
   };
+}
+
+/** What the running balancer remembers on a Service is in no manifest, and outlives its application. */
+function writtenByUs({ metadata }: Service): Record<string, string> {
+  const value = metadata.annotations?.[REPLACED_ANNOTATION];
+  return value === undefined ? {} : { [REPLACED_ANNOTATION]: value };
 }
 
 function noServices(files: readonly string[]): UserError {

@@ -1,6 +1,4 @@
 import type { KubeClient } from "../../client/index.ts";
-import { EXIT } from "../../errors/exit-codes.ts";
-import { UserError } from "../../errors/user-error.ts";
 import type { Service } from "../../objects/types.ts";
 import { type BalancerWorld, translateBalancer } from "../../traffic/balancer/index.ts";
 import type { TranslatedBalancer } from "../../traffic/balancer/model.ts";
@@ -30,38 +28,40 @@ export async function openProvider(
   options: OpenOptions,
   signal: AbortSignal,
 ): Promise<OpenProvider> {
-  if (settings.provider === "aws")
+  if (settings.provider === "aws") {
+    const { openAws } = await import("./aws.ts");
     return { provider: await openAws(settings, signal), stopped: Promise.resolve() };
+  }
   const { client, readOnly, elected, log } = options;
   if (client === undefined) throw new Error("the local provider needs a cluster");
   const { openLocal } = await import("./local.ts");
   return openLocal(settings, { client, readOnly, elected, log }, signal);
 }
 
-async function openAws(settings: BalancerSettings, signal: AbortSignal): Promise<BalancerProvider> {
-  const region = settings.region ?? process.env["AWS_REGION"] ?? process.env["AWS_DEFAULT_REGION"];
-  if (region === undefined)
-    throw missing("--region", "the region of the nodes", "--region=eu-west-1, or set AWS_REGION");
-  const { vpcId, awsEndpoint, clusterName, defaultScheme } = settings;
-  if (vpcId === undefined)
-    throw missing("--vpc-id", "the VPC of the nodes", "--vpc-id=vpc-0123456789abcdef0");
-  const [{ createAwsApi }, { createAwsProvider }] = await Promise.all([
-    import("../../balancer/aws/sdk.ts"),
-    import("../../balancer/aws/provider.ts"),
-  ]);
-  const api = await createAwsApi({ region, ...(awsEndpoint && { endpoint: awsEndpoint }), signal });
-  const { replacementGraceMs: graceMs, externalManagedTags: externalTags } = settings;
-  return createAwsProvider({ api, region, vpcId, clusterName, defaultScheme, graceMs, externalTags });
+/** Looks, before the provider serves, whether it can. @throws UserError for what will not mend itself */
+export async function checkProvider(
+  settings: BalancerSettings,
+  log: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  if (settings.provider !== "aws") return;
+  const hindrance = await (await import("./aws.ts")).checkAws(settings, signal);
+  if (hindrance === undefined) return;
+  if (!hindrance.passing) throw hindrance.error;
+  log(`${hindrance.error.message}\n  it is tried again`);
 }
 
-function missing(flag: string, what: string, example: string): UserError {
-  return new UserError({
-    what: "cannot serve load balancers of AWS",
-    where: `flag ${flag}`,
-    why: `it is missing: ${what} has to be known`,
-    next: `give ${example}`,
-    exitCode: EXIT.usage,
-  });
+/** Asks something of the provider once. @throws UserError where it cannot be asked */
+export async function askProvider<T>(
+  settings: BalancerSettings,
+  signal: AbortSignal,
+  ask: () => Promise<T>,
+): Promise<T> {
+  if (settings.provider !== "aws") return ask();
+  const { checkAws, explainAws } = await import("./aws.ts");
+  const hindrance = await checkAws(settings, signal);
+  if (hindrance !== undefined) throw hindrance.error;
+  return explainAws(settings, ask);
 }
 
 /** What a Service asks of the provider that the flags name. */

@@ -57,7 +57,7 @@ function sweepRegularly(
   const look = async (): Promise<void> => {
     const found = await sweepOrphans(
       provider,
-      controller.live(),
+      () => controller.live(),
       { olderThanMs, now: now() },
       context.signal,
     );

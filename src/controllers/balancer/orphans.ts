@@ -40,17 +40,24 @@ export function isOlderThan({ created }: Orphan, milliseconds: number, now: Date
   return now.getTime() - time >= milliseconds;
 }
 
+/** Asks for the Services that something may rightly belong to. */
+type AskLive = () => ReadonlyMap<string, string> | Promise<ReadonlyMap<string, string>>;
+
 /**
  * Finds what belongs to this cluster and to none of the live Services, and deletes what is old enough; undefined
- * deletes nothing.
+ * deletes nothing. Services are asked for again after the provider, so that what was made for a new one meanwhile is
+ * not taken for an orphan.
  */
 export async function sweepOrphans(
   provider: BalancerProvider,
-  live: ReadonlyMap<string, string>,
+  live: AskLive,
   deletion: { readonly olderThanMs: number; readonly now: Date } | undefined,
   signal: AbortSignal,
 ): Promise<SweepResult> {
-  const orphans = await provider.orphans(live, signal);
+  const before = await live();
+  const found = await provider.orphans(before, signal);
+  const after = await live();
+  const orphans = found.filter(({ service }) => after.get(service) === before.get(service));
   const old =
     deletion === undefined
       ? []

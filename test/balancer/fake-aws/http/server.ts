@@ -13,9 +13,10 @@ import { type Answer, Params, parseForm, toXml } from "./form.ts";
 
 /**
  * What goes wrong with a request. `lost`: done, and the connection is cut. `hang`: done, and never answered. `stall`:
- * done, and the answer stops half-way. `page`: a proxy's HTML with status 502. `throttle`: refused as too fast.
+ * done, and the answer stops half-way. `page`: a proxy's HTML with status 502. `throttle`: refused as too fast. `deny`: no IAM
+ * policy allows it.
  */
-export type HttpFault = "lost" | "hang" | "stall" | "page" | "throttle";
+export type HttpFault = "lost" | "hang" | "stall" | "page" | "throttle" | "deny";
 
 export interface ServerOptions {
   readonly pageSize?: number;
@@ -76,6 +77,8 @@ async function handle(
     checkSignature(aws, request, service);
     if (fault === "throttle")
       throw new Refusal(isEc2 ? "RequestLimitExceeded" : "Throttling", "Rate exceeded");
+    if (fault === "deny")
+      throw new Refusal(isEc2 ? "UnauthorizedOperation" : "AccessDenied", "not authorized");
     const xml = answer(aws, service, action, params, options.pageSize ?? 1000);
     if (fault === "lost") request.socket.destroy();
     else if (fault === "stall") response.writeHead(200).write(xml.slice(0, xml.length / 2));
