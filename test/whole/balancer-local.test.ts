@@ -6,6 +6,7 @@ import { after, before, describe, test } from "node:test";
 import { applyManifests, KubeClient, loadKubeconfig, parseManifest } from "../../src/client/index.ts";
 import { findEnvoy } from "../../src/envoy/process/find.ts";
 import { familyOfText } from "../../src/ip/address.ts";
+import { balancerOrphans, inNetns, processOf } from "../../src/cli/scenarios/outside-places.ts";
 import { outsideOf } from "../../src/lab/index.ts";
 import { BALANCER_KINDS, type LoadBalancerPool } from "../../src/objects/balancer/index.ts";
 import { KINDS } from "../../src/objects/kinds.ts";
@@ -159,6 +160,35 @@ for (const family of ["IPv4", "IPv6"] as const) {
       assert.deepEqual(await ingressOf("late"), []);
       await client.delete(KINDS.Service, "asked", "default");
       assert.deepEqual((await addresses("late", 2)).toSorted(), asked.toSorted());
+    });
+
+    test("what is left of a Service that went while nobody looked: found, removed, and no longer listened on", async () => {
+      const place = { stateDir: join(home.path, cluster) };
+      await apply(service("lost", DUAL));
+      const ips = await addresses("lost", 2);
+      const pid = processOf(place, "balancer") ?? 0;
+      assert.ok(pid > 0);
+      process.kill(pid, "SIGSTOP");
+      const metadata = { finalizers: null };
+      await client.patch(KINDS.Service, "lost", "default", { metadata }, { type: "merge" });
+      await client.delete(KINDS.Service, "lost", "default");
+      process.kill(pid, "SIGCONT");
+      const found = await eventually(
+        () => balancerOrphans(place),
+        (list) => list.length === 2,
+      );
+      assert.deepEqual(found.map(({ id }) => id).toSorted(), ips.toSorted());
+      assert.match(found[0]?.why ?? "", /default\/lost does not exist/);
+      await balancerOrphans(place, "--delete");
+      assert.deepEqual(await balancerOrphans(place), []);
+      const ask = ["curl", "-s", "http://127.0.0.1:19100/listeners"];
+      const [nsenter = "", ...enter] = inNetns(place, "cloud");
+      const listening = () =>
+        Promise.resolve(
+          execFileSync(nsenter, [...enter, ...ask], { encoding: "utf8" }).includes("default/lost/"),
+        );
+      assert.equal(await eventually(listening, (it) => !it), false);
+      assert.equal(processOf(place, "balancer"), pid, "it was the same process all the time");
     });
 
     test("two pools of one family each: the second completes what the first began", async () => {

@@ -64,7 +64,10 @@ http {
 `;
 
 export function configuration(): Partial<AnyObject> {
-  return { metadata: { name: NAME, namespace: "default" }, data: { "nginx.conf": CONFIGURATION } } as Partial<AnyObject>;
+  return {
+    metadata: { name: NAME, namespace: "default" },
+    data: { "nginx.conf": CONFIGURATION },
+  } as Partial<AnyObject>;
 }
 
 /** @param folders where nginx may be besides the usual ones */

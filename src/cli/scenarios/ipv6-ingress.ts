@@ -10,10 +10,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../errors/user-error.ts";
 import { familyOfText } from "../../ip/address.ts";
 import type { Family } from "../../ip/family.ts";
-import { outsideOf } from "../../lab/index.ts";
 import { LAB_APP } from "../../lab/init/root-layout.ts";
-import { MAIN, PACKAGE_ROOT } from "../../lab/host/main-path.ts";
-import { CommandFailed, run } from "../../lab/run.ts";
+import { PACKAGE_ROOT } from "../../lab/host/main-path.ts";
 import { KINDS } from "../../objects/kinds.ts";
 import type { Pod, Service } from "../../objects/types.ts";
 import {
@@ -29,9 +27,9 @@ import {
 } from "./ipv6-ingress-objects.ts";
 import {
   askOverIpv6,
+  balancerOrphans,
   CLIENT_ADDRESS,
   countOnNode,
-  inNetns,
   lookUp,
   makeIpv6Client,
   processOf,
@@ -194,28 +192,6 @@ async function move(room: ScenarioRoom): Promise<Finding> {
   };
 }
 
-interface ShownOrphan {
-  readonly kind: string;
-  readonly id: string;
-  readonly why: string;
-}
-
-/** `tandem balancer orphans` on the load balancers' host. */
-async function orphans(room: ScenarioRoom, ...flags: string[]): Promise<ShownOrphan[]> {
-  const { stateDir } = room;
-  const kubeconfig = outsideOf(stateDir)?.env["KUBECONFIG"] ?? "";
-  const own = ["--provider=local", `--state-dir=${join(stateDir, "balancer")}`, `--kubeconfig=${kubeconfig}`];
-  const tandem = [process.execPath, ...process.execArgv, MAIN, "balancer", ...own, "orphans"];
-  const command = [...inNetns(room, "cloud"), ...tandem, "-o", "json", ...flags];
-  // findings have an exit code of their own
-  const shell = ["sh", "-c", '"$@" || [ $? -eq 79 ]', "sh", ...command];
-  try {
-    return JSON.parse(await run(shell)) as ShownOrphan[];
-  } catch (error) {
-    throw error instanceof CommandFailed ? new Error(error.stderr, { cause: error }) : error;
-  }
-}
-
 async function orphan(room: ScenarioRoom): Promise<Finding> {
   const { client } = room;
   const ips = await ingressOf(room, SEED);
@@ -229,11 +205,11 @@ async function orphan(room: ScenarioRoom): Promise<Finding> {
     return next === undefined || next === pid ? undefined : next;
   });
   const found = await room.until("orphans", async () => {
-    const list = await orphans(room);
+    const list = await balancerOrphans(room);
     return list.length > 0 ? list : undefined;
   });
-  await orphans(room, "--delete");
-  const left = await orphans(room);
+  await balancerOrphans(room, "--delete");
+  const left = await balancerOrphans(room);
   const v6 = ofFamily(ips, "IPv6") ?? "";
   const answer = await askOverIpv6(room, SEED_NAME, v6);
   const other = await room.until("the other Service's answer", async () => {

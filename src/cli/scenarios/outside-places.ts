@@ -3,15 +3,19 @@ import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import { extname, join } from "node:path";
+import { MAIN } from "../../lab/host/main-path.ts";
 import { outsideOf } from "../../lab/index.ts";
 import { CommandFailed, run } from "../../lab/run.ts";
 import type { ScenarioRoom } from "./scenario.ts";
+
+/** A lab, by the folder of its cluster. */
+export type LabPlace = Pick<ScenarioRoom, "stateDir">;
 
 /** A client's place on the fabric, with an address of IPv6 and none of IPv4. */
 const CLIENT = { link: "client6", address: "fd00:172:18:0:fc::1" } as const;
 
 /** What goes before a command to run it in a network namespace of the lab, by its name; files are the host's. */
-export function inNetns({ stateDir }: ScenarioRoom, netns: string): string[] {
+export function inNetns({ stateDir }: LabPlace, netns: string): string[] {
   const [nsenter = "", target = "", ...rest] = outsideOf(stateDir)?.prefix ?? [];
   const pid = target.replace("--target=", "");
   const others = rest.filter((part) => part !== "--net");
@@ -124,7 +128,7 @@ export async function readNode(room: ScenarioRoom, node: string): Promise<{ IPv4
 }
 
 /** The process of a part of the lab, as the host sees it; undefined while it is not running. */
-export function processOf({ stateDir }: ScenarioRoom, part: string): number | undefined {
+export function processOf({ stateDir }: LabPlace, part: string): number | undefined {
   const wanted = `\0internal\0${part}\0${join(stateDir, "lab.json")}\0`;
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
@@ -136,6 +140,29 @@ export function processOf({ stateDir }: ScenarioRoom, part: string): number | un
         return false;
       }
     });
+}
+
+/** An orphan as the command shows it. */
+export interface ShownOrphan {
+  readonly kind: string;
+  readonly id: string;
+  readonly why: string;
+}
+
+/** `tandem balancer orphans` on the load balancers' host. */
+export async function balancerOrphans(room: LabPlace, ...flags: string[]): Promise<ShownOrphan[]> {
+  const { stateDir } = room;
+  const kubeconfig = outsideOf(stateDir)?.env["KUBECONFIG"] ?? "";
+  const own = ["--provider=local", `--state-dir=${join(stateDir, "balancer")}`, `--kubeconfig=${kubeconfig}`];
+  const tandem = [process.execPath, ...process.execArgv, MAIN, "balancer", ...own, "orphans"];
+  const command = [...inNetns(room, "cloud"), ...tandem, "-o", "json", ...flags];
+  // findings have an exit code of their own
+  const shell = ["sh", "-c", '"$@" || [ $? -eq 79 ]', "sh", ...command];
+  try {
+    return JSON.parse(await run(shell)) as ShownOrphan[];
+  } catch (error) {
+    throw error instanceof CommandFailed ? new Error(error.stderr, { cause: error }) : error;
+  }
 }
 
 /** A load that runs: its counts come when it is ended. */
