@@ -63,12 +63,12 @@ function sizes(port: string, limited: boolean): void {
   const single = sizeOf(["IPv4"], port);
   const dual = sizeOf(BOTH, port);
   const each = dual.bytes / SERVICES;
-  say(
-    `${port}: bytes of each dual-stack Service`,
-    each,
-    limited ? LIMITS.bytes : Number.POSITIVE_INFINITY,
-    "bytes",
-  );
+  const what = `${port}: bytes of each dual-stack Service`;
+  if (limited) say(what, each, LIMITS.bytes, "bytes");
+  else
+    console.log(
+      `${what}: ${each.toFixed(0)} bytes, ${(each / LIMITS.bytes).toFixed(2)} of the limit for others`,
+    );
   console.log(
     `${port}: of these are names of types, which Envoy wants with each message: ${(dual.names / SERVICES).toFixed(0)} bytes`,
   );
