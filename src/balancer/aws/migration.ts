@@ -16,9 +16,6 @@ export const GRACE_ANNOTATION = "tandem.dev/replacement-grace-period";
  * grace period: its hostname, name or ARN, or `true` for whichever it is.
  */
 export const DELETE_OLD_ANNOTATION = "tandem.dev/delete-old-load-balancer";
-/** Gardener's note of the hostname that a Service had before its migration, left for clean-up by hand. */
-export const GARDENER_OLD_ANNOTATION = "gardener.cloud/old-load-balancer-name";
-
 /** A load balancer with its tags, as a listing knows it. */
 export type Tagged<T> = T & { readonly tags: Tags };
 

@@ -47,6 +47,10 @@ export interface ServeFacts {
   /** The hostname that the status says and is to go on saying; undefined where a publication was in the plan. */
   readonly unchanged: string | undefined;
   readonly leftBehind: readonly BareLoadBalancer[];
+  /** A hostname that the status said, of nothing that can be seen. */
+  readonly unseen: string | undefined;
+  /** What is waited for, where that was not told yet. */
+  readonly waitsFor: string | undefined;
   /** What is odd about the Service, told when something was done. */
   readonly warnings: readonly string[];
   /** Runs in a row that found something in use. */
@@ -99,6 +103,9 @@ function serveEvents(model: BalancerModel, applied: Applied, facts: ServeFacts):
   if (published !== undefined && facts.hostname !== undefined)
     events.push(normal("ReplacedLoadBalancer", `Clients go to ${published} instead of ${facts.hostname}`));
   if (published !== undefined) events.push(...facts.leftBehind.map((it) => leftBehind(it)));
+  if (published !== undefined && facts.unseen !== undefined) events.push(unseen(facts.unseen));
+  if (facts.waitsFor !== undefined && facts.hostname !== undefined)
+    events.push(normal("WaitingForLoadBalancer", `Clients stay where they are until ${facts.waitsFor}`));
   for (const step of done) {
     if (step.do === "remember") events.push(...step.added.map(keeping));
     if (step.do === "deleteLoadBalancer")
@@ -119,6 +126,13 @@ function replacing(name: string, hostname: string): string {
 
 function keeping({ name, deadline }: StepOf<"remember">["added"][number]): BalancerEvent {
   return normal("KeepingLoadBalancer", `Load balancer ${name} was replaced and stays until ${deadline}`);
+}
+
+function unseen(hostname: string): BalancerEvent {
+  return warning(
+    "LeftBehindLoadBalancer",
+    `${hostname} is not a load balancer that Tandem can see: if it is a Classic Load Balancer, delete it by hand`,
+  );
 }
 
 function leftBehind({ name, dnsName, arn }: BareLoadBalancer): BalancerEvent {

@@ -55,7 +55,13 @@ export interface Named {
 
 /** Steps in order; or why nothing may be done. */
 export type Plan =
-  | { readonly steps: readonly Step[]; readonly leftBehind: readonly BareLoadBalancer[] }
+  | {
+      readonly steps: readonly Step[];
+      /** What another controller made, and nobody said that it may go. */
+      readonly leftBehind: readonly BareLoadBalancer[];
+      /** The hostname of the status where no load balancer has it that can be seen. */
+      readonly unseen: string | undefined;
+    }
   | { readonly refused: string };
 
 /** Plans what has to be done for one Service. */
@@ -68,7 +74,9 @@ export function planServe(input: PlanInput): Plan {
   const refused = refusal(input, desired, kept);
   if (refused !== undefined) return { refused };
   const leftBehind = predecessors.filter((balancer) => !mayDelete(balancer, input.annotations));
-  return { steps: new Planner(input, desired, kept).steps(), leftBehind };
+  const seen = [...ours, ...predecessors].some(({ dnsName }) => dnsName.toLowerCase() === input.hostname);
+  const unseen = seen ? undefined : input.hostname;
+  return { steps: new Planner(input, desired, kept).steps(), leftBehind, unseen };
 }
 
 function refusal(
@@ -173,21 +181,19 @@ class Planner {
     return changes(wanted, this.#kept, securityGroups, this.#input.externalTags);
   }
 
-  /** What serves the Service's clients until now, if that is another one. */
-  #servedByAnother(): "known" | "unknown" | undefined {
-    const { hostname, current, predecessors } = this.#input;
-    if (hostname === undefined || hostname === this.#kept?.dnsName.toLowerCase()) return undefined;
-    const others = [...current.loadBalancers, ...predecessors.map(({ balancer }) => balancer)];
-    return others.some(({ dnsName }) => dnsName.toLowerCase() === hostname) ? "known" : "unknown";
+  /** Whether the status says another load balancer until now. */
+  #servedByAnother(): boolean {
+    const { hostname } = this.#input;
+    return hostname !== undefined && hostname !== this.#kept?.dnsName.toLowerCase();
   }
 
-  /** Clients move with the status, so the new one has to serve first: as far as what served before can be seen to. */
+  /** Clients move with the status, so the new one has to serve first, unless what was before serves no one either. */
   #moveWait(): Step[] {
-    const served = this.#servedByAnother();
-    if (served === undefined) return [];
-    const active = this.#activeWait();
-    if (served === "unknown") return active;
-    return [...active, ...this.#healthWait(this.#desired.targetGroups.map(({ name }) => name))];
+    if (!this.#servedByAnother()) return [];
+    const { hostname, predecessors } = this.#input;
+    const byPredecessor = predecessors.some(({ balancer }) => balancer.dnsName.toLowerCase() === hostname);
+    const names = this.#desired.targetGroups.map(({ name }) => name);
+    return [...this.#activeWait(), ...this.#healthWait(names, byPredecessor)];
   }
 
   #activeWait(): Step[] {
@@ -200,14 +206,14 @@ class Planner {
     return { do: "wait", name, for: what, againAfterMs: LOOK_AGAIN_MS };
   }
 
-  #healthWait(names: readonly string[]): Step[] {
-    const { current, predecessors } = this.#input;
-    const others = current.targetGroups.filter(({ name }) => !names.includes(name));
-    const serving = predecessors.length > 0 || anyHealthy(others);
+  #healthWait(names: readonly string[], othersServe: boolean): Step[] {
+    const { current, now } = this.#input;
+    const serving =
+      othersServe || anyHealthy(current.targetGroups.filter(({ name }) => !names.includes(name)));
     for (const group of this.#desired.targetGroups) {
       if (!names.includes(group.name)) continue;
       const existing = current.targetGroups.find(({ name }) => name === group.name);
-      const why = notReady(group, existing, serving);
+      const why = notReady(group, existing, { serving, now });
       if (why !== undefined) return [this.#wait(`the targets of ${group.name} are healthy (${why})`)];
     }
     return [];
@@ -216,19 +222,19 @@ class Planner {
   #swapWait(joined: readonly string[]): Step[] {
     const fresh = joined.find((name) => !this.#input.current.targetGroups.some((it) => it.name === name));
     return fresh === undefined
-      ? this.#healthWait(joined)
+      ? this.#healthWait(joined, false)
       : [this.#wait(`the targets of ${fresh} are healthy`)];
   }
 
   #publication(): Step[] {
     const { hostname } = this.#input;
-    if (hostname !== undefined && hostname === this.#kept?.dnsName.toLowerCase()) return [];
+    if (hostname !== undefined && !this.#servedByAnother()) return [];
     return [{ do: "publish", target: this.#reference, from: hostname }];
   }
 
   /** After the status: what takes time without anything being broken meanwhile. */
   #settling(): Step[] {
-    const active = this.#servedByAnother() === undefined ? this.#activeWait() : [];
+    const active = this.#servedByAnother() ? [] : this.#activeWait();
     return [...active, ...capacitySteps(this.#desired.loadBalancer, this.#kept)];
   }
 

@@ -84,6 +84,8 @@ class AwsProvider implements BalancerProvider {
   readonly #backendUsers = new Set<string>();
   /** Runs in a row, by Service, that found something in use. */
   readonly #busyRuns = new Map<string, number>();
+  /** What each Service was last told to be waiting for. */
+  readonly #toldWaits = new Map<string, string>();
 
   constructor(options: AwsProviderOptions) {
     const { api, clock = SYSTEM_CLOCK, random = Math.random, rates, clusterName, vpcId, ages } = options;
@@ -110,6 +112,8 @@ class AwsProvider implements BalancerProvider {
         hostname,
         unchanged: publishes ? undefined : hostname,
         leftBehind: plan.leftBehind,
+        unseen: plan.unseen,
+        waitsFor: this.#news(model.key, applied, publishes),
         warnings: warnings.map(findingText),
         busyRuns: this.#countBusy(model.key, applied),
       });
@@ -257,6 +261,15 @@ class AwsProvider implements BalancerProvider {
         const why = cause instanceof AwsError ? cause.message : String(cause);
         return deployFailure(service.key, why);
       }
+  }
+
+  /** What the status waits for, if it is another thing than the last time. */
+  #news(key: string, { wait }: Applied, publishes: boolean): string | undefined {
+    const told = this.#toldWaits.get(key);
+    const waits = publishes ? wait?.for : undefined;
+    if (waits === undefined) this.#toldWaits.delete(key);
+    else this.#toldWaits.set(key, waits);
+    return waits === told ? undefined : waits;
   }
 
   #countBusy(key: string, { busy }: Applied): number {

@@ -191,7 +191,7 @@ export interface Rest {
 }
 
 /** Most tries of a test: a Service that has not come to rest by then never will. */
-const MOST_ROUNDS = 60;
+const MOST_ROUNDS = 100;
 
 /** Serves until nothing is left to do, moving time on as asked; errors are tried again after a while. */
 export async function settle(

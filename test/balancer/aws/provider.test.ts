@@ -167,6 +167,19 @@ test("hand-over: the status moves once the new one is healthy; the old one is le
   assert.deepEqual(await w.provider.orphans(new Map([[key, uid]]), w.live.signal), []);
 });
 
+test("hand-over from what cannot be seen: the status moves when targets were judged, and it is told", async () => {
+  const w = world();
+  w.live.ingress = [{ hostname: "classic-123.eu-west-1.elb.amazonaws.com" }];
+  const fault = () => {
+    if (w.live.hostname?.startsWith("k8s-")) checkServed(w.aws, w.live.hostname, [80]);
+    return undefined;
+  };
+  await settle(providerOf(w.aws, w.aws.connect({ fault })), w.live, w.clock);
+  assert.equal(w.live.hostname, only(w.aws.world.loadBalancers).dnsName.toLowerCase());
+  const told = w.live.events.find(({ reason }) => reason === "LeftBehindLoadBalancer");
+  assert.match(told?.message ?? "", /^classic-123.*Classic Load Balancer, delete it by hand/);
+});
+
 test("hand-over: with the user's word the old one goes after the grace period, with its target groups", async () => {
   const w = world({ annotations: { "tandem.dev/delete-old-load-balancer": "true" } });
   addPredecessor(w.aws, w.live);
@@ -218,6 +231,22 @@ test("nothing healthy before, nothing healthy after: the status moves all the sa
   assert.equal(only(w.aws.world.loadBalancers).scheme, "internal");
 });
 
+test("target groups whose health checks say nothing for long are taken all the same", async () => {
+  const w = world();
+  await settle(w.provider, w.live, w.clock);
+  w.live.apply({ ports: [{ ...HTTP, nodePort: 30_081 }] });
+  const [old = ""] = w.aws.world.targetGroups.keys();
+  const connection = w.aws.connect();
+  const describeTargetHealth = async (arn: string) => {
+    const healths = await connection.describeTargetHealth(arn);
+    return arn === old ? healths : healths.map((target) => ({ ...target, health: "unused" }));
+  };
+  const began = w.clock.now();
+  await settle(providerOf(w.aws, { ...connection, describeTargetHealth }), w.live, w.clock);
+  assert.ok(w.clock.now() - began > 10 * 60_000);
+  assert.equal(only(w.aws.world.targetGroups).port, 30_081);
+});
+
 test("while the new targets are unhealthy and the old ones are not, the status stays", async () => {
   const w = world();
   await settle(w.provider, w.live, w.clock);
@@ -232,6 +261,9 @@ test("while the new targets are unhealthy and the old ones are not, the status s
     w.clock.advance(againAfterMs ?? 0);
   }
   assert.equal(w.live.hostname, before);
+  const told = w.live.events.filter(({ reason }) => reason === "WaitingForLoadBalancer");
+  assert.equal(told.length, 2);
+  assert.match(told[1]?.message ?? "", /0 of 2 targets are healthy, 2 are new/);
   assert.ok(health(oldGroup).every((target) => target.health === "healthy"));
 });
 

@@ -1,6 +1,6 @@
 /** Target groups and their targets: new ones are made and filled before any listener forwards to them. */
 import type { HealthCheck } from "../../../traffic/balancer/model.ts";
-import type { DesiredTargetGroup, Target, TargetGroup } from "../model.ts";
+import { type DesiredTargetGroup, TAG, type Target, type TargetGroup } from "../model.ts";
 import type { Change, Step } from "../steps.ts";
 import { entryChanges, missingEntries, tagSteps } from "./differences.ts";
 
@@ -98,22 +98,29 @@ function bare({ id, port, availabilityZone }: Target): Target {
   return { id, port, ...(availabilityZone === undefined ? {} : { availabilityZone }) };
 }
 
+/** How long health checks may have no result before none is expected, in milliseconds. */
+const JUDGED_WITHIN_MS = 15 * 60_000;
+
 /**
  * Why a group's targets do not carry traffic yet; undefined where they do, or where waiting would change nothing: there
- * are none, or all were judged, none is healthy, and what serves until now (`serving`) has no healthy one either.
+ * are none; all were judged, none is healthy, and what serves until now (`serving`) has no healthy one either; or the
+ * group is old and its health checks still say nothing.
  */
 export function notReady(
   wanted: DesiredTargetGroup,
   current: TargetGroup | undefined,
-  serving: boolean,
+  { serving, now }: { serving: boolean; now: number },
 ): string | undefined {
   if (wanted.targets.length === 0) return undefined;
   const targets = current?.targets.filter(({ health }) => health !== "draining") ?? [];
   const count = (health: string): number => targets.filter((target) => target.health === health).length;
-  const initial = count("initial");
-  const judged = targets.length > 0 && initial === 0 && count("unused") < targets.length;
-  if (judged && (count("healthy") > 0 || !serving)) return undefined;
-  return `${count("healthy")} of ${wanted.targets.length} targets are healthy, ${initial} are new`;
+  const [healthy, unhealthy, fresh] = [count("healthy"), count("unhealthy"), count("initial")];
+  const old = now - Date.parse(current?.tags[TAG.created] ?? "") > JUDGED_WITHIN_MS;
+  if (targets.length > 0 && (fresh === 0 || old)) {
+    if (healthy > 0) return undefined;
+    if (unhealthy > 0 ? !serving : old) return undefined;
+  }
+  return `${healthy} of ${wanted.targets.length} targets are healthy, ${fresh} are new`;
 }
 
 /** Whether any target of these groups is healthy. */
