@@ -6,7 +6,7 @@ import { after, before, describe, test } from "node:test";
 import { applyManifests, KubeClient, loadKubeconfig, parseManifest } from "../../src/client/index.ts";
 import { findEnvoy } from "../../src/envoy/process/find.ts";
 import { familyOfText } from "../../src/ip/address.ts";
-import { balancerOrphans, inNetns, processOf } from "../../src/cli/scenarios/outside-places.ts";
+import { balancerOrphans, inNetns, processOf, startLoad } from "../../src/cli/scenarios/outside-places.ts";
 import { outsideOf } from "../../src/lab/index.ts";
 import { BALANCER_KINDS, type LoadBalancerPool } from "../../src/objects/balancer/index.ts";
 import { KINDS } from "../../src/objects/kinds.ts";
@@ -160,6 +160,28 @@ for (const family of ["IPv4", "IPv6"] as const) {
       assert.deepEqual(await ingressOf("late"), []);
       await client.delete(KINDS.Service, "asked", "default");
       assert.deepEqual((await addresses("late", 2)).toSorted(), asked.toSorted());
+    });
+
+    test("a balancer that is killed loses no request: Envoy serves on, and is taken over", async () => {
+      const place = { stateDir: join(home.path, cluster) };
+      const other = (await addresses("nodes", 2)).find((ip) => familyOfText(ip) !== family) ?? "";
+      const host = other.includes(":") ? `[${other}]` : other;
+      const load = startLoad(place, `http://${host}/hostname`);
+      const pid = processOf(place, "balancer") ?? 0;
+      assert.ok(pid > 0);
+      process.kill(pid, "SIGKILL");
+      const next = await eventually(
+        () => Promise.resolve(processOf(place, "balancer") ?? pid),
+        (found) => found !== pid,
+      );
+      assert.notEqual(next, pid);
+      // a change shows that the next one has Envoy's ear
+      await apply(service("after", DUAL));
+      const [ip = ""] = await addresses("after", 2);
+      assert.match(await answer(() => curl(ip, "/hostname")), /^web-/);
+      const { ok, failed } = await load.end();
+      assert.deepEqual(failed, {});
+      assert.ok(ok > 0);
     });
 
     test("what is left of a Service that went while nobody looked: found, removed, and no longer listened on", async () => {

@@ -177,7 +177,7 @@ export interface LoadCounts {
 }
 
 /** Sends requests to a URL from outside of the cluster, half of them on connections that are kept. */
-export function startLoad({ stateDir }: ScenarioRoom, url: string): RunningLoad {
+export function startLoad({ stateDir }: LabPlace, url: string): RunningLoad {
   const { prefix } = outsideOf(stateDir) ?? { prefix: [] };
   const [program = "", ...args] = [
     ...prefix,
