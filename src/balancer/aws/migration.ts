@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import type { BareLoadBalancer } from "./api.ts";
-import { type DesiredStack, type LoadBalancer, TAG, type Tags } from "./model.ts";
+import { type CurrentStack, type DesiredStack, type LoadBalancer, TAG, type Tags } from "./model.ts";
 import type { Replaced } from "./steps.ts";
 
 /** Where a Service remembers load balancers that were replaced: a JSON list of {@link Replaced}. */
@@ -23,6 +23,12 @@ export type Tagged<T> = T & { readonly tags: Tags };
 export function generationOf(tags: Tags): number {
   const number = Number(tags[TAG.generation] ?? "0");
   return Number.isInteger(number) && number >= 0 ? number : 0;
+}
+
+/** The same with the newest load balancer first. */
+export function newestFirst(current: CurrentStack): CurrentStack {
+  const newest = current.loadBalancers.toSorted((a, b) => generationOf(b.tags) - generationOf(a.tags));
+  return { ...current, loadBalancers: newest };
 }
 
 /** Whether a load balancer can be made what is wanted; type, scheme, and having security groups at all never change. */

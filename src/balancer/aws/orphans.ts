@@ -90,49 +90,74 @@ export function isUsed(group: string, { loadBalancers }: Listing): boolean {
 /** What of each orphan became: undefined where it went, else why not. */
 export type Deleted = { readonly orphan: Orphan; readonly error: string | undefined };
 
+/** What deleting takes. */
+export interface DeleteOptions {
+  readonly api: AwsApi;
+  readonly inventory: Inventory;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Load balancers are being made: the shared group stays. */
+  readonly keepShared: boolean;
+}
+
 /**
  * Deletes orphans in the order in which they let go of each other. Each is looked at again before: what is not ours, or
  * not there any more, is left alone. Protection that was switched on is switched off. What is still in use stays for the
  * next sweep.
  */
-export async function deleteOrphans(
-  orphans: readonly Orphan[],
-  { api, inventory, signal, clock }: { api: AwsApi; inventory: Inventory; signal: AbortSignal; clock: Clock },
-): Promise<Deleted[]> {
-  const listing = await inventory.listing(undefined, true);
+export async function deleteOrphans(orphans: readonly Orphan[], options: DeleteOptions): Promise<Deleted[]> {
+  const listing = await options.inventory.listing(undefined, true);
   const deleted: Deleted[] = [];
   for (const orphan of orphans.toSorted((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind))) {
-    signal.throwIfAborted();
-    const error = await deleteOne(orphan).catch((thrown: unknown) => messageOf(thrown));
+    options.signal.throwIfAborted();
+    const error = await deleteOne(orphan, listing, options).catch((thrown: unknown) => messageOf(thrown));
     deleted.push({ orphan, error });
   }
   return deleted;
+}
 
-  async function deleteOne(orphan: Orphan): Promise<string | undefined> {
-    const steps = await stepsFor(orphan, listing, api);
-    if (steps === undefined) return "it is no longer tagged as this cluster's";
-    const known = { targetGroups: new Map(), hostnames: new Map() };
-    const applied = await applySteps(steps, { ...known, api, inventory, owner: "", clock, signal });
-    return problemOf(applied);
-  }
+async function deleteOne(
+  orphan: Orphan,
+  listing: Listing,
+  { keepShared, ...options }: DeleteOptions,
+): Promise<string | undefined> {
+  const group = listing.securityGroups.get(orphan.id);
+  if (keepShared && group !== undefined && isShared(group))
+    return "a load balancer that needs it is being made";
+  const steps = await stepsFor(orphan, listing, options.api);
+  if (steps === undefined) return "it is no longer tagged as this cluster's";
+  if (steps === "used") return "a load balancer uses it again";
+  const known = { targetGroups: new Map(), hostnames: new Map(), owner: "", ...options };
+  const applied = await applySteps(steps, known);
+  const problem = problemOf(applied);
+  if (problem !== undefined) await applySteps(restored(applied), known);
+  return problem;
+}
+
+/**
+ * Nodes' rules for the shared group go before it. Where a load balancer of another process took it meanwhile, AWS keeps
+ * the group, and its rules have to come back: without them no target is reached.
+ */
+function restored({ done }: Applied): Step[] {
+  return done.flatMap((step) => (step.do === "revokeIngress" ? [{ ...step, do: "authorizeIngress" }] : []));
 }
 
 async function stepsFor(
   { kind, id, name }: Orphan,
   listing: Listing,
   api: AwsApi,
-): Promise<Step[] | undefined> {
+): Promise<Step[] | "used" | undefined> {
   const { loadBalancers, targetGroups, securityGroups } = listing.ours();
-  if (kind === "TargetGroup")
-    return targetGroups.some(({ arn }) => arn === id) || !listing.targetGroups.has(id)
-      ? [{ do: "deleteTargetGroup", name, target: id }]
-      : undefined;
+  if (kind === "TargetGroup") {
+    if (!listing.targetGroups.has(id)) return [];
+    const ours = targetGroups.some(({ arn }) => arn === id);
+    return ours ? [{ do: "deleteTargetGroup", name, target: id }] : undefined;
+  }
   if (kind === "SecurityGroup") {
     const group = securityGroups.find((it) => it.id === id);
     if (group === undefined) return listing.securityGroups.has(id) ? undefined : [];
-    return isShared(group)
-      ? backendRemoval(group, [...listing.securityGroups.values()])
-      : [{ do: "deleteSecurityGroup", name, target: id }];
+    if (!isShared(group)) return [{ do: "deleteSecurityGroup", name, target: id }];
+    return isUsed(id, listing) ? "used" : backendRemoval(group, [...listing.securityGroups.values()]);
   }
   const balancer = loadBalancers.find(({ arn }) => arn === id);
   if (balancer === undefined) return listing.loadBalancers.has(id) ? undefined : [];

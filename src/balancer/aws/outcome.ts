@@ -184,3 +184,13 @@ function normal(reason: string, message: string): BalancerEvent {
 function warning(reason: string, message: string): BalancerEvent {
   return { type: "Warning", reason, message };
 }
+
+/** Two runs as one, the second after the first. */
+export function merged(first: Applied, second: Applied): Applied {
+  return {
+    ...second,
+    done: [...first.done, ...second.done],
+    busy: [...first.busy, ...second.busy],
+    failed: first.failed ?? second.failed,
+  };
+}

@@ -5,7 +5,7 @@
  */
 import type { BareLoadBalancer } from "./api.ts";
 import { generationFor, inGeneration, keptOf, mayDelete, type Tagged } from "./migration.ts";
-import type { CurrentStack, DesiredStack, LoadBalancer, SecurityGroup, TargetGroup } from "./model.ts";
+import type { CurrentStack, DesiredStack, LoadBalancer, TargetGroup } from "./model.ts";
 import { listenerSteps } from "./plan/listeners.ts";
 import { type BalancerChanges, capacitySteps, changes, creation } from "./plan/load-balancer.ts";
 import { type Leaving, leavingOf, leavingSteps, removal, targetsOfLeaving } from "./plan/replaced.ts";
@@ -264,13 +264,22 @@ class Planner {
   }
 }
 
-/** Deletes all that was made for a Service: load balancers, target groups, its security group. */
-export function planRelease({ loadBalancers, targetGroups, securityGroups }: CurrentStack): Step[] {
-  const leaving = loadBalancers.map((it) => leavingOf(it, []));
+/** Deletes all that was made for a Service; of what other controllers made what the user said may go. */
+export function planRelease(
+  { current, predecessors, leftovers }: Pick<PlanInput, "current" | "predecessors" | "leftovers">,
+  annotations: Readonly<Record<string, string>>,
+): Step[] {
+  const why = "its Service is going";
+  const going = predecessors.filter(({ balancer }) => mayDelete(balancer, annotations));
+  const leaving = [
+    ...current.loadBalancers.map((it) => leavingOf(it, [])),
+    ...going.map((it) => ({ ...it, protected: false })),
+  ];
+  const groups = [...current.targetGroups, ...(mayDelete(undefined, annotations) ? leftovers : [])];
   return [
-    ...leaving.flatMap((it) => removal(it, "its Service is going")),
-    ...targetGroups.map(({ name, arn }) => ({ do: "deleteTargetGroup" as const, name, target: arn })),
-    ...securityGroups.map(({ name, id }: SecurityGroup) => ({
+    ...leaving.flatMap((it) => removal(it, why)),
+    ...groups.map(({ name, arn }) => ({ do: "deleteTargetGroup" as const, name, target: arn })),
+    ...current.securityGroups.map(({ name, id }) => ({
       do: "deleteSecurityGroup" as const,
       name,
       target: id,

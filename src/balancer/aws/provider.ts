@@ -1,7 +1,5 @@
 /** Load balancers of AWS for Services: each call reads what exists, plans, does what the plan says, and tells. */
 import { UserError } from "../../errors/user-error.ts";
-import { ANNOTATIONS } from "../../traffic/balancer/index.ts";
-import { parseBool, parseMap } from "../../traffic/balancer/parse.ts";
 import type { BalancerFinding, BalancerModel, BalancerScheme } from "../../traffic/balancer/model.ts";
 import type {
   BalancerContext,
@@ -16,7 +14,7 @@ import { type Applied, applySteps, Surprise, wrote } from "./apply.ts";
 import { backendGroupOf, backendOf } from "./backend.ts";
 import { type Ages, Inventory, securityGroupsOf, type View } from "./current.ts";
 import { isNotFound, type Place } from "./listing.ts";
-import { generationOf, graceOf, mayDelete, readReplaced, REPLACED_ANNOTATION } from "./migration.ts";
+import { graceOf, newestFirst, readReplaced, REPLACED_ANNOTATION } from "./migration.ts";
 import { desiredStack } from "./desired.ts";
 import type { CurrentStack } from "./model.ts";
 import { deleteOrphans, findOrphans, isUsed } from "./orphans.ts";
@@ -25,12 +23,13 @@ import {
   deployFailure,
   findingsFailure,
   findingText,
+  merged,
   releaseOutcome,
   serveOutcome,
 } from "./outcome.ts";
 import { type Plan, planRelease, planServe } from "./plan.ts";
-import { PROTECTION, removal } from "./plan/replaced.ts";
 import { backendRemoval } from "./plan/security-groups.ts";
+import { hostnameOf, protects } from "./service.ts";
 import { describeStep, type Step } from "./steps.ts";
 import { type Clock, type Rates, SYSTEM_CLOCK, throttled } from "./throttle.ts";
 
@@ -57,7 +56,6 @@ export interface AwsProviderOptions {
 const GRACE_MS = 10 * 60_000;
 /** Plans made anew in one call when something was not as remembered. */
 const ROUNDS = 3;
-const ATTRIBUTES = ANNOTATIONS.attributes.key;
 
 /** Makes the provider; the API is kept within rates here. */
 export function createAwsProvider(options: AwsProviderOptions): BalancerProvider {
@@ -213,18 +211,14 @@ class AwsProvider implements BalancerProvider {
   async #releaseOnce(service: Service, context: BalancerContext): Promise<BalancerOutcome> {
     await this.#inventory.listing(undefined, true);
     const view = await this.#inventory.viewOf(service, false);
-    const old = removalOfPredecessors(view, context.annotations);
-    const applied = await this.#apply(
-      service.key,
-      [...planRelease(view.current), ...old],
-      view,
-      context.signal,
-    );
+    const steps = planRelease(view, context.annotations);
+    const applied = await this.#apply(service.key, steps, view, context.signal);
     const clean = applied.busy.length === 0 && applied.failed === undefined;
     const shared = clean ? await this.#removeBackend(service.key, view, context.signal) : undefined;
     const both = shared === undefined ? applied : merged(applied, shared);
     const hadAnnotation = context.annotations[REPLACED_ANNOTATION] !== undefined;
     const busyRuns = this.#countBusy(service.key, both);
+    this.#toldWaits.delete(service.key);
     return releaseOutcome(service, both, { busyRuns, hadAnnotation });
   }
 
@@ -243,8 +237,8 @@ class AwsProvider implements BalancerProvider {
   }
 
   async deleteOrphans(orphans: readonly Orphan[], signal: AbortSignal) {
-    const clock = this.#clock;
-    return deleteOrphans(orphans, { api: this.#api, inventory: this.#inventory, signal, clock });
+    const shared = { api: this.#api, inventory: this.#inventory, signal, clock: this.#clock };
+    return deleteOrphans(orphans, { ...shared, keepShared: this.#backendUsers.size > 0 });
   }
 
   /** Plans anew where something was not as remembered; a user's own reference to what is not there is told. */
@@ -278,42 +272,4 @@ class AwsProvider implements BalancerProvider {
     else this.#busyRuns.set(key, runs + 1);
     return runs;
   }
-}
-
-function hostnameOf({ ingress }: BalancerContext): string | undefined {
-  return ingress.find(({ hostname }) => hostname !== undefined)?.hostname?.toLowerCase();
-}
-
-function newestFirst(current: CurrentStack): CurrentStack {
-  const newest = current.loadBalancers.toSorted((a, b) => generationOf(b.tags) - generationOf(a.tags));
-  return { ...current, loadBalancers: newest };
-}
-
-/** Whether the Service itself says that nothing may be deleted. */
-function protects(annotations: Readonly<Record<string, string>>): boolean {
-  const value = parseMap(annotations[ATTRIBUTES] ?? "")?.[PROTECTION];
-  const parsed = value === undefined ? undefined : parseBool(value);
-  return parsed !== undefined && "value" in parsed && parsed.value;
-}
-
-/** What other controllers made for the Service, as far as the user said that it may go. */
-function removalOfPredecessors(
-  { predecessors, leftovers }: View,
-  annotations: Readonly<Record<string, string>>,
-): Step[] {
-  if (!mayDelete(undefined, annotations)) return [];
-  const going = predecessors.filter(({ balancer }) => mayDelete(balancer, annotations));
-  return [
-    ...going.flatMap((it) => removal({ ...it, protected: false }, "its Service is going")),
-    ...leftovers.map(({ name, arn }) => ({ do: "deleteTargetGroup" as const, name, target: arn })),
-  ];
-}
-
-function merged(first: Applied, second: Applied): Applied {
-  return {
-    ...second,
-    done: [...first.done, ...second.done],
-    busy: [...first.busy, ...second.busy],
-    failed: first.failed ?? second.failed,
-  };
 }
