@@ -63,7 +63,6 @@ export function balancerModel(differences: Partial<BalancerModel> = {}): Balance
       icmpForPathMtuDiscovery: false,
       additionalTags: {},
       multiClusterTargetGroups: false,
-      quicPorts: [],
       minimumCapacityUnits: undefined,
       actions: {},
       deletionProtection: false,

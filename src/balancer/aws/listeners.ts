@@ -42,7 +42,7 @@ export function listenersOf(
     return group.name;
   };
   const listeners = model.ports.map((port): DesiredListener => {
-    const protocol = listenerProtocolOf(port, model.aws.quicPorts);
+    const protocol = listenerProtocolOf(port);
     const own = {
       targetGroup: add(port, ownPlan(model, port)),
       weight: port.forward?.ownWeight ?? DEFAULT_WEIGHT,
@@ -75,7 +75,7 @@ function ownPlan(model: BalancerModel, port: BalancerPort): GroupPlan {
     ...port,
     service: model.key,
     backendUid: undefined,
-    protocol: targetProtocolOf(port, model.aws.quicPorts),
+    protocol: targetProtocolOf(port),
     portName: port.name,
     endpoints: model.endpoints,
   };

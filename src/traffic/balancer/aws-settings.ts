@@ -25,6 +25,7 @@ export function awsSettings(
   checkAddresses(translation);
   checkSourceNat(translation, ipAddressType);
   checkSecurityGroups(translation);
+  refuseQuic(translation);
   return {
     ipAddressType,
     loadBalancerName: nameOf(translation),
@@ -44,7 +45,6 @@ export function awsSettings(
     icmpForPathMtuDiscovery: icmpOf(translation),
     additionalTags: tagsOf(translation),
     multiClusterTargetGroups: annotations.get("multiCluster") ?? false,
-    quicPorts: quicPortsOf(translation),
     minimumCapacityUnits: capacityOf(translation),
     actions: actionsOf(translation),
     deletionProtection: deletionProtection(translation, loadBalancerAttributes),
@@ -223,24 +223,30 @@ function tagsOf({ annotations, flags }: Translation): Record<string, string> {
   return { ...own, ...flags.defaultTags };
 }
 
-function quicPortsOf({ annotations, service }: Translation): number[] {
+/**
+ * QUIC targets need a server id each (QuicServerId of RegisterTargets), which connections carry and which their servers
+ * have to be told; nothing here gives one out, and AWS registers no target without.
+ */
+function refuseQuic({ annotations, service }: Translation): void {
   const named = annotations.get("quicPorts") ?? [];
   const ports: readonly ServicePort[] = service.spec.ports ?? [];
-  const chosen = ports.filter(
-    ({ name, port }) => named.includes(String(port)) || (name !== undefined && named.includes(name)),
-  );
-  const unknown = named.filter(
-    (text) => !ports.some(({ name, port }) => name === text || String(port) === text),
-  );
-  for (const text of unknown) annotations.warn("quicPorts", `the Service has no port ${text}`);
-  const numbers = [...new Set(chosen.map(({ port }) => port))];
-  return numbers.filter((number) => {
-    const protocols = ports.filter(({ port }) => port === number).map(({ protocol }) => protocol);
-    if (protocols.includes("UDP")) return true;
-    const message = `Unsupported QUIC upgrade for protocol ${protocols[0] ?? "TCP"}`;
-    annotations.refuse("quicPorts", message, "name UDP ports only");
-    return false;
-  });
+  for (const text of named) {
+    const same = ports.filter(({ name, port }) => name === text || String(port) === text);
+    const [first] = same;
+    if (first === undefined) annotations.warn("quicPorts", `the Service has no port ${text}`);
+    else if (!ports.some(({ port, protocol }) => port === first.port && protocol === "UDP"))
+      annotations.refuse(
+        "quicPorts",
+        `Unsupported QUIC upgrade for protocol ${first.protocol ?? "TCP"}`,
+        "name UDP ports only",
+      );
+    else
+      annotations.refuse(
+        "quicPorts",
+        `port ${text} cannot be QUIC: AWS wants a server id (QuicServerId) of every target, and Tandem registers targets without`,
+        "take the annotation away: a UDP port carries QUIC, too, without moves of clients between networks",
+      );
+  }
 }
 
 function capacityOf({ annotations }: Translation): number | undefined {

@@ -4,7 +4,6 @@ import { otherFamily } from "../../ip/family.ts";
 import type { BalancerFamilies } from "./families.ts";
 import { note, type Translation } from "./context.ts";
 import { asksNodes } from "./health.ts";
-import { listenerProtocolOf } from "./listener.ts";
 import type { BalancerModel, BalancerPort } from "./model.ts";
 import { annotationField } from "./reader.ts";
 import { ANNOTATIONS } from "./annotations/index.ts";
@@ -75,19 +74,13 @@ export function checkModel(translation: Translation, model: BalancerModel): void
   checkInstancesOverIpv6(translation, model);
 }
 
-/** A UDP listener of a dualstack load balancer has no IPv4 targets, and sends from a prefix; QUIC is IPv4 only. */
+/** A UDP listener of a dualstack load balancer has no IPv4 targets, and sends from a prefix. */
 function checkUdp(translation: Translation, model: BalancerModel): void {
   if (model.aws.ipAddressType !== "dualstack") return;
   for (const port of model.ports) {
-    const protocol = listenerProtocolOf(port, model.aws.quicPorts);
+    if (port.protocol === "TCP") continue;
     const refuse = (message: string, next: string) => note(translation, "error", "spec.ports", message, next);
-    if (protocol === "QUIC" || protocol === "TCP_QUIC")
-      refuse(
-        `port ${port.port} is QUIC, which a dualstack load balancer does not have`,
-        "take the port from quic-enabled-ports, or make the load balancer ipv4",
-      );
-    else if (port.protocol === "TCP") continue;
-    else if (model.targetFamilies[0] === "IPv4")
+    if (model.targetFamilies[0] === "IPv4")
       refuse(
         `port ${port.port} is UDP, and a dualstack load balancer of AWS does not translate UDP to IPv4 targets`,
         "give the UDP port a Service of its own with ip-address-type ipv4, or have IPv6 targets",

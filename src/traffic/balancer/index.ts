@@ -80,7 +80,7 @@ function modelOf(translation: Translation): BalancerModel {
     clientFamilies: families.clients,
     targetFamilies: families.targets,
     targetType,
-    ports: portsOf(translation, { targetType, healthCheck, quicPorts: aws.quicPorts }),
+    ports: portsOf(translation, { targetType, healthCheck }),
     nodes: selectNodes(translation.nodes, annotations.get("nodeLabels")),
     endpoints: selectEndpoints(service, translation.endpointSlices, translation.provider),
     externalTrafficPolicy: spec.externalTrafficPolicy ?? "Cluster",

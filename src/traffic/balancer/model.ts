@@ -140,7 +140,6 @@ export interface AwsSettings {
   readonly icmpForPathMtuDiscovery: boolean;
   readonly additionalTags: Readonly<Record<string, string>>;
   readonly multiClusterTargetGroups: boolean;
-  readonly quicPorts: readonly number[];
   readonly minimumCapacityUnits: number | undefined;
   /** Listener actions by `PROTO-PORT`, as the JSON says. */
   readonly actions: Readonly<Record<string, unknown>>;

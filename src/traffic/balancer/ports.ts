@@ -11,7 +11,6 @@ import { planTls, type TlsPlan } from "./tls.ts";
 export interface PortPlan {
   readonly targetType: "instance" | "ip";
   readonly healthCheck: HealthCheck;
-  readonly quicPorts: readonly number[];
 }
 
 type CarriedPort = ServicePort & { protocol: "TCP" | "UDP" };
@@ -22,7 +21,7 @@ export function portsOf(translation: Translation, plan: PortPlan): BalancerPort[
   const ports = merged(translation, carried(translation));
   const tls = planTls(translation);
   const listeners = ports.map((port) => portOf(translation, port, tls, plan));
-  warnOfUnused(translation, listeners, plan.quicPorts);
+  warnOfUnused(translation, listeners);
   return listeners;
 }
 
@@ -101,7 +100,7 @@ function portOf(translation: Translation, port: MergedPort, tls: TlsPlan, plan: 
     healthCheck: plan.healthCheck,
     targetAttributes,
   };
-  const listener = `${listenerProtocolOf(base, plan.quicPorts)}-${port.port}`;
+  const listener = `${listenerProtocolOf(base)}-${port.port}`;
   return {
     ...base,
     listenerAttributes: translation.annotations.at("listenerAttributesOf", listener) ?? {},
@@ -138,12 +137,8 @@ function nodePortOf(
   return undefined;
 }
 
-function warnOfUnused(
-  { annotations }: Translation,
-  listeners: readonly BalancerPort[],
-  quicPorts: readonly number[],
-): void {
-  const known = listeners.map((port) => `${listenerProtocolOf(port, quicPorts)}-${port.port}`);
+function warnOfUnused({ annotations }: Translation, listeners: readonly BalancerPort[]): void {
+  const known = listeners.map((port) => `${listenerProtocolOf(port)}-${port.port}`);
   const next = known.length > 0 ? `listeners are ${known.join(", ")}` : undefined;
   for (const name of ["listenerAttributesOf", "actionsOf"] as const)
     for (const suffix of annotations.suffixes(name))

@@ -317,7 +317,13 @@ const CASES: readonly Case[] = [
   { given: { "tandem.dev/replacement-grace-period": "90s" }, errors: [] },
   { given: { "healthcheck-protocol": "Https" }, errors: [] },
   { given: {}, spec: { ...LOCAL }, errors: [] },
-  { given: { "quic-enabled-ports": "dns" }, spec: { ports: UDP }, errors: [] },
+  {
+    given: { "quic-enabled-ports": "dns" },
+    spec: { ports: UDP },
+    errors: [
+      "port dns cannot be QUIC: AWS wants a server id (QuicServerId) of every target, and Tandem registers targets without",
+    ],
+  },
 ];
 
 for (const { given, spec, flags, errors } of CASES)

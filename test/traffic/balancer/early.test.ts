@@ -22,12 +22,6 @@ describe("said early", () => {
     assert.deepEqual(remarks(translate(balancerService(prefix, six))), []);
   });
 
-  test("QUIC on a dualstack load balancer", () => {
-    const six = { ports: [UDP], ipFamilies: ["IPv6" as const] };
-    const found = remarks(translate(balancerService({ ...DUAL, "quic-enabled-ports": "53" }, six)));
-    assert.match(found.join(), /error: port 53 is QUIC, which a dualstack load balancer does not have/);
-  });
-
   test("PROXY protocol and probes of kube-proxy's health check (ingress-nginx 10982)", () => {
     const spec = { externalTrafficPolicy: "Local" as const, healthCheckNodePort: 32000 };
     const on = { "proxy-protocol": "*" };

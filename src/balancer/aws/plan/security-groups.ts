@@ -118,11 +118,11 @@ function neededRanges(targetGroups: readonly DesiredTargetGroup[]): Map<"tcp" | 
   };
   for (const { protocol, targets, healthCheck, port } of targetGroups) {
     for (const target of targets) {
-      if (protocol !== "UDP" && protocol !== "QUIC") add("tcp", target.port);
-      if (protocol.includes("UDP") || protocol.includes("QUIC")) add("udp", target.port);
+      if (protocol !== "UDP") add("tcp", target.port);
+      if (protocol.includes("UDP")) add("udp", target.port);
       if (healthCheck.port === "traffic-port") add("tcp", target.port);
     }
-    if (targets.length === 0) add(protocol === "UDP" || protocol === "QUIC" ? "udp" : "tcp", port);
+    if (targets.length === 0) add(protocol === "UDP" ? "udp" : "tcp", port);
     if (healthCheck.port !== "traffic-port") add("tcp", healthCheck.port);
   }
   return ranges;

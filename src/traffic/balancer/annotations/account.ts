@@ -145,7 +145,7 @@ export const ACCOUNT = {
     type: "list",
     default: "none",
     concerns: "aws",
-    meaning: "Names or numbers of UDP (TCP_UDP) ports that become QUIC (TCP_QUIC)",
+    meaning: "Refused: QUIC of AWS needs a server id of every target",
   },
   multiCluster: {
     key: aws("multi-cluster-target-group"),
