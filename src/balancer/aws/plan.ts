@@ -178,7 +178,25 @@ class Planner {
     const all = new Set([...(wanted.securityGroups ?? []), ...groups.filter((it) => it !== undefined)]);
     const securityGroups = wanted.securityGroups === undefined && groups[0] === undefined ? [] : [...all];
     if (this.#kept === undefined) return { early: creation(wanted, securityGroups), late: [] };
-    return changes(wanted, this.#kept, securityGroups, this.#input.externalTags);
+    return changes(wanted, this.#kept, {
+      securityGroups,
+      external: this.#input.externalTags,
+      typeAfterListeners: this.#typeAfterListeners(this.#kept),
+    });
+  }
+
+  /**
+   * AWS takes an address type only where all listeners go with it: without both families there are no IPv6 targets, and
+   * with both no UDP to IPv4 targets. New listeners may need the new type, so that it goes first wherever it can.
+   */
+  #typeAfterListeners({ listeners }: LoadBalancer): boolean {
+    if (this.#desired.loadBalancer.ipAddressType === "ipv4") {
+      const { targetGroups } = this.#input.current;
+      const six = new Set(targetGroups.filter((it) => it.ipAddressType === "ipv6").map(({ arn }) => arn));
+      return listeners.some(({ forward }) => forward.some(({ targetGroup }) => six.has(targetGroup)));
+    }
+    const stays = new Set(this.#desired.listeners.map(({ port, protocol }) => `${protocol} ${port}`));
+    return listeners.some(({ port, protocol }) => carriesUdp(protocol) && !stays.has(`${protocol} ${port}`));
   }
 
   /** Whether the status says another load balancer until now. */
@@ -262,6 +280,10 @@ class Planner {
       .filter(({ name, id }) => name !== this.#desired.securityGroup?.name && !used.has(id))
       .map(({ name, id }) => ({ do: "deleteSecurityGroup", name, target: id }));
   }
+}
+
+function carriesUdp(protocol: string): boolean {
+  return protocol === "UDP" || protocol === "TCP_UDP";
 }
 
 /** Deletes all that was made for a Service; of what other controllers made what the user said may go. */

@@ -30,15 +30,22 @@ export interface BalancerChanges {
   readonly late: readonly Step[];
 }
 
+/** What changes are planned with. */
+export interface ChangeSurroundings {
+  readonly securityGroups: readonly Reference[];
+  readonly external: ReadonlySet<string>;
+  /** Listeners stand in the way of the other address type: it comes once they are as wanted. */
+  readonly typeAfterListeners: boolean;
+}
+
 /**
- * Changes the one there is. On the way to both families subnets go first, as each needs a range of both; on the way back
- * they go last, after the address type, which itself waits until no listener has IPv6 targets.
+ * Changes the one there is. On the way to both families subnets go before the address type, as each needs a range of
+ * both; on the way back after it.
  */
 export function changes(
   wanted: DesiredLoadBalancer,
   current: LoadBalancer,
-  securityGroups: readonly Reference[],
-  external: ReadonlySet<string>,
+  { securityGroups, external, typeAfterListeners }: ChangeSurroundings,
 ): BalancerChanges {
   const on = { name: current.name, target: current.arn };
   const narrowing = wanted.ipAddressType === "ipv4" && current.ipAddressType !== "ipv4";
@@ -47,7 +54,11 @@ export function changes(
     ...tagSteps({ kind: "LoadBalancer", ...on }, wanted.tags, current.tags, external),
     ...securityGroupSteps(wanted, current, securityGroups),
   ];
-  if (!narrowing) early.push(...subnetSteps(wanted, current), ...typeSteps(wanted, current));
+  const subnets = subnetSteps(wanted, current);
+  const type = typeSteps(wanted, current);
+  const network = narrowing ? [...type, ...subnets] : [...subnets, ...type];
+  const late = typeAfterListeners && type.length > 0;
+  if (!late) early.push(...network);
   if (Object.keys(attributes).length > 0)
     early.push({
       do: "modifyLoadBalancerAttributes",
@@ -55,8 +66,7 @@ export function changes(
       attributes,
       changes: entryChanges(attributes, current.attributes),
     });
-  const late = narrowing ? [...typeSteps(wanted, current), ...subnetSteps(wanted, current)] : [];
-  return { early, late };
+  return { early, late: late ? network : [] };
 }
 
 function securityGroupSteps(
