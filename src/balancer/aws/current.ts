@@ -119,7 +119,7 @@ export class Inventory {
     this.#groups.delete(id);
   }
 
-  /** Whether the listing has this ARN or id. */
+  /** Whether the listing has this ARN or id, or there is none that could tell. */
   knows(id: string): boolean {
     return this.#listings.knows(id);
   }

@@ -70,10 +70,10 @@ export class ListingMemory {
     this.#listing?.changed();
   }
 
-  /** Whether the listing has this ARN or id. */
+  /** Whether the listing has this ARN or id, or there is none that could tell. */
   knows(id: string): boolean {
     const listing = this.#listing;
-    if (listing === undefined) return false;
+    if (listing === undefined) return true;
     return [listing.loadBalancers, listing.targetGroups, listing.securityGroups].some((map) => map.has(id));
   }
 

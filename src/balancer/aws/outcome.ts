@@ -188,7 +188,8 @@ function warning(reason: string, message: string): BalancerEvent {
 /** Two runs as one, the second after the first. */
 export function merged(first: Applied, second: Applied): Applied {
   return {
-    ...second,
+    ...first,
+    wait: first.wait ?? second.wait,
     done: [...first.done, ...second.done],
     busy: [...first.busy, ...second.busy],
     failed: first.failed ?? second.failed,

@@ -105,7 +105,8 @@ class AwsProvider implements BalancerProvider {
       if ("refused" in plan) return buildFailure(plan.refused);
       const hostname = hostnameOf(context);
       const publishes = plan.steps.some((step) => step.do === "publish");
-      const applied = await this.#apply(model.key, plan.steps, view, context.signal);
+      const served = await this.#apply(model.key, plan.steps, view, context.signal);
+      const applied = await this.#withoutBackend(model.key, served, view, context.signal);
       return serveOutcome(model, applied, {
         hostname,
         unchanged: publishes ? undefined : hostname,
@@ -213,22 +214,22 @@ class AwsProvider implements BalancerProvider {
     const view = await this.#inventory.viewOf(service, false);
     const steps = planRelease(view, context.annotations);
     const applied = await this.#apply(service.key, steps, view, context.signal);
-    const clean = applied.busy.length === 0 && applied.failed === undefined;
-    const shared = clean ? await this.#removeBackend(service.key, view, context.signal) : undefined;
-    const both = shared === undefined ? applied : merged(applied, shared);
+    const both = await this.#withoutBackend(service.key, applied, view, context.signal);
     const hadAnnotation = context.annotations[REPLACED_ANNOTATION] !== undefined;
     const busyRuns = this.#countBusy(service.key, both);
     this.#toldWaits.delete(service.key);
     return releaseOutcome(service, both, { busyRuns, hadAnnotation });
   }
 
-  /** Removes the shared group after the last load balancer that had it. */
-  async #removeBackend(key: string, view: View, signal: AbortSignal): Promise<Applied | undefined> {
-    const listing = await this.#inventory.listing();
+  /** Removes the shared group after the last load balancer that had it, when all that was before is done. */
+  async #withoutBackend(key: string, applied: Applied, view: View, signal: AbortSignal): Promise<Applied> {
+    if (applied.busy.length > 0 || applied.failed !== undefined || applied.wait !== undefined) return applied;
+    if (this.#backendUsers.size > 0) return applied;
+    const listing = await this.#inventory.listing(key);
     const groups = securityGroupsOf(listing);
     const group = backendGroupOf(groups, this.#place.clusterName);
-    if (group === undefined || isUsed(group.id, listing) || this.#backendUsers.size > 0) return undefined;
-    return this.#apply(key, backendRemoval(group, groups), view, signal);
+    if (group === undefined || isUsed(group.id, listing)) return applied;
+    return merged(applied, await this.#apply(key, backendRemoval(group, groups), view, signal));
   }
 
   async orphans(live: ReadonlyMap<string, string>, signal: AbortSignal): Promise<readonly Orphan[]> {

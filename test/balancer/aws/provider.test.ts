@@ -6,6 +6,7 @@ import { loadBalancerSpec } from "../fake-aws/specs.ts";
 import {
   CLUSTER,
   HTTP,
+  HTTPS,
   LiveService,
   modelOf,
   nodeOf,
@@ -406,4 +407,19 @@ test("a group of nodes that is not to be told from others is said, and nothing i
     /expected exactly one securityGroup tagged with kubernetes.io\/cluster\/shoot--dev--one, got: \[\] for instance i-0aaaaaaaaaaaaaaa1/,
   );
   assert.equal(w.aws.census().targetGroups, 0);
+});
+
+test("a listener whose deletion lost its answer is made anew when its port comes back", async () => {
+  const w = world({ ports: [HTTP, HTTPS] });
+  const connection = w.aws.connect({
+    fault: ({ name }) => (name === "deleteListener" ? { kind: "lost" } : undefined),
+  });
+  const provider = providerOf(w.aws, connection);
+  await settle(provider, w.live, w.clock);
+  w.live.apply({ ports: [HTTP] });
+  await assert.rejects(provider.serve(modelOf(w.live.service), w.live.context), { code: "TimedOut" });
+  w.live.apply({ ports: [HTTP, { ...HTTPS, nodePort: 30_444 }] });
+  await settle(provider, w.live, w.clock);
+  assert.deepEqual([...w.aws.world.listeners.values()].map(({ port }) => port).toSorted(), [443, 80]);
+  assert.equal(w.aws.census().targetGroups, 2);
 });
