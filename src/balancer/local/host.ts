@@ -37,6 +37,8 @@ export function createHost(options: HostOptions): LocalHost {
   /** The addresses that are kept alive from here, and their interfaces. */
   const own = new Map<string, string>();
   if (lifetime !== undefined) keepAlive(own, lifetime, folder, options.signal);
+  const presence = new Presence();
+  const announceSoon = announcer();
   let defaultLink: Promise<string> | undefined;
   const linkFor = (named: string | undefined): Promise<string> => {
     if (named !== undefined) return Promise.resolve(named);
@@ -45,27 +47,26 @@ export function createHost(options: HostOptions): LocalHost {
   };
   return {
     async add(addresses) {
-      const known = new Map(readAll(folder).map((one) => [one.address, one]));
-      const present = await presentAddresses();
-      const fresh = new Set<string>();
       for (const held of addresses) {
         const on = await linkFor(held.link);
-        if (!isSame(known.get(held.address), held, on))
+        if (!isSame(readOne(folder, held.address), held, on))
           write(folder, { ...held, link: on, created: stamp(now()) });
+        const present = await presence.now();
         const isNew = present.get(held.address) !== on;
         if (isNew || !own.has(held.address))
           await ip(["address", "replace", ...addressOn(held.address, on, lifetime)]);
         own.set(held.address, on);
-        if (isNew) fresh.add(on);
+        present.set(held.address, on);
+        if (isNew) announceSoon(on);
       }
-      for (const on of fresh) await announce(on);
     },
     async remove(addresses) {
-      const present = addresses.length === 0 ? new Map<string, string>() : await presentAddresses();
       for (const address of addresses) {
         own.delete(address);
+        const present = await presence.now();
         const on = present.get(address);
         if (on !== undefined) await ip(["address", "del", `${address}/${bits(address)}`, "dev", on]);
+        present.delete(address);
         rmSync(fileOf(folder, address), { force: true });
       }
     },
@@ -117,6 +118,22 @@ function isSame(known: Remembered | undefined, held: HeldAddress, link: string):
   return known?.service === held.service && known.uid === held.uid && known.link === link;
 }
 
+const ANNOUNCE_AFTER_MS = 50;
+
+/** Many addresses that come within a moment are announced together, as each announcement is of all of an interface. */
+function announcer(): (link: string) => void {
+  const waiting = new Set<string>();
+  return (link) => {
+    if (waiting.has(link)) return;
+    waiting.add(link);
+    setTimeout(() => {
+      waiting.delete(link);
+      // where it fails neighbours find out by themselves, later
+      void announce(link).catch(() => {});
+    }, ANNOUNCE_AFTER_MS).unref();
+  };
+}
+
 /** Gratuitous ARP, and unsolicited neighbour advertisements, for all addresses of an interface. */
 async function announce(link: string): Promise<void> {
   allow(`ipv4/conf/${link}/arp_notify`);
@@ -130,6 +147,25 @@ function allow(name: string): void {
     writeFileSync(`/proc/sys/net/${name}`, "1");
   } catch {
     // a kernel without this family, or a container that must not: neighbours find out by themselves, later
+  }
+}
+
+const PRESENCE_MS = 1_000;
+
+/** What is on the host, looked at again after a moment, as others may change it: many Services ask at the same time. */
+class Presence {
+  #at = Number.NEGATIVE_INFINITY;
+  #known: Promise<Map<string, string>> = Promise.resolve(new Map());
+
+  now(): Promise<Map<string, string>> {
+    if (performance.now() - this.#at > PRESENCE_MS) {
+      this.#at = performance.now();
+      this.#known = presentAddresses();
+      this.#known.catch(() => {
+        this.#at = Number.NEGATIVE_INFINITY;
+      });
+    }
+    return this.#known;
   }
 }
 
@@ -178,15 +214,21 @@ function write(folder: string, held: Remembered): void {
 }
 
 function readAll(folder: string): Remembered[] {
-  return readdirSync(folder)
-    .filter((name) => name.endsWith(".json"))
-    .flatMap((name) => {
-      try {
-        return [JSON.parse(readFileSync(join(folder, name), "utf8")) as Remembered];
-      } catch {
-        return []; // removed by another process meanwhile
-      }
-    });
+  const names = readdirSync(folder).filter((name) => name.endsWith(".json"));
+  return names.flatMap((name) => readFile(join(folder, name)) ?? []);
+}
+
+function readOne(folder: string, address: string): Remembered | undefined {
+  return readFile(fileOf(folder, address));
+}
+
+/** Undefined also where another process has removed it meanwhile. */
+function readFile(path: string): Remembered | undefined {
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as Remembered;
+  } catch {
+    return undefined;
+  }
 }
 
 function stamp(date: Date): string {
