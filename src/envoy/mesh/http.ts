@@ -53,9 +53,13 @@ export function everythingTo(cluster: string): JsonObject {
 
 const OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
-/** The HTTP version of a connection to a backend is that of the one that it came over. */
+/**
+ * The HTTP version of a connection to a backend is that of the one that it came over. Idle connections go before a
+ * server closes them (Node does after 5 s): a request that is sent on one at that moment would fail.
+ */
 export const SAME_VERSION: JsonObject = {
   [OPTIONS]: any(OPTIONS, {
+    common_http_protocol_options: { idle_timeout: "4s" },
     use_downstream_protocol_config: { http_protocol_options: {}, http2_protocol_options: {} },
   }),
 };
