@@ -13,13 +13,16 @@ import { MESH_KINDS, type MeshPolicy } from "../../src/objects/mesh/index.ts";
 import type { Pod, Secret, Service } from "../../src/objects/types.ts";
 import { eventually } from "../controllers/cluster.ts";
 import type { LoadReport } from "./http-load.ts";
+import type { Phase } from "./tcp-load.ts";
 import { type Home, makeHome } from "./tandem.ts";
 
 const NODE = "/run/tandem/node/node";
 const APP = "/run/tandem/app";
 const SHELL = { image: "curlimages/curl", command: ["sleep", "infinity"] };
-/** Milliseconds for which the mesh and the control plane stand still; certificates live for two days. */
-const STANDSTILL = 20_000;
+/** Milliseconds for which the mesh and the control plane stand still; TANDEM_TEST_STANDSTILL has seconds instead. */
+const STANDSTILL = Number(process.env["TANDEM_TEST_STANDSTILL"] ?? 20) * 1000;
+/** Envoy's connect timeout, in ms: a connection that took as long has waited for the lost family. */
+const CONNECT_TIMEOUT = 5_000;
 const RATE = 50;
 const CURL = ["curl", "-gsS", "--max-time", "5"];
 
@@ -69,6 +72,17 @@ function manifests(): object {
           image: "hashicorp/http-echo",
           args: ["-listen=:8080", "-text=web"],
           ports: [{ containerPort: 8080 }],
+        },
+        {},
+        on("node-1"),
+      ),
+      service("bytes", { name: "tcp", port: 9000 }),
+      deployment(
+        "bytes",
+        {
+          image: "docker.io/istio/tcp-echo-server:1.3",
+          args: ["9000", "hello"],
+          ports: [{ containerPort: 9000 }],
         },
         {},
         on("node-1"),
@@ -253,7 +267,24 @@ describe("a mesh in which things go wrong", () => {
     assert.ok(report.ok > (RATE * STANDSTILL) / 2000, JSON.stringify(report));
   });
 
-  test("new connections go over the other family while one is lost between two nodes", async (t) => {
+  test("connections opened after a family is lost between two nodes go over the other one", async (t) => {
+    for (const family of FAMILIES) {
+      const targets = (await addressesOf("bytes")).map((host) => `${host}/9000`);
+      const load = await start(home, [NODE, `${APP}/test/whole/tcp-load.ts`, "20", ...targets]);
+      await sleep(1_000);
+      const broken = home.run(["lab", "break", "link", "node-1", "node-2", "--family", family]);
+      assert.equal(broken.status, 0, broken.stderr);
+      load.say("lost\n");
+      await sleep(3_000);
+      const [before, after] = (await load.end()) as Phase[];
+      t.diagnostic(`${family} lost between nodes: ${JSON.stringify({ before, after })}`);
+      assert.equal(home.run(["lab", "mend"]).status, 0);
+      assert.deepEqual(after?.failed, {});
+      assert.ok((after?.opened ?? 0) > 0 && (after?.max ?? 0) < CONNECT_TIMEOUT);
+    }
+  });
+
+  test("requests go on, and new ones go over the other family, while one is lost between two nodes", async (t) => {
     for (const family of FAMILIES) {
       const load = await startLoad(home, await addressesOf("web"));
       await sleep(2_000);
@@ -292,24 +323,22 @@ function processOf(home: Home, part: string): number {
 
 async function startLoad(home: Home, addresses: readonly string[]) {
   const targets = addresses.map((host) => `web.demo|http://${host.includes(":") ? `[${host}]` : host}/`);
-  const command = [NODE, `${APP}/test/whole/http-load.ts`, String(RATE), ...targets];
-  const { file, args, env } = home.command([
-    "lab",
-    "exec",
-    "-i",
-    "-n",
-    "demo",
-    "deploy/client",
-    "--",
-    ...command,
-  ]);
+  const { end } = await start(home, [NODE, `${APP}/test/whole/http-load.ts`, String(RATE), ...targets]);
+  return { end: async () => (await end()) as LoadReport };
+}
+
+/** A program of these tests in the client's pod, which says that it has started, and reports when its input ends. */
+async function start(home: Home, command: readonly string[]) {
+  const exec = ["lab", "exec", "-i", "-n", "demo", "deploy/client", "--", ...command];
+  const { file, args, env } = home.command(exec);
   const child: ChildProcess = spawn(file, args, { env, stdio: ["pipe", "pipe", "inherit"] });
   const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]();
   assert.equal((await lines.next()).value, "started");
   return {
-    end: async (): Promise<LoadReport> => {
+    say: (line: string) => child.stdin?.write(line),
+    end: async (): Promise<unknown> => {
       child.stdin?.end();
-      return JSON.parse((await lines.next()).value ?? "{}") as LoadReport;
+      return JSON.parse((await lines.next()).value ?? "{}");
     },
   };
 }
