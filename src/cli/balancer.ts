@@ -1,20 +1,18 @@
-import { hostname } from "node:os";
 import { Command } from "commander";
-import { KubeClient, leadWhile, loadKubeconfig } from "../client/index.ts";
+import { KubeClient, loadKubeconfig } from "../client/index.ts";
 import { startBalancerController } from "../controllers/balancer/index.ts";
 import { type BalancerFlags, readBalancerFlags, withBalancerFlags } from "./balancer/flags.ts";
 import { printOrphaned } from "./balancer/orphans.ts";
 import { printPlan } from "./balancer/plan.ts";
 import { checkProvider, openProvider, translateWith } from "./balancer/provider.ts";
 import { parseDurationFlag } from "./duration.ts";
+import { type ElectionFlags, leadAs, withElectionFlags } from "./election.ts";
 import { parseOutput } from "./output.ts";
 import { reportOnce, untilStopped } from "./wiring.ts";
 
-interface ServeFlags extends BalancerFlags {
+interface ServeFlags extends BalancerFlags, ElectionFlags {
   readonly sweepOrphans?: string;
   readonly orphansOlderThan: string;
-  readonly leaderElect: boolean;
-  readonly leaseNamespace: string;
 }
 
 const HELP = `
@@ -28,14 +26,13 @@ export function define(): Command {
   const command = new Command("balancer").description(
     "Serve Services of type LoadBalancer: clients of both families, whatever family the nodes speak.",
   );
-  return withBalancerFlags(command)
+  withBalancerFlags(command)
     .option(
       "--sweep-orphans <duration>",
       "look for orphans so often, and delete them (default: only when asked)",
     )
-    .option("--orphans-older-than <duration>", "delete orphans of this age only", "1h")
-    .option("--no-leader-elect", "serve without holding a Lease; for a single process")
-    .option("--lease-namespace <name>", "where the Lease is kept", "kube-system")
+    .option("--orphans-older-than <duration>", "delete orphans of this age only", "1h");
+  return withElectionFlags(command)
     .addHelpText("after", HELP)
     .action(serve)
     .addCommand(definePlan())
@@ -108,11 +105,7 @@ async function serve(flags: ServeFlags): Promise<void> {
     await opened.stopped;
   };
   try {
-    if (flags.leaderElect) {
-      const identity = `${hostname()}_${process.pid}`;
-      const name = `tandem-balancer-${settings.provider}`;
-      await leadWhile({ client, namespace: flags.leaseNamespace, name, identity, log }, lead, signal);
-    } else await lead(signal);
+    await leadAs(`tandem-balancer-${settings.provider}`, flags, client, log)(lead, signal);
   } catch (error) {
     if (!signal.aborted) throw error;
   } finally {

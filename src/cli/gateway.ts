@@ -2,13 +2,14 @@ import { Command } from "commander";
 import { KubeClient, loadKubeconfig } from "../client/index.ts";
 import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
+import { type ElectionFlags, leadAs, withElectionFlags } from "./election.ts";
 import { FAMILY_READINESS_FLAG, readFamilyReadiness } from "./family-readiness.ts";
 import { podFamilies } from "./gateway/families.ts";
 import { startGateways } from "./gateway/run.ts";
 import { ownAddresses } from "./own-addresses.ts";
 import { reportOnce, untilStopped } from "./wiring.ts";
 
-interface GatewayFlags {
+interface GatewayFlags extends ElectionFlags {
   kubeconfig?: string;
   xdsPort: string;
   xdsBind: string[];
@@ -19,7 +20,7 @@ interface GatewayFlags {
 
 /** `tandem gateway`: Gateways on Envoy, against any API server, until it is told to stop. */
 export function define(): Command {
-  return new Command("gateway")
+  const command = new Command("gateway")
     .description(
       "Serve the Gateway API on Envoy: statuses, infrastructure, and configuration over xDS. The Gateway API's " +
         "definitions (v1.6) have to be in the cluster, or come later.",
@@ -37,8 +38,8 @@ export function define(): Command {
       "addresses or names by which Envoys reach it, divided by commas (default: this machine's addresses)",
     )
     .option("--cluster-domain <domain>", "domain of the cluster", "cluster.local")
-    .option(...FAMILY_READINESS_FLAG)
-    .action(serve);
+    .option(...FAMILY_READINESS_FLAG);
+  return withElectionFlags(command).action(serve);
 }
 
 function collect(value: string, previous: string[]): string[] {
@@ -50,6 +51,7 @@ async function serve(flags: GatewayFlags): Promise<void> {
   const advertise = flags.xdsAdvertise?.split(",").filter((item) => item !== "") ?? ownAddresses();
   const signal = untilStopped();
   const client = new KubeClient(await loadKubeconfig(flags.kubeconfig));
+  const log = reportOnce("tandem gateway");
   try {
     const { stopped } = await startGateways({
       client,
@@ -59,7 +61,8 @@ async function serve(flags: GatewayFlags): Promise<void> {
       families: await podFamilies(client),
       clusterDomain: flags.clusterDomain,
       familyReadiness: readFamilyReadiness(flags.familyReadiness),
-      log: reportOnce("tandem gateway"),
+      ...(flags.leaderElect && { lead: leadAs("tandem-gateway", flags, client, log) }),
+      log,
       signal,
     });
     console.log(`tandem gateway: serving Gateways of ${client.config.server}; xDS on port ${xdsPort}`);

@@ -231,6 +231,7 @@ describe("infrastructure of Gateways", () => {
       controllerName: "tandem.dev/gateway-controller",
       current: () => known,
     });
+    writer.start();
     const wish: DesiredStatus = {
       kind: GATEWAY_KINDS.HTTPRoute,
       key: "default/web",

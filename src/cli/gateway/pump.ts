@@ -22,6 +22,8 @@ export interface PumpParts {
   readonly statuses: StatusWriter;
   readonly sources: Sources;
   readonly log: (line: string) => void;
+  /** Whether proxies of a Gateway that are not connected here may be served by another replica. Never, unless given. */
+  readonly mayBeElsewhere?: (key: string) => boolean;
   /** Called when nothing happens any more after a lot has. */
   readonly onQuiet?: () => void;
 }
@@ -30,6 +32,8 @@ export interface PumpParts {
 const APPLIED_WAIT = 10_000;
 /** After a start, statuses wait so long (ms) for what is there already to be known, lest they go back and forth. */
 const START_WAIT = 3_000;
+/** Another replica's proxies have a change about when ours have it: statuses give them so long, in milliseconds. */
+const ELSEWHERE_WAIT = 1_000;
 /** How often proxies that are not connected yet are looked for, in milliseconds. */
 const LOOK_PERIOD = 100;
 
@@ -44,7 +48,8 @@ export class Pump {
   /** The newest status of each object that waits for its proxies. */
   readonly #waiting = new Map<string, DesiredStatus>();
   readonly #refused = new Map<string, Map<string, Nack>>();
-  readonly #unapplied = new Set<string>();
+  /** Gateways without a proxy that is connected, and since when (milliseconds of the monotonic clock). */
+  readonly #missing = new Map<string, number>();
   #planned = false;
   /** Resolves when the proxies that were there at the start have been heard of. */
   readonly #started = Promise.withResolvers<void>();
@@ -98,21 +103,20 @@ export class Pump {
   }
 
   #sendProxies({ proxies }: GatewayChanges): void {
-    const { ads, output, traffic, model } = this.#parts;
+    const { ads, output, traffic } = this.#parts;
     for (const [key, proxy] of proxies) {
       if (proxy === undefined) {
         output.remove(key);
         ads.remove(key);
         this.#refused.delete(key);
-        this.#unapplied.delete(key);
+        this.#missing.delete(key);
         continue;
       }
       ads.set(
         key,
         output.update(proxy, (frontend) => traffic.get(frontend)),
       );
-      if (!this.#unapplied.has(key)) this.#settle(key);
-      else model.setApplied(key, false);
+      this.#settle(key);
     }
   }
 
@@ -184,24 +188,39 @@ export class Pump {
     const { ads, model } = this.#parts;
     await ads.applied(key);
     if (model.proxy(key) === undefined) return;
-    if (ads.status(key).length === 0) return void this.#unapplied.add(key);
+    if (ads.status(key).length === 0) return this.#miss(key);
     model.setApplied(key, true);
     this.#forgetRefused(key);
   }
 
   /** Waits for a proxy's answer, or for the proxy. */
   #settle(key: string): void {
-    if (this.#parts.ads.status(key).length > 0) return void this.#applied([key]);
-    this.#unapplied.add(key);
-    this.#parts.model.setApplied(key, false);
+    const { ads, model } = this.#parts;
+    if (!this.#missing.has(key) && ads.status(key).length > 0) return void this.#applied([key]);
+    void this.#miss(key);
+    if (!this.#mayBeElsewhere(key)) model.setApplied(key, false);
+  }
+
+  /** Notes that no proxy is connected; resolves when those of another replica had their time. */
+  async #miss(key: string): Promise<void> {
+    if (!this.#missing.has(key)) this.#missing.set(key, performance.now());
+    if (!this.#mayBeElsewhere(key)) return;
+    await new Promise<void>((resolve) => void setTimeout(resolve, ELSEWHERE_WAIT).unref());
+  }
+
+  #mayBeElsewhere(key: string): boolean {
+    return this.#parts.mayBeElsewhere?.(key) ?? false;
   }
 
   #lookForProxies(): void {
-    if (this.#unapplied.size === 0) this.#started.resolve();
-    for (const key of this.#unapplied) {
-      if (this.#parts.ads.status(key).length === 0) continue;
-      this.#unapplied.delete(key);
-      this.#settle(key);
+    if (this.#missing.size === 0) this.#started.resolve();
+    for (const [key, since] of this.#missing) {
+      if (this.#parts.ads.status(key).length > 0) {
+        this.#missing.delete(key);
+        this.#settle(key);
+      } else if (performance.now() - since >= APPLIED_WAIT && this.#mayBeElsewhere(key)) {
+        this.#parts.model.setApplied(key, true);
+      }
     }
   }
 

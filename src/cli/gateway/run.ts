@@ -15,6 +15,7 @@ import type { Family } from "../../ip/family.ts";
 import { objectKey } from "../../objects/kinds.ts";
 import { createGatewayModel } from "../../traffic/gateway/index.ts";
 import { createTrafficModel, type FamilyReadiness } from "../../traffic/index.ts";
+import type { Lead } from "../election.ts";
 import { collectGarbage } from "../memory.ts";
 import { proxyContainer, proxyFiles } from "./bootstrap.ts";
 import { modelStateOf } from "./infrastructure.ts";
@@ -41,6 +42,8 @@ export interface GatewayOptions {
   readonly families: readonly Family[];
   readonly clusterDomain: string;
   readonly familyReadiness?: FamilyReadiness;
+  /** Where several replicas run: statuses and infrastructure are the leader's, and configuration comes from each. */
+  readonly lead?: Lead;
   readonly log: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -50,7 +53,7 @@ export interface GatewayOptions {
  * those that have a configuration keep it over a restart.
  */
 export async function startGateways(options: GatewayOptions): Promise<{ readonly stopped: Promise<void> }> {
-  const { client, families, signal, log, familyReadiness = "report" } = options;
+  const { client, families, signal, log, lead, familyReadiness = "report" } = options;
   const now = () => new Date().toISOString().replace(/\.\d+Z$/, "Z");
   const model = createGatewayModel({ controllerName: CONTROLLER_NAME, clusterFamilies: families, now });
   const traffic = createTrafficModel({ familyReadiness });
@@ -67,6 +70,7 @@ export async function startGateways(options: GatewayOptions): Promise<{ readonly
     port: xdsPort,
     identity: serverIdentity(options.clusterDomain),
   };
+  let leads = false;
   const infrastructure = await startGatewayInfrastructure(
     {
       client,
@@ -75,6 +79,7 @@ export async function startGateways(options: GatewayOptions): Promise<{ readonly
       files: proxyFiles(),
       container: (request) => proxyContainer(request, families, xds),
       onState: (key, state) => model.setInfrastructure(key, modelStateOf(key, state)),
+      leads: () => leads,
       log,
     },
     signal,
@@ -92,13 +97,28 @@ export async function startGateways(options: GatewayOptions): Promise<{ readonly
     statuses,
     sources,
     log,
+    ...(lead && { mayBeElsewhere: (key) => (infrastructure.state(key)?.readyProxies ?? 0) > 0 }),
     onQuiet: collectGarbage,
   }).start(signal);
-  classes.start();
-  const stopped = infrastructure.stopped.then(async () => {
+  const writers = [statuses, classes];
+  const work = async (term: AbortSignal): Promise<void> => {
+    leads = true;
+    infrastructure.look();
+    for (const writer of writers) writer.start();
+    await aborted(term);
+    leads = false;
+    await Promise.all(writers.map((writer) => writer.pause()));
+  };
+  const led = lead === undefined ? work(signal) : lead(work, signal);
+  const stopped = Promise.all([infrastructure.stopped, led]).then(async () => {
     await Promise.all([statuses.stop(), classes.stop(), ads.close()]);
   });
   return { stopped };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }
 
 /** Over mutual TLS: what a proxy gets is told by its certificate alone. */

@@ -1,5 +1,5 @@
 /** Joins the rooms into what serves a mesh: injection, identities, objects → model → xDS, and statuses back. */
-import type { KubeClient } from "../../client/index.ts";
+import type { KubeClient, ObjectChange } from "../../client/index.ts";
 import { serverIdentity, StatusWriter } from "../../controllers/gateway/index.ts";
 import {
   type Account,
@@ -18,14 +18,14 @@ import type { Family } from "../../ip/family.ts";
 import { GATEWAY_KINDS } from "../../objects/gateway/index.ts";
 import { KINDS, objectKey } from "../../objects/kinds.ts";
 import { MESH_KINDS } from "../../objects/mesh/index.ts";
-import type { KubeObject } from "../../objects/types.ts";
+import type { KubeObject, Pod } from "../../objects/types.ts";
 import type { KeyPair } from "../../pki/issue.ts";
 import { createTrafficModel } from "../../traffic/index.ts";
 import { accountOfIdentity, createMeshModel, workloadIdentity } from "../../traffic/mesh/index.ts";
 import { collectGarbage } from "../memory.ts";
 import { patiently } from "../xds/patiently.ts";
 import { type Sources, startSources } from "../xds/sources.ts";
-import { meshSources } from "./kinds.ts";
+import { captureFailure, meshSources } from "./kinds.ts";
 import { identityFiles, injectionSettings, podOfNode } from "./proxy.ts";
 import { authoritySource, warnOfExpiry } from "./authority.ts";
 import { GRPC_CLIENTS, GrpcClients } from "./grpc-clients.ts";
@@ -184,13 +184,16 @@ async function startCore(options: MeshOptions, credentials: Credentials): Promis
     trustDomain: clusterDomain,
     want: (account) => identities.want(account),
   });
-  const kinds = [
-    ...meshSources(model, traffic, (change) => clients.onPod(change)),
-    authoritySource({ client, log, ...credentials }),
-  ];
+  const events = new EventRecorder(client);
+  const onPod = (change: ObjectChange<Pod>): void => {
+    clients.onPod(change);
+    tellOfCapture(events, change);
+  };
+  const kinds = [...meshSources(model, traffic, onPod), authoritySource({ client, log, ...credentials })];
   const sources = await startSources({ client, kinds, onError }, signal);
   const statuses = new StatusWriter({ client, controllerName: MESH_CONTROLLER, current: sources.get, log });
   sources.onAny((kind, { type, object }) => statuses.recheck(kind, type, objectKey(object)));
+  statuses.start();
   let pump: MeshPump | undefined;
   const ads = await startXds(options, credentials.servers, (peer) =>
     clients.isClient(peer.nodeId)
@@ -204,7 +207,6 @@ async function startCore(options: MeshOptions, credentials: Credentials): Promis
     },
     ...(options.mark !== undefined && { mark: options.mark }),
   });
-  const events = new EventRecorder(client);
   const record = (id: string, reason: string, message: string): void => {
     const object = objectOf(id, sources);
     if (object !== undefined) events.record("tandem-mesh", object, "Warning", reason, message);
@@ -227,6 +229,15 @@ async function startCore(options: MeshOptions, credentials: Credentials): Promis
     await Promise.all([statuses.stop(), ads.close()]);
   };
   return { pump, stop };
+}
+
+/** A pod that does not start, as its traffic cannot be captured, has an event that says why. */
+function tellOfCapture(events: EventRecorder, { type, object, previous }: ObjectChange<Pod>): void {
+  const failure = captureFailure(object);
+  if (failure === undefined || type === "deleted" || (previous && captureFailure(previous) === failure))
+    return;
+  const message = `the pod does not start, as its traffic cannot be captured: ${failure}`;
+  events.record("tandem-mesh", object, "Warning", "CaptureFailed", message);
 }
 
 /** The object of an id, `Kind/namespace/name`, if it is one of the kinds that are watched. */

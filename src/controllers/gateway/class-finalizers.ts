@@ -33,9 +33,14 @@ export class ClassFinalizers {
     );
   }
 
-  /** Begins to write; to be called when all Gateways that there are have been told of. */
+  /** Begins to write, or goes on; to be called when all Gateways that there are have been told of. */
   start(): void {
     this.#queue.start();
+  }
+
+  /** Writes nothing until the next start; resolves when no write is under way. */
+  pause(): Promise<void> {
+    return this.#queue.pause();
   }
 
   onClass({ object }: ObjectChange<GatewayClass>): void {

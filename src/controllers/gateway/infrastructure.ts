@@ -11,6 +11,7 @@ import type {
   Secret,
   Service,
 } from "../../objects/types.ts";
+import { sameValue } from "../runtime/equal.ts";
 import { controllerOf } from "../runtime/owners.ts";
 import { WorkQueue } from "../runtime/work-queue.ts";
 import { type Reachability, reachabilityOf } from "./addresses.ts";
@@ -33,6 +34,8 @@ export interface InfrastructureOptions extends CertificateOptions {
   /** How the proxy of a Gateway is run. */
   readonly container: (request: InfrastructureRequest) => ProxyContainer;
   readonly onState: (key: string, state: InfrastructureState) => void;
+  /** Whether this process writes now; while it does not, it only tells of what is there. Always, unless given. */
+  readonly leads?: () => boolean;
   readonly log?: (line: string) => void;
 }
 
@@ -40,6 +43,10 @@ export interface InfrastructureOptions extends CertificateOptions {
 export interface GatewayInfrastructure {
   /** Says what a Gateway (`namespace/name`) needs from now on; undefined: it is gone, or no longer ours. */
   set(key: string, request: InfrastructureRequest | undefined): void;
+  /** What was last told of a Gateway. */
+  state(key: string): InfrastructureState | undefined;
+  /** Has everything looked at again, as when this process begins to write. */
+  look(): void;
   /** Resolves when all work has ended after the signal's abort. */
   readonly stopped: Promise<void>;
 }
@@ -55,17 +62,16 @@ export async function startGatewayInfrastructure(
 ): Promise<GatewayInfrastructure> {
   const caches = new Caches(options, signal);
   const requests = new Map<string, InfrastructureRequest>();
-  const states = new Map<string, string>();
+  const states = new Map<string, InfrastructureState>();
   const leaving = new Map<string, string>();
   const settled = new Settling((key) => queue.add(key), signal);
   const tell = (key: string, state: InfrastructureState): void => {
-    const text = JSON.stringify(state);
-    if (states.get(key) === text) return;
-    states.set(key, text);
+    if (sameValue(states.get(key), state)) return;
+    states.set(key, state);
     options.onState(key, state);
   };
   const work = async (key: string): Promise<void> => {
-    await removeAll(options.client, caches, key, leaving);
+    if (leads(options)) await removeAll(options.client, caches, key, leaving);
     const request = requests.get(key);
     if (request === undefined) return;
     const state = await ensure(options, caches, request);
@@ -93,13 +99,23 @@ export async function startGatewayInfrastructure(
       }
       if (request === undefined) requests.delete(key);
       else requests.set(key, request);
+      // back before anybody took its infrastructure away
+      if (leaving.get(key) === request?.gateway.metadata.uid) leaving.delete(key);
       queue.add(key);
+    },
+    state: (key) => states.get(key),
+    look() {
+      for (const key of [...requests.keys(), ...leaving.keys()]) queue.add(key);
     },
     stopped: ended(signal).then(async () => {
       clearInterval(renewal);
       await queue.stop();
     }),
   };
+}
+
+function leads(options: InfrastructureOptions): boolean {
+  return options.leads?.() ?? true;
 }
 
 function ended(signal: AbortSignal): Promise<void> {
@@ -122,12 +138,12 @@ async function ensure(
   const desired = desiredInfrastructure(request, options.container(request));
   const owner = gateway.metadata.uid ?? "";
   try {
-    const secret = await proxySecret(options, gateway, caches.secret(key));
-    await apply(options.client, caches, KINDS.ServiceAccount, desired.account, owner);
-    await apply(options.client, caches, KINDS.Secret, secret, owner);
+    const secret = leads(options) ? await proxySecret(options, gateway, caches.secret(key)) : desired.account;
+    await apply(options, caches, KINDS.ServiceAccount, desired.account, owner);
+    await apply(options, caches, KINDS.Secret, secret, owner);
     const { service } = desired;
-    if (service !== undefined) await apply(options.client, caches, KINDS.Service, service, owner);
-    await apply(options.client, caches, KINDS.Deployment, desired.deployment, owner);
+    if (service !== undefined) await apply(options, caches, KINDS.Service, service, owner);
+    await apply(options, caches, KINDS.Deployment, desired.deployment, owner);
   } catch (error) {
     if (!(error instanceof NameTaken)) throw error;
     return { ...UNREACHABLE, problem: error.message };
@@ -138,25 +154,27 @@ async function ensure(
   return { ...reachable, readyProxies: caches.readyProxies(key, service) };
 }
 
-/** Server-side apply, where something differs; fields that are no longer wanted go as well. */
+/** Server-side apply, where something differs; fields no longer wanted go as well. Who does not lead only looks. */
 async function apply(
-  client: KubeClient,
+  options: InfrastructureOptions,
   caches: Caches,
   kind: Kind,
   desired: AnyObject,
   owner: string,
 ): Promise<void> {
   const key = objectKey(desired);
+  const { client } = options;
   const live = caches.get(kind, key) ?? (await getOrNothing(client, kind, desired));
   if (live !== undefined && controllerOf(live)?.uid !== owner) {
     throw new NameTaken(`${kind.kind} ${key} exists and is not this Gateway's`);
   }
+  if (!leads(options)) return;
   const text = JSON.stringify(desired);
   if (live !== undefined && caches.applied.get(`${kind.kind}/${key}`) === text && covers(live, desired))
     return;
   const { name, namespace } = desired.metadata;
-  const options = { type: "apply", force: true, fieldManager: MANAGER } as const;
-  const after = await client.patch<KubeObject>(kind, name, namespace, desired, options);
+  const how = { type: "apply", force: true, fieldManager: MANAGER } as const;
+  const after = await client.patch<KubeObject>(kind, name, namespace, desired, how);
   if (kind === KINDS.Secret) caches.remember(after as Secret);
   caches.applied.set(`${kind.kind}/${key}`, text);
 }

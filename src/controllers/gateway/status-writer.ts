@@ -30,7 +30,8 @@ const CONFLICT_PAUSE = 20;
 
 /**
  * Writes statuses: the newest wish of each object, in the order of the wishes, where the object does not have it yet.
- * A conflict is tried again with what the cache has by then. Holds one entry per object.
+ * A conflict is tried again with what the cache has by then. Holds one entry per object. Wishes can be told at any time;
+ * they are written while it is started.
  */
 export class StatusWriter {
   readonly #options: StatusWriterOptions;
@@ -45,7 +46,16 @@ export class StatusWriter {
     };
     const queueOptions = { name: "gateway-status", workers: WORKERS, firstRetry: CONFLICT_PAUSE, onFailure };
     this.#queue = new WorkQueue(queueOptions, (id) => this.#write(id));
+  }
+
+  /** Begins to write, or goes on. */
+  start(): void {
     this.#queue.start();
+  }
+
+  /** Writes nothing until the next start; resolves when no write is under way. */
+  pause(): Promise<void> {
+    return this.#queue.pause();
   }
 
   /** Replaces what is wished of these objects. */

@@ -42,10 +42,16 @@ export class WorkQueue {
     return this.#options.name;
   }
 
-  /** Lets the work begin; keys added before have waited. */
+  /** Lets the work begin, or go on; keys added before have waited. */
   start(): void {
     this.#started = true;
     this.#pump();
+  }
+
+  /** Lets no further work begin until the next start: keys gather. Resolves when what is under way has ended. */
+  pause(): Promise<void> {
+    this.#started = false;
+    return this.#ended();
   }
 
   /** Takes no further key and forgets those that wait; resolves when what is under way has ended. */
@@ -55,6 +61,10 @@ export class WorkQueue {
     this.#again.clear();
     for (const { timer } of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
+    return this.#ended();
+  }
+
+  #ended(): Promise<void> {
     if (this.#running.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
   }
