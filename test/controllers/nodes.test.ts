@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { podsToCollect } from "../../src/controllers/garbage/pods.ts";
 import {
+  afterStandstill,
   evictionTime,
   signOfLife,
   taintsFor,
@@ -27,6 +28,13 @@ test("a sign of life counts from when it was seen, whatever the node's clock say
   assert.equal(first.seen, NOW);
   assert.equal(signOfLife(node("n"), lease("1999-01-01T00:00:00Z"), first, NOW + 9000).seen, NOW);
   assert.equal(signOfLife(node("n"), lease("1999-01-01T00:00:10Z"), first, NOW + 9000).seen, NOW + 9000);
+});
+
+test("time in which nobody looked makes no node silent", () => {
+  const signs = new Map([["n", { sign: "1", seen: NOW - 4000 }]]);
+  assert.equal(afterStandstill(signs, NOW, NOW + 6000, 5000), undefined);
+  const after = afterStandstill(signs, NOW, NOW + 60_000, 5000);
+  assert.deepEqual(after?.get("n"), { sign: "1", seen: NOW + 51_000 });
 });
 
 test("a silent node's conditions become Unknown, once", () => {

@@ -27,6 +27,23 @@ export function signOfLife(
   return before?.sign === sign ? before : { sign, seen: now };
 }
 
+/**
+ * What was seen, when nobody looked for some time: while this process stood still (or its machine slept), no sign could
+ * be seen, so that this time counts for no node. Else all of them would be silent at the moment when it goes on.
+ * @param looked when anybody last looked, and `now`; in ms
+ * @param period how often it should have been
+ */
+export function afterStandstill(
+  signs: ReadonlyMap<string, SignOfLife>,
+  looked: number,
+  now: number,
+  period: number,
+): Map<string, SignOfLife> | undefined {
+  const still = now - looked - period;
+  if (still <= period) return undefined;
+  return new Map([...signs].map(([node, sign]) => [node, { ...sign, seen: sign.seen + still }]));
+}
+
 /** The conditions of a node whose kubelet has fallen silent; undefined when they say so already. */
 export function unknownConditions(node: Node, now: string): Condition[] | undefined {
   const conditions = [...(node.status?.conditions ?? [])];

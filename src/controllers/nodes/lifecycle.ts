@@ -5,6 +5,7 @@ import { sameValue } from "../runtime/equal.ts";
 import { conditionOf } from "../runtime/pods.ts";
 import { timestamp } from "../runtime/time.ts";
 import {
+  afterStandstill,
   evictionTime,
   type SignOfLife,
   signOfLife,
@@ -28,12 +29,20 @@ export function runNodeLifecycle(context: ControllerContext): void {
   const leases = informers.of<Lease>(KINDS.Lease);
   const pods = informers.of<Pod>(KINDS.Pod);
   const grace = context.options.nodeMonitorGracePeriod ?? DEFAULT_GRACE;
-  const signs = new Map<string, SignOfLife>();
+  let signs = new Map<string, SignOfLife>();
+  let looked = Date.now();
+  /** Not only at the monitor's ticks: what waited while this process stood still may come before the next of them. */
+  const look = (): number => {
+    const now = Date.now();
+    signs = afterStandstill(signs, looked, now, MONITOR_PERIOD) ?? signs;
+    looked = now;
+    return now;
+  };
 
   const queue = context.queue({ name: "node-lifecycle" }, async (key) => {
     let node = nodes.get(key);
     if (node === undefined) return;
-    const now = Date.now();
+    const now = look();
     const sign = signOfLife(node, leases.get(`${LEASE_NAMESPACE}/${key}`), signs.get(key), now);
     signs.set(key, sign);
     if (now - sign.seen > grace) node = await markSilent(node, now);
@@ -101,6 +110,7 @@ export function runNodeLifecycle(context: ControllerContext): void {
       evictions.add(objectKey(object));
   });
   context.every(MONITOR_PERIOD, () => {
+    look();
     for (const node of nodes.list()) queue.add(objectKey(node));
   });
 }
