@@ -215,6 +215,7 @@ export interface Container {
   lifecycle?: Record<string, unknown>;
   resources?: { limits?: Record<string, string>; requests?: Record<string, string> };
   securityContext?: Record<string, unknown>;
+  terminationMessagePolicy?: string;
   stdin?: boolean;
   stdinOnce?: boolean;
   tty?: boolean;

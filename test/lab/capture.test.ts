@@ -22,6 +22,7 @@ const capture = (...flags: string[]) => ({
   image: "tandem",
   args: ["internal", "capture", ...flags],
   env: [field("POD_NAME", "metadata.name"), field("HOST_IPS", "status.hostIPs")],
+  terminationMessagePolicy: "FallbackToLogsOnError",
 });
 const LIST = ["nft", "list", "table", "inet", "tandem-capture"];
 const volumeMounts = [{ name: "data", mountPath: "/data" }];
@@ -60,12 +61,14 @@ test("capture comes first, then the sidecar, the pod's own init containers and t
   assert.match(out, /tcp dport 8080 ip6 saddr \{ fd00:172:18::2, fe80::1 \} return/);
 });
 
-test("a pod whose capture cannot be set up does not start, and its log says why", async () => {
+test("a pod whose capture cannot be set up does not start, and its status and log say why", async () => {
   await lab.create("half", {}, { initContainers: [capture("--exclude-outbound-ranges=10.0.0.0/40")] });
   const pod = await lab.until("half", "in back-off", ({ status }) => {
     return status?.initContainerStatuses?.[0]?.state?.waiting?.reason === "CrashLoopBackOff";
   });
   assert.equal(pod.status?.initContainerStatuses?.[0]?.lastState?.terminated?.exitCode, 65);
+  const why = pod.status?.initContainerStatuses?.[0]?.lastState?.terminated?.message;
+  assert.match(why ?? "", /cannot capture the pod's traffic: it is no address or range/);
   assert.equal(pod.status?.containerStatuses?.[0]?.started, false);
   const log = await lab.client.logs({ namespace: "default", pod: "half", container: "tandem-init" });
   assert.match(await text(log), /cannot capture the pod's traffic: it is no address or range/);

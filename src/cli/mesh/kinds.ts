@@ -1,10 +1,18 @@
 /** The kinds that a mesh is made from, and what is kept of each object. */
 import type { ObjectChange } from "../../client/index.ts";
-import { SIDECAR_LABEL } from "../../controllers/mesh/index.ts";
+import { INIT_CONTAINER, SIDECAR_LABEL } from "../../controllers/mesh/index.ts";
 import { GATEWAY_KINDS, TANDEM_GATEWAY_KINDS } from "../../objects/gateway/index.ts";
 import { KINDS } from "../../objects/kinds.ts";
 import { MESH_KINDS } from "../../objects/mesh/index.ts";
-import type { ConfigMap, Container, EndpointSlice, KubeObject, Pod, Service } from "../../objects/types.ts";
+import type {
+  ConfigMap,
+  Container,
+  ContainerStatus,
+  EndpointSlice,
+  KubeObject,
+  Pod,
+  Service,
+} from "../../objects/types.ts";
 import { createSharer, familyReadyType, type TrafficModel } from "../../traffic/index.ts";
 import type { IncrementalMeshModel, MeshIntakeKind } from "../../traffic/mesh/index.ts";
 import { sliceTrimmer } from "../wiring.ts";
@@ -79,6 +87,7 @@ function podTrimmer(): (pod: Pod) => Pod {
     const { serviceAccountName, nodeName } = spec;
     const conditions = (status?.conditions ?? []).filter(({ type }) => types.includes(type));
     const { phase, podIPs } = status ?? {};
+    const capture = failedCapture(status);
     return {
       apiVersion: shared(apiVersion),
       kind: shared(kind),
@@ -93,9 +102,28 @@ function podTrimmer(): (pod: Pod) => Pod {
         conditions: conditions.length > 0 ? conditions : NO_CONDITIONS,
         ...(phase && { phase: shared(phase) }),
         ...(podIPs && { podIPs }),
+        ...(capture && { initContainerStatuses: [capture] }),
       },
     } as Pod;
   };
+}
+
+/** The init container that captures the pod's traffic, if it could not. */
+function failedCapture(status: Pod["status"]): ContainerStatus | undefined {
+  const capture = status?.initContainerStatuses?.find(({ name }) => name === INIT_CONTAINER);
+  return capture !== undefined && failureOf(capture) !== undefined ? capture : undefined;
+}
+
+function failureOf({ state, lastState }: ContainerStatus): string | undefined {
+  const end = state?.terminated ?? (state?.waiting && lastState?.terminated);
+  if (end === undefined || end.exitCode === 0) return undefined;
+  return end.message?.trim() || `exit code ${end.exitCode}`;
+}
+
+/** Why a pod's traffic is not captured, so that it does not start; undefined where nothing is known to be wrong. */
+export function captureFailure({ status }: Pod): string | undefined {
+  const capture = failedCapture(status);
+  return capture && failureOf(capture);
 }
 
 const NO_CONDITIONS: readonly never[] = [];

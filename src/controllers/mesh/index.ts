@@ -7,7 +7,7 @@ export {
   type WorkloadCertificate,
 } from "./identities.ts";
 export { GRPC_MODE } from "./injection-grpc.ts";
-export { IDENTITY_FOLDER, type InjectionSettings, SIDECAR_LABEL } from "./injection.ts";
+export { IDENTITY_FOLDER, INIT_CONTAINER, type InjectionSettings, SIDECAR_LABEL } from "./injection.ts";
 export type { WebhookAddress } from "./injection-registration.ts";
 export { injectionHandler } from "./injection-webhook.ts";
 export { ensureMeshAuthority, MESH_AUTHORITY, registerInjection } from "./registration.ts";

@@ -81,6 +81,8 @@ function initContainer(capture: CaptureRequest, settings: InjectionSettings): Co
     image: settings.initImage,
     args: ["internal", "capture", ...captureArguments(capture), ...guardArguments(settings)],
     env: [field("POD_NAME", "metadata.name"), field("HOST_IPS", "status.hostIPs")],
+    // the pod's status says why it does not start
+    terminationMessagePolicy: "FallbackToLogsOnError",
     securityContext: {
       allowPrivilegeEscalation: false,
       capabilities: { drop: ["ALL"], add: ["NET_ADMIN"] },

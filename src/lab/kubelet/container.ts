@@ -17,6 +17,7 @@ import { type ProbeKind, pause, runProber } from "./prober.ts";
 import { type BindMount, type ContainerProcess, StartError, startProcess } from "./process.ts";
 import type { Sandbox } from "./sandbox.ts";
 import { type ContainerFacts, isSidecar } from "./status.ts";
+import { terminationMessage } from "./termination-message.ts";
 
 /** What a container needs of its pod. */
 export interface ContainerHost {
@@ -191,9 +192,11 @@ export class ContainerRunner {
     const reason = this.#reasonOf(end.exitCode);
     void this.#cgroup?.remove(); // the pod's end waits for it
     const containerID = this.#id;
+    const message = await terminationMessage(this.spec, end.exitCode, this.#log);
     const terminated = {
       ...end,
       reason,
+      ...(message !== undefined && { message }),
       startedAt,
       finishedAt: timestamp(),
       ...(containerID ? { containerID } : {}),

@@ -34,7 +34,6 @@ export function validateContainers(field: string, spec: PodSpec): FieldError[] {
 
 function checkContainer(field: string, container: Container, volumes: ReadonlySet<string>): FieldError[] {
   const { name = "", image = "" } = container;
-  const wide = container as Container & { terminationMessagePolicy?: string };
   return [
     ...(name === "" ? [required(`${field}.name`)] : asErrors(`${field}.name`, name, dnsLabelProblems(name))),
     ...checkImage(`${field}.image`, image),
@@ -42,7 +41,7 @@ function checkContainer(field: string, container: Container, volumes: ReadonlySe
     ...checkEnv(`${field}.env`, container.env ?? []),
     ...checkMounts(`${field}.volumeMounts`, container, volumes),
     ...oneOf(`${field}.imagePullPolicy`, container.imagePullPolicy, PULL_POLICIES),
-    ...oneOf(`${field}.terminationMessagePolicy`, wide.terminationMessagePolicy, MESSAGE_POLICIES),
+    ...oneOf(`${field}.terminationMessagePolicy`, container.terminationMessagePolicy, MESSAGE_POLICIES),
     ...checkResources(`${field}.resources`, container),
     ...checkProbes(field, container),
   ];
