@@ -8,10 +8,9 @@ import { aroundCalls, type Clock } from "./throttle.ts";
 import type { Inventory } from "./current.ts";
 import { isNotFound } from "./listing.ts";
 import { type DesiredListener, TAG, type Tags, type Target } from "./model.ts";
+import { chunks, registerEach } from "./register.ts";
 import { isWrite, type Reference, type Replaced, type Step, type StepOf } from "./steps.ts";
 
-/** Targets that one call registers. */
-const TARGETS_PER_CALL = 200;
 /** How often, and how far apart, what was just made is asked for before it counts as gone. */
 const VISIBLE_TRIES = 6;
 const VISIBLE_PAUSE_MS = 1_000;
@@ -39,7 +38,7 @@ export interface Applied {
   readonly remembered: readonly Replaced[] | undefined;
   /** The wait that ended the run. */
   readonly wait: StepOf<"wait"> | undefined;
-  /** What could not be deleted yet. */
+  /** What could not be deleted, or registered, yet. */
   readonly busy: readonly { readonly step: Step; readonly error: AwsError }[];
   /** What AWS refused for good; nothing after it was done. */
   readonly failed: { readonly step: Step; readonly error: AwsError } | undefined;
@@ -113,8 +112,9 @@ class Run {
   /** Does a step; gives the answer of an AWS that refuses it for good. */
   async #try(step: Step): Promise<AwsError | undefined> {
     try {
+      const busy = this.#busy.length;
       await (DOERS[step.do] as (run: Run, step: Step) => Promise<void>)(this, step);
-      this.#done.push(step);
+      if (this.#busy.length === busy) this.#done.push(step);
       return undefined;
     } catch (error) {
       return this.#judge(step, error);
@@ -170,6 +170,13 @@ class Run {
     throw new AwsError("verify", "DuplicateName", `${arn} exists and is not ours`, false);
   }
 
+  /** What of a step AWS did not take counts as busy: it is tried again, and the rest of the plan goes on. */
+  async register(step: StepOf<"registerTargets">, targets: readonly Target[]): Promise<void> {
+    const arn = this.idOf(step.target);
+    const refused = await registerEach(targets, (some) => this.api.registerTargets(arn, some));
+    for (const it of refused) this.#busy.push({ step: { ...step, targets: it.targets }, error: it.error });
+  }
+
   resolved(spec: DesiredListener): DesiredListener {
     const forward = spec.forward.map((to) => ({ ...to, targetGroup: this.idOf(to.targetGroup) }));
     return { ...spec, forward };
@@ -207,8 +214,8 @@ const DOERS: Doers = {
   async modifyTargetGroupAttributes(run, { target, attributes }) {
     await run.api.modifyTargetGroupAttributes(run.idOf(target), attributes);
   },
-  async registerTargets(run, { target, targets }) {
-    for (const some of chunks(targets)) await run.api.registerTargets(run.idOf(target), some);
+  async registerTargets(run, step) {
+    for (const some of chunks(step.targets)) await run.register(step, some);
   },
   async deregisterTargets(run, { target, targets }) {
     for (const some of chunks(targets)) await run.api.deregisterTargets(run.idOf(target), some);
@@ -284,13 +291,6 @@ const DOERS: Doers = {
     return Promise.resolve();
   },
 };
-
-function chunks(targets: readonly Target[]): (readonly Target[])[] {
-  const count = Math.ceil(targets.length / TARGETS_PER_CALL);
-  return Array.from({ length: count }, (_, index) =>
-    targets.slice(index * TARGETS_PER_CALL, (index + 1) * TARGETS_PER_CALL),
-  );
-}
 
 /** Whether anything was asked of AWS that changes it. */
 export function wrote({ done, busy, failed }: Applied): boolean {

@@ -93,6 +93,14 @@ export function adviceFor(error: AwsError): string | undefined {
   return ADVICE.find(([codes]) => codes.test(error.code))?.[1];
 }
 
+/** The same error with what can be done about it, where it will not mend itself. */
+export function advised(error: AwsError): AwsError {
+  const advice = adviceFor(error);
+  if (advice === undefined || error.retryable) return error;
+  const { call, code, message } = error;
+  return new AwsError(call, code, `${message.slice(`${call}: ${code}: `.length)}; ${advice}`, false);
+}
+
 /** An answer with what can be done about it. */
 export function explained(error: AwsError): string {
   const advice = adviceFor(error);

@@ -5,13 +5,15 @@ import { type Applied, wrote } from "./apply.ts";
 import type { BareLoadBalancer } from "./api.ts";
 import { explained } from "./errors.ts";
 import { DELETE_OLD_ANNOTATION, REPLACED_ANNOTATION, writeReplaced } from "./migration.ts";
-import type { StepOf } from "./steps.ts";
+import { isWrite, type StepOf } from "./steps.ts";
 
 /** What AWS refused for good is tried again so often, in milliseconds: quotas are raised, mistakes mended. */
 const AFTER_REFUSAL_MS = 5 * 60_000;
 const AFTER_SURPRISE_MS = 15_000;
 const FIRST_BUSY_MS = 5_000;
 const MOST_BUSY_MS = 5 * 60_000;
+/** Targets that one event names. */
+const TOLD_TARGETS = 5;
 /** Busy runs in a row after which the Service is told. */
 const BUSY_WORTH_TELLING = 3;
 
@@ -114,8 +116,10 @@ function serveEvents(model: BalancerModel, applied: Applied, facts: ServeFacts):
   if (failed !== undefined)
     events.push(warning("FailedDeployModel", `Failed deploy model due to ${explained(failed.error)}`));
   events.push(...busyEvents(applied, facts.busyRuns));
-  if (wrote(applied)) events.push(...facts.warnings.map((text) => warning("LoadBalancerWarning", text)));
-  if (failed === undefined && (wrote(applied) || published !== undefined))
+  const worked = done.some(isWrite);
+  if (worked || failed !== undefined)
+    events.push(...facts.warnings.map((text) => warning("LoadBalancerWarning", text)));
+  if (failed === undefined && (worked || published !== undefined))
     events.push(normal("SuccessfullyReconciled", `Successfully reconciled ${model.key}`));
   return events;
 }
@@ -143,8 +147,29 @@ function leftBehind({ name, dnsName, arn }: BareLoadBalancer): BalancerEvent {
   );
 }
 
-/** What could not be deleted for a while is told; the first alone, as the rest hangs on it. */
-export function busyEvents({ busy: [first] }: Applied, busyRuns: number): BalancerEvent[] {
+/**
+ * Targets that AWS did not take are told at once, what could not be deleted after a while; the first alone, as the rest
+ * hangs on it.
+ */
+export function busyEvents({ busy }: Applied, busyRuns: number): BalancerEvent[] {
+  return [...unregistered(busy), ...inUse(busy, busyRuns)];
+}
+
+function unregistered(busy: Applied["busy"]): BalancerEvent[] {
+  const refused = busy.flatMap(({ step, error }) =>
+    step.do === "registerTargets" ? [{ ids: step.targets.map(({ id }) => id), error }] : [],
+  );
+  const [first] = refused;
+  if (first === undefined) return [];
+  const ids = [...new Set(refused.flatMap((it) => it.ids))].toSorted();
+  const more = ids.length > TOLD_TARGETS ? `, and ${ids.length - TOLD_TARGETS} more` : "";
+  const list = `${ids.slice(0, TOLD_TARGETS).join(", ")}${more}`;
+  const message = `AWS does not take as targets ${list}: ${first.error.message}; the others serve, and these are tried again`;
+  return [warning("TargetsNotRegistered", message)];
+}
+
+function inUse(busy: Applied["busy"], busyRuns: number): BalancerEvent[] {
+  const first = busy.find(({ step }) => step.do !== "registerTargets");
   if (first === undefined || busyRuns < BUSY_WORTH_TELLING) return [];
   const { step, error } = first;
   const name = "name" in step ? step.name : step.do;

@@ -13,6 +13,7 @@ import { AwsError } from "./api.ts";
 import { type Applied, applySteps, Surprise, wrote } from "./apply.ts";
 import { backendGroupOf, backendOf } from "./backend.ts";
 import { type Ages, Inventory, securityGroupsOf, type View } from "./current.ts";
+import { advised } from "./errors.ts";
 import { isNotFound, type Place } from "./listing.ts";
 import { graceOf, newestFirst, readReplaced, REPLACED_ANNOTATION } from "./migration.ts";
 import { desiredStack } from "./desired.ts";
@@ -249,7 +250,7 @@ class AwsProvider implements BalancerProvider {
         return await run();
       } catch (error) {
         const surprise = error instanceof Surprise || isNotFound(error);
-        if (!surprise) throw error;
+        if (!surprise) throw error instanceof AwsError ? advised(error) : error;
         this.#inventory.surprised();
         if (round < ROUNDS) continue;
         const cause = error instanceof Surprise ? error.cause : error;
