@@ -135,7 +135,12 @@ test("images are found by their last part; unknown ones say what there is", () =
   assert.equal(lastPart("registry:5000/a/tcp-echo-server:1.3@sha256:00ff"), "tcp-echo-server");
   const echo = programOf("docker.io/istio/tcp-echo-server:1.3", imagesWith());
   assert.match(echo.entrypoint[1] ?? "", /images\/programs\/tcp-echo\.ts$/);
-  assert.deepEqual(programOf("nginx:1.27", imagesWith("nginx")), { entrypoint: ["nginx"], cmd: [] });
+  assert.deepEqual(programOf("memcached:1.6", imagesWith("memcached")), {
+    entrypoint: ["memcached"],
+    cmd: [],
+  });
+  const nginx = { entrypoint: [], cmd: ["nginx", "-g", "daemon off;"] };
+  assert.deepEqual(programOf("docker.io/library/nginx:1.27", imagesWith("nginx")), nginx);
   assert.throws(() => programOf("example.com/x:1", imagesWith()), UnknownImage);
   const program = { entrypoint: ["run"], cmd: ["default"] };
   assert.deepEqual(commandLine(program), ["run", "default"]);
