@@ -49,6 +49,7 @@ export function createLocalEnvoy(options: LocalEnvoyOptions, signal: AbortSignal
     });
     return started;
   };
+  const clusters = clusterReader(families[0] === "IPv6" ? "::1" : "127.0.0.1", ports.admin);
   return {
     stopped,
     async apply(model) {
@@ -57,7 +58,8 @@ export function createLocalEnvoy(options: LocalEnvoyOptions, signal: AbortSignal
       running ??= start();
       return (await running).apply(model);
     },
-    unchecked: (destinations) => uncheckedOf(destinations, ports.admin, families),
+    unchecked: async (destinations) =>
+      destinations.length === 0 ? [] : uncheckedOf(destinations, await clusters()),
   };
 }
 
@@ -73,20 +75,40 @@ interface ClusterStatuses {
   }[];
 }
 
+/** Whether all hosts of a cluster have been asked, by its name. */
+type Clusters = ReadonlyMap<string, boolean>;
+
+/** Envoy tells of all clusters at once: Services that ask at the same time share an answer. */
+const SHARED_MS = 250;
+
+function clusterReader(host: string, port: number): () => Promise<Clusters> {
+  let at = Number.NEGATIVE_INFINITY;
+  let last: Promise<Clusters> | undefined;
+  const read = async (): Promise<Clusters> => {
+    const { cluster_statuses: all = [] } = JSON.parse(
+      await ask(host, port, "/clusters?format=json"),
+    ) as ClusterStatuses;
+    return new Map(
+      all.map(({ name = "", host_statuses: hosts = [] }) => [
+        name,
+        hosts.every(({ health_status }) => health_status?.pending_active_hc !== true),
+      ]),
+    );
+  };
+  return () => {
+    if (last !== undefined && performance.now() - at < SHARED_MS) return last;
+    at = performance.now();
+    last = read();
+    last.catch(() => {
+      last = undefined;
+    });
+    return last;
+  };
+}
+
 /** A cluster that warms up still is not listed; one that is may have hosts that were added since. */
-async function uncheckedOf(
-  destinations: readonly string[],
-  port: number,
-  families: readonly Family[],
-): Promise<string[]> {
-  if (destinations.length === 0) return [];
-  const text = await ask(families[0] === "IPv6" ? "::1" : "127.0.0.1", port, "/clusters?format=json");
-  const { cluster_statuses: clusters = [] } = JSON.parse(text) as ClusterStatuses;
-  const known = new Map(clusters.map(({ name = "", host_statuses: hosts = [] }) => [name, hosts]));
-  return destinations.filter((name) => {
-    const hosts = known.get(name);
-    return hosts === undefined || hosts.some((host) => host.health_status?.pending_active_hc === true);
-  });
+function uncheckedOf(destinations: readonly string[], clusters: Clusters): string[] {
+  return destinations.filter((name) => clusters.get(name) !== true);
 }
 
 function ask(host: string, port: number, path: string): Promise<string> {
