@@ -230,6 +230,42 @@ describe("the balancer controller", () => {
     await stop();
   });
 
+  test("a wish of ours that is in no model counts at once; other annotations cost nothing", async () => {
+    await start();
+    await create("wish", { "example.com/note": "a" });
+    const annotate = (annotations: Record<string, string>) =>
+      cluster.client.patch(
+        KINDS.Service,
+        "wish",
+        "default",
+        { metadata: { annotations } },
+        { type: "merge" },
+      );
+    await eventually(async () => provider.served.length, Boolean);
+    await eventually(
+      () => get("wish"),
+      (service) => service?.status?.loadBalancer?.ingress !== undefined,
+    );
+    const wishes: (string | undefined)[] = [];
+    provider.answer = (_key, { annotations }) => {
+      wishes.push(annotations["tandem.dev/delete-old-load-balancer"]);
+      return {};
+    };
+    await annotate({ "example.com/note": "b" });
+    await annotate({ "tandem.dev/delete-old-load-balancer": "old" });
+    await eventually(
+      async () => wishes,
+      (all) => all.includes("old"),
+    );
+    assert.deepEqual(wishes, ["old"]);
+    await cluster.client.delete(KINDS.Service, "wish", "default");
+    await eventually(
+      () => get("wish"),
+      (service) => service === undefined,
+    );
+    await stop();
+  });
+
   test("a status that someone else changed is mended, and a restart asks for every Service once", async () => {
     await start();
     await create("mended");

@@ -84,8 +84,7 @@ export class BalancerController {
   }
 
   async #serve(key: string, service: Service, model: BalancerModel): Promise<void> {
-    const fingerprint = JSON.stringify([model, service.status?.loadBalancer?.ingress ?? []]);
-    if (this.#served.get(key) === fingerprint) return;
+    if (this.#served.get(key) === fingerprint(service, model)) return;
     this.#served.set(key, "");
     await this.#writer.addFinalizer(service);
     const outcome = await this.#asked(service, (context) => this.#options.provider.serve(model, context));
@@ -93,8 +92,7 @@ export class BalancerController {
     await this.#writer.writeAnnotations(current, outcome.annotations);
     if (outcome.ingress !== undefined) await this.#writer.writeStatus(current, outcome.ingress);
     for (const event of outcome.events) this.#writer.event(service, event);
-    const ingress = outcome.ingress ?? service.status?.loadBalancer?.ingress ?? [];
-    if (outcome.done) this.#served.set(key, JSON.stringify([model, ingress]));
+    if (outcome.done) this.#served.set(key, fingerprint(service, model, outcome.ingress));
     if (outcome.againAfterMs !== undefined) this.#comeAgain(key, outcome.againAfterMs);
   }
 
@@ -166,4 +164,14 @@ export class BalancerController {
     this.#served.delete(key);
     this.#byEndpoints.delete(key);
   }
+}
+
+/** All that an answer depends on: providers read wishes of our own from annotations, too. */
+function fingerprint(
+  { metadata, status }: Service,
+  model: BalancerModel,
+  ingress: BalancerOutcome["ingress"] = status?.loadBalancer?.ingress ?? [],
+): string {
+  const own = Object.entries(metadata.annotations ?? {}).filter(([name]) => name.startsWith("tandem.dev/"));
+  return JSON.stringify([model, own.sort(), ingress]);
 }
