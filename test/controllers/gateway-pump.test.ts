@@ -11,14 +11,16 @@ const CONTROLLER = "tandem.dev/gateway-controller";
 const GROUP = "gateway.networking.k8s.io/v1";
 
 /** The pump with a model of one Gateway, and an xDS server that answers when the test says so. */
-function startPump() {
+function startPump(more: Partial<PumpParts> = {}) {
   const now = () => "2026-01-01T00:00:00Z";
   const model = createGatewayModel({ controllerName: CONTROLLER, clusterFamilies: ["IPv4", "IPv6"], now });
   const written = new Map<string, DesiredStatus>();
   const refused: { name: string }[] = [];
   let answer = Promise.withResolvers<void>();
   let onNack: (nack: Nack) => void = () => {};
+  const connected: StreamStatus[] = [];
   const stream = { kinds: { virtualHost: { refused } } } as unknown as StreamStatus;
+  if (more.mayBeElsewhere === undefined) connected.push(stream);
   const parts = {
     model,
     traffic: createTrafficModel(),
@@ -27,7 +29,7 @@ function startPump() {
       set: () => {},
       remove: () => {},
       applied: () => answer.promise,
-      status: () => [stream],
+      status: () => connected,
       onNack: (listener: (nack: Nack) => void) => {
         onNack = listener;
         return () => {};
@@ -41,6 +43,7 @@ function startPump() {
     },
     sources: { get: () => undefined },
     log: () => {},
+    ...more,
   } as unknown as PumpParts;
   const abort = new AbortController();
   const metadata = (name: string) => ({ name, namespace: "shop", uid: name, generation: 1 });
@@ -135,6 +138,31 @@ test("what a proxy refuses is told in the status of the object it came from, and
     }
     await sleep(50);
     assert.doesNotMatch(pump.textOf("HTTPRoute/shop/bad"), /no such thing/);
+  } finally {
+    pump.stop();
+  }
+});
+
+test("proxies of another replica have a moment for a change, and then count as having it", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  const pump = startPump({ mayBeElsewhere: () => true });
+  try {
+    pump.route("web");
+    pump.answer();
+    for (const [ms, isWritten] of [
+      [3_000, false], // the start
+      [900, false],
+      [200, true],
+    ] as const) {
+      t.mock.timers.tick(ms);
+      await turn();
+      await turn();
+      pump.answer();
+      await turn();
+      await turn();
+      assert.equal(pump.textOf("HTTPRoute/shop/web") !== "null", isWritten, `after ${ms} ms more`);
+    }
   } finally {
     pump.stop();
   }
