@@ -28,7 +28,8 @@ export const CLUSTERS_PATH = "/clusters?format=json";
 const GATEWAY_WORDS = ["gateway", "gateways", "gtw"];
 
 /**
- * The pod that a target means: `NAME`, `pod/NAME`, `gateway/NAME`, `deploy/NAME`….
+ * The pod that a target means: `NAME`, `NAME.NAMESPACE` (as proxy-status prints them), `pod/NAME`, `gateway/NAME`,
+ * `deploy/NAME`….
  * @throws UserError when there is none that runs
  */
 export async function findEnvoyPod(client: KubeClient, target: string, namespace: string): Promise<EnvoyPod> {
@@ -44,7 +45,14 @@ export async function findEnvoyPod(client: KubeClient, target: string, namespace
     });
   }
   const podName = await findPodOf(client, target, namespace);
-  return placeOf(await readPod(client, podName, namespace));
+  const pod = placeOf(await readPod(client, podName, namespace));
+  if (pod.container !== undefined) return pod;
+  throw new UserError({
+    what: "cannot ask Envoy",
+    where: `pod ${pod.namespace}/${pod.name}`,
+    why: `it has no sidecar (container ${PROXY_CONTAINER}), nor another container with Envoy`,
+    next: `pods get one when they are made: kubectl label namespace ${pod.namespace} tandem.dev/inject=enabled, and restart them`,
+  });
 }
 
 async function readPod(client: KubeClient, name: string, namespace: string): Promise<Pod> {
@@ -52,6 +60,8 @@ async function readPod(client: KubeClient, name: string, namespace: string): Pro
     return await client.get<Pod>(KINDS.Pod, name, namespace);
   } catch (cause) {
     if (!(cause instanceof ApiError)) throw cause;
+    const qualified = cause.code === 404 ? await byFullName(client, name) : undefined;
+    if (qualified !== undefined) return qualified;
     throw new UserError({
       what: "cannot ask Envoy",
       where: `pod ${namespace}/${name}`,
@@ -60,6 +70,13 @@ async function readPod(client: KubeClient, name: string, namespace: string): Pro
       cause,
     });
   }
+}
+
+/** A pod by `NAME.NAMESPACE`; names of pods may have dots, those of namespaces cannot. */
+async function byFullName(client: KubeClient, text: string): Promise<Pod | undefined> {
+  const dot = text.lastIndexOf(".");
+  if (dot <= 0) return undefined;
+  return await client.get<Pod>(KINDS.Pod, text.slice(0, dot), text.slice(dot + 1)).catch(() => undefined);
 }
 
 /** All proxies that run, those of Gateways and sidecars; or only of pods with a label. */

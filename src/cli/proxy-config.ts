@@ -38,7 +38,7 @@ export function define(): Command {
     .alias("pc")
     .description("Show what an Envoy has: read from Envoy itself, with all addresses of both families.")
     .argument("<kind>", KINDS.join(", "))
-    .argument("[target]", "a pod, gateway/NAME or deploy/NAME")
+    .argument("[target]", "a pod (NAME or NAME.NAMESPACE), gateway/NAME or deploy/NAME")
     .option("--cluster-name <cluster>", "the cluster of `tandem up`", "tandem")
     .option("--kubeconfig <file>", "the cluster of this kubeconfig instead")
     .option("-n, --namespace <namespace>", "the target's namespace", "default")

@@ -30,7 +30,7 @@ export function define(): Command {
     .description("Show of each Envoy, from Envoy itself, whether all that it was sent is in force.")
     .argument(
       "[target]",
-      "a pod, gateway/NAME or deploy/NAME; default: the proxies of all Gateways and all sidecars",
+      "a pod (NAME or NAME.NAMESPACE), gateway/NAME or deploy/NAME; default: the proxies of all Gateways and all sidecars",
     )
     .option("--name <cluster>", "the cluster of `tandem up`", "tandem")
     .addOption(new Option("--cluster-name <cluster>", "the same, as proxy-config has it").hideHelp())
