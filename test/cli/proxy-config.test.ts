@@ -36,6 +36,9 @@ const listener = {
         {
           typed_config: {
             "@type": "x.TcpProxy",
+            access_log: [
+              { typed_config: { log_format: { json_format: { cluster: "%UPSTREAM_CLUSTER_RAW%" } } } },
+            ],
             weighted_clusters: { clusters: [{ name: "a", weight: 1 }, { name: "b" }] },
           },
         },

@@ -104,12 +104,16 @@ function destinationOf(chain: JsonObject): { words: string; clusters: string[] }
   return { words: "close", clusters: [] };
 }
 
+/** Where a filter sends what it tells of, which is not where it sends connections; lines of a log have names, too. */
+const TELLING = new Set(["access_log", "tracing"]);
+
 /** The clusters that an action names, at whatever depth: plain, weighted, or in a matcher of the UDP proxy. */
 function clustersIn(value: JsonValue, field = ""): string[] {
   if (typeof value === "string") return field === "cluster" || field === "weighted" ? [value] : [];
   if (Array.isArray(value)) return value.flatMap((item: JsonValue) => clustersIn(item, field));
   if (typeof value !== "object" || value === null) return [];
-  const found = Object.entries(value as JsonObject).flatMap(([key, inner]) =>
+  const parts = Object.entries(value as JsonObject).filter(([key]) => !TELLING.has(key));
+  const found = parts.flatMap(([key, inner]) =>
     field === "clusters" && key === "name" ? clustersIn(inner, "weighted") : clustersIn(inner, key),
   );
   return [...new Set(found)];
