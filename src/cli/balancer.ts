@@ -1,7 +1,9 @@
 import { Command } from "commander";
+import { stringify } from "yaml";
 import { KubeClient, loadKubeconfig } from "../client/index.ts";
 import { startBalancerController } from "../controllers/balancer/index.ts";
 import { type BalancerFlags, readBalancerFlags, withBalancerFlags } from "./balancer/flags.ts";
+import { balancerManifests } from "./balancer/manifests.ts";
 import { printOrphaned } from "./balancer/orphans.ts";
 import { printPlan } from "./balancer/plan.ts";
 import { checkProvider, openProvider, translateWith } from "./balancer/provider.ts";
@@ -36,7 +38,8 @@ export function define(): Command {
     .addHelpText("after", HELP)
     .action(serve)
     .addCommand(definePlan())
-    .addCommand(defineOrphans());
+    .addCommand(defineOrphans())
+    .addCommand(defineManifests());
 }
 
 function definePlan(): Command {
@@ -69,6 +72,21 @@ function defineOrphans(): Command {
       };
       const output = parseOutput(flags.output);
       process.exitCode = await printOrphaned(readBalancerFlags(flags), options, output, untilStopped());
+    });
+}
+
+function defineManifests(): Command {
+  return new Command("manifests")
+    .description("Print what runs the balancer of AWS inside of a cluster: kubectl apply -f -")
+    .requiredOption("--image <image>", "an image with tandem as its entrypoint")
+    .option(
+      "--role-arn <arn>",
+      "the IAM role of its service account (IRSA); else as the pod finds credentials",
+    )
+    .action((_flags: unknown, command: Command) => {
+      const flags = command.optsWithGlobals<BalancerFlags & { image: string; roleArn?: string }>();
+      const objects = balancerManifests(readBalancerFlags({ ...flags, provider: "aws" }), flags);
+      console.log(objects.map((object) => stringify(object, { aliasDuplicateObjects: false })).join("---\n"));
     });
 }
 

@@ -1,6 +1,7 @@
 /** What a cluster needs to run the mesh's process by itself, as objects to apply. Pure. */
 import { MESH_NAMESPACE } from "../../objects/mesh/index.ts";
 import type { AnyObject } from "../../objects/types.ts";
+import { inClusterKubeconfig } from "../in-cluster.ts";
 import { MESH_GRPC_PORT, MESH_XDS_PORT, WEBHOOK_PORT } from "./ports.ts";
 
 /** What differs from cluster to cluster. */
@@ -12,7 +13,6 @@ export interface ManifestSettings {
 
 const NAME = "tandem-mesh";
 const CONFIG_FOLDER = "/etc/tandem";
-const ACCOUNT_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount";
 const LABELS = { "app.kubernetes.io/name": NAME };
 
 /** Namespace, account, rights, Service of both families, and the Deployment; the definitions of kinds are apart. */
@@ -29,7 +29,7 @@ export function meshManifests(settings: ManifestSettings): AnyObject[] {
       roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: NAME },
       subjects: [{ kind: "ServiceAccount", name: NAME, namespace: MESH_NAMESPACE }],
     },
-    { apiVersion: "v1", kind: "ConfigMap", metadata, data: { kubeconfig: kubeconfig() } },
+    { apiVersion: "v1", kind: "ConfigMap", metadata, data: { kubeconfig: inClusterKubeconfig() } },
     service(metadata),
     deployment(metadata, settings),
   ];
@@ -65,26 +65,6 @@ function clusterRole(): AnyObject {
       rule(["admissionregistration.k8s.io"], ["mutatingwebhookconfigurations"], ["get", "create", "patch"]),
     ],
   };
-}
-
-/** How a pod reaches the API server of its own cluster. */
-function kubeconfig(): string {
-  return JSON.stringify({
-    apiVersion: "v1",
-    kind: "Config",
-    clusters: [
-      {
-        name: "own",
-        cluster: {
-          server: "https://kubernetes.default.svc",
-          "certificate-authority": `${ACCOUNT_FOLDER}/ca.crt`,
-        },
-      },
-    ],
-    users: [{ name: "own", user: { tokenFile: `${ACCOUNT_FOLDER}/token` } }],
-    contexts: [{ name: "own", context: { cluster: "own", user: "own" } }],
-    "current-context": "own",
-  });
 }
 
 /** Sidecars may be of either family, so that it is of both where the cluster is. */

@@ -1,0 +1,134 @@
+/** What a cluster on AWS needs to run the balancer by itself, as objects to apply. Pure. */
+import { EXIT } from "../../errors/exit-codes.ts";
+import { UserError } from "../../errors/user-error.ts";
+import type { AnyObject } from "../../objects/types.ts";
+import { inClusterKubeconfig } from "../in-cluster.ts";
+import type { BalancerSettings } from "./flags.ts";
+
+/** What differs beside the flags of the balancer itself. */
+export interface ManifestSettings {
+  /** An image with `tandem` as its entrypoint. */
+  readonly image: string;
+  /** The IAM role of the service account; undefined: credentials come otherwise (Pod Identity, the instance). */
+  readonly roleArn?: string;
+}
+
+const NAME = "tandem-balancer";
+/** Where the Lease is, too. */
+const NAMESPACE = "kube-system";
+const CONFIG_FOLDER = "/etc/tandem";
+const LABELS = { "app.kubernetes.io/name": NAME };
+const RBAC = "rbac.authorization.k8s.io";
+
+/** Account, rights and the Deployment of two processes, of which one is elected. @throws UserError without --vpc-id or --region */
+export function balancerManifests(
+  settings: BalancerSettings,
+  { image, roleArn }: ManifestSettings,
+): AnyObject[] {
+  const args = argsOf(settings);
+  const metadata = { name: NAME, namespace: NAMESPACE, labels: LABELS };
+  const annotations: Record<string, string> = {};
+  if (roleArn !== undefined) annotations["eks.amazonaws.com/role-arn"] = roleArn;
+  return [
+    { apiVersion: "v1", kind: "ServiceAccount", metadata: { ...metadata, annotations } },
+    ...role("ClusterRole", { name: NAME, labels: LABELS }, CLUSTER_RULES),
+    ...role("Role", metadata, LEASE_RULES),
+    { apiVersion: "v1", kind: "ConfigMap", metadata, data: { kubeconfig: inClusterKubeconfig() } },
+    deployment(metadata, image, args),
+  ];
+}
+
+const rule = (apiGroups: string[], resources: string[], verbs: string[]) => ({ apiGroups, resources, verbs });
+
+/** Services are written to for the finalizer, annotations of our own, and the status. */
+const CLUSTER_RULES = [
+  rule([""], ["services"], ["get", "list", "watch", "patch"]),
+  rule([""], ["services/status"], ["patch"]),
+  rule([""], ["nodes"], ["get", "list", "watch"]),
+  rule(["discovery.k8s.io"], ["endpointslices"], ["get", "list", "watch"]),
+  rule([""], ["events"], ["create", "patch"]),
+];
+const LEASE_RULES = [rule(["coordination.k8s.io"], ["leases"], ["get", "create", "update"])];
+
+function role(
+  kind: "Role" | "ClusterRole",
+  metadata: AnyObject["metadata"],
+  rules: readonly ReturnType<typeof rule>[],
+): AnyObject[] {
+  const apiVersion = `${RBAC}/v1`;
+  const roleRef = { apiGroup: RBAC, kind, name: NAME };
+  const subjects = [{ kind: "ServiceAccount", name: NAME, namespace: NAMESPACE }];
+  return [
+    { apiVersion, kind, metadata, rules },
+    { apiVersion, kind: `${kind}Binding`, metadata, roleRef, subjects },
+  ];
+}
+
+function argsOf(settings: BalancerSettings): string[] {
+  const { region, vpcId, clusterName, loadBalancerClass, defaultScheme, defaultTargetType } = settings;
+  const tags = Object.entries(settings.defaultTags).map(([key, value]) => `${key}=${value}`);
+  const external = settings.externalManagedTags;
+  return [
+    "balancer",
+    `--kubeconfig=${CONFIG_FOLDER}/kubeconfig`,
+    "--provider=aws",
+    `--region=${needed("--region", region)}`,
+    `--vpc-id=${needed("--vpc-id", vpcId)}`,
+    `--cluster-name=${clusterName}`,
+    `--load-balancer-class=${loadBalancerClass}`,
+    `--default-scheme=${defaultScheme}`,
+    `--default-target-type=${defaultTargetType}`,
+    `--replacement-grace=${settings.replacementGraceMs}ms`,
+    ...(tags.length > 0 ? [`--default-tags=${tags.join(",")}`] : []),
+    ...(external.length > 0 ? [`--external-managed-tags=${external.join(",")}`] : []),
+    ...(settings.enableTcpUdpListener ? ["--enable-tcp-udp-listener"] : []),
+    ...(settings.awsEndpoint === undefined ? [] : [`--aws-endpoint=${settings.awsEndpoint}`]),
+  ];
+}
+
+function needed(flag: string, value: string | undefined): string {
+  if (value !== undefined) return value;
+  throw new UserError({
+    what: "cannot print what runs the balancer",
+    where: `flag ${flag}`,
+    why: "it is missing, and the pod needs to be told",
+    next: `give ${flag} as for the balancer itself`,
+    exitCode: EXIT.usage,
+  });
+}
+
+/** Two processes: the second goes on where the first one's node fails. Load balancers serve without either. */
+function deployment(metadata: AnyObject["metadata"], image: string, args: readonly string[]): AnyObject {
+  const container = {
+    name: NAME,
+    image,
+    args,
+    resources: { requests: { cpu: "20m", memory: "160Mi" } },
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ["ALL"] },
+      runAsNonRoot: true,
+      runAsUser: 65_532,
+    },
+    volumeMounts: [{ name: "config", mountPath: CONFIG_FOLDER, readOnly: true }],
+  };
+  return {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata,
+    spec: {
+      replicas: 2,
+      selector: { matchLabels: LABELS },
+      template: {
+        metadata: { labels: LABELS },
+        spec: {
+          serviceAccountName: NAME,
+          priorityClassName: "system-cluster-critical",
+          containers: [container],
+          volumes: [{ name: "config", configMap: { name: NAME } }],
+        },
+      },
+    },
+  };
+}
