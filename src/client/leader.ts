@@ -42,7 +42,12 @@ export async function leadWhile(
       continue;
     }
     options.log?.(`${options.identity} leads (Lease ${options.namespace}/${options.name})`);
-    await leadOnce(election, work, signal);
+    try {
+      await leadOnce(election, work, signal);
+    } catch (error) {
+      await election.giveBack();
+      throw error;
+    }
     if (signal.aborted) await election.giveBack();
     else options.log?.(`${options.identity} no longer leads`);
   }
@@ -81,6 +86,8 @@ class Election {
   /** The version last seen, and when it was first seen. */
   #seen: { version: string; at: number } | undefined;
   #renewed = Number.NEGATIVE_INFINITY;
+  /** The holder last told of. */
+  #told = "";
 
   constructor(options: LeaderOptions) {
     this.#options = options;
@@ -97,6 +104,7 @@ class Election {
       const lease = await this.#read();
       if (lease !== undefined && !this.#mayTake(lease)) {
         this.#renewed = Number.NEGATIVE_INFINITY;
+        this.#tellHolder(lease.spec?.holderIdentity ?? "");
         return false;
       }
       await this.#write(lease);
@@ -131,6 +139,14 @@ class Election {
       if (error instanceof ApiError && error.code === 404) return undefined;
       throw error;
     }
+  }
+
+  /** Once for each: a process that waits says for whom. */
+  #tellHolder(holder: string): void {
+    if (holder === this.#told) return;
+    this.#told = holder;
+    const { log, namespace, name, identity } = this.#options;
+    log?.(`${identity} waits: ${holder} leads (Lease ${namespace}/${name})`);
   }
 
   #mayTake({ metadata, spec }: Lease): boolean {

@@ -47,6 +47,21 @@ describe("election by a Lease", () => {
     assert.equal((await leaseOf("one")).spec?.holderIdentity, "");
   });
 
+  test("who waits says for whom, once; work that throws gives the lease back", async () => {
+    const a = candidate("told", "a");
+    await until(() => a.state.leads);
+    const log: string[] = [];
+    const b = candidate("told", "b", { log: (line) => log.push(line) });
+    await new Promise((resolve) => setTimeout(resolve, 100)); // several looks
+    assert.deepEqual(log, ["b waits: a leads (Lease default/told)"]);
+    await b.stop();
+    await a.stop();
+    const options = { client: cluster.client, namespace: "default", name: "thrown", identity: "c" };
+    const fail = () => Promise.reject(new Error("no such VPC"));
+    await assert.rejects(leadWhile(options, fail, new AbortController().signal), /no such VPC/);
+    assert.equal((await leaseOf("thrown")).spec?.holderIdentity, "");
+  });
+
   test("a leader that is silent is followed after its lease's time, and not before", async () => {
     const now = { ms: 0 };
     const spec = {
