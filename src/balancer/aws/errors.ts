@@ -4,7 +4,13 @@ import { isNotFound } from "./listing.ts";
 
 /** Something named by a call is not there, or not seen yet. */
 export function isMissing(error: unknown): boolean {
-  return isNotFound(error) || (error instanceof AwsError && error.code === "InvalidSecurityGroup");
+  if (!(error instanceof AwsError)) return false;
+  return (isNotFound(error) && !isRuleMissing(error)) || error.code === "InvalidSecurityGroup";
+}
+
+/** A rule that was to be revoked is not there: that is no news that comes late. */
+function isRuleMissing({ code }: AwsError): boolean {
+  return code === "InvalidPermission.NotFound";
 }
 
 /** Something exists that was not known of, or is gone that was: the plan was made of what is no longer so. */

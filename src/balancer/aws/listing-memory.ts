@@ -12,6 +12,9 @@ export interface ListingAges {
   readonly tags: number;
 }
 
+/** The owner of what all Services share: its news concerns each of them. */
+export const EVERYONE = "";
+
 const TRIES = 3;
 
 interface Refresh {
@@ -161,6 +164,6 @@ export class ListingMemory {
 
 function concerns(ids: ReadonlyMap<string, string>, owner: string | undefined): boolean {
   if (owner === undefined) return ids.size > 0;
-  for (const other of ids.values()) if (other === owner) return true;
+  for (const other of ids.values()) if (other === owner || other === EVERYONE) return true;
   return false;
 }

@@ -15,6 +15,7 @@ import { backendGroupOf, backendOf } from "./backend.ts";
 import { type Ages, Inventory, securityGroupsOf, type View } from "./current.ts";
 import { advised } from "./errors.ts";
 import { isNotFound, type Place } from "./listing.ts";
+import { EVERYONE } from "./listing-memory.ts";
 import { graceOf, newestFirst, readReplaced, REPLACED_ANNOTATION } from "./migration.ts";
 import { desiredStack } from "./desired.ts";
 import type { CurrentStack } from "./model.ts";
@@ -190,13 +191,16 @@ class AwsProvider implements BalancerProvider {
 
   #forget(owner: string, { current, predecessors }: View, steps: readonly Step[]): void {
     const { loadBalancers, targetGroups, securityGroups } = current;
-    const groups = steps.flatMap((step) => ("target" in step ? [step.target] : []));
-    const present = (ids: readonly string[]): string[] => ids.filter((id) => this.#inventory.knows(id));
     const theirs = predecessors.flatMap((it) => [it.balancer, ...it.targetGroups]);
-    const mine = [...loadBalancers, ...targetGroups, ...theirs];
-    this.#inventory.touched(owner, present(mine.map(({ arn }) => arn)));
-    const ids = [...securityGroups.map(({ id }) => id), ...groups.filter((id) => id.startsWith("sg-"))];
-    this.#inventory.touched(owner, present(ids));
+    const own = securityGroups.map(({ id }) => id);
+    const mine = [...[...loadBalancers, ...targetGroups, ...theirs].map(({ arn }) => arn), ...own];
+    const groups = steps.flatMap((step) =>
+      "target" in step && step.target.startsWith("sg-") ? [step.target] : [],
+    );
+    const shared = groups.filter((id) => !own.includes(id));
+    const present = (ids: readonly string[]): string[] => ids.filter((id) => this.#inventory.knows(id));
+    this.#inventory.touched(owner, present(mine));
+    this.#inventory.touched(EVERYONE, present(shared));
   }
 
   async release(service: Service, context: BalancerContext): Promise<BalancerOutcome> {

@@ -423,3 +423,20 @@ test("a listener whose deletion lost its answer is made anew when its port comes
   assert.deepEqual([...w.aws.world.listeners.values()].map(({ port }) => port).toSorted(), [443, 80]);
   assert.equal(w.aws.census().targetGroups, 2);
 });
+
+test("nodes' rules are shared: what one Service wrote the next one knows", async () => {
+  const w = world();
+  const other = new LiveService({ name: "other", ports: [{ ...HTTP, nodePort: 31_000 }] });
+  for (const live of [w.live, other]) await settle(w.provider, live, w.clock);
+  const change = async (live: LiveService, nodePort: number) => {
+    const first = { ...HTTP, nodePort: live === other ? 31_000 : HTTP.nodePort };
+    live.apply({ name: live.service.metadata.name, ports: [first, { ...HTTPS, nodePort }] });
+    const before = w.connection.calls.length;
+    live.write(await w.provider.serve(modelOf(live.service), live.context));
+    const calls = w.connection.calls.slice(before).map(({ name }) => name);
+    return calls.filter((name) => name === "revokeIngress" || name === "describeVpc");
+  };
+  await w.provider.serve(modelOf(w.live.service), w.live.context);
+  assert.deepEqual(await change(w.live, 32_000), ["revokeIngress"]);
+  assert.deepEqual(await change(other, 32_001), ["revokeIngress"]);
+});
