@@ -66,12 +66,47 @@ export function checkModel(translation: Translation, model: BalancerModel): void
       "a load balancer needs a port",
       "give the Service a TCP or UDP port",
     );
+  checkNodes(translation, model);
   if (translation.provider !== "aws") return;
+  checkOtherController(translation);
   checkUdp(translation, model);
   checkProbe(translation, model);
   for (const port of model.ports) checkServerFirst(translation, port);
   checkAmounts(translation, model);
   checkInstancesOverIpv6(translation, model);
+}
+
+/** Nodes that there are, and none of which takes traffic; where none is known there is nothing to compare. */
+function checkNodes(translation: Translation, model: BalancerModel): void {
+  const { nodes } = translation;
+  if (model.targetType !== "instance" || nodes.length === 0 || model.nodes.length > 0) return;
+  const labels = Object.entries(translation.annotations.get("nodeLabels") ?? {});
+  const asked = labels.map(([key, value]) => `${key}=${value}`).join(", ");
+  const having = asked === "" ? "" : ` with ${asked}`;
+  note(
+    translation,
+    "warning",
+    labels.length > 0 ? annotationField(ANNOTATIONS.nodeLabels.key) : "spec",
+    `no node takes traffic: of ${nodes.length}, none${having} is ready and not excluded`,
+    "look at kubectl get nodes --show-labels, for taints of autoscalers, and for " +
+      "node.kubernetes.io/exclude-from-external-load-balancers",
+  );
+}
+
+/** The finalizer of the AWS Load Balancer Controller, which it alone takes away. */
+const OTHER_FINALIZER = "service.k8s.aws/resources";
+
+/** Two controllers of one Service would each make a load balancer, and write the status in turns. */
+function checkOtherController(translation: Translation): void {
+  if (!translation.service.metadata.finalizers?.includes(OTHER_FINALIZER)) return;
+  note(
+    translation,
+    "warning",
+    "metadata.finalizers",
+    `the AWS Load Balancer Controller serves this Service, too, or did: ${OTHER_FINALIZER} is its finalizer`,
+    "end that controller, then take its finalizer away, without which the Service cannot be deleted; " +
+      "its load balancer stays until tandem.dev/delete-old-load-balancer says otherwise",
+  );
 }
 
 /** A UDP listener of a dualstack load balancer has no IPv4 targets, and sends from a prefix. */

@@ -88,7 +88,7 @@ export class AnnotationReader {
     const suffix = key.slice(spec.key.length);
     const parsed = parse(spec, key, raw);
     const error = "error" in parsed ? parsed.error : spec.refuses?.(raw, parsed.value);
-    if (error !== undefined) this.refuse(spec.id, error, advice(spec, raw), suffix);
+    if (error !== undefined) this.refuse(spec.id, error, advice(spec, raw, "value" in parsed), suffix);
     else if ("value" in parsed) this.#values.set(key, parsed.value);
   }
 
@@ -137,11 +137,12 @@ function parse(spec: AnnotationSpec, key: string, raw: string): { value: unknown
   }
 }
 
-function advice(spec: AnnotationSpec, raw: string): string {
+function advice(spec: AnnotationSpec, raw: string, formed: boolean): string {
   if (spec.values !== undefined) {
     const meant = nearest(raw, spec.values);
     return meant === undefined ? `write one of ${spec.values.join(", ")}` : `write ${meant}`;
   }
+  if (formed && spec.type === "map") return "correct that key or value";
   const forms = {
     string: "shorten or correct it",
     bool: "write true or false",

@@ -22,6 +22,28 @@ describe("said early", () => {
     assert.deepEqual(remarks(translate(balancerService(prefix, six))), []);
   });
 
+  test("nodes, none of which takes traffic; nothing is said where none is known", () => {
+    const unready = { nodes: [node("a", { ready: "False" }), node("b", { ready: "False" })] };
+    for (const provider of ["aws", "local"] as const)
+      assert.deepEqual(remarks(translate(balancerService(), { provider, ...unready })), [
+        "warning: no node takes traffic: of 2, none is ready and not excluded",
+      ]);
+    const labels = { "target-node-labels": "role=edge" };
+    assert.deepEqual(remarks(translate(balancerService(labels), { nodes: [node("a")] })), [
+      "warning: no node takes traffic: of 1, none with role=edge is ready and not excluded",
+    ]);
+    assert.deepEqual(remarks(translate(balancerService(), { nodes: [] })), []);
+    assert.deepEqual(remarks(translate(balancerService({ "nlb-target-type": "ip" }), unready)), []);
+  });
+
+  test("another controller's finalizer", () => {
+    const service = balancerService();
+    const metadata = { ...service.metadata, finalizers: ["service.k8s.aws/resources"] };
+    const found = remarks(translate({ ...service, metadata }));
+    assert.match(found.join(), /^warning: the AWS Load Balancer Controller serves this Service, too, or did/);
+    assert.deepEqual(remarks(translate({ ...service, metadata }, { provider: "local" })), []);
+  });
+
   test("PROXY protocol and probes of kube-proxy's health check (ingress-nginx 10982)", () => {
     const spec = { externalTrafficPolicy: "Local" as const, healthCheckNodePort: 32000 };
     const on = { "proxy-protocol": "*" };
