@@ -72,14 +72,6 @@ export class FakeEnvoy {
     this.outbox.push(request("route", { unsubscribe: [table] }));
   }
 
-  /** Hosts of tables that it has again, which came while it did not have them: it will say that it has them. */
-  misses(): string[] {
-    const { route, virtualHost } = this.has;
-    return [...this.hostVersions.keys()].filter(
-      (name) => route.has(tableOfHost(name)) && !virtualHost.has(name),
-    );
-  }
-
   /** What it asks for on a new stream; answers to the old one are lost. */
   reconnect(): void {
     this.outbox.length = 0;

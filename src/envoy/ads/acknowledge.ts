@@ -51,7 +51,7 @@ export function refuse(kind: KindView, nonce: string, error: string, now: number
 
 /** Of a message whose fields break a rule Envoy tells first all that is in it: `goo.gle/debug… : what is wrong`. */
 function withoutEcho(error: string): string {
-  return error.replace(/^goo\.gle\/debug\w*\s[^]*\n: (?=Proto constraint)/, "");
+  return error.replace(/^goo\.gle\/debug\w*\s[\s\S]*\n: (?=Proto constraint)/, "");
 }
 
 function takeAnswered(kind: KindView, nonce: string): InFlight | undefined {
@@ -74,7 +74,10 @@ function putInForce(kind: KindView, name: string, inFlight: InFlight): void {
   if (!kind.wildcard && !kind.names.has(name)) return;
   const entry = entryOf(kind, name);
   if (entry.lostIn > inFlight.sequence) return;
-  if (kind.kind === "route" && entry.inForce === undefined) entry.heldSince = inFlight.sequence;
+  if (kind.kind === "route" && entry.inForce === undefined) {
+    entry.heldSince = inFlight.sequence;
+    if (resource.hostsApart === true) entry.unsure = true;
+  }
   entry.inForce = heldOf(resource);
   delete entry.rejected;
   kind.rejected.delete(name);

@@ -2,7 +2,7 @@ import { acknowledge, refuse } from "./acknowledge.ts";
 import type { DeltaRequest, Response } from "./messages.ts";
 import type { Batch } from "./plan.ts";
 import { kindOf, type Protocol, type Received } from "./stream.ts";
-import { followTables } from "./virtual-hosts.ts";
+import { claimedTable, followTables, isUnsureHost, settleTables, withSureness } from "./virtual-hosts.ts";
 import {
   entryOf,
   heldOf,
@@ -26,6 +26,7 @@ function receive(view: View, request: DeltaRequest, now: number): Received {
   if (kind.subscribed) subscribeMore(view, kind, request, now);
   else open(view, kind, request, now);
   if (kindName === "route") followTables(view, now);
+  if (kindName === "route" || kindName === "virtualHost") settleTables(view);
   return answer;
 }
 
@@ -40,10 +41,13 @@ function takeAnswer(kind: KindView, request: DeltaRequest, now: number): Receive
 /** The first request of a kind: no names at all mean everything, and the client says what it has from before. */
 function open(view: View, kind: KindView, request: DeltaRequest, now: number): void {
   kind.subscribed = true;
-  for (const [name, version] of request.initialVersions) {
+  for (const [name, claim] of request.initialVersions) {
     view.reconnected = true;
     const resource = view.table.get(kind.kind, name);
-    entryOf(kind, name).inForce = resource?.version === version ? heldOf(resource) : { version };
+    const entry = entryOf(kind, name);
+    const version = kind.kind === "route" ? claimedTable(entry, claim) : claim;
+    entry.inForce = resource?.version === version ? heldOf(resource) : { version };
+    if (kind.kind === "virtualHost") entry.again = isUnsureHost(view, name);
   }
   if (request.subscribe.length === 0) subscribeEverything(view, kind, now);
   for (const name of request.subscribe) {
@@ -70,6 +74,8 @@ function subscribeEverything(view: View, kind: KindView, now: number): void {
 }
 
 function respond(view: View, batch: Batch): Response {
-  const { nonce, resources, removed } = batch;
-  return { kind: batch.kind.kind, nonce, version: String(view.table.revision), resources, removed };
+  const { kind, nonce, removed } = batch;
+  const resources =
+    kind.kind === "route" ? batch.resources.map((one) => withSureness(view, one)) : batch.resources;
+  return { kind: kind.kind, nonce, version: String(view.table.revision), resources, removed };
 }

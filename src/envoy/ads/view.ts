@@ -55,6 +55,8 @@ export class Entry {
   declare stuckVersion?: string;
   /** Of route tables: the number of the response since which the client has it; undefined: since before this stream. */
   declare heldSince?: number;
+  /** Of route tables: the client may lack hosts that it counts as had (virtual-hosts.ts). */
+  declare unsure?: boolean;
   /** The client asked for it by name and was told that it does not exist. */
   toldMissing = false;
 }
@@ -176,8 +178,11 @@ export function markPending(kind: KindView, name: string, revision: number, now:
 export function noteChange(view: View, kindName: ResourceKind, name: string, now: number): void {
   const kind = view.kinds[kindName];
   const { revision } = view.table;
-  const candidate = kind.entries.get(name)?.candidate;
-  if (candidate !== undefined) candidate.newerSince ??= revision;
+  const entry = kind.entries.get(name);
+  if (entry?.candidate !== undefined) entry.candidate.newerSince ??= revision;
+  // what the client had before this stream may become known: only then is it known which clusters it names
+  const wanted = view.table.get(kindName, name);
+  if (wanted !== undefined && entry?.inForce?.version === wanted.version) entry.inForce = heldOf(wanted);
   markPending(kind, name, revision, now);
 }
 

@@ -1,12 +1,58 @@
-import { tableOfHost } from "../resources.ts";
-import { isWanted, markPending, type View } from "./view.ts";
+import { type Resource, tableOfHost } from "../resources.ts";
+import { type Entry, isWanted, markPending, type View } from "./view.ts";
 
 /*
  * Virtual hosts (VHDS, delta only). Envoy asks for all of them at once, when it gets the first route table that says
  * `vhds`, and never again; those of tables that it does not have it throws away, but counts them as had after a
  * reconnect. So the hosts of a table are sent once the table is in force, anew whenever it has come back, and taken away
  * after Envoy has given it up. A listener warms until the first response with hosts of its table.
+ *
+ * Whether a stream broke between a table and its hosts, the next stream could not know. So a table comes with a version of
+ * its own at first, and with its proper one when its hosts are there: Envoy takes that for the same table, and says on the
+ * next stream which of the two it has.
  */
+
+/** At the end of the version of a table whose hosts may be missing. */
+const UNSURE = "+";
+
+/** A table in the version that says whether its hosts are there; anything else as it is. */
+export function withSureness(view: View, resource: Resource): Resource {
+  if (resource.kind !== "route" || resource.hostsApart !== true) return resource;
+  const entry = view.kinds.route.entries.get(resource.name);
+  const isUnsure = entry?.inForce === undefined || entry.unsure === true;
+  return isUnsure ? { ...resource, version: resource.version + UNSURE } : resource;
+}
+
+/** Takes what a client says on a new stream of the version of a table; gives the version without what we added. */
+export function claimedTable(entry: Entry, version: string): string {
+  if (!version.endsWith(UNSURE)) return version;
+  entry.unsure = true;
+  return version.slice(0, -UNSURE.length);
+}
+
+/** Whether a virtual host that a client claims to have has to be sent again. */
+export function isUnsureHost(view: View, name: string): boolean {
+  return view.kinds.route.entries.get(tableOfHost(name))?.unsure === true;
+}
+
+/** Has tables sent in their proper version once nothing of their hosts is under way. */
+export function settleTables(view: View): void {
+  const { route, virtualHost } = view.kinds;
+  if (!virtualHost.subscribed) return;
+  for (const name of view.tables.keys()) {
+    const entry = route.entries.get(name);
+    if (entry?.unsure !== true || isUnderWay(view, name)) continue;
+    entry.unsure = false;
+    entry.again = true;
+    markPending(route, name, Number.MAX_SAFE_INTEGER, 0);
+  }
+}
+
+function isUnderWay(view: View, table: string): boolean {
+  const { pending, inFlight } = view.kinds.virtualHost;
+  const lists = [pending, ...inFlight.map(({ items }) => items)];
+  return lists.some((list) => [...list.keys()].some((name) => tableOfHost(name) === table));
+}
 
 /** What can be done about a virtual host, by its table. */
 export type TableState =
