@@ -96,6 +96,14 @@ describe("tandem balancer --provider=aws where AWS cannot be asked", () => {
     assert.match(silent.err, /next: check the region's name and the endpoint/);
   });
 
+  test("a plan that knows no cluster says so, and follows $KUBECONFIG", async () => {
+    const alone = await run(plan);
+    assert.equal(alone.code, 0);
+    assert.match(alone.err, /^No cluster was asked: Services count as new/);
+    const asked = await run(plan, {}, { ...KEYS, KUBECONFIG: kubeconfig });
+    assert.match(asked.err, /127\.0\.0\.1:1/);
+  });
+
   test("what IAM denies is named as the action that has to be allowed", async () => {
     for (const [call, action] of [
       ["DescribeVpcs", "ec2:DescribeVpcs"],

@@ -22,8 +22,8 @@ interface Objects {
 
 /**
  * Prints what would be done for the Services of manifests; nothing is changed. Nodes and EndpointSlices come from the
- * manifests too, or from the cluster where a kubeconfig is named. Where what exists cannot be looked at (no VPC, or for
- * the local provider no cluster), what is wrong with the Services is all there is to say.
+ * manifests too, or from the cluster where a kubeconfig is named (by its flag or $KUBECONFIG). Where what exists cannot
+ * be looked at (no VPC, or for the local provider no cluster), what is wrong with the Services is all there is to say.
  */
 export async function printPlan(
   settings: BalancerSettings,
@@ -34,8 +34,8 @@ export async function printPlan(
   const manifests = objectsOf(await readManifests(files));
   if (manifests.services.length === 0) throw noServices(files);
   const ended = new AbortController();
-  const client =
-    settings.kubeconfig === undefined ? undefined : new KubeClient(await loadKubeconfig(settings.kubeconfig));
+  const named = settings.kubeconfig !== undefined || (process.env["KUBECONFIG"] ?? "") !== "";
+  const client = named ? new KubeClient(await loadKubeconfig(settings.kubeconfig)) : undefined;
   try {
     const objects = client === undefined ? manifests : await joined(client, manifests);
     const over = AbortSignal.any([signal, ended.signal]);
@@ -44,6 +44,7 @@ export async function printPlan(
     const plans = await (provider === undefined ? ask() : askProvider(settings, over, ask));
     console.log(render(plans, output, printPlans));
     if (provider === undefined) console.error(ONLY_FINDINGS[settings.provider]);
+    else if (client === undefined) console.error(NO_CLUSTER);
     const failed = plans.some(({ findings }) => findings.some(({ level }) => level === "error"));
     return failed ? EXIT.badInput : EXIT.ok;
   } finally {
@@ -51,6 +52,9 @@ export async function printPlan(
     client?.close();
   }
 }
+
+const NO_CLUSTER =
+  "No cluster was asked: Services count as new, and nodes are those of the manifests. Name it with --kubeconfig.";
 
 const ONLY_FINDINGS = {
   aws: "Nothing was compared: name the VPC (--vpc-id) and the region to see what would be made.",
