@@ -129,5 +129,11 @@ export function captureFailure({ status }: Pod): string | undefined {
 const NO_CONDITIONS: readonly never[] = [];
 
 function shortContainers(list: readonly Container[] = []) {
-  return list.map(({ name, ports }) => ({ name, ...(ports && { ports }) }));
+  return list.map(({ name, ports, args = [] }) => {
+    const flags = name === INIT_CONTAINER ? args.filter((arg) => INBOUND_FLAGS.test(arg)) : [];
+    return { name, ...(ports && { ports }), ...(flags.length > 0 && { args: flags }) };
+  });
 }
+
+/** Which ports are reached past the sidecar. */
+const INBOUND_FLAGS = /^--(exclude-)?inbound-ports=/;

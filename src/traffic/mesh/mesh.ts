@@ -25,7 +25,7 @@ import type {
   MeshIntakeKinds,
   MeshModelOptions,
 } from "./types.ts";
-import { type Workload, workloadOf } from "./workloads.ts";
+import { portsPastSidecar, type Workload, workloadOf } from "./workloads.ts";
 import { Zones } from "./zones.ts";
 
 /** Those that Gateways have as well. */
@@ -244,15 +244,17 @@ class MeshState {
     const { key, namespace, account, addresses, families, ports } = workload;
     const settings = this.#policies.settingsOf(workload);
     const zone = this.#zones.of(key);
+    const inbound = this.#inbound.of(key, ports);
+    const past = portsPastSidecar(workload, inbound).map((port) => [port, "disabled"] as const);
     return {
       key,
       identity: this.#shared(workloadIdentity(this.#options.trustDomain, namespace, account)),
       addresses,
       families,
       ...(zone !== undefined && { zone }),
-      inbound: this.#inbound.of(key, ports),
+      inbound,
       ...settings,
-      portMutualTls: this.#shared(settings.portMutualTls),
+      portMutualTls: this.#shared({ ...settings.portMutualTls, ...Object.fromEntries(past) }),
       authorization: this.#shared(settings.authorization),
     };
   }

@@ -7,6 +7,8 @@ import { protocolOf } from "./protocol.ts";
 
 /** The container that makes a pod one of the mesh. */
 export const SIDECAR_CONTAINER = "tandem-proxy";
+/** The container that has captured its traffic, with the flags that say which. */
+const CAPTURE_CONTAINER = "tandem-init";
 
 /** A pod with a sidecar. */
 export interface Workload {
@@ -20,6 +22,14 @@ export interface Workload {
   /** Of its containers. */
   readonly ports: readonly InboundPort[];
   readonly node?: string;
+  /** Ports whose connections reach the application past the sidecar. */
+  readonly uncaptured?: Uncaptured;
+}
+
+/** Those of `excludeInboundPorts`, and where `includeInboundPorts` names any, all that it does not. */
+export interface Uncaptured {
+  readonly excluded: readonly number[];
+  readonly included?: readonly number[];
 }
 
 /** The workload of a pod; undefined while it has no address, when it has ended, and where no sidecar was injected. */
@@ -34,6 +44,7 @@ export function workloadOf({ metadata, spec, status }: Pod): Workload | undefine
     (list) => list[0]?.text,
   );
   const namespace = metadata.namespace ?? "";
+  const uncaptured = uncapturedOf(spec.initContainers);
   return {
     key: [namespace, metadata.name].join("/"),
     namespace,
@@ -43,8 +54,34 @@ export function workloadOf({ metadata, spec, status }: Pod): Workload | undefine
     families: [...new Set(found.map(({ family }) => family))],
     ports: spec.containers.filter(({ name }) => name !== SIDECAR_CONTAINER).flatMap(portsOf),
     ...(spec.nodeName && { node: spec.nodeName }),
+    ...(uncaptured && { uncaptured }),
   };
 }
+
+/** What the flags of capture leave out; undefined where that is nothing. */
+function uncapturedOf(containers: readonly Container[] = []): Uncaptured | undefined {
+  const args = containers.find(({ name }) => name === CAPTURE_CONTAINER)?.args ?? [];
+  const flag = (name: string) => args.find((arg) => arg.startsWith(`--${name}=`))?.slice(name.length + 3);
+  const excluded = numbers(flag("exclude-inbound-ports") ?? "");
+  const only = flag("inbound-ports");
+  const included = only === undefined || only === "*" ? undefined : numbers(only);
+  if (excluded.length === 0 && included === undefined) return undefined;
+  return { excluded, ...(included && { included }) };
+}
+
+function numbers(text: string): number[] {
+  return text.split(",").filter(Boolean).map(Number);
+}
+
+/** The ports among these, and all that are excluded, at which nobody speaks mutual TLS, as no sidecar hears it. */
+export function portsPastSidecar({ uncaptured }: Workload, ports: readonly InboundPort[]): readonly number[] {
+  if (uncaptured === undefined) return NONE;
+  const { excluded, included } = uncaptured;
+  const left = ports.map(({ port }) => port).filter((port) => included && !included.includes(port));
+  return [...new Set([...excluded, ...left])];
+}
+
+const NONE: readonly never[] = [];
 
 function portsOf({ ports = [] }: Container): readonly InboundPort[] {
   return ports
