@@ -2,7 +2,8 @@
 import type { AwsApi } from "../../src/balancer/aws/api.ts";
 import { AwsError } from "../../src/balancer/aws/api.ts";
 import type { SecurityRule } from "../../src/balancer/aws/model.ts";
-import { listenerSpec, loadBalancerSpec, TCP_CHECK, targetGroupSpec } from "./fake-aws/specs.ts";
+import { listenerSpec, loadBalancerSpec, targetGroupSpec } from "./fake-aws/specs.ts";
+import { TCP_CHECK } from "../traffic/balancer/fixtures.ts";
 
 /** What the account has that a load balancer needs. */
 export interface Ground {

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AwsError } from "../../src/balancer/aws/api.ts";
 import { Refusal, usualAws } from "./fake-aws/fake.ts";
-import { listenerSpec, loadBalancerSpec, TCP_CHECK, targetGroupSpec } from "./fake-aws/specs.ts";
+import { listenerSpec, loadBalancerSpec, targetGroupSpec } from "./fake-aws/specs.ts";
+import { TCP_CHECK } from "../traffic/balancer/fixtures.ts";
 
 /** The code with which the fake refuses; undefined where it does not. */
 function refusal(run: () => unknown): string | undefined {

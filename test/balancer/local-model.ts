@@ -1,5 +1,6 @@
 /** Models for tests of the local balancer. */
 import type { BalancerModel, BalancerPort } from "../../src/traffic/balancer/model.ts";
+import { TCP_CHECK } from "../traffic/balancer/fixtures.ts";
 
 /** A port 80 of TCP, checked by connecting. */
 export function balancerPort(differences: Partial<BalancerPort> = {}): BalancerPort {
@@ -12,16 +13,7 @@ export function balancerPort(differences: Partial<BalancerPort> = {}): BalancerP
     proxyProtocol: undefined,
     tls: undefined,
     tlsToTargets: false,
-    healthCheck: {
-      protocol: "TCP",
-      port: "traffic-port",
-      path: undefined,
-      intervalSeconds: 10,
-      timeoutSeconds: 10,
-      healthyThreshold: 3,
-      unhealthyThreshold: 3,
-      successCodes: undefined,
-    },
+    healthCheck: TCP_CHECK,
     targetAttributes: {},
     listenerAttributes: {},
     ...differences,

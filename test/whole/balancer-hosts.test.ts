@@ -6,8 +6,8 @@ import { readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { after, before, describe, test } from "node:test";
-import { findEnvoy } from "../../src/envoy/process/find.ts";
 import { outsideOf } from "../../src/lab/index.ts";
+import { ENVOY } from "../envoy/ads-envoy.ts";
 import { type Home, makeHome, TANDEM } from "./tandem.ts";
 
 const CLASS = "example.com/two-hosts";
@@ -41,15 +41,7 @@ interface Host {
   readonly mac: string;
 }
 
-function hasEnvoy(): boolean {
-  try {
-    return findEnvoy({ env: process.env }) !== "";
-  } catch {
-    return false;
-  }
-}
-
-describe("two hosts of load balancers", { skip: !hasEnvoy() && "no Envoy here" }, () => {
+describe("two hosts of load balancers", { skip: ENVOY === undefined && "no Envoy here" }, () => {
   let home: Home;
   let outside: { prefix: readonly string[]; env: Readonly<Record<string, string>> };
   const hosts: Host[] = [];

@@ -4,7 +4,6 @@ import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { applyManifests, KubeClient, loadKubeconfig, parseManifest } from "../../src/client/index.ts";
-import { findEnvoy } from "../../src/envoy/process/find.ts";
 import { familyOfText } from "../../src/ip/address.ts";
 import { balancerOrphans, inNetns, processOf, startLoad } from "../../src/cli/scenarios/outside-places.ts";
 import { outsideOf } from "../../src/lab/index.ts";
@@ -12,6 +11,7 @@ import { BALANCER_KINDS, type LoadBalancerPool } from "../../src/objects/balance
 import { KINDS } from "../../src/objects/kinds.ts";
 import type { KubeEvent, Service } from "../../src/objects/types.ts";
 import { eventually } from "../controllers/cluster.ts";
+import { ENVOY } from "../envoy/ads-envoy.ts";
 import { type Home, makeHome } from "./tandem.ts";
 
 const PREFIX = "service.beta.kubernetes.io/aws-load-balancer";
@@ -53,16 +53,10 @@ spec:
 
 const DUAL = { [`${PREFIX}-ip-address-type`]: "dualstack" };
 
-function hasEnvoy(): boolean {
-  try {
-    return findEnvoy({ env: process.env }) !== "";
-  } catch {
-    return false;
-  }
-}
-
 for (const family of ["IPv4", "IPv6"] as const) {
-  describe(`load balancers of a cluster of ${family}`, { skip: !hasEnvoy() && "no Envoy here" }, () => {
+  describe(`load balancers of a cluster of ${family}`, {
+    skip: ENVOY === undefined && "no Envoy here",
+  }, () => {
     const cluster = `balancer-${family.toLowerCase()}`;
     let home: Home;
     let client: KubeClient;

@@ -1,18 +1,7 @@
 /** Specs of load balancers, target groups and listeners for tests: the usual ones, with what a test wants otherwise. */
 import type { NewLoadBalancer } from "../../../src/balancer/aws/api.ts";
 import type { DesiredListener, DesiredTargetGroup } from "../../../src/balancer/aws/model.ts";
-import type { HealthCheck } from "../../../src/traffic/balancer/model.ts";
-
-export const TCP_CHECK: HealthCheck = {
-  protocol: "TCP",
-  port: "traffic-port",
-  path: undefined,
-  intervalSeconds: 10,
-  timeoutSeconds: 10,
-  healthyThreshold: 3,
-  unhealthyThreshold: 3,
-  successCodes: undefined,
-};
+import { TCP_CHECK } from "../../traffic/balancer/fixtures.ts";
 
 /** An ipv4, internet-facing load balancer in the public subnets of `usualAws`. */
 export function loadBalancerSpec(change: Partial<NewLoadBalancer> = {}): NewLoadBalancer {

@@ -1,6 +1,6 @@
 import type { Node, Service, ServiceSpec } from "../../../src/objects/types.ts";
 import { type BalancerWorld, translateBalancer } from "../../../src/traffic/balancer/index.ts";
-import type { BalancerModel, TranslatedBalancer } from "../../../src/traffic/balancer/model.ts";
+import type { BalancerModel, HealthCheck, TranslatedBalancer } from "../../../src/traffic/balancer/model.ts";
 
 export const AWS = "service.beta.kubernetes.io/aws-load-balancer-";
 const PREFIX = "service.beta.kubernetes.io/";
@@ -13,6 +13,18 @@ export function annotations(short: Readonly<Record<string, string>>): Record<str
   };
   return Object.fromEntries(Object.entries(short).map(([key, value]) => [whole(key), value]));
 }
+
+/** The health check of a port whose Service says nothing of it. */
+export const TCP_CHECK: HealthCheck = {
+  protocol: "TCP",
+  port: "traffic-port",
+  path: undefined,
+  intervalSeconds: 10,
+  timeoutSeconds: 10,
+  healthyThreshold: 3,
+  unhealthyThreshold: 3,
+  successCodes: undefined,
+};
 
 /** A Service `default/web` of type LoadBalancer and class `tandem.dev/nlb` with a TCP port 80. */
 export function balancerService(

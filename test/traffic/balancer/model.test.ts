@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import type { EndpointSlice, ServicePort } from "../../../src/objects/types.ts";
 import type { BalancerModel } from "../../../src/traffic/balancer/model.ts";
 import { selectNodes } from "../../../src/traffic/balancer/index.ts";
-import { balancerService, modelOf, node, remarks, translate } from "./fixtures.ts";
+import { balancerService, modelOf, node, remarks, TCP_CHECK, translate } from "./fixtures.ts";
 
 const SEED = {
   "ip-address-type": "dualstack",
@@ -133,16 +133,6 @@ describe("health checks", () => {
   const check = (short: Record<string, string>, spec = {}) =>
     modelOf(balancerService(short, spec)).ports[0]?.healthCheck;
   const local = { externalTrafficPolicy: "Local" as const, healthCheckNodePort: 32000 };
-  const plain = {
-    protocol: "TCP",
-    port: "traffic-port",
-    path: undefined,
-    intervalSeconds: 10,
-    timeoutSeconds: 10,
-    healthyThreshold: 3,
-    unhealthyThreshold: 3,
-    successCodes: undefined,
-  };
   const asked = {
     protocol: "HTTP",
     port: 32000,
@@ -155,9 +145,9 @@ describe("health checks", () => {
   };
 
   test("TCP by default; the node's answer with externalTrafficPolicy Local", () => {
-    assert.deepEqual(check({}), plain);
+    assert.deepEqual(check({}), TCP_CHECK);
     assert.deepEqual(check({}, local), asked);
-    assert.deepEqual(check({ "nlb-target-type": "ip" }, local), plain);
+    assert.deepEqual(check({ "nlb-target-type": "ip" }, local), TCP_CHECK);
   });
 
   test("annotations over the defaults", () => {
