@@ -4,10 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type AdsServer, type Nack, startAdsServer } from "../../src/envoy/ads/index.ts";
-import type { Resource, ResourceChange } from "../../src/envoy/resources.ts";
 import { createAuthority, issueCertificate } from "../../src/pki/issue.ts";
 import { ENVOY, eventually, freePort, get, startBackend, startEnvoy } from "./ads-envoy.ts";
-import { cluster, endpoint, listener, routes } from "./ads-resources.ts";
+import { changeTo, cluster, endpoint, listener, routes } from "./ads-resources.ts";
 
 const REAL = { skip: ENVOY === undefined ? "Envoy is not set up" : false };
 /** Refused only when Envoy builds it: it is named in the error, and left among the warming clusters. */
@@ -21,10 +20,6 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), "tandem-ads-"));
 });
 after(() => rm(folder, { recursive: true, force: true }));
-
-function change(...resources: readonly Resource[]): ResourceChange[] {
-  return resources.map((resource) => ({ kind: resource.kind, name: resource.name, resource }));
-}
 
 type World = Awaited<ReturnType<typeof setUp>>;
 
@@ -63,12 +58,12 @@ test("a real Envoy adds, updates and removes, and is up to date when `applied` s
   const world = await setUp("changes");
   const { server, port, backend } = world;
   try {
-    server.set("changes", change(cluster("two"), endpoint("two", backend.port)));
-    server.set("changes", change(routes("web", { "/two": "two", "/": "one" })));
+    server.set("changes", changeTo(cluster("two"), endpoint("two", backend.port)));
+    server.set("changes", changeTo(routes("web", { "/two": "two", "/": "one" })));
     await server.applied("changes");
     assert.equal(await get(port, "/two"), "200 one");
 
-    server.set("changes", change(cluster("two", { connect_timeout: "2s" })));
+    server.set("changes", changeTo(cluster("two", { connect_timeout: "2s" })));
     await server.applied("changes");
     const stats = await world.envoy.admin("/stats?filter=init_fetch_timeout|warming_clusters");
     assert.doesNotMatch(stats, /: [1-9]/, "the updated cluster got its endpoints again");
@@ -76,7 +71,7 @@ test("a real Envoy adds, updates and removes, and is up to date when `applied` s
     server.set("changes", [
       { kind: "cluster", name: "two" },
       { kind: "endpoint", name: "two" },
-      ...change(routes("web", { "/": "one" })),
+      ...changeTo(routes("web", { "/": "one" })),
     ]);
     await server.applied("changes");
     const gone = await eventually(
@@ -99,7 +94,7 @@ test("what a real Envoy refuses stays alone, and Envoy goes on answering", REAL,
     const bad = [cluster("ring", BAD_RING), endpoint("ring", backend.port)];
     server.set(
       "nack",
-      change(...bad, cluster("good"), endpoint("good", backend.port), routes("web", { "/": "good" })),
+      changeTo(...bad, cluster("good"), endpoint("good", backend.port), routes("web", { "/": "good" })),
     );
     await server.applied("nack");
     assert.deepEqual(
@@ -111,7 +106,7 @@ test("what a real Envoy refuses stays alone, and Envoy goes on answering", REAL,
 
     // refused without a name: found by halving
     const many = [1, 2, 3, 4, 5].map((number) => cluster(`many-${number}`));
-    server.set("nack", change(...many, cluster("negative", { connect_timeout: "-1s" })));
+    server.set("nack", changeTo(...many, cluster("negative", { connect_timeout: "-1s" })));
     await server.applied("nack");
     assert.equal(nacks[1]?.name, "negative");
     assert.equal(server.status("nack")[0]?.kinds.cluster.inForce, 7);
@@ -119,7 +114,7 @@ test("what a real Envoy refuses stays alone, and Envoy goes on answering", REAL,
     const nowhere = { address: { socket_address: { address: "192.0.2.1", port_value: 1 } } };
     server.set(
       "nack",
-      change(listener("nowhere", 1, "web", nowhere), listener("more", await freePort(), "web")),
+      changeTo(listener("nowhere", 1, "web", nowhere), listener("more", await freePort(), "web")),
     );
     await server.applied("nack");
     assert.match(nacks[2]?.message ?? "", /^cannot bind/);
@@ -159,7 +154,7 @@ test(
         );
         const sent = Object.values(next.counters.kinds).reduce((sum, { responses }) => sum + responses, 0);
         assert.equal(sent, 0);
-        next.set("restart", change(routes("web", { "/new": "one", "/": "one" })));
+        next.set("restart", changeTo(routes("web", { "/new": "one", "/": "one" })));
         await next.applied("restart");
         assert.equal(next.counters.kinds.route.acknowledged, 1);
       } finally {
@@ -254,7 +249,7 @@ test("no request fails while each moment another cluster takes over", REAL, asyn
     for (let turn = 1; turn <= 100; turn++) {
       const before = turn === 1 ? "one" : `c${turn - 1}`;
       server.set("churn", [
-        ...change(
+        ...changeTo(
           cluster(`c${turn}`),
           endpoint(`c${turn}`, backend.port),
           routes("web", { "/": `c${turn}` }),
@@ -279,8 +274,8 @@ test("no request fails while each moment another cluster takes over", REAL, asyn
 /** Adds a cluster with a route, has one refused, and takes both away again. */
 async function changeAndChangeBack({ server, port, backend, nacks, envoy }: World): Promise<void> {
   const bad = [cluster("ring", BAD_RING), endpoint("ring", backend.port)];
-  server.set("sotw", change(cluster("two"), endpoint("two", backend.port), ...bad));
-  server.set("sotw", change(routes("web", { "/two": "two", "/": "one" })));
+  server.set("sotw", changeTo(cluster("two"), endpoint("two", backend.port), ...bad));
+  server.set("sotw", changeTo(routes("web", { "/two": "two", "/": "one" })));
   await server.applied("sotw");
   assert.equal(await get(port, "/two"), "200 one");
   assert.deepEqual(
@@ -292,7 +287,7 @@ async function changeAndChangeBack({ server, port, backend, nacks, envoy }: Worl
     { kind: "endpoint", name: "two" },
     { kind: "cluster", name: "ring" },
     { kind: "endpoint", name: "ring" },
-    ...change(routes("web", { "/": "one" })),
+    ...changeTo(routes("web", { "/": "one" })),
   ]);
   await server.applied("sotw");
   const gone = await eventually(

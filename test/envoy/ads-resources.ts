@@ -1,6 +1,12 @@
 import { createHash } from "node:crypto";
 import { encode, type JsonObject } from "../../src/envoy/proto/index.ts";
-import { type Resource, type ResourceKind, TYPE_URLS, virtualHostName } from "../../src/envoy/resources.ts";
+import {
+  type Resource,
+  type ResourceChange,
+  type ResourceKind,
+  TYPE_URLS,
+  virtualHostName,
+} from "../../src/envoy/resources.ts";
 
 const ADS = { ads: {}, resource_api_version: "V3" };
 
@@ -19,6 +25,11 @@ export function resource(
     version: createHash("sha256").update(bytes).digest("hex").slice(0, 16),
     ...rest,
   };
+}
+
+/** The changes that set these resources. */
+export function changeTo(...resources: readonly Resource[]): ResourceChange[] {
+  return resources.map((resource) => ({ kind: resource.kind, name: resource.name, resource }));
 }
 
 /** A cluster whose endpoints come over EDS. */

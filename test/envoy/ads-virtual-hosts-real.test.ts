@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type Nack, startAdsServer } from "../../src/envoy/ads/index.ts";
-import type { Resource, ResourceChange } from "../../src/envoy/resources.ts";
+import type { Resource } from "../../src/envoy/resources.ts";
 import { ENVOY, eventually, freePort, startBackend, startEnvoy } from "./ads-envoy.ts";
-import { cluster, endpoint, listener, tableApart, virtualHost } from "./ads-resources.ts";
+import { changeTo, cluster, endpoint, listener, tableApart, virtualHost } from "./ads-resources.ts";
 
 const REAL = { skip: ENVOY === undefined ? "Envoy is not set up" : false };
 const BAD = { match: { safe_regex: { regex: "((" } } };
@@ -18,10 +18,6 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), "tandem-ads-"));
 });
 after(() => rm(folder, { recursive: true, force: true }));
-
-function change(...resources: readonly Resource[]): ResourceChange[] {
-  return resources.map((resource) => ({ kind: resource.kind, name: resource.name, resource }));
-}
 
 /** The status of a request for a host, or why there is none. */
 function ask(port: number, host: string): Promise<string> {
@@ -71,13 +67,13 @@ test("hosts come and go one by one, and a listener that comes later gets its own
     for (const host of ["a.test", "x.wild.test", "any.test"]) assert.equal(await ask(port, host), "200");
     server.set("hosts", [
       { kind: "virtualHost", name: "web/*" },
-      ...change(virtualHost("web", "new.test", "one")),
+      ...changeTo(virtualHost("web", "new.test", "one")),
     ]);
     await server.applied("hosts");
     assert.deepEqual([await ask(port, "any.test"), await ask(port, "new.test")], ["404", "200"]);
     server.set(
       "hosts",
-      change(listener("late", other, "late"), tableApart("late"), virtualHost("late", "a.test", "one")),
+      changeTo(listener("late", other, "late"), tableApart("late"), virtualHost("late", "a.test", "one")),
     );
     await server.applied("hosts");
     const served = await eventually(
@@ -106,7 +102,7 @@ test("a refused host is the only one that suffers, and names what it came from",
     for (const host of ["b.test", "x.wild.test", "any.test"]) assert.equal(await ask(port, host), "200");
     server.set(
       "refused",
-      change(virtualHost("web", "b.test", "one", BAD), virtualHost("web", "c.test", "one")),
+      changeTo(virtualHost("web", "b.test", "one", BAD), virtualHost("web", "c.test", "one")),
     );
     await server.applied("refused");
     assert.deepEqual(told().at(-1), ["virtualHost", "web/b.test", "HTTPRoute/default/b.test"]);
@@ -118,13 +114,16 @@ test("a refused host is the only one that suffers, and names what it came from",
     await envoy.stop();
     next = await launch();
     assert.equal(await untilServed("c.test"), "200");
-    server.set("refused", change(virtualHost("web", "d.test", "one", { route: undefined })));
+    server.set("refused", changeTo(virtualHost("web", "d.test", "one", { route: undefined })));
     await server.applied("refused");
     assert.match(
       nacks.at(-1)?.message ?? "",
       /^Proto constraint validation failed .*"action", reason: is required/,
     );
-    server.set("refused", change(virtualHost("web", "b.test", "one"), virtualHost("web", "bad.test", "one")));
+    server.set(
+      "refused",
+      changeTo(virtualHost("web", "b.test", "one"), virtualHost("web", "bad.test", "one")),
+    );
     assert.equal(await untilServed("bad.test"), "200");
   } finally {
     await next.stop();

@@ -8,36 +8,14 @@ import { join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { type AdsServer, startAdsServer } from "../../src/envoy/ads/index.ts";
 import { createMeshOutput, type MeshOutput, missingTarget } from "../../src/envoy/mesh/index.ts";
+import { serveEcho } from "./grpc-echo-service.ts";
 import { emptyModels, type Models, objectsOf, take } from "../traffic/mesh/text.ts";
 
 /** A gRPC server on one loopback address that answers with that address. */
-async function startEcho(host: string, port: number): Promise<{ port: number; close(): void }> {
-  const server = new Server();
-  const bytes = (value: Buffer) => value;
-  server.addService(
-    {
-      Say: {
-        path: "/echo.Echo/Say",
-        requestStream: false,
-        responseStream: false,
-        requestSerialize: bytes,
-        requestDeserialize: bytes,
-        responseSerialize: bytes,
-        responseDeserialize: bytes,
-      },
-    },
-    { Say: (_call: unknown, reply: (error: null, value: Buffer) => void) => reply(null, Buffer.from(host)) },
-  );
-  const at = host.includes(":") ? `[${host}]` : host;
-  const bound = await new Promise<number>((resolve, reject) =>
-    server.bindAsync(`${at}:${port}`, ServerCredentials.createInsecure(), (error, got) =>
-      error ? reject(error) : resolve(got),
-    ),
-  );
-  return { port: bound, close: () => server.forceShutdown() };
+function startEcho(host: string, port: number): Promise<{ port: number; close(): void }> {
+  return serveEcho(`${host.includes(":") ? `[${host}]` : host}:${port}`, () => host);
 }
 
 function objects(port: number): string {
