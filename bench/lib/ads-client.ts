@@ -3,6 +3,7 @@
  * at once without looking at it.
  */
 import { type ChannelCredentials, Client } from "@grpc/grpc-js";
+import { eachBytesField } from "../../src/envoy/proto/fields.ts";
 import { encode, type JsonObject } from "../../src/envoy/proto/index.ts";
 import { TYPE_URLS } from "../../src/envoy/resources.ts";
 
@@ -74,34 +75,13 @@ function look(bytes: Buffer): Seen {
   const names: string[] = [];
   let nonce = "";
   let typeUrl = "";
-  for (const [field, value] of fieldsOf(bytes)) {
+  eachBytesField(bytes, (field, value) => {
     if (field === 5) nonce = value.toString();
     else if (field === 4) typeUrl = value.toString();
-    else if (field === 2) {
-      for (const [inner, text] of fieldsOf(value)) if (inner === 3) names.push(text.toString());
-    }
-  }
+    else if (field === 2)
+      eachBytesField(value, (inner, text) => {
+        if (inner === 3) names.push(text.toString());
+      });
+  });
   return { names, nonce, typeUrl, bytes };
-}
-
-/** The length-delimited fields of a message. */
-function* fieldsOf(bytes: Buffer): Iterable<[number, Buffer]> {
-  let at = 0;
-  const varint = () => {
-    let value = 0;
-    for (let shift = 0; ; shift += 7) {
-      const byte = bytes[at++] ?? 0;
-      value += (byte & 127) * 2 ** shift;
-      if (byte < 128) return value;
-    }
-  };
-  while (at < bytes.length) {
-    const tag = varint();
-    if ((tag & 7) !== 2) varint();
-    else {
-      const length = varint();
-      yield [tag >> 3, bytes.subarray(at, at + length)];
-      at += length;
-    }
-  }
 }

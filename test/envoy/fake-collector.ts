@@ -4,6 +4,7 @@
  */
 import { createServer } from "node:http";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { eachBytesField } from "../../src/envoy/proto/fields.ts";
 
 /** What is kept of a span. */
 export interface FakeSpan {
@@ -16,37 +17,13 @@ export interface FakeSpan {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
-type Field = readonly [number, Buffer];
-
-/** The fields of a message that are messages, texts or bytes. */
-function fieldsOf(bytes: Buffer): Field[] {
-  const found: Field[] = [];
-  let at = 0;
-  const varint = (): number => {
-    let value = 0;
-    for (let shift = 0; ; shift += 7) {
-      const byte = bytes[at++] ?? 0;
-      value += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) return value;
-    }
-  };
-  while (at < bytes.length) {
-    const tag = varint();
-    const wire = tag & 7;
-    if (wire === 0) varint();
-    else if (wire === 1) at += 8;
-    else if (wire === 5) at += 4;
-    else {
-      const length = varint();
-      found.push([tag >> 3, bytes.subarray(at, at + length)]);
-      at += length;
-    }
-  }
-  return found;
-}
-
+/** The fields of a number that are messages, texts or bytes. */
 function all(bytes: Buffer, number: number): Buffer[] {
-  return fieldsOf(bytes).flatMap(([one, value]) => (one === number ? [value] : []));
+  const found: Buffer[] = [];
+  eachBytesField(bytes, (one, value) => {
+    if (one === number) found.push(value);
+  });
+  return found;
 }
 
 function attributesOf(pairs: readonly Buffer[]): Record<string, string> {

@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
+import { eachBytesField } from "./fields.ts";
 
 const DATA = join(import.meta.dirname, "../../../data/envoy/descriptors-1.40.binpb.gz");
 
@@ -63,28 +64,3 @@ function addNames(prefix: string, isMessage: boolean, definition: Uint8Array, in
 
 const text = (bytes: Uint8Array) =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
-
-/** Calls back for each length-delimited field of an encoded message; skips varints and fixed ones. */
-function eachBytesField(message: Uint8Array, found: (number: number, bytes: Uint8Array) => void): void {
-  let at = 0;
-  const varint = () => {
-    let value = 0;
-    for (let shift = 0; ; shift += 7) {
-      const byte = message[at++] ?? 0;
-      value += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) return value;
-    }
-  };
-  while (at < message.length) {
-    const tag = varint();
-    const wireType = tag & 7;
-    if (wireType === 0) varint();
-    else if (wireType === 1) at += 8;
-    else if (wireType === 5) at += 4;
-    else {
-      const length = varint();
-      found(tag >>> 3, message.subarray(at, at + length));
-      at += length;
-    }
-  }
-}
