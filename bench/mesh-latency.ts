@@ -12,6 +12,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { ADDRESSES, createNetwork, type Place, type TestNetwork } from "../test/kernel/network.ts";
+import { pod, policy, service } from "../test/envoy/mesh-texts.ts";
 import { startWorld } from "../test/envoy/mesh-world.ts";
 import { startByHand } from "./lib/hand-envoys.ts";
 import type { LoadResult, LoadRound } from "./lib/latency-agent.ts";
@@ -22,56 +23,20 @@ const RATE = 1_000;
 const PORT = 8_090;
 const MOST = 1.1;
 const AGENT = join(import.meta.dirname, "lib/latency-agent.ts");
+/** The last parts of the Services' addresses. */
+const NUMBERS = { IPv4: 4, IPv6: 6 } as const;
 const VIPS = { IPv4: "10.96.0.4", IPv6: "fd00:10:96::6" } as const;
 const HOSTS = { IPv4: "web4", IPv6: "web6" } as const;
 type Family = keyof typeof VIPS;
 const FAMILIES: readonly Family[] = ["IPv4", "IPv6"];
 
 /** A Service whose first family is the one given, so that its backend is reached over that. */
-function service(family: Family): string {
-  const [first, second] = family === "IPv4" ? ["IPv4", "IPv6"] : ["IPv6", "IPv4"];
-  const name = HOSTS[family];
-  const other = family === "IPv4" ? "fd00:10:96::4" : "10.96.0.6";
-  const slice = (of: Family) => `
-kind: EndpointSlice
-metadata: { name: ${name}-${of}, labels: { kubernetes.io/service-name: ${name} } }
-addressType: ${of}
-ports: [{ name: http, port: ${PORT}, protocol: TCP }]
-endpoints:
-  - addresses: ["${ADDRESSES.b[of]}"]
-    conditions: { ready: true }
-    targetRef: { kind: Pod, name: b, namespace: default, uid: b }
----`;
-  return `
-kind: Service
-metadata: { name: ${name} }
-spec:
-  type: ClusterIP
-  clusterIP: "${VIPS[family]}"
-  clusterIPs: ["${VIPS[family]}", "${other}"]
-  ipFamilies: [${first}, ${second}]
-  ports: [{ name: http, port: 80, protocol: TCP, targetPort: ${PORT} }]
----${FAMILIES.map(slice).join("")}`;
+function serviceOf(family: Family): string {
+  const families = family === "IPv4" ? (["IPv4", "IPv6"] as const) : (["IPv6", "IPv4"] as const);
+  return service(HOSTS[family], NUMBERS[family], families, "http", "b", PORT);
 }
 
-function pod(name: Place): string {
-  const { IPv4, IPv6 } = ADDRESSES[name];
-  return `
-kind: Pod
-metadata: { name: ${name}, labels: { app: ${name} } }
-spec:
-  serviceAccountName: ${name}
-  initContainers: [{ name: tandem-proxy }]
-  containers: [{ name: main }]
-status: { phase: Running, podIPs: [{ ip: ${IPv4} }, { ip: "${IPv6}" }] }
----`;
-}
-
-const PLAIN = `
-kind: MeshPolicy
-apiVersion: tandem.dev/v1alpha1
-metadata: { name: plain }
-spec: { mutualTls: Disabled }`;
+const PLAIN = policy("MeshPolicy", "plain", "mutualTls: Disabled");
 
 /** The load generator of a network: in pod `a`, with the server in pod `b`. */
 class Load {
@@ -201,7 +166,7 @@ function judge(
 
 const closers: (() => unknown)[] = [];
 try {
-  const world = await startWorld([pod("a"), pod("b"), ...FAMILIES.map(service)].join("\n"), ["a", "b"], []);
+  const world = await startWorld([pod("a"), pod("b"), ...FAMILIES.map(serviceOf)].join("\n"), ["a", "b"], []);
   closers.push(() => world.close());
   const sidecars = ownEnvoys();
   const networks = await Promise.all([createNetwork(), createNetwork(), createNetwork()]);

@@ -1,16 +1,15 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { createInterface } from "node:readline";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { installDefinitions } from "../../src/cli/gateway/definitions.ts";
 import { KubeClient, loadKubeconfig } from "../../src/client/index.ts";
 import { GATEWAY_KINDS, type HTTPRoute } from "../../src/objects/gateway/index.ts";
 import { type Kind, KINDS } from "../../src/objects/kinds.ts";
+import { launch } from "./launch.ts";
 import { memoryOf } from "./process-memory.ts";
 
-const TANDEM = resolve(import.meta.dirname, "../../bin/tandem");
 const SETTLE_MS = 15_000;
 const WRITERS = 16;
 
@@ -21,22 +20,13 @@ const WRITERS = 16;
 export async function memoryAlone(routes: number): Promise<{ now: number; peak: number }> {
   const folder = mkdtempSync(join(tmpdir(), "tandem-bench-"));
   const children: ChildProcess[] = [];
-  const start = async (...args: string[]) => {
-    const child = spawn(TANDEM, args, { stdio: ["ignore", "pipe", "inherit"] });
-    children.push(child);
-    const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
-    await new Promise<void>((ready, failed) => {
-      lines.once("line", () => ready());
-      child.once("exit", (code) => failed(new Error(`tandem ${args[0]} ended with ${code}`)));
-    });
-    return child;
-  };
   try {
-    await start("apiserver", "--data-dir", folder, "--storage", "memory", "--secure-port", "0");
+    await launch(children, "apiserver", "--data-dir", folder, "--storage", "memory", "--secure-port", "0");
     const kubeconfig = join(folder, "kubeconfig");
     const client = new KubeClient(await loadKubeconfig(kubeconfig));
     await installDefinitions(client);
-    const gateway = await start(
+    const gateway = await launch(
+      children,
       "gateway",
       "--kubeconfig",
       kubeconfig,

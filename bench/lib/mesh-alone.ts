@@ -3,11 +3,10 @@
  * over mutual TLS, as sidecars do.
  */
 import { type Client, credentials } from "@grpc/grpc-js";
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { createInterface } from "node:readline";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { KubeClient, loadKubeconfig } from "../../src/client/index.ts";
 import { identitySecretName, SIDECAR_LABEL } from "../../src/controllers/mesh/index.ts";
@@ -17,10 +16,10 @@ import type { Secret } from "../../src/objects/types.ts";
 import { SIDECAR_CONTAINER } from "../../src/traffic/mesh/index.ts";
 import { freePort } from "../../test/envoy/ads-envoy.ts";
 import { type AdsTarget, type Seen, startAdsClient } from "./ads-client.ts";
+import { launch } from "./launch.ts";
 import { memoryOf } from "./process-memory.ts";
 import { objectsOf, sliceOf } from "./services.ts";
 
-const TANDEM = resolve(import.meta.dirname, "../../bin/tandem");
 const SETTLE_MS = 10_000;
 const WRITERS = 16;
 const FAMILIES = ["IPv4", "IPv6"] as const;
@@ -77,24 +76,14 @@ async function start(
   services: number,
   sidecars: number,
 ): Promise<Running> {
-  const launch = async (...args: string[]) => {
-    const child = spawn(TANDEM, args, { stdio: ["ignore", "pipe", "inherit"] });
-    children.push(child);
-    const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
-    await new Promise<void>((ready, failed) => {
-      lines.once("line", () => ready());
-      child.once("exit", (code) => failed(new Error(`tandem ${args[0]} ended with ${code}`)));
-    });
-    return child;
-  };
-  await launch("apiserver", "--data-dir", folder, "--storage", "memory", "--secure-port", "0");
+  await launch(children, "apiserver", "--data-dir", folder, "--storage", "memory", "--secure-port", "0");
   const kubeconfig = join(folder, "kubeconfig");
   const client = new KubeClient(await loadKubeconfig(kubeconfig));
   await fill(client, services, sidecars);
   const port = String(await freePort());
   const webhook = String(await freePort());
   const own = ["--bind", "::1", "--advertise", "::1", "--xds-port", port, "--webhook-port", webhook];
-  const mesh = await launch("mesh", "--kubeconfig", kubeconfig, ...own);
+  const mesh = await launch(children, "mesh", "--kubeconfig", kubeconfig, ...own);
   const { data = {} } = await untilThere(() =>
     client.get<Secret>(KINDS.Secret, identitySecretName("default"), "default"),
   );
