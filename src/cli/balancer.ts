@@ -11,6 +11,7 @@ import { parseDurationFlag } from "./duration.ts";
 import { type ElectionFlags, leadAs, withElectionFlags } from "./election.ts";
 import { parseOutput } from "./output.ts";
 import { reportOnce, untilStopped } from "./wiring.ts";
+import { collect } from "./flags.ts";
 
 interface ServeFlags extends BalancerFlags, ElectionFlags {
   readonly sweepOrphans?: string;
@@ -88,10 +89,6 @@ function defineManifests(): Command {
       const objects = balancerManifests(readBalancerFlags({ ...flags, provider: "aws" }), flags);
       console.log(objects.map((object) => stringify(object, { aliasDuplicateObjects: false })).join("---\n"));
     });
-}
-
-function collect(value: string, previous: string[]): string[] {
-  return [...previous, value];
 }
 
 async function serve(flags: ServeFlags): Promise<void> {

@@ -7,6 +7,7 @@ import { UserError } from "../errors/user-error.ts";
 import { parseCidr } from "../ip/cidr.ts";
 import type { Service } from "../objects/types.ts";
 import { type Output, parseOutput, render } from "./output.ts";
+import { collect } from "./flags.ts";
 
 const HELP = `
 Judges Gardener's Shoots on AWS, and Services beside them: whether dual-stack load balancers can be made, in Gardener's words where Gardener refuses. What only the AWS account knows is a note; give what is known
@@ -40,10 +41,6 @@ export function defineShoot(): Command {
     .action(async (flags: Flags) => {
       process.exitCode = await checkShoots(flags);
     });
-}
-
-function collect(value: string, previous: string[]): string[] {
-  return [...previous, value];
 }
 
 async function checkShoots(flags: Flags): Promise<number> {

@@ -17,6 +17,7 @@ import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
 import { FAMILY_READINESS_FLAG, readFamilyReadiness } from "./family-readiness.ts";
 import { connectTrafficModel, reportOnce, untilStopped } from "./wiring.ts";
+import { collect } from "./flags.ts";
 
 interface DnsFlags {
   kubeconfig?: string;
@@ -50,10 +51,6 @@ export function define(): Command {
     )
     .option(...FAMILY_READINESS_FLAG)
     .action(serve);
-}
-
-function collect(value: string, previous: string[]): string[] {
-  return [...previous, value];
 }
 
 async function serve(flags: DnsFlags): Promise<void> {

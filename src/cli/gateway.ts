@@ -1,12 +1,11 @@
 import { Command } from "commander";
 import { KubeClient, loadKubeconfig } from "../client/index.ts";
-import { EXIT } from "../errors/exit-codes.ts";
-import { UserError } from "../errors/user-error.ts";
 import { type ElectionFlags, leadAs, withElectionFlags } from "./election.ts";
 import { FAMILY_READINESS_FLAG, readFamilyReadiness } from "./family-readiness.ts";
 import { podFamilies } from "./gateway/families.ts";
 import { startGateways } from "./gateway/run.ts";
 import { ownAddresses } from "./own-addresses.ts";
+import { collect, parsePortFlag } from "./flags.ts";
 import { reportOnce, untilStopped } from "./wiring.ts";
 
 interface GatewayFlags extends ElectionFlags {
@@ -42,12 +41,8 @@ export function define(): Command {
   return withElectionFlags(command).action(serve);
 }
 
-function collect(value: string, previous: string[]): string[] {
-  return [...previous, value];
-}
-
 async function serve(flags: GatewayFlags): Promise<void> {
-  const xdsPort = parsePort(flags.xdsPort);
+  const xdsPort = parsePortFlag("cannot serve Gateways", "--xds-port", flags.xdsPort, 18000);
   const advertise = flags.xdsAdvertise?.split(",").filter((item) => item !== "") ?? ownAddresses();
   const signal = untilStopped();
   const client = new KubeClient(await loadKubeconfig(flags.kubeconfig));
@@ -72,16 +67,4 @@ async function serve(flags: GatewayFlags): Promise<void> {
   } finally {
     client.close();
   }
-}
-
-function parsePort(text: string): number {
-  const port = Number(text);
-  if (/^[0-9]+$/.test(text) && port >= 1 && port <= 65535) return port;
-  throw new UserError({
-    what: "cannot serve Gateways",
-    where: `flag --xds-port, value ${JSON.stringify(text)}`,
-    why: "a port is a number from 1 to 65535",
-    next: "for example --xds-port 18000",
-    exitCode: EXIT.usage,
-  });
 }

@@ -12,7 +12,10 @@ import { ownAddresses } from "./own-addresses.ts";
 import { meshManifests } from "./mesh/manifests.ts";
 import { MESH_GRPC_PORT, MESH_XDS_PORT, WEBHOOK_PORT } from "./mesh/ports.ts";
 import { startMesh } from "./mesh/run.ts";
+import { collect, parsePortFlag } from "./flags.ts";
 import { reportOnce, untilStopped } from "./wiring.ts";
+
+const REFUSED = "cannot serve a mesh";
 
 interface MeshFlags {
   kubeconfig?: string;
@@ -76,14 +79,10 @@ async function printManifests(_flags: unknown, command: Command): Promise<void> 
 
 const DEFINITIONS = new URL("../../data/crds/tandem-mesh.json", import.meta.url);
 
-function collect(value: string, previous: string[]): string[] {
-  return [...previous, value];
-}
-
 async function serve(flags: MeshFlags): Promise<void> {
-  const xdsPort = parsePort("--xds-port", flags.xdsPort);
-  const webhookPort = parsePort("--webhook-port", flags.webhookPort);
-  const grpcPort = parsePort("--grpc-port", flags.grpcPort);
+  const xdsPort = parsePortFlag(REFUSED, "--xds-port", flags.xdsPort, MESH_XDS_PORT);
+  const webhookPort = parsePortFlag(REFUSED, "--webhook-port", flags.webhookPort, WEBHOOK_PORT);
+  const grpcPort = parsePortFlag(REFUSED, "--grpc-port", flags.grpcPort, MESH_GRPC_PORT);
   const advertise = flags.advertise?.split(",").filter((item) => item !== "") ?? ownAddresses();
   const webhook = webhookAddress(flags, advertise[0] ?? "127.0.0.1", webhookPort);
   const signal = untilStopped();
@@ -121,22 +120,10 @@ function webhookAddress(flags: MeshFlags, host: string, port: number): WebhookAd
   if (namespace !== "" && name !== "" && rest.length === 0 && webhookUrl === undefined)
     return { service: { namespace, name, port } };
   throw new UserError({
-    what: "cannot serve a mesh",
+    what: REFUSED,
     where: `flag --webhook-service, value ${JSON.stringify(webhookService)}`,
     why: "it is the namespace and the name of a Service, and stands instead of --webhook-url",
     next: "for example --webhook-service tandem-system/tandem-mesh",
-    exitCode: EXIT.usage,
-  });
-}
-
-function parsePort(flag: string, text: string): number {
-  const port = Number(text);
-  if (/^[0-9]+$/.test(text) && port >= 1 && port <= 65535) return port;
-  throw new UserError({
-    what: "cannot serve a mesh",
-    where: `flag ${flag}, value ${JSON.stringify(text)}`,
-    why: "a port is a number from 1 to 65535",
-    next: `for example ${flag} ${MESH_XDS_PORT}`,
     exitCode: EXIT.usage,
   });
 }

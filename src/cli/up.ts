@@ -14,6 +14,7 @@ import { FAMILY_READINESS_FLAG } from "./family-readiness.ts";
 import { parseOutput, render } from "./output.ts";
 import { waitForWorkloads } from "./ready.ts";
 import { createSteps, type Steps } from "./steps.ts";
+import { collect } from "./flags.ts";
 
 interface UpFlags extends ShapeFlags {
   filename: string[];
@@ -50,10 +51,6 @@ export function define(): Command {
     .option("-o, --output <format>", "format of the matrix: table, wide, json or yaml", "table")
     .addOption(new Option("-q, --quiet", "no progress").default(false))
     .action(up);
-}
-
-function collect(value: string, previous: string[]): string[] {
-  return [...previous, value];
 }
 
 async function up(flags: UpFlags): Promise<void> {
