@@ -1,19 +1,13 @@
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import type { KubeClient } from "../../client/index.ts";
 import { startBalancerController } from "../../controllers/balancer/index.ts";
 import { setUpBalancerHost } from "../../lab/cloud/host.ts";
 import { LAB_ENVOY } from "../../lab/images/registry.ts";
 import { followNodeRoutes } from "../../lab/node/routes.ts";
 import { BALANCER_KINDS, type LoadBalancerPool } from "../../objects/balancer/index.ts";
-import { ApiError } from "../../objects/status.ts";
 import { translateBalancer } from "../../traffic/balancer/index.ts";
 import { startLocalProvider } from "../balancer/local.ts";
-import { installDefinitions } from "../gateway/definitions.ts";
-import { type LabPart, runLabPart } from "./lab-part.ts";
+import { installInLab, type LabPart, runLabPart } from "./lab-part.ts";
 
-/** While nobody asks for balancers, definitions wait for the start of everything else, so long (ms). */
-const DEFINITIONS_PAUSE = 2_000;
 const LINK = "eth0";
 
 /** Addresses on the fabric that are answered for by the balancer's host, in both families whatever the cluster has. */
@@ -40,8 +34,9 @@ export function runLabBalancer(configPath: string): Promise<void> {
   });
 }
 
-async function serve({ client, config, log, signal }: LabPart): Promise<void> {
-  await prepare(client, signal, log);
+async function serve(part: LabPart): Promise<void> {
+  const { client, config, log, signal } = part;
+  await installInLab(part, "the kinds of load balancers", BALANCER_KINDS.LoadBalancerPool, POOL);
   const folder = join(config.stateDir, "balancer");
   const envoy = config.envoy === undefined ? undefined : LAB_ENVOY;
   const [local] = await Promise.all([
@@ -59,27 +54,4 @@ async function serve({ client, config, log, signal }: LabPart): Promise<void> {
     signal,
   );
   await Promise.all([stopped, local.stopped]);
-}
-
-/** Brings the kinds of load balancers and the lab's pool into the cluster, without holding up its start. */
-async function prepare(client: KubeClient, signal: AbortSignal, log: (line: string) => void): Promise<void> {
-  for (let pause = DEFINITIONS_PAUSE; ; pause = 500) {
-    try {
-      await sleep(pause, undefined, { signal });
-      await installDefinitions(client);
-      await ensurePool(client);
-      return;
-    } catch (error) {
-      signal.throwIfAborted();
-      log(`installing the kinds of load balancers: ${(error as Error).message}`);
-    }
-  }
-}
-
-async function ensurePool(client: KubeClient): Promise<void> {
-  try {
-    await client.create(BALANCER_KINDS.LoadBalancerPool, POOL);
-  } catch (error) {
-    if (!(error instanceof ApiError) || error.code !== 409) throw error;
-  }
 }

@@ -1,7 +1,11 @@
 /** What processes of a lab beside its control plane have in common: from their configuration to their end. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { KubeClient } from "../../client/index.ts";
 import { readConfig } from "../../lab/config.ts";
 import { connectToControlPlane } from "../../lab/node/agent.ts";
+import { ApiError } from "../../objects/status.ts";
+import type { Kind } from "../../objects/kinds.ts";
+import { installDefinitions } from "../gateway/definitions.ts";
 import { untilStopped } from "../wiring.ts";
 import { reportFailure, reportReady } from "./report.ts";
 
@@ -32,4 +36,38 @@ export async function runLabPart(
     if (!signal.aborted) reportFailure(name, error);
   }
   process.exit(0);
+}
+
+/** While nobody asks for what a part serves, its definitions wait for the start of everything else, so long (ms). */
+const DEFINITIONS_PAUSE = 2_000;
+const AGAIN = 500;
+
+/**
+ * Brings the definitions of CustomResources into the cluster, and then an object of one of them unless it is there;
+ * tries until it has worked, and holds up no start. `what` names them in the log. @throws the reason of the signal
+ */
+export async function installInLab(
+  { client, log, signal }: LabPart,
+  what: string,
+  kind: Kind,
+  object: object,
+): Promise<void> {
+  for (let pause = DEFINITIONS_PAUSE; ; pause = AGAIN) {
+    try {
+      await sleep(pause, undefined, { signal });
+      await installDefinitions(client);
+      return await ensure(client, kind, object);
+    } catch (error) {
+      signal.throwIfAborted();
+      log(`installing ${what}: ${(error as Error).message}`);
+    }
+  }
+}
+
+async function ensure(client: KubeClient, kind: Kind, object: object): Promise<void> {
+  try {
+    await client.create(kind, object);
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.code !== 409) throw error;
+  }
 }
