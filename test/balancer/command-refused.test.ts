@@ -44,7 +44,7 @@ describe("tandem balancer --provider=aws where AWS cannot be asked", () => {
     command: readonly string[],
     instead: Readonly<Record<string, string | undefined>> = {},
     keys: Readonly<Record<string, string>> = KEYS,
-  ): Promise<{ code: number; err: string }> {
+  ): Promise<{ code: number; out: string; err: string }> {
     const usual = { region: "eu-west-1", "vpc-id": "vpc-1", "aws-endpoint": endpoint.url };
     const flags = Object.entries({ ...usual, ...instead }).flatMap(([name, value]) =>
       value === undefined ? [] : [`--${name}=${value}`],
@@ -52,8 +52,8 @@ describe("tandem balancer --provider=aws where AWS cannot be asked", () => {
     // no credentials but those given: not of this machine's files, nor of an instance that it may be
     const env = { PATH: process.env["PATH"], HOME: folder, AWS_EC2_METADATA_DISABLED: "true", ...keys };
     return new Promise((resolve) => {
-      execFile(TANDEM, ["balancer", ...command, "--provider=aws", ...flags], { env }, (error, _out, err) =>
-        resolve({ code: error === null ? 0 : Number(error.code), err }),
+      execFile(TANDEM, ["balancer", ...command, "--provider=aws", ...flags], { env }, (error, out, err) =>
+        resolve({ code: error === null ? 0 : Number(error.code), out, err }),
       );
     });
   }
@@ -102,6 +102,31 @@ describe("tandem balancer --provider=aws where AWS cannot be asked", () => {
     assert.match(alone.err, /^No cluster was asked: Services count as new/);
     const asked = await run(plan, {}, { ...KEYS, KUBECONFIG: kubeconfig });
     assert.match(asked.err, /127\.0\.0\.1:1/);
+  });
+
+  test("what keeps one Service from being planned keeps no other", async () => {
+    const subnets = { "service.beta.kubernetes.io/aws-load-balancer-subnets": "nowhere" };
+    const bad = { ...SERVICE, metadata: { ...SERVICE.metadata, name: "bad", annotations: subnets } };
+    const both = join(folder, "both.json");
+    writeFileSync(both, JSON.stringify({ apiVersion: "v1", kind: "List", items: [bad, SERVICE] }));
+    const { code, out } = await run(["plan", "-f", both]);
+    assert.equal(code, 65);
+    assert.match(out, /^Service default\/bad: cannot be served, 1 error\n {2}error: .*nowhere/);
+    assert.match(out, /\nService default\/web: 5 to create/);
+  });
+
+  test("flags that would lose or take what is made are refused", async () => {
+    for (const [flag, value] of [
+      ["cluster-name", ""],
+      ["default-tags", "elbv2.k8s.aws/cluster=another"],
+      ["external-managed-tags", "tandem.dev/service-uid"],
+    ] as const) {
+      const { code, err } = await run(plan, { [flag]: value });
+      assert.equal(code, 64);
+      assert.match(err, new RegExp(`where: flag --${flag}`));
+    }
+    const noFile = await run(["plan"]);
+    assert.deepEqual([noFile.code, /where: flag -f/.test(noFile.err)], [64, true]);
   });
 
   test("what IAM denies is named as the action that has to be allowed", async () => {

@@ -91,7 +91,7 @@ export function readBalancerFlags(flags: BalancerFlags): BalancerSettings {
     kubeconfig: flags.kubeconfig,
     provider: oneOf("--provider", flags.provider, ["aws", "local"]),
     loadBalancerClass: flags.loadBalancerClass,
-    clusterName: flags.clusterName,
+    clusterName: clusterNameOf(flags.clusterName),
     region: flags.region,
     vpcId: flags.vpcId,
     awsEndpoint: flags.awsEndpoint,
@@ -99,8 +99,13 @@ export function readBalancerFlags(flags: BalancerFlags): BalancerSettings {
     defaultTargetType: oneOf("--default-target-type", flags.defaultTargetType, ["instance", "ip"]),
     replacementGraceMs: parseDurationFlag("--replacement-grace", flags.replacementGrace),
     interface: flags.interface,
-    defaultTags: mapOf("--default-tags", flags.defaultTags),
-    externalManagedTags: flags.externalManagedTags.split(",").filter((key) => key !== ""),
+    defaultTags: untracked("--default-tags", mapOf("--default-tags", flags.defaultTags)),
+    externalManagedTags: Object.keys(
+      untracked(
+        "--external-managed-tags",
+        Object.fromEntries(flags.externalManagedTags.split(",").map((key) => [key.trim(), ""])),
+      ),
+    ).filter((key) => key !== ""),
     enableTcpUdpListener: flags.enableTcpUdpListener,
     stateDir: flags.stateDir,
     envoy: flags.envoy,
@@ -114,6 +119,33 @@ function oneOf<T extends string>(flag: string, text: string, values: readonly T[
     what: "cannot serve load balancers",
     where: `flag ${flag}, value ${JSON.stringify(text)}`,
     why: `the values are ${values.join(", ")}`,
+    exitCode: EXIT.usage,
+  });
+}
+
+/** What is made is found again by it: one that is empty is found by nobody, or by everybody. */
+function clusterNameOf(name: string): string {
+  if (/^[\w.:=+@/-]{1,128}$/.test(name)) return name;
+  throw new UserError({
+    what: "cannot serve load balancers",
+    where: `flag --cluster-name, value ${JSON.stringify(name)}`,
+    why: "it is the value of a tag: 1 to 128 letters, digits, and . : = + @ / _ -",
+    next: "give a name that no other cluster of the account has",
+    exitCode: EXIT.usage,
+  });
+}
+
+/** Tags that say whose a thing is cannot be the operator's; those of AWS are AWS's. */
+const TRACKING = /^((elbv2|service)\.k8s\.aws\/|tandem\.dev\/|aws:)/i;
+
+function untracked(flag: string, tags: Record<string, string>): Record<string, string> {
+  const key = Object.keys(tags).find((it) => TRACKING.test(it));
+  if (key === undefined) return tags;
+  throw new UserError({
+    what: "cannot serve load balancers",
+    where: `flag ${flag}, tag ${key}`,
+    why: "it says whose a load balancer is, or is AWS's own, and cannot be set or left to others",
+    next: "choose another key",
     exitCode: EXIT.usage,
   });
 }

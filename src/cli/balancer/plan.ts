@@ -4,7 +4,9 @@ import { EXIT } from "../../errors/exit-codes.ts";
 import { UserError } from "../../errors/user-error.ts";
 import { KINDS, objectKey } from "../../objects/kinds.ts";
 import type { EndpointSlice, Node, Service } from "../../objects/types.ts";
-import type { BalancerProvider } from "../../traffic/balancer/provider.ts";
+import { ANNOTATIONS } from "../../traffic/balancer/index.ts";
+import type { BalancerModel } from "../../traffic/balancer/model.ts";
+import type { BalancerContext, BalancerProvider } from "../../traffic/balancer/provider.ts";
 import { SERVICE_NAME_LABEL } from "../../traffic/index.ts";
 import { type Output, render } from "../output.ts";
 import type { BalancerSettings } from "./flags.ts";
@@ -31,6 +33,7 @@ export async function printPlan(
   output: Output,
   signal: AbortSignal,
 ): Promise<number> {
+  if (files.length === 0) throw noFile();
   const manifests = objectsOf(await readManifests(files));
   if (manifests.services.length === 0) throw noServices(files);
   const ended = new AbortController();
@@ -45,12 +48,23 @@ export async function printPlan(
     console.log(render(plans, output, printPlans));
     if (provider === undefined) console.error(ONLY_FINDINGS[settings.provider]);
     else if (client === undefined) console.error(NO_CLUSTER);
+    if (provider !== undefined) tellOfNodePorts(settings, objects.services);
     const failed = plans.some(({ findings }) => findings.some(({ level }) => level === "error"));
     return failed ? EXIT.badInput : EXIT.ok;
   } finally {
     ended.abort();
     client?.close();
   }
+}
+
+/** Node ports come with the application of a manifest; until then a plan has the Service's own in their place. */
+function tellOfNodePorts({ defaultTargetType }: BalancerSettings, services: readonly Service[]): void {
+  const without = services.filter(({ spec, metadata }) => {
+    const target = metadata.annotations?.[ANNOTATIONS.targetType.key] ?? defaultTargetType;
+    return target === "instance" && spec.ports?.some(({ nodePort }) => (nodePort ?? 0) === 0);
+  });
+  const names = without.map(objectKey).join(", ");
+  if (names !== "") console.error(`No node ports yet, in whose place the ports stand: Service ${names}`);
 }
 
 const NO_CLUSTER =
@@ -94,10 +108,26 @@ async function planAll(
       ingress: service.status?.loadBalancer?.ingress ?? [],
       signal,
     };
-    const steps = model === undefined ? undefined : await provider?.plan(model, context);
-    plans.push({ service: objectKey(service), ownership, findings, steps });
+    const planned = model === undefined ? undefined : await stepsOf(provider, model, context);
+    const all = [...findings, ...(planned?.findings ?? [])];
+    plans.push({ service: objectKey(service), ownership, findings: all, steps: planned?.steps });
   }
   return plans;
+}
+
+/** The steps; what keeps one Service from being planned keeps no other. */
+async function stepsOf(
+  provider: BalancerProvider | undefined,
+  model: BalancerModel,
+  context: BalancerContext,
+): Promise<Pick<ServicePlan, "findings" | "steps">> {
+  try {
+    return { findings: [], steps: await provider?.plan(model, context) };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const { why, next } = error.parts;
+    return { findings: [{ level: "error", field: "load balancer", message: why, next }], steps: undefined };
+  }
 }
 
 type Loose = { kind: string; metadata: { name: string; namespace?: string } };
@@ -162,6 +192,16 @@ export function withLive(service: Service, live: Service | undefined): Service {
 function writtenByUs({ metadata }: Service): Record<string, string> {
   const value = metadata.annotations?.[REPLACED_ANNOTATION];
   return value === undefined ? {} : { [REPLACED_ANNOTATION]: value };
+}
+
+function noFile(): UserError {
+  return new UserError({
+    what: "cannot plan load balancers",
+    where: "flag -f",
+    why: "it is missing: there is no Service to plan for",
+    next: "give a file, a directory, or - for what comes on the standard input",
+    exitCode: EXIT.usage,
+  });
 }
 
 function noServices(files: readonly string[]): UserError {
