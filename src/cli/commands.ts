@@ -34,7 +34,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "check",
-    summary: "Judge component flags as the real components do",
+    summary: "Judge component flags as the real components do, and Gardener's Shoots",
     load: () => import("./check.ts"),
   },
   {
