@@ -116,8 +116,9 @@ function usage(where: string, why: string, next?: string): UserError {
 
 /** The text for a dump: tables of rows, or the resources as Envoy has them. */
 export function show(dump: EnvoyDump, kinds: readonly DumpKind[], filter: RowFilter, output: Output): string {
+  const now = Date.now();
   const found = kinds.map((kind) => {
-    const resources = dump[kind].map((dumped) => ({ dumped, rows: wanted(ROWS[kind](dumped), filter) }));
+    const resources = dump[kind].map((dumped) => ({ dumped, rows: wanted(ROWS[kind](dumped, now), filter) }));
     return { kind, kept: resources.filter(({ rows }) => rows.length > 0) };
   });
   const json = () => {

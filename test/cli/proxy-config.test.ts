@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { show } from "../../src/cli/proxy-config.ts";
@@ -9,8 +10,11 @@ import { withOutliers } from "../../src/envoy/current/outliers.ts";
 import { ROWS } from "../../src/envoy/current/rows.ts";
 import { syncOf } from "../../src/envoy/current/sync.ts";
 import type { JsonObject } from "../../src/envoy/proto/index.ts";
+import { createAuthority } from "../../src/pki/issue.ts";
 
 const TANDEM = join(import.meta.dirname, "../../bin/tandem");
+
+const NOW = Date.now();
 
 const socket = (address: string, port: number) => ({ socket_address: { address, port_value: port } });
 const listener = {
@@ -114,7 +118,7 @@ const dump = parseDump(
 );
 
 const cellsOf = (kind: (typeof DUMP_KINDS)[number]) =>
-  dump[kind].flatMap((dumped) => ROWS[kind](dumped)).map(({ cells }) => cells);
+  dump[kind].flatMap((dumped) => ROWS[kind](dumped, NOW)).map(({ cells }) => cells);
 
 describe("an Envoy's configuration, shown", () => {
   test("a listener is one row a chain, with the addresses of both families", () => {
@@ -140,6 +144,19 @@ describe("an Envoy's configuration, shown", () => {
         ["*.b.example", "*.b.example", "/", "d"],
       ],
     );
+  });
+
+  test("a certificate is valid from its beginning to its end", async () => {
+    const { certificate } = await createAuthority("test");
+    const { validFrom, validTo } = new X509Certificate(certificate);
+    const resource = {
+      name: "workload",
+      tls_certificate: { certificate_chain: { inline_string: certificate } },
+    };
+    const validAt = (time: string, later: number) =>
+      ROWS.secrets({ name: "workload", state: "active", resource }, Date.parse(time) + later)[0]?.cells[3];
+    assert.deepEqual([validAt(validFrom, -1000), validAt(validFrom, 0)], ["false", "true"]);
+    assert.deepEqual([validAt(validTo, 0), validAt(validTo, 1000)], ["true", "false"]);
   });
 
   test("filters leave out what does not fit", () => {

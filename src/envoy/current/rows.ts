@@ -25,13 +25,13 @@ export const COLUMNS: Readonly<Record<DumpKind, { cells: readonly string[]; wide
   endpoints: { cells: ["ENDPOINT", "STATUS", "OUTLIER CHECK", "CLUSTER"], wide: ["LOCALITY", "WEIGHT"] },
   routes: { cells: ["NAME", "VHOST NAME", "DOMAINS", "MATCH", "DESTINATION"], wide: ["RULE", "VERSION"] },
   secrets: {
-    cells: ["NAME", "TYPE", "STATUS", "NOT AFTER"],
+    cells: ["NAME", "TYPE", "STATUS", "VALID CERT", "NOT AFTER"],
     wide: ["SERIAL NUMBER", "NOT BEFORE", "VERSION"],
   },
 };
 
-/** The rows of one resource. */
-export const ROWS: Readonly<Record<DumpKind, (dumped: DumpedResource) => ShownRow[]>> = {
+/** The rows of one resource; `now` (ms) says which certificates are valid. */
+export const ROWS: Readonly<Record<DumpKind, (dumped: DumpedResource, now: number) => ShownRow[]>> = {
   listeners: listenerRows,
   clusters: clusterRows,
   endpoints: endpointRows,
@@ -199,20 +199,27 @@ function whereTo(route: JsonObject, clusters: readonly string[]): string {
   return orDash(clusters.join(","));
 }
 
-function secretRows({ name, resource = {}, state, version = "" }: DumpedResource): ShownRow[] {
+function secretRows({ name, resource = {}, state, version = "" }: DumpedResource, now: number): ShownRow[] {
   const own = objectOr(resource["tls_certificate"]);
   const trusted = objectOr(resource["validation_context"]);
   const type = "tls_certificate" in resource ? "Cert Chain" : "validation_context" in resource ? "CA" : "-";
   const certificate = certificateIn(objectOr(own["certificate_chain"] ?? trusted["trusted_ca"]));
   return [
     {
-      cells: [name, type, state.toUpperCase(), certificate?.validTo ?? "-"],
+      cells: [name, type, state.toUpperCase(), validAt(certificate, now), certificate?.validTo ?? "-"],
       wide: [certificate?.serialNumber ?? "-", certificate?.validFrom ?? "-", orDash(version)],
       name,
       ports: [],
       clusters: [],
     },
   ];
+}
+
+/** In istioctl's words; Envoy takes and shows certificates that have ended, and handshakes fail. */
+function validAt(certificate: X509Certificate | undefined, now: number): string {
+  if (certificate === undefined) return "-";
+  const { validFrom, validTo } = certificate;
+  return String(Date.parse(validFrom) <= now && now <= Date.parse(validTo));
 }
 
 /** The first certificate of a data source; a file's is not in the dump. */
