@@ -1,6 +1,7 @@
 /** Which listeners a route is attached to, for each of its parents, and why not to the others. */
 import type { NamespaceChoice, ParentReference } from "../../objects/gateway/index.ts";
-import { matchesLabelSelector } from "../../objects/index.ts";
+// not by the room's index: all of its validation, with CEL, would be in the memory of what serves proxies
+import { matchesLabelSelector } from "../../objects/selectors/label-selector.ts";
 import { type Fact, fails, holds } from "./conditions.ts";
 import { routeHostnames } from "./hostnames.ts";
 import type { ResolvedListener } from "./listeners.ts";

@@ -1,5 +1,6 @@
 /** What policies come to for a pod: nearer ones count before wider ones, field by field. */
-import { matchesLabelSelector } from "../../objects/index.ts";
+// not by the room's index: all of its validation, with CEL, would be in the memory of what serves proxies
+import { matchesLabelSelector } from "../../objects/selectors/label-selector.ts";
 import {
   type AuthorizationPolicy,
   MESH_NAMESPACE,
