@@ -264,9 +264,10 @@ class AwsProvider implements BalancerProvider {
   }
 
   /** What the status waits for, if it is another thing than the last time. */
-  #news(key: string, { wait }: Applied, publishes: boolean): string | undefined {
+  #news(key: string, { wait, published }: Applied, publishes: boolean): string | undefined {
     const told = this.#toldWaits.get(key);
-    const waits = publishes ? wait?.for : undefined;
+    // a wait after the publication is for something else, as the end of the grace period
+    const waits = publishes && published === undefined ? wait?.for : undefined;
     if (waits === undefined) this.#toldWaits.delete(key);
     else this.#toldWaits.set(key, waits);
     return waits === told ? undefined : waits;

@@ -268,6 +268,16 @@ test("while the new targets are unhealthy and the old ones are not, the status s
   assert.ok(health(oldGroup).every((target) => target.health === "healthy"));
 });
 
+test("once clients have moved, the grace period of what was replaced is not told as their wait", async () => {
+  const w = world();
+  await settle(w.provider, w.live, w.clock);
+  w.live.apply({ annotations: { scheme: "internal" } });
+  await settle(w.provider, w.live, w.clock);
+  const told = w.live.events.filter(({ reason }) => reason === "WaitingForLoadBalancer");
+  assert.ok(told.length > 0);
+  for (const { message } of told) assert.match(message, /until (it is active|the targets of)/);
+});
+
 test("what other hands change is put right: rules within minutes, attributes and targets within hours", async () => {
   const w = world({ annotations: { attributes: "load_balancing.cross_zone.enabled=true" } });
   await settle(w.provider, w.live, w.clock);
