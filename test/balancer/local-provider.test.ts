@@ -3,11 +3,11 @@ import { test } from "node:test";
 import type { AddressPool } from "../../src/balancer/local/pools.ts";
 import {
   createLocalProvider,
-  type HeldAddress,
   HOLD_MS,
   type LocalProvider,
   type LocalProviderOptions,
 } from "../../src/balancer/local/provider.ts";
+import type { HeldAddress } from "../../src/balancer/local/seams.ts";
 import { type AddressRange, parseRange } from "../../src/balancer/local/ranges.ts";
 import type { BalancerContext, BalancerIngress } from "../../src/traffic/balancer/provider.ts";
 import { balancerModel, balancerPort } from "./local-model.ts";

@@ -7,7 +7,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { familyOfText } from "../../ip/address.ts";
-import type { HeldAddress, LocalHost } from "./provider.ts";
+import type { HeldAddress, LocalHost } from "./seams.ts";
 
 const execute = promisify(execFile);
 

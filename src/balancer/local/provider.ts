@@ -3,55 +3,21 @@
  * What it works with (Envoy, the host's interfaces, the memory on disk) comes from outside.
  */
 import { familyOfText } from "../../ip/address.ts";
-import type { Family, PerFamily } from "../../ip/family.ts";
+import type { PerFamily } from "../../ip/family.ts";
 import type { BalancerModel } from "../../traffic/balancer/model.ts";
 import type {
   BalancerContext,
   BalancerEvent,
-  BalancerIngress,
   BalancerOutcome,
   BalancerProvider,
   Orphan,
   PlannedStep,
 } from "../../traffic/balancer/provider.ts";
-import type { ProxyModel } from "../../traffic/gateway/model.ts";
 import { type KeyPair, partsOf, proxyModelOf, type ServiceParts } from "./desired.ts";
+import { certificatesOf, heldIps, outcomeOf, requestOf } from "./outcome.ts";
 import { planOf } from "./plan.ts";
 import { type AddressAnswer, AddressBook, type AddressPool, type AddressRequest, inOrder } from "./pools.ts";
-
-/** The Envoy, as the provider needs it. */
-export interface LocalProxy {
-  /** Makes the Envoy do what the model says; resolves when it has answered, with what it refuses. */
-  apply(model: ProxyModel): Promise<readonly ProxyRefusal[]>;
-  /** The destinations, of those named, whose targets have not all been asked yet. */
-  unchecked(destinations: readonly string[]): Promise<readonly string[]>;
-}
-
-/** A part that Envoy refused. */
-export interface ProxyRefusal {
-  /** The name of the listener or destination, which begins with `namespace/name/`. */
-  readonly name: string;
-  readonly message: string;
-}
-
-/** An address on the host, and whose it is. */
-export interface HeldAddress {
-  readonly address: string;
-  /** `namespace/name`. */
-  readonly service: string;
-  readonly uid: string;
-  /** The network interface; undefined: the host's own choice. */
-  readonly link: string | undefined;
-}
-
-/** The host's addresses, with a memory of whose they are that outlives this process. */
-export interface LocalHost {
-  /** Puts addresses on the host, and announces those that were not there. */
-  add(addresses: readonly HeldAddress[]): Promise<void>;
-  remove(addresses: readonly string[]): Promise<void>;
-  /** All that have been put there, by whichever process. */
-  list(): Promise<readonly (HeldAddress & { readonly created: string })[]>;
-}
+import type { HeldAddress, LocalHost, LocalProxy, ProxyRefusal } from "./seams.ts";
 
 export interface LocalProviderOptions {
   readonly proxy: LocalProxy;
@@ -69,8 +35,8 @@ export interface LocalProviderOptions {
   readonly clock?: () => number;
 }
 
-/** Addresses that are missing are looked for again after so long (ms), targets that have not been asked after so long. */
-const AGAIN = { addresses: 3_000, targets: 500, start: 100 };
+/** After so long (ms) targets are looked at again that had not been asked, and a start that waits for others. */
+const AGAIN = { targets: 500, start: 100 };
 
 /** At a start Envoy is left as it is until all that had addresses have been heard of, at most so long (ms). */
 export const HOLD_MS = 5_000;
@@ -254,26 +220,13 @@ class Local implements LocalProvider {
     return (this.#options.clock ?? (() => performance.now()))();
   }
 
+  #request(model: BalancerModel, context: BalancerContext): AddressRequest {
+    return requestOf(model, context, this.#served.get(model.key)?.addresses ?? {});
+  }
+
   #assign(model: BalancerModel, context: BalancerContext): AddressAnswer {
     this.#book.setPools(this.#options.pools());
     return this.#book.assign(this.#request(model, context));
-  }
-
-  #request(model: BalancerModel, context: BalancerContext): AddressRequest {
-    const { key, clientFamilies, local, ports } = model;
-    const names = ports.flatMap(({ protocol, port }) =>
-      protocol === "TCP_UDP" ? [`TCP/${port}`, `UDP/${port}`] : [`${protocol}/${port}`],
-    );
-    return {
-      key,
-      families: clientFamilies,
-      all: local.all === true,
-      pool: local.pool,
-      addresses: local.addresses,
-      // what was chosen before the status said so counts as well
-      held: [...heldIps(context), ...inOrder(this.#served.get(key)?.addresses ?? {})],
-      ...(local.sharing && { sharing: { key: `${model.namespace}/${local.sharing}`, ports: names } }),
-    };
   }
 
   #heldOf({ key, uid, clientFamilies }: BalancerModel, { addresses, pools }: AddressAnswer): HeldAddress[] {
@@ -330,38 +283,4 @@ class Local implements LocalProvider {
     this.#told.set(key, text);
     return all;
   }
-}
-
-function outcomeOf(
-  model: BalancerModel,
-  { addresses, problems }: AddressAnswer,
-  context: BalancerContext,
-  events: readonly BalancerEvent[],
-): BalancerOutcome {
-  const ingress = ingressOf(addresses, model.clientFamilies);
-  const isNew = ingress.some(({ ip }) => !heldIps(context).includes(ip ?? ""));
-  const success = {
-    type: "Normal",
-    reason: "SuccessfullyReconciled",
-    message: "Successfully reconciled",
-  } as const;
-  return {
-    ingress,
-    events: isNew ? [...events, success] : events,
-    againAfterMs: problems.length > 0 ? AGAIN.addresses : undefined,
-    done: problems.length === 0,
-  };
-}
-
-function certificatesOf({ ports }: BalancerModel): string[] {
-  return [...new Set(ports.flatMap(({ tls }) => tls?.certificates ?? []))];
-}
-
-function heldIps({ ingress }: BalancerContext): string[] {
-  return ingress.flatMap(({ ip }) => ip ?? []);
-}
-
-/** `Proxy`: clients in the cluster go out to the balancer as well, as only it adds headers and ends TLS (KEP-1860). */
-function ingressOf(addresses: PerFamily<string>, order: readonly Family[]): BalancerIngress[] {
-  return inOrder(addresses, order).map((ip) => ({ ip, ipMode: "Proxy" }));
 }
