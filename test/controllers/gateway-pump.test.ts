@@ -4,11 +4,32 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Pump, type PumpParts } from "../../src/cli/gateway/pump.ts";
 import type { DesiredStatus } from "../../src/controllers/gateway/index.ts";
 import type { Nack, StreamStatus } from "../../src/envoy/ads/index.ts";
-import { createGatewayModel } from "../../src/traffic/gateway/index.ts";
+import { createGatewayModel, type GatewayModel } from "../../src/traffic/gateway/index.ts";
 import { createTrafficModel } from "../../src/traffic/index.ts";
 
 const CONTROLLER = "tandem.dev/gateway-controller";
 const GROUP = "gateway.networking.k8s.io/v1";
+
+/** Takes in a Gateway, with its class and namespace. */
+function takeGateway(model: GatewayModel): void {
+  model.on("Namespace", {
+    type: "added",
+    object: { apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } },
+  });
+  model.on("GatewayClass", {
+    type: "added",
+    object: {
+      apiVersion: GROUP,
+      kind: "GatewayClass",
+      metadata: { name: "tandem", generation: 1 },
+      spec: { controllerName: CONTROLLER },
+    },
+  });
+  const metadata = { name: "edge", namespace: "shop", uid: "edge", generation: 1 };
+  const listeners = [{ name: "http", port: 80, protocol: "HTTP" }];
+  const spec = { gatewayClassName: "tandem", listeners };
+  model.on("Gateway", { type: "added", object: { apiVersion: GROUP, kind: "Gateway", metadata, spec } });
+}
 
 /** The pump with a model of one Gateway, and an xDS server that answers when the test says so. */
 function startPump(more: Partial<PumpParts> = {}) {
@@ -46,26 +67,7 @@ function startPump(more: Partial<PumpParts> = {}) {
     ...more,
   } as unknown as PumpParts;
   const abort = new AbortController();
-  const metadata = (name: string) => ({ name, namespace: "shop", uid: name, generation: 1 });
-  model.on("Namespace", {
-    type: "added",
-    object: { apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } },
-  });
-  model.on("GatewayClass", {
-    type: "added",
-    object: {
-      apiVersion: GROUP,
-      kind: "GatewayClass",
-      metadata: { name: "tandem", generation: 1 },
-      spec: { controllerName: CONTROLLER },
-    },
-  });
-  const listeners = [{ name: "http", port: 80, protocol: "HTTP" }];
-  const spec = { gatewayClassName: "tandem", listeners };
-  model.on("Gateway", {
-    type: "added",
-    object: { apiVersion: GROUP, kind: "Gateway", metadata: metadata("edge"), spec },
-  });
+  takeGateway(model);
   new Pump(parts).start(abort.signal);
   return {
     route: (name: string) =>
@@ -74,7 +76,7 @@ function startPump(more: Partial<PumpParts> = {}) {
         object: {
           apiVersion: GROUP,
           kind: "HTTPRoute",
-          metadata: metadata(name),
+          metadata: { name, namespace: "shop", uid: name, generation: 1 },
           spec: { parentRefs: [{ name: "edge" }], hostnames: [`${name}.test`], rules: [{}] },
         },
       }),

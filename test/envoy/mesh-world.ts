@@ -9,7 +9,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type AdsServer, startAdsServer } from "../../src/envoy/ads/index.ts";
 import {
   createMeshOutput,
-  type MeshOutput,
   SIDECAR_PORTS,
   type SidecarChanges,
   STATS_LEFT_OUT,
@@ -20,7 +19,7 @@ import { createExec } from "../../src/kernel/index.ts";
 import { createAuthority, issueCertificate, type KeyPair } from "../../src/pki/issue.ts";
 import type { Sidecar } from "../../src/traffic/mesh/index.ts";
 import { createNetwork, type Place, type TestNetwork } from "../kernel/network.ts";
-import { emptyModels, type Models, objectsOf, take } from "../traffic/mesh/text.ts";
+import { emptyModels, objectsOf, take } from "../traffic/mesh/text.ts";
 import { ENVOY } from "./ads-envoy.ts";
 import type { Question } from "./mesh-app.ts";
 
@@ -37,8 +36,8 @@ export interface MeshWorld {
   apply(text: string, type?: "added" | "updated" | "deleted"): Promise<void>;
   ask(from: Place, question: Omit<Question, "id">): Promise<string>;
   admin(pod: Place, path: string): Promise<string>;
-  /** Gives all sidecars new certificates. */
-  renew(): Promise<void>;
+  /** Gives all sidecars new certificates, good for so many days; below 0 they have ended. Default 1. */
+  renew(days?: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -54,38 +53,14 @@ export async function startWorld(
   const refused: string[] = [];
   const ads = await startAdsServer({ listen: [{ path }], authorize: ({ nodeId }) => nodeId });
   ads.onNack((nack) => refused.push(JSON.stringify(nack)));
-  const models = emptyModels();
-  const identities = new Identities();
-  const output = createMeshOutput({ identity: (sidecar) => identities.of(sidecar), mark: MARK });
-  const tell = ({ changed, renewed }: SidecarChanges) => {
-    for (const [key, list] of changed) ads.set(key, list);
-    for (const key of renewed) ads.replace(key, output.resources(key));
-  };
-  const frontends = new Set<string>();
-  models.traffic.onChange((keys) => {
-    for (const key of keys) frontends.add(key);
-  });
-  const flush = async () => {
-    const changes = models.mesh.flush();
-    for (const sidecar of changes.sidecars.values()) if (sidecar) await identities.make(sidecar);
-    tell(output.update(models.mesh, changes, (key) => models.traffic.get(key)));
-    tell(output.endpointsChanged(frontends));
-    frontends.clear();
-    await Promise.all([...models.mesh.sidecars.keys()].map((key) => ads.applied(key)));
-  };
-  const apply = async (text: string, type: "added" | "updated" | "deleted" = "added") => {
-    for (const object of objectsOf(text)) take(models, object, type);
-    await flush();
-  };
+  const { apply, renew } = startMesh(ads);
   await apply(objects);
   const envoys: ChildProcess[] = [];
   const logs = new Map<Place, string[]>();
   for (const pod of pods) {
     const envoy = await startSidecar(network, pod, path);
     envoys.push(envoy);
-    const lines: string[] = [];
-    logs.set(pod, lines);
-    createInterface({ input: envoy.stdout as NodeJS.ReadableStream }).on("line", (line) => lines.push(line));
+    logs.set(pod, linesOf(envoy));
   }
   const apps = new Map<Place, App>();
   for (const pod of [...pods, ...others]) apps.set(pod, await App.start(network.enter(pod), pod));
@@ -105,10 +80,7 @@ export async function startWorld(
       ]);
       return stdout;
     },
-    renew: async () => {
-      await identities.renew();
-      await tellRenewed(models, output, tell, ads);
-    },
+    renew,
     close: async () => {
       for (const app of apps.values()) app.close();
       for (const envoy of envoys) {
@@ -124,15 +96,42 @@ export async function startWorld(
   return world;
 }
 
-async function tellRenewed(
-  models: Models,
-  output: MeshOutput,
-  tell: (changes: SidecarChanges) => void,
-  ads: AdsServer,
-): Promise<void> {
-  const keys = [...models.mesh.sidecars.keys()];
-  tell(output.identitiesChanged(keys));
-  await Promise.all(keys.map((key) => ads.applied(key)));
+/** The mesh that configures sidecars: from objects to what the server has for them. */
+function startMesh(ads: AdsServer): Pick<MeshWorld, "apply" | "renew"> {
+  const models = emptyModels();
+  const identities = new Identities();
+  const output = createMeshOutput({ identity: (sidecar) => identities.of(sidecar), mark: MARK });
+  const tell = ({ changed, renewed }: SidecarChanges) => {
+    for (const [key, list] of changed) ads.set(key, list);
+    for (const key of renewed) ads.replace(key, output.resources(key));
+  };
+  const applied = () => Promise.all([...models.mesh.sidecars.keys()].map((key) => ads.applied(key)));
+  const frontends = new Set<string>();
+  models.traffic.onChange((keys) => {
+    for (const key of keys) frontends.add(key);
+  });
+  return {
+    apply: async (text, type = "added") => {
+      for (const object of objectsOf(text)) take(models, object, type);
+      const changes = models.mesh.flush();
+      for (const sidecar of changes.sidecars.values()) if (sidecar) await identities.make(sidecar);
+      tell(output.update(models.mesh, changes, (key) => models.traffic.get(key)));
+      tell(output.endpointsChanged(frontends));
+      frontends.clear();
+      await applied();
+    },
+    renew: async (days) => {
+      await identities.renew(days);
+      tell(output.identitiesChanged([...models.mesh.sidecars.keys()]));
+      await applied();
+    },
+  };
+}
+
+function linesOf(program: ChildProcess): string[] {
+  const lines: string[] = [];
+  createInterface({ input: program.stdout as NodeJS.ReadableStream }).on("line", (line) => lines.push(line));
+  return lines;
 }
 
 /** All listeners there, and capture in force. */
@@ -198,17 +197,17 @@ class Identities {
     if (!this.#known.has(identity)) await this.#issue(identity);
   }
 
-  async renew(): Promise<void> {
-    for (const identity of [...this.#known.keys()]) await this.#issue(identity);
+  async renew(days = 1): Promise<void> {
+    for (const identity of [...this.#known.keys()]) await this.#issue(identity, days);
   }
 
-  async #issue(identity: string): Promise<void> {
+  async #issue(identity: string, days = 1): Promise<void> {
     this.#authority ??= await createAuthority("mesh");
     const pair = await issueCertificate(this.#authority, {
       commonName: "workload",
       subjectAltNames: [`URI:${identity}`],
       usages: ["serverAuth", "clientAuth"],
-      days: 1,
+      days,
     });
     const authorities = this.#authority.certificate;
     this.#known.set(identity, { certificate: pair.certificate, privateKey: pair.key, authorities });
