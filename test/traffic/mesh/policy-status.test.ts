@@ -34,8 +34,8 @@ function said(statuses: ReadonlyMap<string, MeshStatus>): Record<string, string[
   return Object.fromEntries(
     [...statuses].map(([id, { status }]) => [
       id,
-      ("conditions" in status ? (status.conditions ?? []) : []).map(
-        ({ type, status: is, reason, message }) => `${type}=${is} ${reason} ${message}`.trim(),
+      ("conditions" in status ? (status.conditions ?? []) : []).map(({ type, status: is, reason, message }) =>
+        `${type}=${is} ${reason} ${message}`.trim(),
       ),
     ]),
   );
@@ -77,14 +77,18 @@ test("of equal age the first by name counts; the contradiction ends with one of 
 });
 
 test("selectors that no pod can match both do not contradict; those that one can, do", () => {
-  const choose = (labels: string, mode: string) => `mutualTls: ${mode}, selector: { matchLabels: { ${labels} } }`;
+  const choose = (labels: string, mode: string) =>
+    `mutualTls: ${mode}, selector: { matchLabels: { ${labels} } }`;
   const models = modelsOf(
     policy("MeshPolicy", "cart", 1, choose("app: cart", "Strict")) +
       policy("MeshPolicy", "shop", 2, choose("app: shop", "Disabled")) +
       policy("MeshPolicy", "blue", 3, choose("color: blue", "Strict, unknownOutbound: Blocked")),
   );
   const texts = said(models.mesh.flush().statuses);
-  assert.match(texts["MeshPolicy/demo/shop"]?.[1] ?? "", /mutualTls: Disabled counts, and not what demo\/blue/);
+  assert.match(
+    texts["MeshPolicy/demo/shop"]?.[1] ?? "",
+    /mutualTls: Disabled counts, and not what demo\/blue/,
+  );
   assert.match(texts["MeshPolicy/demo/blue"]?.[1] ?? "", /mutualTls: Strict does not count .* demo\/shop/);
   assert.equal(texts["MeshPolicy/demo/cart"]?.length, 1);
 });
@@ -112,8 +116,12 @@ test("a rule that allows what another policy denies never counts", () => {
 
 test("what cannot be read is named with where it is", () => {
   const models = modelsOf(
-    policy("AuthorizationPolicy", "ranges", 1, 'rules: [{ from: [{ cidrs: ["10.0.0.0/8", "1.2.3.999"] }] }]') +
-      policy("MeshPolicy", "seen", 1, 'telemetry: { tracing: { endpoint: "otel:99999" } }'),
+    policy(
+      "AuthorizationPolicy",
+      "ranges",
+      1,
+      'rules: [{ from: [{ cidrs: ["10.0.0.0/8", "1.2.3.999"] }] }]',
+    ) + policy("MeshPolicy", "seen", 1, 'telemetry: { tracing: { endpoint: "otel:99999" } }'),
   );
   const texts = said(models.mesh.flush().statuses);
   assert.match(
