@@ -244,4 +244,26 @@ describe("a mesh of real Envoys", { skip: ENVOY === undefined && "no Envoy here"
     }
     assert.deepEqual(world.refused, []);
   });
+
+  test("certificates that have ended end no connection, but let none begin; new ones are taken at once", async () => {
+    const host = VIP(10)[1] as string;
+    const web = {
+      kind: "http",
+      host: VIP(11)[0] as string,
+      port: 80,
+      path: "/open",
+      headers: { host: "web" },
+    } as const;
+    const stream = (keep: string) => world.ask("a", { kind: "tcp", host, port: 80, text: "x", keep });
+    assert.match(await stream("lasting"), /^hello x from b/);
+    await world.renew(-0.1);
+    await new Promise((resolve) => setTimeout(resolve, 4_500)); // idle connections are given up after 4 s
+    assert.match(await world.ask("a", web), /^503 .*remote connection failure/);
+    assert.match(await stream("late"), /closed|ECONNRESET/);
+    assert.match(await stream("lasting"), /^hello x from b/);
+    await world.renew();
+    assert.match(await world.ask("a", web), /^200 /);
+    assert.match(await stream("after"), /^hello x from b/);
+    assert.deepEqual(world.refused, []);
+  });
 });
