@@ -58,33 +58,9 @@ export function createProxies(): Proxies {
   const counters = createCounters();
 
   function proxyOf(key: string): Proxy {
-    let proxy = proxies.get(key);
-    if (proxy === undefined) {
-      proxy = {
-        key,
-        table: undefined,
-        connections: new Set(),
-        waiters: new Set(),
-        gathering: undefined,
-        flushedAt: 0,
-      };
-      proxies.set(key, proxy);
-    }
+    const proxy = proxies.get(key) ?? newProxy(key);
+    proxies.set(key, proxy);
     return proxy;
-  }
-
-  function change(key: string, apply: (table: TableWriter) => readonly ResourceChange[]): void {
-    const proxy = proxyOf(key);
-    if (proxy.table === undefined) {
-      proxy.table = createTable();
-      apply(proxy.table);
-      for (const connection of proxy.connections) connection.begin(proxy.table);
-      return;
-    }
-    const changes = apply(proxy.table);
-    if (changes.length === 0) return;
-    for (const connection of proxy.connections) connection.changed(changes);
-    gather(proxy);
   }
 
   function remove(key: string): void {
@@ -127,8 +103,8 @@ export function createProxies(): Proxies {
   }
 
   return {
-    set: (key, changes) => change(key, (table) => table.apply(changes)),
-    replace: (key, resources) => change(key, (table) => table.replace(resources)),
+    set: (key, changes) => change(proxyOf(key), (table) => table.apply(changes)),
+    replace: (key, resources) => change(proxyOf(key), (table) => table.replace(resources)),
     remove,
     lacking: (key, kind, names) => {
       const table = proxies.get(key)?.table;
@@ -145,6 +121,25 @@ export function createProxies(): Proxies {
     counters,
     close: () => proxies.forEach(release),
   };
+}
+
+function newProxy(key: string): Proxy {
+  const parts = { connections: new Set<Connection>(), waiters: new Set<Waiter>() };
+  return { key, table: undefined, ...parts, gathering: undefined, flushedAt: 0 };
+}
+
+/** The first table begins the streams that wait for it; later changes are told to them. */
+function change(proxy: Proxy, apply: (table: TableWriter) => readonly ResourceChange[]): void {
+  if (proxy.table === undefined) {
+    proxy.table = createTable();
+    apply(proxy.table);
+    for (const connection of proxy.connections) connection.begin(proxy.table);
+    return;
+  }
+  const changes = apply(proxy.table);
+  if (changes.length === 0) return;
+  for (const connection of proxy.connections) connection.changed(changes);
+  gather(proxy);
 }
 
 /** Sends at once where nothing was sent just now, and together with what follows where changes come in a burst. */
