@@ -4,6 +4,7 @@ import type { ControllerContext } from "../runtime/context.ts";
 import { sameValue } from "../runtime/equal.ts";
 import { conditionOf } from "../runtime/pods.ts";
 import { timestamp } from "../runtime/time.ts";
+import type { WorkQueue } from "../runtime/work-queue.ts";
 import {
   afterStandstill,
   evictionTime,
@@ -24,11 +25,13 @@ const DEFAULT_GRACE = 50_000;
  * count as not ready at once and go when their tolerations end.
  */
 export function runNodeLifecycle(context: ControllerContext): void {
-  const { informers, writer, events } = context;
+  const { informers } = context;
   const nodes = informers.of<Node>(KINDS.Node);
   const leases = informers.of<Lease>(KINDS.Lease);
   const pods = informers.of<Pod>(KINDS.Pod);
   const grace = context.options.nodeMonitorGracePeriod ?? DEFAULT_GRACE;
+  const { markSilent, taint, markPods } = nodeWriter(context);
+  const evictions = evictionQueue(context);
   let signs = new Map<string, SignOfLife>();
   let looked = Date.now();
   /** Not only at the monitor's ticks: what waited while this process stood still may come before the next of them. */
@@ -48,51 +51,12 @@ export function runNodeLifecycle(context: ControllerContext): void {
     if (now - sign.seen > grace) node = await markSilent(node, now);
     await taint(node, now);
     if (isReady(node)) return;
-    await markPods(node, now);
+    await markPods(podsOn(node), now);
   });
-
-  async function markSilent(node: Node, now: number): Promise<Node> {
-    const conditions = unknownConditions(node, timestamp(now));
-    if (conditions === undefined) return node;
-    const text = `Node ${node.metadata.name} status is now: NodeNotReady`;
-    events.record(SOURCE, node, "Normal", "NodeNotReady", text);
-    const status = { ...node.status, conditions };
-    return writer.update(KINDS.Node, { ...node, status }, { subresource: "status" });
-  }
-
-  async function taint(node: Node, now: number): Promise<void> {
-    const taints = taintsFor(node, timestamp(now));
-    if (taints === undefined) return;
-    await writer.patch(KINDS.Node, node, { spec: { taints: taints.length > 0 ? taints : null } });
-  }
 
   function podsOn(node: Node): Pod[] {
     return pods.list().filter(({ spec }) => spec.nodeName === node.metadata.name);
   }
-
-  async function markPods(node: Node, now: number): Promise<void> {
-    for (const pod of podsOn(node)) {
-      const conditions = unreadyPodConditions(pod, timestamp(now));
-      if (conditions === undefined) continue;
-      await writer.update(
-        KINDS.Pod,
-        { ...pod, status: { ...pod.status, conditions } },
-        { subresource: "status" },
-      );
-    }
-  }
-
-  const evictions = context.queue({ name: "taint-eviction" }, async (key) => {
-    const pod = pods.get(key);
-    const node = pod && nodes.get(pod.spec.nodeName ?? "");
-    if (pod === undefined || node === undefined || pod.metadata.deletionTimestamp) return;
-    const due = evictionTime(pod, node, Date.now());
-    if (due === undefined) return;
-    if (due > Date.now()) return evictions.addAfter(key, Math.min(due - Date.now(), 3_600_000));
-    const text = `Marking for deletion Pod ${key}`;
-    events.record("taint-eviction-controller", pod, "Normal", "TaintManagerEviction", text);
-    await writer.delete(KINDS.Pod, pod);
-  });
 
   nodes.onChange(({ type, object, previous }) => {
     const key = objectKey(object);
@@ -117,4 +81,55 @@ export function runNodeLifecycle(context: ControllerContext): void {
 
 function isReady(node: Node): boolean {
   return conditionOf(node.status?.conditions, "Ready")?.status === "True";
+}
+
+/** What is written of a node that is silent or not ready, and of the pods on it. */
+function nodeWriter({ writer, events }: ControllerContext) {
+  async function markSilent(node: Node, now: number): Promise<Node> {
+    const conditions = unknownConditions(node, timestamp(now));
+    if (conditions === undefined) return node;
+    const text = `Node ${node.metadata.name} status is now: NodeNotReady`;
+    events.record(SOURCE, node, "Normal", "NodeNotReady", text);
+    const status = { ...node.status, conditions };
+    return writer.update(KINDS.Node, { ...node, status }, { subresource: "status" });
+  }
+
+  async function taint(node: Node, now: number): Promise<void> {
+    const taints = taintsFor(node, timestamp(now));
+    if (taints === undefined) return;
+    await writer.patch(KINDS.Node, node, { spec: { taints: taints.length > 0 ? taints : null } });
+  }
+
+  async function markPods(all: readonly Pod[], now: number): Promise<void> {
+    for (const pod of all) {
+      const conditions = unreadyPodConditions(pod, timestamp(now));
+      if (conditions === undefined) continue;
+      await writer.update(
+        KINDS.Pod,
+        { ...pod, status: { ...pod.status, conditions } },
+        { subresource: "status" },
+      );
+    }
+  }
+
+  return { markSilent, taint, markPods };
+}
+
+/** Pods by key, that go when their tolerations of the node's taints end. */
+function evictionQueue(context: ControllerContext): WorkQueue {
+  const { informers, writer, events } = context;
+  const nodes = informers.of<Node>(KINDS.Node);
+  const pods = informers.of<Pod>(KINDS.Pod);
+  const evictions = context.queue({ name: "taint-eviction" }, async (key) => {
+    const pod = pods.get(key);
+    const node = pod && nodes.get(pod.spec.nodeName ?? "");
+    if (pod === undefined || node === undefined || pod.metadata.deletionTimestamp) return;
+    const due = evictionTime(pod, node, Date.now());
+    if (due === undefined) return;
+    if (due > Date.now()) return evictions.addAfter(key, Math.min(due - Date.now(), 3_600_000));
+    const text = `Marking for deletion Pod ${key}`;
+    events.record("taint-eviction-controller", pod, "Normal", "TaintManagerEviction", text);
+    await writer.delete(KINDS.Pod, pod);
+  });
+  return evictions;
 }
