@@ -2,7 +2,8 @@
 import type { Family } from "../../ip/family.ts";
 import type { ListenerChain, ProxyListener, ProxyModel } from "../../traffic/gateway/model.ts";
 import type { ClientPolicy } from "../../traffic/gateway/policy-model.ts";
-import type { JsonObject } from "../proto/index.ts";
+import { encode, encodeField, type JsonObject } from "../proto/index.ts";
+import { TYPE_URLS } from "../resources.ts";
 import { connectionManager } from "./http-connection.ts";
 import { cidrRange, extension, socketAddress, tcpKeepalive } from "./names.ts";
 import { downstreamTls } from "./server-tls.ts";
@@ -34,11 +35,49 @@ export function listenerPlans(listener: ProxyListener, families: readonly Family
   });
 }
 
+/** A Listener in bytes: filter chains that stayed the same are not made again, of which there may be thousands. */
+export function listenerBytes(
+  listener: ProxyListener,
+  plan: ListenerPlan,
+  model: Pick<ProxyModel, "destinations">,
+): Uint8Array {
+  const chains = listener.transport === "UDP" ? listener.chains : withoutRivals(listener.chains);
+  const head = encode(TYPE_URLS.listener, listenerOf({ ...listener, chains }, plan, model));
+  if (listener.transport === "UDP") return head;
+  // connections that no chain is for are closed; without any chain Envoy would refuse the listener
+  const parts =
+    chains.length > 0
+      ? chains.map((chain) => chainBytes(chain, listener))
+      : [chainField({ name: "none", filters: [closeFilter()] })];
+  return Buffer.concat([head, ...parts]);
+}
+
+interface MadeChain {
+  readonly listener: string;
+  readonly policy: ClientPolicy | undefined;
+  readonly bytes: Uint8Array;
+}
+
+/** Filter chains as they were made last. */
+const madeChains = new WeakMap<ListenerChain, MadeChain>();
+
+function chainBytes(chain: ListenerChain, listener: ProxyListener): Uint8Array {
+  const known = madeChains.get(chain);
+  if (known?.listener === listener.name && known.policy === listener.policy) return known.bytes;
+  const bytes = chainField(filterChain(chain, listener));
+  madeChains.set(chain, { listener: listener.name, policy: listener.policy, bytes });
+  return bytes;
+}
+
+function chainField(chain: JsonObject): Uint8Array {
+  return encodeField(TYPE_URLS.listener, "filter_chains", [chain]);
+}
+
 /**
- * A port as Envoy's Listener. An IPv6 socket takes IPv6 only (no `ipv4_compat`), so peers of either family show their
+ * A port as Envoy's Listener, without its filter chains. An IPv6 socket takes IPv6 only (no `ipv4_compat`), so peers of either family show their
  * own addresses.
  */
-export function listenerOf(
+function listenerOf(
   listener: ProxyListener,
   { name, addresses }: ListenerPlan,
   model: Pick<ProxyModel, "destinations">,
@@ -62,8 +101,7 @@ function udpParts(listener: ProxyListener, model: Pick<ProxyModel, "destinations
 }
 
 function tcpParts(listener: ProxyListener): JsonObject {
-  const { policy = {} } = listener;
-  const chains = withoutRivals(listener.chains);
+  const { policy = {}, chains } = listener;
   const filters = [
     ...(policy.proxyProtocol ? [proxyProtocol(policy.proxyProtocol.optional)] : []),
     ...(chains.some((chain) => chain.tls || chain.serverNames.length > 0) ? [TLS_INSPECTOR] : []),
@@ -72,11 +110,6 @@ function tcpParts(listener: ProxyListener): JsonObject {
     per_connection_buffer_limit_bytes: policy.bufferLimit ?? BUFFER_LIMIT,
     ...(policy.keepalive && { tcp_keepalive: tcpKeepalive(policy.keepalive) }),
     ...(filters.length > 0 && { listener_filters: filters }),
-    // Connections that no chain is for are closed; without any chain Envoy would refuse the listener.
-    filter_chains:
-      chains.length > 0
-        ? chains.map((chain) => filterChain(chain, listener))
-        : [{ name: "none", filters: [closeFilter()] }],
   };
 }
 
@@ -89,7 +122,8 @@ function withoutRivals(chains: readonly ListenerChain[]): readonly ListenerChain
     const own = names.filter((name) => !taken.has(name));
     for (const name of own) taken.add(name);
     if (own.length === 0) return [];
-    return [own.includes("*") ? chain : { ...chain, serverNames: own }];
+    const isWhole = own.includes("*") || own.length === serverNames.length;
+    return [isWhole ? chain : { ...chain, serverNames: own }];
   });
 }
 

@@ -6,7 +6,7 @@ import { type Resource, type ResourceChange, type ResourceKind, TYPE_URLS } from
 import { type ProxyCapabilities, possibleFamilies, systemTrustOf } from "./capabilities.ts";
 import { clusterOf, namedHosts } from "./cluster.ts";
 import { loadAssignment, targetsOf } from "./endpoints.ts";
-import { type ListenerPlan, listenerOf, listenerPlans } from "./listener.ts";
+import { type ListenerPlan, listenerBytes, listenerPlans } from "./listener.ts";
 import { certificateSecret, originRef, trustSecret } from "./names.ts";
 import type { FrontendLookup } from "./output.ts";
 import { type ClusterPlan, destinationsOf, frontendsOf, udpSplits } from "./plan.ts";
@@ -223,7 +223,7 @@ function listenerResource(listener: ProxyListener, plan: ListenerPlan, model: Pr
   const tables = listener.chains.flatMap(({ serve }) => (serve.kind === "http" ? [serve.routeTable] : []));
   const origins = [listener, ...listener.chains].flatMap((part) => part.origins.map(originRef));
   return {
-    bytes: encode(TYPE_URLS.listener, listenerOf(listener, plan, model)),
+    bytes: listenerBytes(listener, plan, model),
     needsClusters: [...new Set(clusters)],
     needsRoutes: [...new Set(tables)],
     origins: [...new Set(origins)],
