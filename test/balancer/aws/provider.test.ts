@@ -278,6 +278,25 @@ test("once clients have moved, the grace period of what was replaced is not told
   for (const { message } of told) assert.match(message, /until (it is active|the targets of)/);
 });
 
+test("a grace period that is made shorter counts for what was replaced already", async () => {
+  const w = world();
+  await settle(w.provider, w.live, w.clock);
+  const before = w.live.hostname;
+  w.live.apply({ annotations: { scheme: "internal" } });
+  for (let moved = false; !moved; ) {
+    const { againAfterMs } = await serve(w);
+    moved = w.live.hostname !== before;
+    if (!moved) w.clock.advance(againAfterMs ?? 0);
+  }
+  assert.equal(names(w).length, 2);
+  w.live.apply({ annotations: { scheme: "internal", "tandem.dev/replacement-grace-period": "1s" } });
+  const { againAfterMs } = await serve(w);
+  assert.equal(againAfterMs, 1_000);
+  w.clock.advance(1_000);
+  await serve(w);
+  assert.equal(names(w).length, 1);
+});
+
 test("what other hands change is put right: rules within minutes, attributes and targets within hours", async () => {
   const w = world({ annotations: { attributes: "load_balancing.cross_zone.enabled=true" } });
   await settle(w.provider, w.live, w.clock);

@@ -37,7 +37,7 @@ export function leavingSteps(
   { now, graceMs, keepProtected }: { now: number; graceMs: number; keepProtected: boolean },
 ): LeavingPlan {
   const known = new Map(memory.map((entry) => [entry.arn, entry]));
-  const entries = leaving.map((it) => known.get(it.balancer.arn) ?? newEntry(it, now + graceMs));
+  const entries = leaving.map((it) => entryOf(it, known.get(it.balancer.arn), now + graceMs));
   const due = leaving.filter(
     ({ balancer, protected: isProtected }, index) =>
       known.has(balancer.arn) &&
@@ -55,8 +55,10 @@ export function leavingSteps(
   return { steps, staying, remembered, later: laterSteps(remembered, staying, now) };
 }
 
-function newEntry({ balancer }: Leaving, deadline: number): Replaced {
+/** A grace period that was made shorter meanwhile counts from now on; a longer one does not. */
+function entryOf({ balancer }: Leaving, known: Replaced | undefined, deadline: number): Replaced {
   const { arn, name, dnsName } = balancer;
+  if (known !== undefined && Date.parse(known.deadline) <= deadline) return known;
   return { arn, name, hostname: dnsName.toLowerCase(), deadline: new Date(deadline).toISOString() };
 }
 
