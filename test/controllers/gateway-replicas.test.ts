@@ -40,7 +40,7 @@ async function startReplica(cluster: TestCluster, port: number, address: string)
   await once(createInterface(child.stdout), "line");
   return {
     child,
-    leads: () => said.some((line) => line.includes("leads (Lease kube-system/tandem-gateway)")),
+    leads: () => said.some((line) => /: \S+ leads \(Lease kube-system\/tandem-gateway\)$/.test(line)),
   };
 }
 
@@ -99,6 +99,7 @@ test("of two replicas one writes and both serve; after kill -9 the other one wri
   const port = await freePort();
   const listener = await freePort();
   const children: ChildProcess[] = [];
+  let endLoad: ReturnType<typeof startLoad> | undefined;
   const route = (name: string) =>
     client.create(GATEWAY_KINDS.HTTPRoute, {
       metadata: { name, namespace: "default" },
@@ -142,7 +143,7 @@ test("of two replicas one writes and both serve; after kill -9 the other one wri
     children.push(await startProxy(cluster, "edge-ours", folder));
     await accepted("one");
     await served("one");
-    const endLoad = startLoad(listener, "one.test", 302);
+    endLoad = startLoad(listener, "one.test", 302);
     // the one that leads stands still: the other one writes nothing while the Lease is not its own
     first.child.kill("SIGSTOP");
     await route("two");
@@ -159,6 +160,7 @@ test("of two replicas one writes and both serve; after kill -9 the other one wri
     assert.equal(failed, 0);
     assert.ok(ok > 50, String(ok));
   } finally {
+    await endLoad?.();
     for (const child of children.reverse()) child.kill("SIGKILL");
     await cluster.close();
     await rm(folder, { recursive: true, force: true });
