@@ -40,7 +40,7 @@ async function startReplica(cluster: TestCluster, port: number, address: string)
   await once(createInterface(child.stdout), "line");
   return {
     child,
-    leads: () => said.some((line) => /: \S+ leads \(Lease kube-system\/tandem-gateway\)$/.test(line)),
+    leads: () => said.some((line) => /^tandem gateway: \S+ leads \(/.test(line)),
   };
 }
 
