@@ -2,7 +2,7 @@
 import { EXIT } from "../../errors/exit-codes.ts";
 import { UserError } from "../../errors/user-error.ts";
 import type { AnyObject } from "../../objects/types.ts";
-import { inClusterKubeconfig } from "../in-cluster.ts";
+import { CONFIG_FOLDER, inClusterKubeconfig, ownDeployment } from "../in-cluster.ts";
 import type { BalancerSettings } from "./flags.ts";
 
 /** What differs beside the flags of the balancer itself. */
@@ -16,7 +16,6 @@ export interface ManifestSettings {
 const NAME = "tandem-balancer";
 /** Where the Lease is, too. */
 const NAMESPACE = "kube-system";
-const CONFIG_FOLDER = "/etc/tandem";
 const LABELS = { "app.kubernetes.io/name": NAME };
 const RBAC = "rbac.authorization.k8s.io";
 
@@ -99,36 +98,12 @@ function needed(flag: string, value: string | undefined): string {
 
 /** Two processes: the second goes on where the first one's node fails. Load balancers serve without either. */
 function deployment(metadata: AnyObject["metadata"], image: string, args: readonly string[]): AnyObject {
-  const container = {
-    name: NAME,
-    image,
-    args,
-    resources: { requests: { cpu: "20m", memory: "160Mi" } },
-    securityContext: {
-      allowPrivilegeEscalation: false,
-      readOnlyRootFilesystem: true,
-      capabilities: { drop: ["ALL"] },
-      runAsNonRoot: true,
-      runAsUser: 65_532,
-    },
-    volumeMounts: [{ name: "config", mountPath: CONFIG_FOLDER, readOnly: true }],
-  };
-  return {
-    apiVersion: "apps/v1",
-    kind: "Deployment",
+  return ownDeployment({
     metadata,
-    spec: {
-      replicas: 2,
-      selector: { matchLabels: LABELS },
-      template: {
-        metadata: { labels: LABELS },
-        spec: {
-          serviceAccountName: NAME,
-          priorityClassName: "system-cluster-critical",
-          containers: [container],
-          volumes: [{ name: "config", configMap: { name: NAME } }],
-        },
-      },
-    },
-  };
+    labels: LABELS,
+    spec: { replicas: 2 },
+    pod: { priorityClassName: "system-cluster-critical" },
+    container: { image, args, resources: { requests: { cpu: "20m", memory: "160Mi" } } },
+    security: { readOnlyRootFilesystem: true },
+  });
 }

@@ -1,7 +1,7 @@
 /** What a cluster needs to run the mesh's process by itself, as objects to apply. Pure. */
 import { MESH_NAMESPACE } from "../../objects/mesh/index.ts";
 import type { AnyObject } from "../../objects/types.ts";
-import { inClusterKubeconfig } from "../in-cluster.ts";
+import { CONFIG_FOLDER, inClusterKubeconfig, ownDeployment } from "../in-cluster.ts";
 import { MESH_GRPC_PORT, MESH_XDS_PORT, WEBHOOK_PORT } from "./ports.ts";
 
 /** What differs from cluster to cluster. */
@@ -12,7 +12,6 @@ export interface ManifestSettings {
 }
 
 const NAME = "tandem-mesh";
-const CONFIG_FOLDER = "/etc/tandem";
 const LABELS = { "app.kubernetes.io/name": NAME };
 
 /** Namespace, account, rights, Service of both families, and the Deployment; the definitions of kinds are apart. */
@@ -103,36 +102,12 @@ function deployment(metadata: AnyObject["metadata"], { image, clusterDomain }: M
     `--cluster-domain=${clusterDomain}`,
   ];
   const container = {
-    name: NAME,
     image,
     args,
     ports: [MESH_XDS_PORT, WEBHOOK_PORT, MESH_GRPC_PORT].map((containerPort) => ({ containerPort })),
     readinessProbe: { tcpSocket: { port: WEBHOOK_PORT }, periodSeconds: 2 },
     resources: { requests: { cpu: "50m", memory: "128Mi" } },
-    securityContext: {
-      allowPrivilegeEscalation: false,
-      capabilities: { drop: ["ALL"] },
-      runAsNonRoot: true,
-      runAsUser: 65_532,
-    },
-    volumeMounts: [{ name: "config", mountPath: CONFIG_FOLDER, readOnly: true }],
   };
-  return {
-    apiVersion: "apps/v1",
-    kind: "Deployment",
-    metadata,
-    spec: {
-      replicas: 1,
-      strategy: { type: "Recreate" },
-      selector: { matchLabels: LABELS },
-      template: {
-        metadata: { labels: LABELS },
-        spec: {
-          serviceAccountName: NAME,
-          containers: [container],
-          volumes: [{ name: "config", configMap: { name: NAME } }],
-        },
-      },
-    },
-  };
+  const spec = { replicas: 1, strategy: { type: "Recreate" } };
+  return ownDeployment({ metadata, labels: LABELS, spec, container });
 }
