@@ -8,7 +8,7 @@ import { SERVICE_NAME_LABEL } from "../../traffic/index.ts";
 import type { ControllerContext } from "../runtime/context.ts";
 import type { WorkQueue } from "../runtime/work-queue.ts";
 import { concernsTargets } from "./node-changes.ts";
-import type { BalancerControllerOptions } from "./options.ts";
+import { type BalancerControllerOptions, NO_CLUSTER } from "./options.ts";
 import { liveOf } from "./orphans.ts";
 import { ServiceWriter } from "./service-writer.ts";
 
@@ -69,14 +69,17 @@ export class BalancerController {
   async #settle(key: string): Promise<void> {
     const service = this.#services.get(key);
     if (service === undefined) return this.#forget(key);
-    const { ownership, model, findings } = this.#options.translate(service, {
+    const { ownership } = this.#options.translate(service, NO_CLUSTER);
+    // most Services are no load balancers: nothing is collected for them
+    if (!ownership.owned) this.#tell(key, service, ownership.finding ?? []);
+    if (!ownership.owned || service.metadata.deletionTimestamp !== undefined)
+      return this.#release(key, service);
+    const { model, findings } = this.#options.translate(service, {
       nodes: this.#nodes.list(),
       endpointSlices: this.#slicesOf(service),
       services: this.#services.list(service.metadata.namespace),
     });
-    this.#tell(key, service, ownership.owned ? findings : (ownership.finding ?? []));
-    if (service.metadata.deletionTimestamp !== undefined || !ownership.owned)
-      return this.#release(key, service);
+    this.#tell(key, service, findings);
     if (model === undefined || findings.some(({ level }) => level === "error")) return;
     if (model.targetType === "ip") this.#byEndpoints.add(key);
     else this.#byEndpoints.delete(key);

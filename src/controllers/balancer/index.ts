@@ -1,8 +1,6 @@
 /** Load balancers of Services: watches them, asks a provider, writes back what came of it. */
-import { ControllerContext } from "../runtime/context.ts";
-import { EventRecorder } from "../runtime/events.ts";
-import { Informers } from "../runtime/informers.ts";
-import { Writer } from "../runtime/writer.ts";
+import type { ControllerContext } from "../runtime/context.ts";
+import { type RunningControllers, runControllers } from "../runtime/run.ts";
 import { BalancerController } from "./controller.ts";
 import type { BalancerControllerOptions } from "./options.ts";
 import { sweepOrphans } from "./orphans.ts";
@@ -17,33 +15,11 @@ export { isOlderThan, liveServices, type SweepResult, sweepOrphans } from "./orp
 export async function startBalancerController(
   options: BalancerControllerOptions,
   signal: AbortSignal,
-): Promise<{ readonly stopped: Promise<void> }> {
+): Promise<RunningControllers> {
   const { client, log } = options;
-  const informers = new Informers(client, (kind, error) => {
-    if (!signal.aborted) log?.(`watching ${kind.plural}: ${(error as Error).message}`);
-  });
-  const context = new ControllerContext({
-    client,
-    informers,
-    writer: new Writer(client, informers),
-    events: new EventRecorder(client),
-    options: log === undefined ? {} : { log },
-    signal,
-  });
-  const controller = new BalancerController(context, options);
-  sweepRegularly(controller, context, options);
-  await informers.start(signal);
-  context.start();
-  const aborted = new Promise<void>((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
-  return {
-    stopped: aborted.then(async () => {
-      await context.stop();
-      await informers.stopped();
-    }),
-  };
+  const register = (context: ControllerContext): void =>
+    sweepRegularly(new BalancerController(context, options), context, options);
+  return runControllers(client, log === undefined ? {} : { log }, register, signal);
 }
 
 function sweepRegularly(

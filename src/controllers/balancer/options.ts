@@ -15,6 +15,9 @@ export interface BalancerCluster {
   readonly services: readonly Service[];
 }
 
+/** Enough to see whose a Service is. */
+export const NO_CLUSTER: BalancerCluster = { nodes: [], endpointSlices: [], services: [] };
+
 export interface BalancerControllerOptions {
   readonly client: KubeClient;
   readonly provider: BalancerProvider;

@@ -2,7 +2,7 @@ import type { KubeClient } from "../../client/index.ts";
 import { KINDS, objectKey } from "../../objects/kinds.ts";
 import type { Service } from "../../objects/types.ts";
 import type { BalancerProvider, Orphan } from "../../traffic/balancer/provider.ts";
-import { BALANCER_FINALIZER, type BalancerControllerOptions } from "./options.ts";
+import { BALANCER_FINALIZER, type BalancerControllerOptions, NO_CLUSTER } from "./options.ts";
 
 /** What a sweep found and did. */
 export interface SweepResult {
@@ -16,11 +16,10 @@ export function liveOf(
   services: readonly Service[],
   translate: BalancerControllerOptions["translate"],
 ): Map<string, string> {
-  const nothing = { nodes: [], endpointSlices: [], services: [] };
   const live = services.filter(
     (service) =>
       service.metadata.finalizers?.includes(BALANCER_FINALIZER) ||
-      translate(service, nothing).ownership.owned,
+      translate(service, NO_CLUSTER).ownership.owned,
   );
   return new Map(live.map((service) => [objectKey(service), service.metadata.uid ?? ""]));
 }
