@@ -3,13 +3,13 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { applyManifests, KubeClient, loadKubeconfig, parseManifest } from "../../src/client/index.ts";
+import { applyManifests, type KubeClient, parseManifest } from "../../src/client/index.ts";
 import { GATEWAY_KINDS, type Gateway, type HTTPRoute } from "../../src/objects/gateway/index.ts";
 import { KINDS } from "../../src/objects/kinds.ts";
 import type { Condition, KubeObject } from "../../src/objects/types.ts";
 import { createAuthority, issueCertificate } from "../../src/pki/issue.ts";
 import { eventually } from "../controllers/cluster.ts";
-import { type Home, makeHome, ROOT } from "./tandem.ts";
+import { downAfterTest, type Home, ROOT, upForTest } from "./tandem.ts";
 
 const CURL = ["curl", "-s", "-g", "--max-time", "5", "-o", "/dev/null", "-w", "%{http_code}"];
 
@@ -72,17 +72,10 @@ describe("what goes wrong around a Gateway", () => {
   let client: KubeClient;
 
   before(async () => {
-    home = makeHome({ name: "whoever runs this" });
-    const up = home.run(["up", "-f", join(ROOT, "examples/gateway")]);
-    assert.equal(up.status, 0, up.stderr + up.stdout);
-    client = new KubeClient(await loadKubeconfig(join(home.path, "tandem/kubeconfig")));
+    ({ home, client } = await upForTest(() => ["-f", join(ROOT, "examples/gateway")]));
   });
 
-  after(() => {
-    client?.close();
-    home.run(["down"]);
-    home.remove();
-  });
+  after(() => downAfterTest({ home, client }));
 
   const gateway = (name: string) => client.get<Gateway>(GATEWAY_KINDS.Gateway, name, "shop");
   const apply = (yaml: string) => applyManifests(client, parseManifest("this test", yaml));

@@ -5,14 +5,14 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
-import { KubeClient, loadKubeconfig } from "../../src/client/index.ts";
+import type { KubeClient } from "../../src/client/index.ts";
 import { GATEWAY_KINDS, type Gateway, type HTTPRoute } from "../../src/objects/gateway/index.ts";
 import { type Kind, KINDS } from "../../src/objects/kinds.ts";
 import type { KubeObject, Pod } from "../../src/objects/types.ts";
 import { createAuthority, issueCertificate } from "../../src/pki/issue.ts";
 import { eventually } from "../controllers/cluster.ts";
 import type { LoadReport } from "./http-load.ts";
-import { type Home, makeHome, ROOT } from "./tandem.ts";
+import { downAfterTest, type Home, ROOT, upForTest } from "./tandem.ts";
 
 const KILLS = 10;
 const RATE = 100;
@@ -24,17 +24,10 @@ describe("a Gateway over both families", () => {
   let client: KubeClient;
 
   before(async () => {
-    home = makeHome({ name: "whoever runs this" });
-    const up = home.run(["up", "-f", join(ROOT, "examples/gateway")]);
-    assert.equal(up.status, 0, up.stderr + up.stdout);
-    client = new KubeClient(await loadKubeconfig(join(home.path, "tandem/kubeconfig")));
+    ({ home, client } = await upForTest(() => ["-f", join(ROOT, "examples/gateway")]));
   });
 
-  after(() => {
-    client?.close();
-    home.run(["down"]);
-    home.remove();
-  });
+  after(() => downAfterTest({ home, client }));
 
   const gateway = (name: string) => client.get<Gateway>(GATEWAY_KINDS.Gateway, name, "shop");
   const addressesOf = async (name: string): Promise<string[]> =>

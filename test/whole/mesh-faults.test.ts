@@ -1,12 +1,10 @@
 /** What a mesh says and does when something is wrong, with real packets; and applications that speak xDS themselves. */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { KubeClient, loadKubeconfig } from "../../src/client/index.ts";
+import type { KubeClient } from "../../src/client/index.ts";
 import { FAMILIES } from "../../src/ip/family.ts";
 import { KINDS } from "../../src/objects/kinds.ts";
 import { MESH_KINDS, type MeshPolicy } from "../../src/objects/mesh/index.ts";
@@ -14,7 +12,7 @@ import type { Pod, Secret, Service } from "../../src/objects/types.ts";
 import { eventually } from "../controllers/cluster.ts";
 import type { LoadReport } from "./http-load.ts";
 import type { Phase } from "./tcp-load.ts";
-import { type Home, makeHome } from "./tandem.ts";
+import { downAfterTest, type Home, manifestIn, upForTest } from "./tandem.ts";
 
 const NODE = "/run/tandem/node/node";
 const APP = "/run/tandem/app";
@@ -108,19 +106,10 @@ describe("a mesh in which things go wrong", () => {
   let client: KubeClient;
 
   before(async () => {
-    home = makeHome({ name: "whoever runs this" });
-    const file = join(home.path, "demo.json");
-    writeFileSync(file, JSON.stringify(manifests()));
-    const up = home.run(["up", "--nodes", "2", "-f", file]);
-    assert.equal(up.status, 0, up.stderr + up.stdout);
-    client = new KubeClient(await loadKubeconfig(join(home.path, "tandem/kubeconfig")));
+    ({ home, client } = await upForTest((at) => ["--nodes", "2", "-f", manifestIn(at, manifests())]));
   });
 
-  after(() => {
-    client?.close();
-    home.run(["down"]);
-    home.remove();
-  });
+  after(() => downAfterTest({ home, client }));
 
   const podOf = async (app: string): Promise<Pod> => {
     const { items } = await client.list<Pod>(KINDS.Pod, { namespace: "demo", labelSelector: `app=${app}` });

@@ -1,16 +1,14 @@
 /** What pods with sidecars reach over either family, by kind of Service, annotation and policy, with real packets. */
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { KubeClient, loadKubeconfig } from "../../src/client/index.ts";
+import type { KubeClient } from "../../src/client/index.ts";
 import { FAMILIES } from "../../src/ip/family.ts";
 import { KINDS } from "../../src/objects/kinds.ts";
 import { MESH_KINDS } from "../../src/objects/mesh/index.ts";
 import type { KubeEvent, Pod } from "../../src/objects/types.ts";
 import { eventually } from "../controllers/cluster.ts";
 import { manifests, uncapturable } from "./mesh-protocols.ts";
-import { type Home, makeHome } from "./tandem.ts";
+import { downAfterTest, type Home, manifestIn, upForTest } from "./tandem.ts";
 
 const FLAGS = { IPv4: "-4", IPv6: "-6" } as const;
 const CURL = ["curl", "-gsS", "--max-time", "5"];
@@ -20,19 +18,10 @@ describe("a mesh of many protocols", () => {
   let client: KubeClient;
 
   before(async () => {
-    home = makeHome({ name: "whoever runs this" });
-    const file = join(home.path, "protocols.json");
-    writeFileSync(file, JSON.stringify(manifests()));
-    const up = home.run(["up", "--nodes", "2", "-f", file]);
-    assert.equal(up.status, 0, up.stderr + up.stdout);
-    client = new KubeClient(await loadKubeconfig(join(home.path, "tandem/kubeconfig")));
+    ({ home, client } = await upForTest((at) => ["--nodes", "2", "-f", manifestIn(at, manifests())]));
   });
 
-  after(() => {
-    client?.close();
-    home.run(["down"]);
-    home.remove();
-  });
+  after(() => downAfterTest({ home, client }));
 
   const inPod = (place: string, ...command: string[]): string => {
     const [namespace = "", app = ""] = place.split("/");

@@ -1,11 +1,9 @@
 /** Sidecars with real packets: both families, mutual TLS, policies, and what holds while things fail. */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
-import { KubeClient, loadKubeconfig } from "../../src/client/index.ts";
+import type { KubeClient } from "../../src/client/index.ts";
 import { FAMILIES } from "../../src/ip/family.ts";
 import { GATEWAY_KINDS, type HTTPRoute } from "../../src/objects/gateway/index.ts";
 import { KINDS } from "../../src/objects/kinds.ts";
@@ -15,7 +13,7 @@ import { createAuthority } from "../../src/pki/issue.ts";
 import { eventually } from "../controllers/cluster.ts";
 import type { LoadReport } from "./http-load.ts";
 import { ECHOES, manifests } from "./mesh-objects.ts";
-import { type Home, makeHome } from "./tandem.ts";
+import { downAfterTest, type Home, manifestIn, upForTest } from "./tandem.ts";
 
 const FLAGS = { IPv4: "-4", IPv6: "-6" } as const;
 const RATE = 50;
@@ -30,19 +28,10 @@ describe("a mesh over both families", () => {
   let client: KubeClient;
 
   before(async () => {
-    home = makeHome({ name: "whoever runs this" });
-    const file = join(home.path, "mesh.json");
-    writeFileSync(file, JSON.stringify(manifests()));
-    const up = home.run(["up", "-f", file]);
-    assert.equal(up.status, 0, up.stderr + up.stdout);
-    client = new KubeClient(await loadKubeconfig(join(home.path, "tandem/kubeconfig")));
+    ({ home, client } = await upForTest((at) => ["-f", manifestIn(at, manifests())]));
   });
 
-  after(() => {
-    client?.close();
-    home.run(["down"]);
-    home.remove();
-  });
+  after(() => downAfterTest({ home, client }));
 
   const podOf = async (namespace: string, app: string): Promise<Pod> => {
     const { items } = await client.list<Pod>(KINDS.Pod, { namespace, labelSelector: `app=${app}` });

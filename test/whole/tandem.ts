@@ -1,8 +1,10 @@
 /** Runs the `tandem` command as a user does, as root or as a plain user, with a state directory of its own. */
+import assert from "node:assert/strict";
 import { type SpawnSyncReturns, spawnSync } from "node:child_process";
-import { chmodSync, chownSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { KubeClient, loadKubeconfig } from "../../src/client/index.ts";
 
 export const ROOT = resolve(import.meta.dirname, "../..");
 export const TANDEM = join(ROOT, "bin/tandem");
@@ -57,6 +59,35 @@ export function makeHome(user: User): Home {
     },
     remove: () => rmSync(path, { recursive: true, force: true }),
   };
+}
+
+/** A cluster that a test has to itself. */
+export interface OwnCluster {
+  readonly home: Home;
+  readonly client: KubeClient;
+}
+
+/** Brings a cluster up as whoever runs the tests, with flags of `tandem up` that may name files in its home. */
+export async function upForTest(flags: (home: Home) => readonly string[]): Promise<OwnCluster> {
+  const home = makeHome({ name: "whoever runs this" });
+  const up = home.run(["up", ...flags(home)]);
+  if (up.status !== 0) downAfterTest({ home });
+  assert.equal(up.status, 0, up.stderr + up.stdout);
+  return { home, client: new KubeClient(await loadKubeconfig(join(home.path, "tandem/kubeconfig"))) };
+}
+
+/** Takes it down, also where it never came up. */
+export function downAfterTest({ home, client }: Partial<OwnCluster>): void {
+  client?.close();
+  home?.run(["down"]);
+  home?.remove();
+}
+
+/** Writes objects as a manifest to the home of a cluster; gives its path. */
+export function manifestIn(home: Home, objects: unknown): string {
+  const file = join(home.path, "objects.json");
+  writeFileSync(file, JSON.stringify(objects));
+  return file;
 }
 
 /**
