@@ -1,6 +1,8 @@
+import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { inspect } from "node:util";
 import { type ApiServer, startApiServer } from "../../src/apiserver/index.ts";
 import { Informer, KubeClient } from "../../src/client/index.ts";
 import { type ControllerOptions, startControllers } from "../../src/controllers/index.ts";
@@ -122,11 +124,16 @@ export class FakeNodes {
   }
 }
 
-/** Asks again and again until the answer satisfies; the test's own time limit ends it. */
+/** Milliseconds after which what never comes is told of, instead of waited for: far more than a busy machine needs. */
+const PATIENCE = 300_000;
+
+/** Asks again and again until the answer satisfies; fails with the last one where it never does. */
 export async function eventually<T>(ask: () => Promise<T>, holds: (answer: T) => boolean): Promise<T> {
+  const end = performance.now() + PATIENCE;
   for (;;) {
     const answer = await ask();
     if (holds(answer)) return answer;
+    if (performance.now() > end) assert.fail(`not so after ${PATIENCE} ms: ${inspect(answer, { depth: 9 })}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
