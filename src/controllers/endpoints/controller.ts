@@ -1,9 +1,9 @@
 import { KINDS, objectKey } from "../../objects/kinds.ts";
 import type { Endpoints, Pod, Service } from "../../objects/types.ts";
-import { isNamespaceTerminating } from "../endpointslice/controller.ts";
 import { isSelecting, selectedPods, servicesOfChange } from "../endpointslice/selection.ts";
 import { TriggerTimes } from "../endpointslice/trigger-time.ts";
 import type { ControllerContext } from "../runtime/context.ts";
+import { isNamespaceTerminating } from "../runtime/terminating.ts";
 import { reconcileEndpoints } from "./reconcile.ts";
 
 /** Keeps the legacy Endpoints of every Service with a selector. */

@@ -1,7 +1,7 @@
 import { KINDS, objectKey } from "../../objects/kinds.ts";
-import { ApiError } from "../../objects/status.ts";
 import type { EndpointSlice, Node, Pod, Service } from "../../objects/types.ts";
 import type { ControllerContext } from "../runtime/context.ts";
+import { isNamespaceTerminating } from "../runtime/terminating.ts";
 import { CONTROLLER_NAME, MANAGED_BY_LABEL, SERVICE_NAME_LABEL } from "./labels.ts";
 import type { SliceChanges } from "./pack.ts";
 import { reconcileSlices } from "./reconcile.ts";
@@ -73,12 +73,6 @@ export function runEndpointSlices(context: ControllerContext): void {
     if (type === "deleted") slices.remove(object);
     else slices.add(object);
   });
-}
-
-/** Whether an error says that its namespace is being deleted. */
-export function isNamespaceTerminating(error: unknown): boolean {
-  if (!(error instanceof ApiError)) return false;
-  return (error.status.details?.causes ?? []).some(({ reason }) => reason === "NamespaceTerminating");
 }
 
 function serviceKeyOf(slice: EndpointSlice): string | undefined {

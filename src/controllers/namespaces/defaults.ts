@@ -1,8 +1,8 @@
 import { KINDS } from "../../objects/kinds.ts";
 import { ApiError } from "../../objects/status.ts";
 import type { ConfigMap, KubeObject, Namespace, ServiceAccount } from "../../objects/types.ts";
-import { isNamespaceTerminating } from "../endpointslice/controller.ts";
 import type { ControllerContext } from "../runtime/context.ts";
+import { isNamespaceTerminating } from "../runtime/terminating.ts";
 
 const ACCOUNT = "default";
 const ROOT_CA = "kube-root-ca.crt";

@@ -1,10 +1,12 @@
+import type { Informer, ObjectChange } from "../../client/index.ts";
 import { KINDS, objectKey } from "../../objects/kinds.ts";
 import { ApiError } from "../../objects/status.ts";
-import type { Node, Pod } from "../../objects/types.ts";
+import type { KubeObject, Node, Pod } from "../../objects/types.ts";
 import type { ControllerContext } from "../runtime/context.ts";
 import { sameValue } from "../runtime/equal.ts";
 import { conditionOf, isPodTerminal } from "../runtime/pods.ts";
 import { timestamp } from "../runtime/time.ts";
+import type { WorkQueue } from "../runtime/work-queue.ts";
 import { chooseNode } from "./choose.ts";
 
 const SOURCE = "default-scheduler";
@@ -15,68 +17,92 @@ const SOURCE = "default-scheduler";
  * when a node or the room on one changes.
  */
 export function runScheduler(context: ControllerContext): void {
-  const { client, informers, writer, events, signal } = context;
-  const pods = informers.of<Pod>(KINDS.Pod);
-  const nodes = informers.of<Node>(KINDS.Node);
-  /** Nodes of pods whose binding is under way. */
-  const assumed = new Map<string, string>();
-  const stranded = new Set<string>();
+  new Scheduler(context).follow();
+}
 
-  const queue = context.queue({ name: "scheduler", workers: 1 }, async (key) => {
-    const pod = pods.get(key);
-    stranded.delete(key);
-    if (pod === undefined || !isPending(pod) || assumed.has(key)) return;
-    const choice = chooseNode(pod, nodes.list(), placedPods());
+class Scheduler {
+  readonly #context: ControllerContext;
+  readonly #pods: Informer<Pod>;
+  readonly #nodes: Informer<Node>;
+  readonly #queue: WorkQueue;
+  /** Nodes of pods whose binding is under way. */
+  readonly #assumed = new Map<string, string>();
+  readonly #stranded = new Set<string>();
+
+  constructor(context: ControllerContext) {
+    this.#context = context;
+    this.#pods = context.informers.of(KINDS.Pod);
+    this.#nodes = context.informers.of(KINDS.Node);
+    this.#queue = context.queue({ name: "scheduler", workers: 1 }, (key) => this.#place(key));
+  }
+
+  follow(): void {
+    this.#pods.onChange((change) => this.#onPod(change));
+    this.#nodes.onChange(({ object, previous }) => {
+      if (previous === undefined || !sameValue(relevant(object), relevant(previous))) this.#retryStranded();
+    });
+  }
+
+  #onPod({ type, object, previous }: ObjectChange<Pod>): void {
+    if (type !== "deleted" && isPending(object)) {
+      // A change of its status alone, as by a report of ours, is no reason to look again.
+      if (previous === undefined || !sameValue(object.spec, previous.spec))
+        this.#queue.add(objectKey(object));
+    } else this.#stranded.delete(objectKey(object));
+    const leftNode = type === "deleted" || (isPodTerminal(object) && previous && !isPodTerminal(previous));
+    if (object.spec.nodeName && leftNode) this.#retryStranded();
+    // A pod that wants company may have waited for this one.
+    if (object.spec.nodeName && previous !== undefined && !previous.spec.nodeName) this.#retryStranded();
+  }
+
+  #retryStranded(): void {
+    for (const key of [...this.#stranded]) this.#queue.add(key);
+  }
+
+  async #place(key: string): Promise<void> {
+    const pod = this.#pods.get(key);
+    this.#stranded.delete(key);
+    if (pod === undefined || !isPending(pod) || this.#assumed.has(key)) return;
+    const choice = chooseNode(pod, this.#nodes.list(), this.#placedPods());
     if ("node" in choice) {
-      assumed.set(key, choice.node);
-      void bind(key, pod, choice.node);
+      this.#assumed.set(key, choice.node);
+      void this.#bind(key, pod, choice.node);
       return;
     }
-    stranded.add(key);
-    await reportUnschedulable(pod, choice.message);
-  });
+    this.#stranded.add(key);
+    await this.#reportUnschedulable(pod, choice.message);
+  }
 
-  function placedPods(): Pod[] {
+  #placedPods(): Pod[] {
     const placed: Pod[] = [];
-    for (const pod of pods.list()) {
-      const nodeName = pod.spec.nodeName || assumed.get(objectKey(pod));
+    for (const pod of this.#pods.list()) {
+      const nodeName = pod.spec.nodeName || this.#assumed.get(objectKey(pod));
       if (nodeName === undefined) continue;
       placed.push(pod.spec.nodeName ? pod : { ...pod, spec: { ...pod.spec, nodeName } });
     }
     return placed;
   }
 
-  async function bind(key: string, pod: Pod, node: string): Promise<void> {
-    const { name, namespace, uid } = pod.metadata;
-    const binding = {
-      apiVersion: "v1",
-      kind: "Binding",
-      metadata: { name, namespace, uid },
-      target: { apiVersion: "v1", kind: "Node", name: node },
-    };
+  async #bind(key: string, pod: Pod, node: string): Promise<void> {
+    const { client, informers, events, signal } = this.#context;
     try {
-      await client.create(KINDS.Pod, binding, { subresource: "binding" });
+      await client.create(KINDS.Pod, bindingOf(pod, node), { subresource: "binding" });
       await informers.until(
         KINDS.Pod,
         key,
         (now) => now === undefined || Boolean((now as Pod).spec.nodeName),
       );
-      assumed.delete(key);
-      events.record(
-        SOURCE,
-        pod,
-        "Normal",
-        "Scheduled",
-        `Successfully assigned ${namespace}/${name} to ${node}`,
-      );
+      this.#assumed.delete(key);
+      events.record(SOURCE, pod, "Normal", "Scheduled", `Successfully assigned ${key} to ${node}`);
     } catch (error) {
-      assumed.delete(key);
+      this.#assumed.delete(key);
       const gone = error instanceof ApiError && (error.code === 404 || error.code === 409);
-      if (!gone && !signal.aborted) queue.addAfter(key, 100);
+      if (!gone && !signal.aborted) this.#queue.addAfter(key, 100);
     }
   }
 
-  async function reportUnschedulable(pod: Pod, message: string): Promise<void> {
+  async #reportUnschedulable(pod: Pod, message: string): Promise<void> {
+    const { writer, events } = this.#context;
     const present = conditionOf(pod.status?.conditions, "PodScheduled");
     events.record(SOURCE, pod, "Warning", "FailedScheduling", message);
     if (present?.status === "False" && present.message === message) return;
@@ -86,24 +112,15 @@ export function runScheduler(context: ControllerContext): void {
     const patch = { status: { conditions: [{ ...condition, lastTransitionTime, lastProbeTime: null }] } };
     await writer.patch(KINDS.Pod, pod, patch, { type: "strategic", subresource: "status" });
   }
+}
 
-  function retryStranded(): void {
-    for (const key of [...stranded]) queue.add(key);
-  }
-
-  pods.onChange(({ type, object, previous }) => {
-    if (type !== "deleted" && isPending(object)) {
-      // A change of its status alone, as by the report above, is no reason to look again.
-      if (previous === undefined || !sameValue(object.spec, previous.spec)) queue.add(objectKey(object));
-    } else stranded.delete(objectKey(object));
-    const leftNode = type === "deleted" || (isPodTerminal(object) && previous && !isPodTerminal(previous));
-    if (object.spec.nodeName && leftNode) retryStranded();
-    // A pod that wants company may have waited for this one.
-    if (object.spec.nodeName && previous !== undefined && !previous.spec.nodeName) retryStranded();
-  });
-  nodes.onChange(({ object, previous }) => {
-    if (previous === undefined || !sameValue(relevant(object), relevant(previous))) retryStranded();
-  });
+function bindingOf({ metadata: { name, namespace, uid } }: Pod, node: string): KubeObject {
+  return {
+    apiVersion: "v1",
+    kind: "Binding",
+    metadata: { name, namespace, uid },
+    target: { apiVersion: "v1", kind: "Node", name: node },
+  } as KubeObject;
 }
 
 function relevant(node: Node): unknown {
