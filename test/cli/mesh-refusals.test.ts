@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import type { Nack, StreamStatus } from "../../src/envoy/ads/index.ts";
+import { describe, test } from "node:test";
 import { Refusals } from "../../src/cli/mesh/refusals.ts";
+import { RouteRefusals } from "../../src/cli/mesh/route-refusals.ts";
+import type { Nack, StreamStatus } from "../../src/envoy/ads/index.ts";
+import type { RouteStatus } from "../../src/objects/gateway/index.ts";
 
 const NACK: Nack = {
   proxy: "demo/cart",
@@ -18,7 +20,7 @@ const NACK: Nack = {
 };
 
 /** Refusals beside a fake xDS server, whose streams refuse these listeners. */
-function refusalsBeside(refusedNow: () => readonly string[]) {
+function refusalsBeside(refusedNow: () => readonly string[], specs: Readonly<Record<string, object>> = {}) {
   const told: [string, Record<string, string>][] = [];
   const events: string[] = [];
   const status = (): StreamStatus[] => {
@@ -28,7 +30,8 @@ function refusalsBeside(refusedNow: () => readonly string[]) {
   };
   const refusals = new Refusals({
     ads: { applied: () => Promise.resolve(), status },
-    model: { setRefused: (sidecar, messages) => told.push([sidecar, Object.fromEntries(messages)]) },
+    setRefused: (sidecar, messages) => told.push([sidecar, Object.fromEntries(messages)]),
+    specOf: (object) => specs[object],
     record: (object, reason) => events.push(`${object} ${reason}`),
     log: () => {},
   });
@@ -61,4 +64,79 @@ test("a resource that is made of very many objects blames none of them", () => {
   refusals.add({ ...NACK, kind: "route", name: "80", origins });
   assert.deepEqual(events, []);
   assert.deepEqual(told, [["demo/cart", {}]]);
+});
+
+test("of a route table's objects the routes are told, and of many routes those that say what Envoy quotes", () => {
+  const services = Array.from({ length: 50 }, (_, index) => `Service/demo/s${index}`);
+  const routes = Array.from({ length: 9 }, (_, index) => `HTTPRoute/demo/r${index}`);
+  const message = "regex '/a\\d{9}' RE2 program size of 57 > max program size of 20";
+  const nack: Nack = { ...NACK, kind: "route", name: "80", message, origins: [...services, ...routes] };
+  const few = refusalsBeside(() => []);
+  few.refusals.add({ ...nack, origins: [...services, "HTTPRoute/demo/r1#rules[0]"] });
+  assert.deepEqual(few.events, ["HTTPRoute/demo/r1 Refused"]);
+  const nobody = refusalsBeside(() => []);
+  nobody.refusals.add(nack);
+  assert.deepEqual(nobody.events, []);
+  const spec = { rules: [{ matches: [{ path: { type: "RegularExpression", value: "/a\\d{9}" } }] }] };
+  const quoted = refusalsBeside(() => [], { "HTTPRoute/demo/r7": spec, "HTTPRoute/demo/r8": {} });
+  quoted.refusals.add(nack);
+  assert.deepEqual(quoted.events, ["HTTPRoute/demo/r7 Refused"]);
+  assert.deepEqual(quoted.told, [["demo/cart", { "HTTPRoute/demo/r7": message }]]);
+});
+
+describe("the status of a route that sidecars refuse", () => {
+  const OURS = "tandem.dev/mesh-controller";
+  const parent = (controllerName: string, conditions: object[]) => ({
+    parentRef: { name: "web" },
+    controllerName,
+    conditions,
+  });
+  const wish = {
+    parents: [
+      parent("other.dev/controller", [{ type: "Accepted", status: "True" }]),
+      parent(OURS, [
+        { type: "Accepted", status: "True", reason: "Accepted", message: "", observedGeneration: 3 },
+        { type: "ResolvedRefs", status: "True" },
+      ]),
+    ],
+  } as unknown as RouteStatus;
+  const acceptedOf = ({ parents }: RouteStatus) =>
+    parents.map(({ conditions }) => conditions.find(({ type }) => type === "Accepted"));
+
+  test("says so for our parents alone, with a sidecar and its words, until the last one has taken it", () => {
+    const changed: string[] = [];
+    const refusals = new RouteRefusals(OURS, (route) => changed.push(route));
+    const id = "HTTPRoute/demo/r";
+    assert.equal(refusals.amend(id, wish), wish);
+    refusals.setRefused(
+      "demo/b",
+      new Map([
+        [id, "too long"],
+        ["Pod/demo/b", "too long"],
+      ]),
+    );
+    const [other, ours] = acceptedOf(refusals.amend(id, wish));
+    assert.equal(other?.status, "True");
+    assert.deepEqual(ours, {
+      type: "Accepted",
+      status: "False",
+      reason: "UnsupportedValue",
+      message: "the sidecar of demo/b refuses it: too long",
+      observedGeneration: 3,
+    });
+    refusals.setRefused("demo/c", new Map([[id, "too long"]]));
+    refusals.setRefused("demo/c", new Map([[id, "too long"]]));
+    assert.match(
+      acceptedOf(refusals.amend(id, wish))[1]?.message ?? "",
+      /^the sidecars of demo\/b and others/,
+    );
+    refusals.setRefused("demo/b", new Map());
+    assert.equal(
+      acceptedOf(refusals.amend(id, wish))[1]?.message,
+      "the sidecar of demo/c refuses it: too long",
+    );
+    refusals.setRefused("demo/c", new Map());
+    assert.equal(refusals.amend(id, wish), wish);
+    assert.deepEqual(changed, [id, id, id, id]);
+  });
 });

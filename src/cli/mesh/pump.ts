@@ -16,7 +16,7 @@ import {
 import { type RefusalParts, Refusals } from "./refusals.ts";
 import { Quiet } from "../xds/quiet.ts";
 
-export interface MeshPumpParts extends Pick<RefusalParts, "record"> {
+export interface MeshPumpParts extends Pick<RefusalParts, "record" | "setRefused" | "specOf"> {
   readonly model: IncrementalMeshModel;
   readonly traffic: TrafficModel;
   readonly output: MeshOutput;

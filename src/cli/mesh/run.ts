@@ -15,8 +15,8 @@ import { type AdsOptions, type AdsServer, type Peer, startAdsServer } from "../.
 import { createMeshOutput, missingTarget } from "../../envoy/mesh/index.ts";
 import { joinHostPort } from "../../ip/address.ts";
 import type { Family } from "../../ip/family.ts";
-import { GATEWAY_KINDS } from "../../objects/gateway/index.ts";
-import { KINDS, objectKey } from "../../objects/kinds.ts";
+import { GATEWAY_KINDS, type RouteStatus } from "../../objects/gateway/index.ts";
+import { type Kind, KINDS, objectKey } from "../../objects/kinds.ts";
 import { MESH_KINDS } from "../../objects/mesh/index.ts";
 import type { KubeObject, Pod } from "../../objects/types.ts";
 import type { KeyPair } from "../../pki/issue.ts";
@@ -31,6 +31,7 @@ import { authoritySource, warnOfExpiry } from "./authority.ts";
 import { GRPC_CLIENTS, GrpcClients } from "./grpc-clients.ts";
 import { MESH_GRPC_PORT, MESH_XDS_PORT, WEBHOOK_PORT } from "./ports.ts";
 import { MeshPump } from "./pump.ts";
+import { RouteRefusals } from "./route-refusals.ts";
 import { ServerCredentials } from "./server-credentials.ts";
 import { serveWebhook } from "./webhook.ts";
 
@@ -191,7 +192,17 @@ async function startCore(options: MeshOptions, credentials: Credentials): Promis
   };
   const kinds = [...meshSources(model, traffic, onPod), authoritySource({ client, log, ...credentials })];
   const sources = await startSources({ client, kinds, onError }, signal);
-  const statuses = new StatusWriter({ client, controllerName: MESH_CONTROLLER, current: sources.get, log });
+  const refused = new RouteRefusals(MESH_CONTROLLER, (route) => {
+    const { kind, key } = kindAndKey(route) ?? {};
+    if (kind !== undefined && key !== undefined) statuses.recheck(kind, "updated", key);
+  });
+  const statuses = new StatusWriter({
+    client,
+    controllerName: MESH_CONTROLLER,
+    current: sources.get,
+    amend: ({ kind }, key, status) => refused.amend(`${kind}/${key}`, status as RouteStatus),
+    log,
+  });
   sources.onAny((kind, { type, object }) => statuses.recheck(kind, type, objectKey(object)));
   statuses.start();
   let pump: MeshPump | undefined;
@@ -213,6 +224,11 @@ async function startCore(options: MeshOptions, credentials: Credentials): Promis
   };
   const parts = {
     record,
+    setRefused: (sidecar: string, messages: ReadonlyMap<string, string>): void => {
+      model.setRefused(sidecar, messages);
+      refused.setRefused(sidecar, messages);
+    },
+    specOf: (id: string) => (objectOf(id, sources) as { spec?: unknown } | undefined)?.spec,
     model,
     traffic,
     output,
@@ -242,10 +258,15 @@ function tellOfCapture(events: EventRecorder, { type, object, previous }: Object
 
 /** The object of an id, `Kind/namespace/name`, if it is one of the kinds that are watched. */
 function objectOf(id: string, sources: Sources): KubeObject | undefined {
-  const [kind = "", ...key] = id.split("/");
+  const known = kindAndKey(id);
+  return known && sources.get(known.kind, known.key);
+}
+
+function kindAndKey(id: string): { kind: Kind; key: string } | undefined {
+  const [name = "", ...key] = id.split("/");
   const kinds = { ...GATEWAY_KINDS, ...MESH_KINDS, Service: KINDS.Service, Pod: KINDS.Pod };
-  const known = Object.hasOwn(kinds, kind) ? kinds[kind as keyof typeof kinds] : undefined;
-  return known && sources.get(known, key.join("/"));
+  const kind = Object.hasOwn(kinds, name) ? kinds[name as keyof typeof kinds] : undefined;
+  return kind && { kind, key: key.join("/") };
 }
 
 /**

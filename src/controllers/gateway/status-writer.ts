@@ -20,6 +20,8 @@ export interface StatusWriterOptions {
   readonly controllerName: string;
   /** The object as a cache has it. */
   readonly current: (kind: Kind, key: string) => KubeObject | undefined;
+  /** What is written of a wish, where more than the wish itself decides; `recheck` has it asked again. */
+  readonly amend?: (kind: Kind, key: string, status: object) => object;
   readonly log?: (line: string) => void;
 }
 
@@ -84,8 +86,9 @@ export class StatusWriter {
     if (wish === undefined) return;
     const object = this.#options.current(wish.kind, wish.key) as StatusObject | undefined;
     if (object === undefined) return;
-    const { client, controllerName } = this.#options;
-    const next = mergeStatus(object.status, wish.status as Fields, controllerName, timestamp(Date.now()));
+    const { client, controllerName, amend } = this.#options;
+    const wished = (amend?.(wish.kind, wish.key, wish.status) ?? wish.status) as Fields;
+    const next = mergeStatus(object.status, wished, controllerName, timestamp(Date.now()));
     if (next === undefined) return;
     const { name, namespace, resourceVersion } = object.metadata;
     const patch = { metadata: { resourceVersion }, status: statusPatch(object.status, next) };
