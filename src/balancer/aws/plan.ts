@@ -6,7 +6,8 @@
 import type { BareLoadBalancer } from "./api.ts";
 import { generationFor, inGeneration, keptOf, mayDelete, type Tagged } from "./migration.ts";
 import type { CurrentStack, DesiredStack, LoadBalancer, TargetGroup } from "./model.ts";
-import { listenerSteps } from "./plan/listeners.ts";
+import { type ListenerOrder, orderOf } from "./plan/address-type.ts";
+import { type ListenerPlan, listenerSteps } from "./plan/listeners.ts";
 import { type BalancerChanges, capacitySteps, changes, creation } from "./plan/load-balancer.ts";
 import { type Leaving, leavingOf, leavingSteps, removal, targetsOfLeaving } from "./plan/replaced.ts";
 import { type Backend, backendSteps, frontendSteps } from "./plan/security-groups.ts";
@@ -114,6 +115,7 @@ class Planner {
   readonly #kept: LoadBalancer | undefined;
   readonly #leaving: readonly Leaving[];
   readonly #reference: Reference;
+  readonly #order: ListenerOrder;
 
   constructor(input: PlanInput, desired: DesiredStack, kept: LoadBalancer | undefined) {
     this.#input = input;
@@ -121,6 +123,7 @@ class Planner {
     this.#kept = kept;
     this.#reference = kept?.arn ?? desired.loadBalancer.name;
     const { current, predecessors, annotations } = input;
+    this.#order = orderOf({ kept, desired, existing: current.targetGroups });
     const others = current.loadBalancers.filter((it) => it !== kept);
     this.#leaving = [
       ...others.map((it) => leavingOf(it, current.targetGroups)),
@@ -132,18 +135,12 @@ class Planner {
 
   steps(): Step[] {
     const { current, externalTags, sharedTargets, backend } = this.#input;
-    const { targetGroups, listeners } = this.#desired;
+    const { targetGroups } = this.#desired;
     const own = this.#frontend();
     const shared = backendSteps(backend, targetGroups);
-    const listening = listenerSteps(listeners, {
-      loadBalancer: this.#reference,
-      existing: this.#kept?.listeners ?? [],
-      targetGroups: current.targetGroups,
-      externalTags,
-    });
+    const [listening, late] = this.#listeners();
     const leaving = this.#leave();
     const balancer = this.#loadBalancer([own.group, shared.group]);
-    const swapped = this.#swapWait(listening.joined);
     return [
       ...own.before,
       ...shared.before,
@@ -153,9 +150,11 @@ class Planner {
       ...listening.before,
       ...this.#moveWait(),
       ...this.#publication(),
-      ...(listening.swaps.length > 0 ? [...swapped, ...listening.swaps] : []),
+      ...this.#swaps(listening),
       ...listening.after,
       ...balancer.late,
+      ...late.before,
+      ...this.#swaps(late),
       ...this.#unneededTargetGroups(leaving.staying),
       ...own.after,
       ...shared.after,
@@ -164,6 +163,26 @@ class Planner {
       ...this.#settling(),
       ...leaving.later,
     ];
+  }
+
+  /** Those before the address type changes, with what nobody wants any more; and those that only the new type allows. */
+  #listeners(): [ListenerPlan, ListenerPlan] {
+    const { before, after, anew } = this.#order;
+    const existing = this.#kept?.listeners ?? [];
+    const lateOnes = new Set(after.map(({ port }) => port).filter((port) => !anew.has(port)));
+    const surroundings = {
+      loadBalancer: this.#reference,
+      targetGroups: this.#input.current.targetGroups,
+      externalTags: this.#input.externalTags,
+    };
+    return [
+      listenerSteps(before, { ...surroundings, existing: existing.filter((it) => !lateOnes.has(it.port)) }),
+      listenerSteps(after, { ...surroundings, existing: existing.filter((it) => lateOnes.has(it.port)) }),
+    ];
+  }
+
+  #swaps({ swaps, joined }: ListenerPlan): Step[] {
+    return swaps.length > 0 ? [...this.#swapWait(joined), ...swaps] : [];
   }
 
   #frontend() {
@@ -181,22 +200,8 @@ class Planner {
     return changes(wanted, this.#kept, {
       securityGroups,
       external: this.#input.externalTags,
-      typeAfterListeners: this.#typeAfterListeners(this.#kept),
+      typeAfterListeners: this.#order.typeAfterListeners,
     });
-  }
-
-  /**
-   * AWS takes an address type only where all listeners go with it: without both families there are no IPv6 targets, and
-   * with both no UDP to IPv4 targets. New listeners may need the new type, so that it goes first wherever it can.
-   */
-  #typeAfterListeners({ listeners }: LoadBalancer): boolean {
-    if (this.#desired.loadBalancer.ipAddressType === "ipv4") {
-      const { targetGroups } = this.#input.current;
-      const six = new Set(targetGroups.filter((it) => it.ipAddressType === "ipv6").map(({ arn }) => arn));
-      return listeners.some(({ forward }) => forward.some(({ targetGroup }) => six.has(targetGroup)));
-    }
-    const stays = new Set(this.#desired.listeners.map(({ port, protocol }) => `${protocol} ${port}`));
-    return listeners.some(({ port, protocol }) => carriesUdp(protocol) && !stays.has(`${protocol} ${port}`));
   }
 
   /** Whether the status says another load balancer until now. */
@@ -280,10 +285,6 @@ class Planner {
       .filter(({ name, id }) => name !== this.#desired.securityGroup?.name && !used.has(id))
       .map(({ name, id }) => ({ do: "deleteSecurityGroup", name, target: id }));
   }
-}
-
-function carriesUdp(protocol: string): boolean {
-  return protocol === "UDP" || protocol === "TCP_UDP";
 }
 
 /** Deletes all that was made for a Service; of what other controllers made what the user said may go. */

@@ -41,7 +41,7 @@ export interface TestService {
   readonly spec?: Readonly<Record<string, unknown>>;
 }
 
-/** Slices of two pods with an address of each family, for `ip` targets; `http` is port 8080 of them. */
+/** Slices of two pods with an address of each family, for `ip` targets: `http` is port 8080 of them, `dns` 53. */
 export const PODS: readonly EndpointSlice[] = (["IPv4", "IPv6"] as const).map((addressType) => ({
   apiVersion: "discovery.k8s.io/v1",
   kind: "EndpointSlice",
@@ -51,7 +51,10 @@ export const PODS: readonly EndpointSlice[] = (["IPv4", "IPv6"] as const).map((a
     labels: { "kubernetes.io/service-name": "web" },
   },
   addressType,
-  ports: [{ name: "http", port: 8080, protocol: "TCP" }],
+  ports: [
+    { name: "http", port: 8080, protocol: "TCP" },
+    { name: "dns", port: 53, protocol: "UDP" },
+  ],
   endpoints: [20, 21].map((number) => ({
     addresses: [addressType === "IPv4" ? `10.0.0.${number}` : `2a05:d018:1234:5600::${number}`],
     conditions: { ready: true },

@@ -103,7 +103,8 @@ async function play(scenario: Scenario, faults: Faults = NONE, tagless = false):
   const { aws, live } = await begin(scenario, tagless);
   const { before, after } = scenario;
   const served = live.hostname !== undefined && typeof after === "object";
-  const kept = served ? commonPorts(before ?? after, after) : [];
+  const common = served ? commonPorts(before ?? after, after) : [];
+  const kept = common.filter((port) => !scenario.interrupted?.includes(port));
   const controller = new Controller(aws, faults, () => checkServed(aws, live.hostname, kept));
   let rounds = 0;
   if (after === "vanished") await sweep(controller, aws);

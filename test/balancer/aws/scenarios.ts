@@ -2,7 +2,7 @@
 import type { FakeAws } from "../fake-aws/fake.ts";
 import { loadBalancerSpec, targetGroupSpec } from "../fake-aws/specs.ts";
 import type { BareLoadBalancer } from "../../../src/balancer/aws/api.ts";
-import { CLUSTER, HTTP, HTTPS, type LiveService, type TestService } from "./cluster.ts";
+import { CLUSTER, HTTP, HTTPS, type LiveService, type TestPort, type TestService } from "./cluster.ts";
 
 /** A way from one state to another. */
 export interface Scenario {
@@ -11,12 +11,16 @@ export interface Scenario {
   readonly before: TestService | undefined;
   /** What it becomes; `released`: it is deleted; `vanished`: it is gone, and nobody was asked to release it. */
   readonly after: TestService | "released" | "vanished";
+  /** Ports of both that AWS cannot keep serving on the way. */
+  readonly interrupted?: readonly number[];
   /** What is different about AWS and the Service at first. */
   readonly arrange?: (aws: FakeAws, live: LiveService) => void;
 }
 
 const BOTH: TestService = { ports: [HTTP, HTTPS] };
 const DUALSTACK = { "ip-address-type": "dualstack" };
+const SOURCE_NAT = { ...DUALSTACK, "enable-prefix-for-ipv6-source-nat": "on" };
+const DNS: TestPort = { name: "dns", port: 53, nodePort: 30_053, protocol: "UDP" };
 const TLS = {
   "ssl-cert":
     "arn:aws:acm:eu-west-1:123456789012:certificate/a, arn:aws:acm:eu-west-1:123456789012:certificate/b",
@@ -117,6 +121,22 @@ export const SCENARIOS: readonly Scenario[] = [
     name: "ipv4 with IPv4 targets to dualstack with IPv6 targets",
     before: pods("IPv4", {}),
     after: pods("IPv6", DUALSTACK),
+  },
+  {
+    name: "dualstack with IPv6 targets to ipv4 with IPv4 targets and a new UDP port",
+    before: pods("IPv6", DUALSTACK),
+    after: { ...pods("IPv4", {}), ports: [HTTP, DNS] },
+  },
+  {
+    name: "ipv4 with a UDP port to dualstack with a new port and IPv6 targets",
+    before: { ...pods("IPv4", {}), ports: [HTTP, DNS] },
+    after: { ...pods("IPv6", DUALSTACK), ports: [HTTP, HTTPS] },
+  },
+  {
+    name: "a UDP port whose targets change their family with the address type",
+    before: { ...pods("IPv4", {}), ports: [HTTP, DNS] },
+    after: { ...pods("IPv6", SOURCE_NAT), ports: [HTTP, DNS] },
+    interrupted: [DNS.port],
   },
   {
     name: "hand-over from the in-tree provider, the old one to be deleted",
