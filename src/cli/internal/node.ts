@@ -31,13 +31,16 @@ export async function runNode(configPath: string, name: string): Promise<void> {
 }
 
 const RULES_WAIT_MS = 5_000;
+/** As long as this where nothing has failed. */
+const BUSY_RULES_WAIT_MS = 60_000;
 /** kube-proxy's ports, on every node. Nothing outside of a lab reaches its nodes, so metrics are there for its pods. */
 const HEALTHZ = { host: "0.0.0.0", port: 10256 };
 const METRICS = { host: "0.0.0.0", port: 10249 };
 
 /**
  * Keeps the node's nftables rules in step with Services; resolves when the first ones are in force. What fails is tried
- * again with back-off; only when nothing works for 5 s the node gives up, with the last failure.
+ * again with back-off; only when nothing works for 5 s the node gives up, with the last failure. Without any failure it
+ * waits on: the machine is busy.
  */
 async function programKernel(
   config: LabConfig,
@@ -66,11 +69,16 @@ async function programKernel(
     healthz: HEALTHZ,
     metrics: METRICS,
   });
-  const timer = setTimeout(
-    () => inForce.reject(last ?? new Error("the kernel's rules took too long")),
-    RULES_WAIT_MS,
-  );
-  await inForce.promise.finally(() => clearTimeout(timer));
+  const timers = [
+    setTimeout(() => last && inForce.reject(last), RULES_WAIT_MS),
+    setTimeout(
+      () => inForce.reject(last ?? new Error("the kernel's rules took too long")),
+      BUSY_RULES_WAIT_MS,
+    ),
+  ];
+  await inForce.promise.finally(() => {
+    for (const timer of timers) clearTimeout(timer);
+  });
 }
 
 function nodeFacts({ plan }: LabConfig, name: string): NodeFacts {
