@@ -123,7 +123,7 @@ describe("a pod whose program is missing", () => {
         file,
         `${pod("good", "registry.k8s.io/pause:3.10")}---\n${pod("bad", "example.com/no-such-program:1")}`,
       );
-      const result = home.run(["up", "--once", "-f", file, "--timeout", "6"]);
+      const result = home.run(["up", "--once", "-f", file, "--timeout", "20"]);
       assert.equal(result.status, 1, result.stderr);
       assert.match(result.stderr, /pod default\/bad/);
       assert.match(result.stderr, /ErrImagePull|ImagePullBackOff/);

@@ -10,6 +10,9 @@ export const ROOT = resolve(import.meta.dirname, "../..");
 export const TANDEM = join(ROOT, "bin/tandem");
 const NOBODY = 65534;
 
+/** Seconds that `tandem up` waits in tests, where they say nothing else: a busy machine may take longer than its default. */
+const UP_TIMEOUT = "300";
+
 /** A user to run as; undefined is whoever runs the tests. */
 export interface User {
   readonly name: string;
@@ -41,10 +44,12 @@ export function makeHome(user: User): Home {
   chmodSync(path, 0o700);
   if (user.uid !== undefined) chownSync(path, user.uid, user.uid);
   const env = { ...process.env, TANDEM_HOME: path, HOME: path, KUBECONFIG: "" };
-  const command = (args: readonly string[]) =>
-    user.uid === undefined
-      ? { file: TANDEM, args: [...args], env }
+  const command = (given: readonly string[]) => {
+    const args = given[0] === "up" ? ["up", "--timeout", UP_TIMEOUT, ...given.slice(1)] : [...given];
+    return user.uid === undefined
+      ? { file: TANDEM, args, env }
       : { file: "setpriv", args: [...asNobody, TANDEM, ...args], env };
+  };
   return {
     path,
     user,

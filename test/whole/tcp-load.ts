@@ -1,7 +1,8 @@
 /**
  * Opens a connection every few milliseconds, each to the next target, says a line on it and waits for the first byte of
  * the answer, until its standard input ends; then prints what it saw as one line of JSON: a {@link Phase} for each line
- * of its input, and one for what came before the first.
+ * of its input, and one for what came before the first. Those that are due while {@link UNDER_WAY} are under way are left
+ * out: a busy machine gets less to do, not a growing queue.
  *
  * Usage: tcp-load.ts INTERVAL_MS TARGET…   a target is `address/port`
  */
@@ -17,11 +18,13 @@ export interface Phase {
 }
 
 const TIMEOUT_MS = 10_000;
+const UNDER_WAY = 16;
 
 function main([interval = "", ...targets]: string[]): void {
   const phases = [new Connections()];
   const began = performance.now();
   let opened = 0;
+  let leftOut = 0;
   let under = 0;
   let ended = false;
   const finish = (): void => {
@@ -42,7 +45,10 @@ function main([interval = "", ...targets]: string[]): void {
   };
   const timer = setInterval(() => {
     const due = (performance.now() - began) / Number(interval);
-    while (opened < due) open();
+    while (opened + leftOut < due) {
+      if (under < UNDER_WAY) open();
+      else leftOut++;
+    }
   }, 2);
   process.stdin.on("data", () => phases.push(new Connections()));
   process.stdin.once("end", () => {
