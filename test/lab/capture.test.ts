@@ -82,13 +82,19 @@ test("a sandbox that is made anew is captured before anything runs in it", async
   };
   await lab.create("again", noting("main", "sleep infinity"), spec);
   await lab.ready("again");
+  const noted = (lines: number) =>
+    lab.exec("again", [
+      "sh",
+      "-c",
+      `until [ $(wc -l < /data/log) = ${lines} ]; do sleep 0.02; done; cat /data/log`,
+    ]);
+  assert.equal((await noted(2)).out, "main\n3\n");
   process.kill(sandboxOf("killed-sandbox"), "SIGKILL");
   await lab.event("again", "SandboxChanged");
   await lab.until("again", "ready again", (pod) => {
     return isReady(pod) && (pod.status?.containerStatuses?.[0]?.restartCount ?? 0) > 0;
   });
-  const { out } = await lab.exec("again", ["sh", "-c", "tail -n 1 /data/log"]);
-  assert.equal(out, "3\n");
+  assert.equal((await noted(4)).out, "main\n3\nmain\n3\n");
 });
 
 /** The process on this machine that holds the sandbox of a pod with this host name. */

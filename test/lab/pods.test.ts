@@ -64,7 +64,7 @@ test("a server is reached over both families; exec passes input, output and exit
   const [echo] = await Promise.all([lab.ready("echo"), lab.ready("client")]);
   for (const { ip } of echo.status?.podIPs ?? []) {
     const wait = `until nc -z ${ip} 9001; do sleep 0.05; done; echo dualstack | nc ${ip} 9001`;
-    const { code, out, err } = await lab.exec("client", ["timeout", "10", "sh", "-c", wait]);
+    const { code, out, err } = await lab.exec("client", ["timeout", "60", "sh", "-c", wait]);
     assert.deepEqual({ code, out }, { code: 0, out: "hello dualstack\n" }, err);
   }
   assert.deepEqual(await lab.exec("client", ["cat"], "in\nput"), { code: 0, out: "in\nput", err: "" });
@@ -182,6 +182,7 @@ test("what a pod writes stays in the pod", async () => {
   });
   await lab.create("looks", sleep);
   await Promise.all([lab.ready("writes"), lab.ready("looks")]);
+  assert.equal(await firstLine("writes"), "mine\n");
   assert.equal((await lab.exec("writes", ["cat", "/etc/tandem-was-here"])).out, "mine\n");
   assert.notEqual((await lab.exec("looks", ["cat", "/etc/tandem-was-here"])).code, 0);
 });
@@ -257,6 +258,10 @@ test("exit codes, signals and restart policies", async () => {
   await lab.create("failed", { command: ["sh", "-c", "exit 3"] }, { restartPolicy: "Never" });
   await lab.create("killed", { command: ["sh", "-c", "kill -9 $$$$"] }, { restartPolicy: "Never" });
   await lab.create("again", { command: ["sh", "-c", "echo run; exit 1"] });
+  // looked for from now on: its back-off is over after 10 s
+  const backOff = lab.until("again", "in back-off", (pod) => {
+    return pod.status?.containerStatuses?.[0]?.state?.waiting?.reason === "CrashLoopBackOff";
+  });
   const end = async (name: string, phase: string) =>
     (await lab.until(name, phase, (pod) => pod.status?.phase === phase)).status?.containerStatuses?.[0]?.state
       ?.terminated;
@@ -264,9 +269,7 @@ test("exit codes, signals and restart policies", async () => {
   assert.equal((await end("failed", "Failed"))?.exitCode, 3);
   const killed = await end("killed", "Failed");
   assert.deepEqual([killed?.exitCode, killed?.signal], [137, 9]);
-  const again = await lab.until("again", "in back-off", (pod) => {
-    return pod.status?.containerStatuses?.[0]?.state?.waiting?.reason === "CrashLoopBackOff";
-  });
+  const again = await backOff;
   const status = again.status?.containerStatuses?.[0];
   assert.equal(status?.restartCount, 1);
   assert.match(
@@ -347,6 +350,8 @@ test("deletion: SIGTERM first, SIGKILL after the grace, then the object goes", a
     command: ["sh", "-c", 'trap "" TERM; echo up; while :; do sleep 0.02; done'],
   });
   await Promise.all([lab.ready("polite"), lab.ready("stubborn")]);
+  // a container runs from its fork on, its program some time later
+  for (const name of ["polite", "stubborn"]) assert.equal(await firstLine(name), "up\n");
   const follow = await lab.client.logs({ namespace: "default", pod: "polite", follow: true });
   const log = text(follow);
   await lab.client.delete(KINDS.Pod, "polite", "default");
