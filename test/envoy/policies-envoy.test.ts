@@ -90,7 +90,10 @@ const EDGES: readonly (readonly [kind: PolicyKind, spec: string])[] = [
     "BackendTrafficPolicy",
     "sessionPersistence: {absoluteTimeout: 0s, cookieConfig: {lifetimeType: Permanent}}",
   ],
-  ["SecurityPolicy", "cors: {allowOrigins: ['*', 'https://*', 'https://[', 'a(b', '*.*'], maxAge: 0s}"],
+  [
+    "SecurityPolicy",
+    "cors: {allowOrigins: ['*', 'https://*', 'https://[', 'https://a(b', 'https://*.*'], maxAge: 0s}",
+  ],
   ["SecurityPolicy", 'cors: {allowHeaders: ["a\\nb"], allowMethods: ["*"]}'],
   [
     "SecurityPolicy",

@@ -129,6 +129,72 @@ const BAD: [
     "authorization: {rules: [{action: Allow, principal: {clientCIDRs: [10.0.0.0/8]}}, {action: Deny, principal: {clientCIDRs: [10.1.0.0/16]}}]}",
     "spec.authorization.rules[1]: a Deny after an Allow is not supported; put Deny rules first",
   ],
+  [
+    "BackendTrafficPolicy",
+    "Gateway g",
+    "timeout: {tcp: {unacknowledgedTimeout: 597h}}",
+    "spec.timeout.tcp.unacknowledgedTimeout: is longer than 2147483s, which is all that the kernel takes",
+  ],
+  [
+    "BackendTrafficPolicy",
+    "Gateway g",
+    "tcpKeepalive: {idleTime: 10h}",
+    "spec.tcpKeepalive.idleTime: is longer than 32767s, which is all that the kernel takes",
+  ],
+  [
+    "BackendTrafficPolicy",
+    "Gateway g",
+    "sessionPersistence: {absoluteTimeout: 0s, cookieConfig: {lifetimeType: Permanent}}",
+    "spec.sessionPersistence.absoluteTimeout: must be longer than 0",
+  ],
+  [
+    "BackendTrafficPolicy",
+    "Gateway g",
+    "healthCheck: {active: {type: HTTP, http: {path: /a b}}}",
+    "spec.healthCheck.active.http.path: has spaces, or characters that no request can have",
+  ],
+  [
+    "BackendTrafficPolicy",
+    "Gateway g",
+    'healthCheck: {active: {type: HTTP, http: {path: /, hostname: "a\\nb"}}}',
+    "spec.healthCheck.active.http.hostname: has spaces, or characters that no request can have",
+  ],
+  [
+    "BackendTrafficPolicy",
+    "Gateway g",
+    "rateLimit: {type: Local, local: {rules: [{clientSelectors: [{sourceCIDR: {value: fe80::1%eth0}}], limit: {requests: 1, unit: Day}}]}}",
+    'spec.rateLimit.local.rules[0].clientSelectors[0].sourceCIDR.value: "fe80::1%eth0" is no CIDR',
+  ],
+  [
+    "BackendTrafficPolicy",
+    "Gateway g",
+    "rateLimit: {type: Local, local: {rules: [{clientSelectors: [{sourceCIDRs: {values: ['::/0', here]}}], limit: {requests: 1, unit: Day}}]}}",
+    'spec.rateLimit.local.rules[0].clientSelectors[0].sourceCIDRs.values[1]: "here" is no CIDR',
+  ],
+  [
+    "SecurityPolicy",
+    "Gateway g",
+    "authorization: {defaultAction: Allow, rules: [{action: Deny, principal: {clientCIDRs: ['::ffff:10.0.0.0/104']}}]}",
+    'spec.authorization.rules[0].principal.clientCIDRs[0]: "::ffff:10.0.0.0/104" holds IPv4-mapped addresses, which no client has; write 10.0.0.0/8',
+  ],
+  [
+    "SecurityPolicy",
+    "Gateway g",
+    "cors: {allowOrigins: [shop.example]}",
+    'spec.cors.allowOrigins[0]: "shop.example" is no origin such as https://shop.example or https://*.example:8443',
+  ],
+  [
+    "SecurityPolicy",
+    "Gateway g",
+    "cors: {allowOrigins: ['*', 'null'], allowMethods: [GE T]}",
+    'spec.cors.allowMethods[0]: "GE T" is no method',
+  ],
+  [
+    "SecurityPolicy",
+    "Gateway g",
+    "cors: {allowHeaders: ['*', 'a:b']}",
+    'spec.cors.allowHeaders[1]: "a:b" is no name of a header',
+  ],
 ];
 
 for (const [kind, target, spec, message] of BAD)
@@ -185,6 +251,14 @@ for (const [kind, target, spec, field] of REFUSED)
       errors.join("\n") || "it was taken",
     );
   });
+
+test("a SecurityPolicy that is not valid lets nobody in, and nothing of it is in force", () => {
+  const spec =
+    "cors: {allowOrigins: ['*']}, authorization: {rules: [{action: Allow, principal: {clientCIDRs: [no]}}]}";
+  const references = among(goodPolicy("SecurityPolicy", "p", "Gateway g", spec));
+  const { action, policy: inForce } = firstRule(applyPolicies(httpRule(TO_WEB), WEB, references).route);
+  assert.deepEqual({ action, inForce }, { action: { kind: "answer", status: 500 }, inForce: undefined });
+});
 
 test("a list of networks that knows one family only is in force, and says whom it leaves out", () => {
   const rules = "authorization: {rules: [{action: Allow, principal: {clientCIDRs: [10.0.0.0/8]}}]}";

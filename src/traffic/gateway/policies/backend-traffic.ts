@@ -12,6 +12,7 @@ import { keepalive } from "./keepalive.ts";
 import type { BackendTrafficPolicy } from "./objects.ts";
 import { rateLimits } from "./rate-limits.ts";
 import {
+  atMost,
   count,
   defined,
   definedOrNone,
@@ -60,17 +61,22 @@ function destination(spec: Spec, reader: PolicyReader): DestinationPolicy | unde
       "spec.timeout.tcp.connectTimeout",
       reader,
     ),
-    unacknowledgedTimeout: moreThanNothing(
-      spec.timeout?.tcp?.unacknowledgedTimeout,
-      "spec.timeout.tcp.unacknowledgedTimeout",
-      reader,
-    ),
+    unacknowledgedTimeout: unacknowledged(spec, reader),
     keepalive: keepalive(spec.tcpKeepalive, reader),
     activeHealthCheck: activeCheck(healthCheck.active, reader),
     passiveHealthCheck: passiveCheck(healthCheck.passive, reader),
     panicThreshold: healthCheck.panicThreshold,
     proxyProtocol: spec.proxyProtocol && (spec.proxyProtocol.version === "V2" ? 2 : 1),
   });
+}
+
+/** The kernel has an int of milliseconds for it (TCP_USER_TIMEOUT, tcp(7)): more, and no connection can be opened. */
+const MOST_UNACKNOWLEDGED = 2 ** 31 - 1;
+
+function unacknowledged({ timeout }: Spec, reader: PolicyReader): number | undefined {
+  const field = "spec.timeout.tcp.unacknowledgedTimeout";
+  const value = moreThanNothing(timeout?.tcp?.unacknowledgedTimeout, field, reader);
+  return atMost(value, MOST_UNACKNOWLEDGED, field, reader);
 }
 
 const PLAIN = { RoundRobin: "round-robin", Random: "random", LeastRequest: "least-request" } as const;
@@ -158,9 +164,9 @@ function session({ sessionPersistence: spec }: Spec, reader: PolicyReader): Sess
   if (spec === undefined) return undefined;
   const field = "spec.sessionPersistence";
   const { type = "Cookie", sessionName: name = "tandem-session", cookieConfig } = spec;
-  const lifetime = milliseconds(spec.absoluteTimeout, `${field}.absoluteTimeout`, reader);
+  const lifetime = moreThanNothing(spec.absoluteTimeout, `${field}.absoluteTimeout`, reader);
   const permanent = type === "Cookie" && cookieConfig?.lifetimeType === "Permanent";
-  if (permanent && lifetime === undefined)
+  if (permanent && spec.absoluteTimeout === undefined)
     return refuse(reader, `${field}.absoluteTimeout`, "a Permanent cookie needs it");
   if (!permanent && lifetime !== undefined)
     reader.notes.push(`${field}.absoluteTimeout is in force for Permanent cookies only`);

@@ -11,7 +11,7 @@ import type { ClientSettings, PolicyKind, PolicyObject } from "./types.ts";
 
 /** A policy, read. */
 export interface CompiledPolicy {
-  /** `field: reason`; with one the policy is not in force. */
+  /** `field: reason`; with one the policy is not in force, and has no parts. */
   readonly problems: readonly string[];
   readonly notes: readonly string[];
   readonly client?: ClientPolicy | undefined;
@@ -34,7 +34,8 @@ export function compilePolicy(policy: PolicyObject): CompiledPolicy {
   if (before !== undefined) return before;
   const reader: PolicyReader = { problems: [], notes: [] };
   checkTargets(policy, reader);
-  const result = { ...partsOf(policy, reader), ...reader };
+  const parts = partsOf(policy, reader);
+  const result = reader.problems.length === 0 ? { ...parts, ...reader } : reader;
   compiled.set(policy, result);
   return result;
 }

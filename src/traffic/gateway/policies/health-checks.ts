@@ -1,6 +1,5 @@
 /** Health checks of backends, with the defaults that Envoy Gateway has. */
 import type { ActiveHealthCheck, PassiveHealthCheck } from "../policy-model.ts";
-import { textProblem } from "../routes/header-changes.ts";
 import type { ActiveCheck, BackendTrafficPolicy } from "./objects.ts";
 import { defined, moreThanNothing, type PolicyReader, refuse } from "./reader.ts";
 
@@ -16,8 +15,9 @@ export function activeCheck(
   const field = "spec.healthCheck.active";
   if (spec.type === "HTTP" && spec.http?.path === undefined)
     return refuse(reader, `${field}.http.path`, "is missing");
-  const problem = textProblem(`${spec.http?.path ?? ""}${spec.http?.hostname ?? ""}`);
-  if (problem !== undefined) refuse(reader, `${field}.http`, problem);
+  for (const part of ["path", "hostname"] as const)
+    if (!/^[\x21-\x7e]*$/.test(spec.http?.[part] ?? ""))
+      refuse(reader, `${field}.http.${part}`, "has spaces, or characters that no request can have");
   return defined<ActiveHealthCheck>({
     kind: KINDS[spec.type],
     timeout: moreThanNothing(spec.timeout, `${field}.timeout`, reader) ?? DEFAULTS.timeout,

@@ -1,5 +1,5 @@
 import type { ClientPolicy } from "../policy-model.ts";
-import { definedOrNone, milliseconds, type PolicyReader, refuse } from "./reader.ts";
+import { atMost, definedOrNone, milliseconds, type PolicyReader } from "./reader.ts";
 
 /** The kernel refuses more: 32,767 seconds. */
 const MOST = 32_767_000;
@@ -11,13 +11,11 @@ export function keepalive(
 ): ClientPolicy["keepalive"] {
   return definedOrNone<NonNullable<ClientPolicy["keepalive"]>>({
     probes: spec?.probes,
-    idle: atMost(spec?.idleTime, "spec.tcpKeepalive.idleTime", reader),
-    interval: atMost(spec?.interval, "spec.tcpKeepalive.interval", reader),
+    idle: time(spec?.idleTime, "spec.tcpKeepalive.idleTime", reader),
+    interval: time(spec?.interval, "spec.tcpKeepalive.interval", reader),
   });
 }
 
-function atMost(text: string | undefined, field: string, reader: PolicyReader): number | undefined {
-  const value = milliseconds(text, field, reader);
-  if (value === undefined || value <= MOST) return value;
-  return refuse(reader, field, `${text} is longer than 32767s, which is all that the kernel takes`);
+function time(text: string | undefined, field: string, reader: PolicyReader): number | undefined {
+  return atMost(milliseconds(text, field, reader), MOST, field, reader);
 }

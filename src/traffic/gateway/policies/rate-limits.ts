@@ -1,7 +1,7 @@
 /** Local rate limits of a BackendTrafficPolicy. */
 import type { RateLimit } from "../policy-model.ts";
 import type { BackendTrafficPolicy, RateLimitRule } from "./objects.ts";
-import { cidrs, count, defined, type PolicyReader, refuse } from "./reader.ts";
+import { cidr, cidrs, count, defined, noteMissing, type PolicyReader, refuse } from "./reader.ts";
 
 const UNITS = { Second: 1000, Minute: 60_000, Hour: 3_600_000, Day: 86_400_000 } as const;
 
@@ -36,7 +36,6 @@ function rateLimitOf(rule: RateLimitRule, field: string, reader: PolicyReader): 
   count(burst, `${field}.limit.burst`, reader);
   if (burst !== undefined && burst < requests)
     refuse(reader, `${field}.limit.burst`, `is less than requests (${requests})`);
-  const sources = sourceCIDRs ?? (sourceCIDR && { values: [sourceCIDR.value], type: sourceCIDR.type });
   return defined<RateLimit>({
     requests,
     perMilliseconds: UNITS[unit],
@@ -48,9 +47,24 @@ function rateLimitOf(rule: RateLimitRule, field: string, reader: PolicyReader): 
         distinct: type === "Distinct" ? true : undefined,
       }),
     ),
-    sources:
-      sources &&
-      cidrs(sources.values, `${field}.clientSelectors[0]`, reader, "the limit is not for clients of"),
-    distinctSource: sources?.type === "Distinct" ? true : undefined,
+    sources: sources(selectors[0], `${field}.clientSelectors[0]`, reader),
+    distinctSource: (sourceCIDRs ?? sourceCIDR)?.type === "Distinct" ? true : undefined,
   });
+}
+
+type ClientSelector = NonNullable<RateLimitRule["clientSelectors"]>[number];
+
+function sources(
+  { sourceCIDR, sourceCIDRs }: ClientSelector = {},
+  field: string,
+  reader: PolicyReader,
+): RateLimit["sources"] {
+  const consequence = "the limit is not for clients of";
+  if (sourceCIDRs !== undefined)
+    return cidrs(sourceCIDRs.values, `${field}.sourceCIDRs.values`, reader, consequence);
+  if (sourceCIDR === undefined) return undefined;
+  const network = cidr(sourceCIDR.value, `${field}.sourceCIDR.value`, reader);
+  const list = network === undefined ? [] : [network];
+  noteMissing(list, `${field}.sourceCIDR`, reader, consequence);
+  return list;
 }

@@ -1,8 +1,8 @@
 /** Reads values of a policy and gathers what is wrong with them: field and reason. */
 import { parseQuantity } from "../../../objects/quantity.ts";
 import { familyOfText } from "../../../ip/address.ts";
-import { parseCidr } from "../../../ip/cidr.ts";
-import { FAMILIES } from "../../../ip/family.ts";
+import { type Cidr, formatCidr, parseCidr } from "../../../ip/cidr.ts";
+import { bitsOf, FAMILIES } from "../../../ip/family.ts";
 import { parseDuration } from "../routes/duration.ts";
 
 /** What was found while a policy was read. */
@@ -42,6 +42,18 @@ export function moreThanNothing(
   return value === 0 ? refuse(reader, field, "must be longer than 0") : value;
 }
 
+/** Milliseconds of a socket option, of which the kernel takes no more than `most`. */
+export function atMost(
+  value: number | undefined,
+  most: number,
+  field: string,
+  reader: PolicyReader,
+): number | undefined {
+  if (value === undefined || value <= most) return value;
+  const seconds = Math.floor(most / 1000);
+  return refuse(reader, field, `is longer than ${seconds}s, which is all that the kernel takes`);
+}
+
 const MAX_COUNT = 2 ** 32 - 1;
 
 /** A number that fits into the 32 bits that Envoy has for it. */
@@ -74,19 +86,41 @@ export function cidrs(
   reader: PolicyReader,
   consequence?: string,
 ): readonly string[] {
-  const result: string[] = [];
-  for (const [index, text] of list.entries()) {
-    const family = familyOfText(text);
-    if (family !== undefined) result.push(`${text}/${family === "IPv4" ? 32 : 128}`);
-    else if (parseCidr(text) !== undefined) result.push(text);
-    else refuse(reader, `${field}[${index}]`, `${JSON.stringify(text)} is no CIDR`);
-  }
+  const result = list.flatMap((text, index) => cidr(text, `${field}[${index}]`, reader) ?? []);
+  noteMissing(result, field, reader, consequence);
+  return result;
+}
+
+/** One CIDR, or a single address. */
+export function cidr(text: string, field: string, reader: PolicyReader): string | undefined {
+  const family = familyOfText(text);
+  const whole = family === undefined ? text : `${text}/${bitsOf(family)}`;
+  const network = parseCidr(whole);
+  if (network === undefined) return refuse(reader, field, `${JSON.stringify(text)} is no CIDR`);
+  const inner = unmapped(network);
+  if (inner === undefined) return whole;
+  const why = `${JSON.stringify(text)} holds IPv4-mapped addresses, which no client has; write ${formatCidr(inner)}`;
+  return refuse(reader, field, why);
+}
+
+/** `::ffff:0:0/96` (RFC 4291, 2.5.5.2): clients over IPv4 come with addresses of that family. */
+function unmapped({ family, base, prefix }: Cidr): Cidr | undefined {
+  if (family !== "IPv6" || prefix < 96 || base >> 32n !== 0xffffn) return undefined;
+  return { family: "IPv4", base: base & 0xffffffffn, prefix: prefix - 96 };
+}
+
+/** Notes a family that none of the networks is of. */
+export function noteMissing(
+  result: readonly string[],
+  field: string,
+  reader: PolicyReader,
+  consequence: string | undefined,
+): void {
   const families = new Set(result.map((cidr) => parseCidr(cidr)?.family));
   const missing = result.length === 0 ? [] : FAMILIES.filter((family) => !families.has(family));
   if (consequence !== undefined)
     for (const family of missing)
       reader.notes.push(`${field} has no ${family} network: ${consequence} ${family}`);
-  return result;
 }
 
 /** Leaves out what is undefined, so that objects compare by what they say. */

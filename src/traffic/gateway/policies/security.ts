@@ -2,6 +2,7 @@
 import type { CorsPolicy, RoutePolicy } from "../policy-model.ts";
 import type { CompiledParts } from "./compile.ts";
 import type { SecurityPolicy } from "./objects.ts";
+import { isOrigin } from "../routes/filters.ts";
 import { cidrs, defined, definedOrNone, milliseconds, type PolicyReader, refuse } from "./reader.ts";
 
 type Spec = SecurityPolicy["spec"];
@@ -14,6 +15,10 @@ export function compileSecurity(spec: Spec, reader: PolicyReader): CompiledParts
 function cors({ cors: spec }: Spec, reader: PolicyReader): CorsPolicy | undefined {
   if (spec === undefined) return undefined;
   const maxAge = milliseconds(spec.maxAge, "spec.cors.maxAge", reader);
+  for (const [field, isGood, what] of CORS_TEXTS)
+    for (const [index, text] of (spec[field] ?? []).entries())
+      if (!isGood(text))
+        refuse(reader, `spec.cors.${field}[${index}]`, `${JSON.stringify(text)} is no ${what}`);
   return defined<CorsPolicy>({
     allowOrigins: spec.allowOrigins ?? [],
     allowMethods: spec.allowMethods ?? [],
@@ -23,6 +28,16 @@ function cors({ cors: spec }: Spec, reader: PolicyReader): CorsPolicy | undefine
     allowCredentials: spec.allowCredentials ?? false,
   });
 }
+
+const isToken = (text: string) => /^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$/.test(text);
+
+/** What browsers could never send, so that the policy would not do what it seems to say (RFC 6454, RFC 9110). */
+const CORS_TEXTS = [
+  ["allowOrigins", isOrigin, "origin such as https://shop.example or https://*.example:8443"],
+  ["allowMethods", isToken, "method"],
+  ["allowHeaders", isToken, "name of a header"],
+  ["exposeHeaders", isToken, "name of a header"],
+] as const;
 
 type Sources = Pick<RoutePolicy, "allowedSources" | "deniedSources">;
 

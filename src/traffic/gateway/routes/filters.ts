@@ -176,7 +176,7 @@ function readCors(filter: HTTPRouteFilter, result: RuleFilters, { rule, field }:
     return;
   }
   for (const [index, origin] of (cors.allowOrigins ?? []).entries())
-    if (origin !== "*" && !/^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^\s/]+$/.test(origin))
+    if (!isOrigin(origin))
       rejectRule(rule, `${field}.cors.allowOrigins[${index}]`, `${JSON.stringify(origin)} is no origin`);
   result.cors = {
     allowOrigins: cors.allowOrigins ?? [],
@@ -186,6 +186,11 @@ function readCors(filter: HTTPRouteFilter, result: RuleFilters, { rule, field }:
     maxAge: cors.maxAge ?? CORS_MAX_AGE,
     allowCredentials: cors.allowCredentials ?? false,
   };
+}
+
+/** Whether a text is an origin (RFC 6454, 6.2), with stars where any name may stand; `null` is that of sandboxes. */
+export function isOrigin(text: string): boolean {
+  return text === "*" || text === "null" || /^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^\s/]+$/.test(text);
 }
 
 /** No extension is known; the rule answers 500 rather than letting requests pass unfiltered. */
