@@ -1,7 +1,7 @@
 import { defaultServiceCidr } from "../allocation/index.ts";
 import { formatAddress, parseAddress } from "../ip/address.ts";
 import { addressAt, type Cidr, formatCidr } from "../ip/cidr.ts";
-import { defaultObject, fillSystemMetadata } from "../objects/index.ts";
+import { defaultObject, fillSystemMetadata, formatTime } from "../objects/index.ts";
 import { KINDS, type Kind } from "../objects/kinds.ts";
 import type { AnyObject, EndpointSlice, ServiceCIDR } from "../objects/types.ts";
 import type { Transaction } from "../store/contract.ts";
@@ -10,7 +10,6 @@ import type { ApiContext } from "./context.ts";
 import { decodeObject, encodeObject } from "./registry/encoding.ts";
 import { keyOf } from "./registry/keys.ts";
 import { SYSTEM_NAMESPACES } from "./registry/namespaces.ts";
-import { timestamp } from "./registry/time.ts";
 import { createIn } from "./registry/write.ts";
 
 /** What the cluster's own objects are made from. */
@@ -55,7 +54,7 @@ function writeServiceCidr(context: ApiContext, tx: Transaction<string>, ranges: 
   const key = keyOf(kind, undefined, "kubernetes");
   const entry = tx.get(key);
   const existing = entry && (JSON.parse(entry.value) as ServiceCIDR);
-  const { write, event } = defaultServiceCidr(ranges.map(formatCidr), timestamp(context.now()), existing);
+  const { write, event } = defaultServiceCidr(ranges.map(formatCidr), formatTime(context.now()), existing);
   if (event !== undefined) context.log(`${event.reason}: ${event.message}`);
   if (write === undefined) return;
   const object = write as unknown as AnyObject;

@@ -1,3 +1,4 @@
+import { formatTime } from "../../objects/time.ts";
 import { acceptNames, customKinds, type Definition, isTrueCondition } from "../../objects/crd/index.ts";
 import { KINDS, type Kind } from "../../objects/kinds.ts";
 import type { AnyObject } from "../../objects/types.ts";
@@ -5,7 +6,6 @@ import type { Change, Transaction } from "../../store/contract.ts";
 import type { ApiContext } from "../context.ts";
 import { decodeObject, encodeObject } from "../registry/encoding.ts";
 import { keyOf, prefixOf } from "../registry/keys.ts";
-import { timestamp } from "../registry/time.ts";
 import { needsCleanup, startCleanup } from "./cleanup.ts";
 
 const KIND = KINDS.CustomResourceDefinition;
@@ -100,7 +100,7 @@ class Definitions {
     const others = [...this.#known.values()]
       .map((known) => known.definition)
       .filter((other) => other.metadata.name !== name);
-    if (!acceptNames(definition, others, timestamp(this.#context.now()))) return;
+    if (!acceptNames(definition, others, formatTime(this.#context.now()))) return;
     tx.put(key, encodeObject(KIND, definition as unknown as AnyObject, tx.revision));
     // the names are taken for the others of this transaction
     const known = this.#known.get(name);

@@ -1,6 +1,6 @@
+import { formatTime } from "../../objects/time.ts";
 import { CLEANUP_FINALIZER, type Definition, setCondition } from "../../objects/crd/index.ts";
 import type { AnyObject } from "../../objects/types.ts";
-import { timestamp } from "../registry/time.ts";
 
 /** Prepares a definition for its deletion: its objects go first (apiextensions registry/customresourcedefinition/etcd.go). */
 export function holdForCleanup(object: AnyObject, now: Date): void {
@@ -16,6 +16,6 @@ export function holdForCleanup(object: AnyObject, now: Date): void {
       reason: "InstanceDeletionPending",
       message: "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
     },
-    timestamp(now),
+    formatTime(now),
   );
 }

@@ -1,3 +1,4 @@
+import { formatTime } from "../../objects/time.ts";
 import type { Kind } from "../../objects/kinds.ts";
 import { conflict, notFound } from "../../objects/status.ts";
 import type { AnyObject } from "../../objects/types.ts";
@@ -9,7 +10,6 @@ import { encodeObject } from "./encoding.ts";
 import { keyOf } from "./keys.ts";
 import { refuseImmortal } from "./namespaces.ts";
 import { strategyOf } from "./strategy.ts";
-import { timestamp } from "./time.ts";
 import { deleteIn } from "./write.ts";
 
 /** What a deletion came to: the object's last or new text, and whether it is gone. */
@@ -106,7 +106,7 @@ function mark({ metadata }: AnyObject, now: Date, grace: number, finalizers: str
   const running =
     metadata.deletionTimestamp === undefined ? undefined : (metadata.deletionGracePeriodSeconds ?? 0);
   if (running !== undefined && grace >= running) return !sameFinalizers;
-  metadata.deletionTimestamp = timestamp(new Date(now.getTime() + grace * 1000));
+  metadata.deletionTimestamp = formatTime(new Date(now.getTime() + grace * 1000));
   metadata.deletionGracePeriodSeconds = grace;
   if (running === undefined && (metadata.generation ?? 0) > 0) metadata.generation = metadata.generation! + 1;
   return true;
@@ -131,7 +131,7 @@ function deleteNamespace(
   if (object.metadata.deletionTimestamp !== undefined) {
     throw conflict({ group: "", kind: "namespaces" }, name, NAMESPACE_GOING);
   }
-  object.metadata.deletionTimestamp = timestamp(context.now());
+  object.metadata.deletionTimestamp = formatTime(context.now());
   object["status"] = { ...object["status"], phase: "Terminating" };
   const finalizers = finalizersFor(object, options);
   if (finalizers.length > 0) object.metadata.finalizers = finalizers;

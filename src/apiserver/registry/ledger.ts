@@ -1,3 +1,4 @@
+import { formatTime } from "../../objects/time.ts";
 import { randomUUID } from "node:crypto";
 import type { Ledger } from "../../allocation/ledger.ts";
 import { KINDS } from "../../objects/kinds.ts";
@@ -5,7 +6,6 @@ import type { AnyObject, IPAddress, ServiceCIDR } from "../../objects/types.ts";
 import type { Entry, Transaction } from "../../store/contract.ts";
 import { encodeObject } from "./encoding.ts";
 import { keyOf, nodePortKey, prefixOf } from "./keys.ts";
-import { timestamp } from "./time.ts";
 
 /** Read ServiceCIDRs by the entry that they are stored in, so that an unchanged one is the same object each time. */
 const readServiceCidrs = new WeakMap<Entry<string>, ServiceCIDR>();
@@ -31,7 +31,7 @@ function withSystemMetadata(address: IPAddress, now: Date): AnyObject {
   const metadata = {
     ...address.metadata,
     uid: randomUUID(),
-    creationTimestamp: timestamp(now),
+    creationTimestamp: formatTime(now),
     generation: 1,
   };
   return { ...address, metadata };

@@ -1,3 +1,4 @@
+import { formatTime } from "../../objects/time.ts";
 import { badRequest, conflict, notFound } from "../../objects/status.ts";
 import type { AnyObject, Pod } from "../../objects/types.ts";
 import { admitted } from "../admission/write.ts";
@@ -5,7 +6,6 @@ import type { Answer, Call } from "../http/call.ts";
 import { jsonReply } from "../http/replies.ts";
 import { decodeObject, encodeObject } from "../registry/encoding.ts";
 import { keyOf } from "../registry/keys.ts";
-import { timestamp } from "../registry/time.ts";
 import { readObjectBody } from "./body.ts";
 import { writeQuery } from "./options.ts";
 import type { Target } from "./target.ts";
@@ -25,7 +25,7 @@ export async function bind(call: Call, { kind, namespace, name, context }: Targe
     const entry = tx.get(key);
     if (entry === undefined) throw notFound({ group: "", kind: "pods" }, name!);
     const pod = decodeObject(entry.value) as AnyObject & Pod;
-    assign(pod, node, timestamp(context.now()));
+    assign(pod, node, formatTime(context.now()));
     if (!dryRun) tx.put(key, encodeObject(kind, pod, tx.revision));
   });
   const done = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 };

@@ -13,6 +13,7 @@ import { type AdsServer, startAdsServer } from "../../envoy/ads/index.ts";
 import { createEnvoyOutput } from "../../envoy/desired/index.ts";
 import type { Family } from "../../ip/family.ts";
 import { objectKey } from "../../objects/kinds.ts";
+import { formatTime } from "../../objects/time.ts";
 import { createGatewayModel } from "../../traffic/gateway/index.ts";
 import { createTrafficModel, type FamilyReadiness } from "../../traffic/index.ts";
 import type { Lead } from "../election.ts";
@@ -21,13 +22,17 @@ import { proxyContainer, proxyFiles } from "./bootstrap.ts";
 import { modelStateOf } from "./infrastructure.ts";
 import { sourcesOf } from "./kinds.ts";
 import { Pump } from "./pump.ts";
+import { gatewayRefusals } from "./refusals.ts";
 import { patiently } from "../xds/patiently.ts";
+import { RefusalBoard } from "../xds/refusal-board.ts";
 import { startSources } from "../xds/sources.ts";
 
 /** The controllerName of GatewayClasses that are ours. */
 export const CONTROLLER_NAME = "tandem.dev/gateway-controller";
 /** Where proxies get their configuration from, unless told otherwise. */
 const XDS_PORT = 18000;
+/** Where replicas tell each other what is refused, unless told otherwise. */
+const LEASE_NAMESPACE = "kube-system";
 /** Where the authority of proxies' certificates is kept. */
 const NAMESPACE = "tandem-system";
 
@@ -44,6 +49,8 @@ export interface GatewayOptions {
   readonly familyReadiness?: FamilyReadiness;
   /** Where several replicas run: statuses and infrastructure are the leader's, and configuration comes from each. */
   readonly lead?: Lead;
+  /** Where replicas tell each other what their proxies refuse; kube-system unless given. */
+  readonly leaseNamespace?: string;
   readonly log: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -54,7 +61,7 @@ export interface GatewayOptions {
  */
 export async function startGateways(options: GatewayOptions): Promise<{ readonly stopped: Promise<void> }> {
   const { client, families, signal, log, lead, familyReadiness = "report" } = options;
-  const now = () => new Date().toISOString().replace(/\.\d+Z$/, "Z");
+  const now = () => formatTime(new Date());
   const model = createGatewayModel({ controllerName: CONTROLLER_NAME, clusterFamilies: families, now });
   const traffic = createTrafficModel({ familyReadiness });
   const onError = (error: unknown): void => log(`watching: ${(error as Error).message}`);
@@ -88,6 +95,17 @@ export async function startGateways(options: GatewayOptions): Promise<{ readonly
   sources.onAny((kind, { type, object }) => statuses.recheck(kind, type, objectKey(object)));
   const ads = await startXds(options, xdsPort, authority);
   const output = createEnvoyOutput({ families });
+  const refusals = gatewayRefusals(ads, model, () => board.poke());
+  const board = new RefusalBoard({
+    client,
+    namespace: options.leaseNamespace ?? LEASE_NAMESPACE,
+    component: "tandem-gateway",
+    own: () => refusals.own(),
+    onPeriod: () => refusals.prune(),
+    onOthers: () => refusals.setOthers(board.others()),
+    log,
+  });
+  const boarded = board.run(signal);
   new Pump({
     model,
     traffic,
@@ -96,6 +114,7 @@ export async function startGateways(options: GatewayOptions): Promise<{ readonly
     infrastructure,
     statuses,
     sources,
+    refusals,
     log,
     ...(lead && { mayBeElsewhere: (key) => (infrastructure.state(key)?.readyProxies ?? 0) > 0 }),
     onQuiet: collectGarbage,
@@ -110,7 +129,7 @@ export async function startGateways(options: GatewayOptions): Promise<{ readonly
     await Promise.all(writers.map((writer) => writer.pause()));
   };
   const led = lead === undefined ? work(signal) : lead(work, signal);
-  const stopped = Promise.all([infrastructure.stopped, led]).then(async () => {
+  const stopped = Promise.all([infrastructure.stopped, led, boarded]).then(async () => {
     await Promise.all([statuses.stop(), classes.stop(), ads.close()]);
   });
   return { stopped };

@@ -1,6 +1,6 @@
 import type { Condition, Deployment, ReplicaSet } from "../../objects/types.ts";
+import { formatTime } from "../../objects/time.ts";
 import { conditionOf } from "../runtime/pods.ts";
-import { timestamp } from "../runtime/time.ts";
 import { fencesOf, replicasOf } from "./replica-sets.ts";
 
 type Status = NonNullable<Deployment["status"]>;
@@ -170,7 +170,7 @@ function setCondition(conditions: Condition[], next: Condition, now: number, sin
   const index = conditions.findIndex(({ type }) => type === next.type);
   const present = conditions[index];
   if (present?.status === next.status && present.reason === next.reason) return;
-  const time = timestamp(now);
+  const time = formatTime(new Date(now));
   const kept = present?.status === next.status ? present.lastTransitionTime : undefined;
   const condition = { ...next, lastUpdateTime: time, lastTransitionTime: since ?? kept ?? time };
   if (index < 0) conditions.push(condition);

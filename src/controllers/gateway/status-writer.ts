@@ -2,7 +2,7 @@ import type { KubeClient } from "../../client/index.ts";
 import type { Kind } from "../../objects/kinds.ts";
 import { ApiError } from "../../objects/status.ts";
 import type { KubeObject } from "../../objects/types.ts";
-import { timestamp } from "../runtime/time.ts";
+import { formatTime } from "../../objects/time.ts";
 import { WorkQueue } from "../runtime/work-queue.ts";
 import { mergeStatus, statusPatch } from "./status-merge.ts";
 
@@ -88,7 +88,7 @@ export class StatusWriter {
     if (object === undefined) return;
     const { client, controllerName, amend } = this.#options;
     const wished = (amend?.(wish.kind, wish.key, wish.status) ?? wish.status) as Fields;
-    const next = mergeStatus(object.status, wished, controllerName, timestamp(Date.now()));
+    const next = mergeStatus(object.status, wished, controllerName, formatTime(new Date()));
     if (next === undefined) return;
     const { name, namespace, resourceVersion } = object.metadata;
     const patch = { metadata: { resourceVersion }, status: statusPatch(object.status, next) };

@@ -1,5 +1,6 @@
 import type { Kind } from "../../objects/kinds.ts";
 import type { Condition } from "../../objects/types.ts";
+import { formatTime } from "../../objects/time.ts";
 
 /** What one kind still has in a namespace. */
 export interface Remaining {
@@ -44,7 +45,7 @@ export function deletionConditions(
   pass: Pass,
   now: Date,
 ): Condition[] | undefined {
-  const time = `${now.toISOString().slice(0, 19)}Z`;
+  const time = formatTime(now);
   const wrong = wrongOf(pass);
   const conditions = [...before];
   let changed = false;

@@ -1,9 +1,9 @@
 import { KINDS, objectKey } from "../../objects/kinds.ts";
 import type { Lease, Node, Pod } from "../../objects/types.ts";
+import { formatTime } from "../../objects/time.ts";
 import type { ControllerContext } from "../runtime/context.ts";
 import { sameValue } from "../runtime/equal.ts";
 import { conditionOf } from "../runtime/pods.ts";
-import { timestamp } from "../runtime/time.ts";
 import type { WorkQueue } from "../runtime/work-queue.ts";
 import {
   afterStandstill,
@@ -86,7 +86,7 @@ function isReady(node: Node): boolean {
 /** What is written of a node that is silent or not ready, and of the pods on it. */
 function nodeWriter({ writer, events }: ControllerContext) {
   async function markSilent(node: Node, now: number): Promise<Node> {
-    const conditions = unknownConditions(node, timestamp(now));
+    const conditions = unknownConditions(node, formatTime(new Date(now)));
     if (conditions === undefined) return node;
     const text = `Node ${node.metadata.name} status is now: NodeNotReady`;
     events.record(SOURCE, node, "Normal", "NodeNotReady", text);
@@ -95,14 +95,14 @@ function nodeWriter({ writer, events }: ControllerContext) {
   }
 
   async function taint(node: Node, now: number): Promise<void> {
-    const taints = taintsFor(node, timestamp(now));
+    const taints = taintsFor(node, formatTime(new Date(now)));
     if (taints === undefined) return;
     await writer.patch(KINDS.Node, node, { spec: { taints: taints.length > 0 ? taints : null } });
   }
 
   async function markPods(all: readonly Pod[], now: number): Promise<void> {
     for (const pod of all) {
-      const conditions = unreadyPodConditions(pod, timestamp(now));
+      const conditions = unreadyPodConditions(pod, formatTime(new Date(now)));
       if (conditions === undefined) continue;
       await writer.update(
         KINDS.Pod,

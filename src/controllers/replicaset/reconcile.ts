@@ -1,7 +1,7 @@
 import type { Condition, Pod, ReplicaSet } from "../../objects/types.ts";
+import { formatTime } from "../../objects/time.ts";
 import { hasLabels } from "../runtime/labels.ts";
 import { controllerOf } from "../runtime/owners.ts";
-import { timestamp } from "../runtime/time.ts";
 import { conditionOf, isPodActive, isPodReady, untilAvailable } from "../runtime/pods.ts";
 
 /** Pods that one sync creates or deletes at most. */
@@ -106,7 +106,7 @@ function withFailure(
   if (present?.reason === failure.reason) return [...others, present];
   return [
     ...others,
-    { type: "ReplicaFailure", status: "True", ...failure, lastTransitionTime: timestamp(now) },
+    { type: "ReplicaFailure", status: "True", ...failure, lastTransitionTime: formatTime(new Date(now)) },
   ];
 }
 

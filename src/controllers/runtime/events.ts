@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { KubeClient } from "../../client/index.ts";
 import { KINDS } from "../../objects/kinds.ts";
 import type { KubeEvent, KubeObject } from "../../objects/types.ts";
+import { formatTime } from "../../objects/time.ts";
 
 /** Events remembered so that their repetition counts up instead of adding another one. */
 const REMEMBERED = 1000;
@@ -43,7 +44,7 @@ export class EventRecorder {
     reason: string,
     message: string,
   ) {
-    const now = new Date().toISOString().replace(/\.\d+Z$/, "Z");
+    const now = formatTime(new Date());
     const known = this.#known.get(key);
     if (known !== undefined) {
       known.count++;

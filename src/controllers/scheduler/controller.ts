@@ -2,10 +2,10 @@ import type { Informer, ObjectChange } from "../../client/index.ts";
 import { KINDS, objectKey } from "../../objects/kinds.ts";
 import { ApiError } from "../../objects/status.ts";
 import type { KubeObject, Node, Pod } from "../../objects/types.ts";
+import { formatTime } from "../../objects/time.ts";
 import type { ControllerContext } from "../runtime/context.ts";
 import { sameValue } from "../runtime/equal.ts";
 import { conditionOf, isPodTerminal } from "../runtime/pods.ts";
-import { timestamp } from "../runtime/time.ts";
 import type { WorkQueue } from "../runtime/work-queue.ts";
 import { chooseNode } from "./choose.ts";
 
@@ -108,7 +108,7 @@ class Scheduler {
     if (present?.status === "False" && present.message === message) return;
     const condition = { type: "PodScheduled", status: "False", reason: "Unschedulable", message };
     const since = present?.status === "False" ? present.lastTransitionTime : undefined;
-    const lastTransitionTime = since ?? timestamp(Date.now());
+    const lastTransitionTime = since ?? formatTime(new Date());
     const patch = { status: { conditions: [{ ...condition, lastTransitionTime, lastProbeTime: null }] } };
     await writer.patch(KINDS.Pod, pod, patch, { type: "strategic", subresource: "status" });
   }

@@ -2,9 +2,9 @@ import { reconcileServiceCidr, repairAddresses } from "../../allocation/index.ts
 import { KINDS, objectKey } from "../../objects/kinds.ts";
 import { ApiError } from "../../objects/status.ts";
 import type { IPAddress, Service, ServiceCIDR } from "../../objects/types.ts";
+import { formatTime } from "../../objects/time.ts";
 import type { ControllerContext } from "../runtime/context.ts";
 import { sameValue } from "../runtime/equal.ts";
-import { timestamp } from "../runtime/time.ts";
 
 const REPAIR_PERIOD = 60_000;
 
@@ -20,7 +20,7 @@ export function runServiceCidrs(context: ControllerContext): void {
   const queue = context.queue({ name: "service-cidr", workers: 1 }, async (key) => {
     const object = cidrs.get(key);
     if (object === undefined) return;
-    const next = reconcileServiceCidr(object, cidrs.list(), addresses.list(), timestamp(Date.now()));
+    const next = reconcileServiceCidr(object, cidrs.list(), addresses.list(), formatTime(new Date()));
     if (next === undefined) return;
     let current = object;
     if (!sameValue(next.status, object.status)) {

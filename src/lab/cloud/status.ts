@@ -1,4 +1,5 @@
 import type { Condition, Service } from "../../objects/types.ts";
+import { formatTime } from "../../objects/time.ts";
 import type { Assignment } from "./addresses.ts";
 
 /** The condition of a Service that lacks a balancer address that it should have; its reason says why. */
@@ -26,7 +27,7 @@ export function statusOf(service: Service, { ingress, problems }: Assignment): S
             status: "False",
             reason: first.reason,
             message,
-            lastTransitionTime: new Date().toISOString().replace(/\.\d+/, ""),
+            lastTransitionTime: formatTime(new Date()),
           },
         ];
   return { loadBalancer: { ingress: [...ingress] }, conditions: [...others, ...own] };

@@ -11,6 +11,7 @@ import {
 import { loadRules, podOf, processesBelow, processesOfPod, setFrozen } from "./places.ts";
 import { type AgentPorts, linkChains, nodeChains, podChains, replaceTable } from "./rules.ts";
 import { findPod } from "../pod-registry.ts";
+import { formatTime } from "../../objects/time.ts";
 
 /** What the faults need of the lab. */
 export interface FaultContext {
@@ -58,7 +59,7 @@ export class Faults {
 
   async #break(spec: FaultSpec): Promise<Fault[]> {
     this.#check(spec);
-    const since = new Date().toISOString().replace(/\.\d+/, "");
+    const since = formatTime(new Date());
     const fault: Fault = { ...spec, id: this.#next++, since };
     if (spec.target.kind === "pod") this.#sandboxes.set(fault.id, podOf(spec.target).pid);
     this.#faults.set(fault.id, fault);

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { KubeClient } from "../../client/index.ts";
 import { KINDS } from "../../objects/kinds.ts";
 import type { KubeEvent, ObjectReference } from "../../objects/types.ts";
+import { formatTime } from "../../objects/time.ts";
 
 /** What happened to an object. */
 export interface EventFact {
@@ -51,7 +52,7 @@ export class EventRecorder {
     const { object } = fact;
     const key = [object.uid, object.fieldPath, fact.reason, fact.message].join("\n");
     const known = this.#known.get(key);
-    const now = new Date().toISOString().replace(/\.\d+/, "");
+    const now = formatTime(new Date());
     if (known !== undefined) {
       known.count++;
       const patch = { count: known.count, lastTimestamp: now };

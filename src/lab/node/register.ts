@@ -5,6 +5,7 @@ import type { Informer, KubeClient } from "../../client/index.ts";
 import { KINDS } from "../../objects/kinds.ts";
 import { ApiError } from "../../objects/status.ts";
 import type { Condition, Lease, Node } from "../../objects/types.ts";
+import { formatMicroTime, formatTime } from "../../objects/time.ts";
 import { builtinImages } from "../images/registry.ts";
 import { nodeResources } from "../kubelet/resources.ts";
 import type { ClusterPlan, NodePlan } from "../plan.ts";
@@ -137,7 +138,7 @@ function readText(path: string): string {
 }
 
 function conditions(ready: boolean): Condition[] {
-  const now = new Date().toISOString().replace(/\.\d+/, "");
+  const now = formatTime(new Date());
   const times = { lastHeartbeatTime: now, lastTransitionTime: now };
   const good = (type: string, reason: string, message: string): Condition => ({
     type,
@@ -175,7 +176,7 @@ export function keepLease(client: KubeClient, node: NodePlan, signal: AbortSigna
 }
 
 async function renewLease(client: KubeClient, node: NodePlan): Promise<void> {
-  const renewTime = `${new Date().toISOString().slice(0, -1)}000Z`;
+  const renewTime = formatMicroTime(new Date());
   const spec = { holderIdentity: node.name, leaseDurationSeconds: LEASE_SECONDS, renewTime };
   const options = { type: "merge", fieldManager: "kubelet" } as const;
   try {
