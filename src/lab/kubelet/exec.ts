@@ -1,5 +1,5 @@
 import type { ChildProcess, StdioOptions } from "node:child_process";
-import type { RunningContainer } from "./container.ts";
+import type { RunningContainer } from "./running-container.ts";
 import { killTree } from "./processes.ts";
 import { enter } from "./sandbox.ts";
 

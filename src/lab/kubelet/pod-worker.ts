@@ -1,9 +1,10 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { KINDS } from "../../objects/kinds.ts";
+import { formatTime } from "../../objects/time.ts";
 import type { Container, Pod, PodStatus } from "../../objects/types.ts";
 import type { PodAddresses } from "./addresses.ts";
-import { type ContainerHost, ContainerRunner, restartRuleOf, timestamp } from "./container.ts";
+import { ContainerRunner } from "./container.ts";
 import type { KubeletContext } from "./context.ts";
 import type { PodCgroup } from "./cgroup.ts";
 import { environmentOf } from "./environment.ts";
@@ -13,6 +14,8 @@ import { announcePod, withdrawPod } from "../pod-registry.ts";
 import { familiesOfPod } from "./pod-families.ts";
 import { GATEWAY_V6, type PodLink } from "./pod-links.ts";
 import { pause } from "./prober.ts";
+import { restartRuleOf } from "./restart-rule.ts";
+import type { ContainerHost } from "./running-container.ts";
 import { hostNames, hostsFile, resolvConf } from "./resolver.ts";
 import { createSandbox, type Sandbox } from "./sandbox.ts";
 import { isSidecar, type PodFacts, podStatusOf } from "./status.ts";
@@ -33,7 +36,7 @@ export class PodWorker {
   readonly #main: readonly ContainerRunner[];
   readonly #status: StatusWriter;
   readonly #stop = new AbortController();
-  readonly #startTime = timestamp();
+  readonly #startTime = formatTime(new Date());
   readonly #logDir: string;
   readonly #volumes: PodVolumes;
   #pod: Pod;
@@ -324,7 +327,12 @@ export class PodWorker {
   }
 
   #write(): { pod: Pod; status: PodStatus } {
-    this.#written = podStatusOf(this.#pod, this.#facts(), timestamp(), this.#written ?? this.#pod.status);
+    this.#written = podStatusOf(
+      this.#pod,
+      this.#facts(),
+      formatTime(new Date()),
+      this.#written ?? this.#pod.status,
+    );
     return { pod: this.#pod, status: this.#written };
   }
 

@@ -1,4 +1,4 @@
-import type { RunningContainer } from "../container.ts";
+import type { RunningContainer } from "../running-container.ts";
 import { resizeTerminal } from "../terminal.ts";
 import { type CommandChannel, SUCCESS } from "./command-channel.ts";
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import type { RunningContainer } from "../container.ts";
+import type { RunningContainer } from "../running-container.ts";
 import { attach } from "./attach.ts";
 import type { CommandChannel } from "./command-channel.ts";
 import { runCommand } from "./exec.ts";

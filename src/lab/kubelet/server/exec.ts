@@ -1,5 +1,5 @@
 import { startInContainer } from "../exec.ts";
-import type { RunningContainer } from "../container.ts";
+import type { RunningContainer } from "../running-container.ts";
 import { checkProgram } from "../process.ts";
 import { killTree } from "../processes.ts";
 import { resizeTerminal, terminalCommand, terminalEnvironment } from "../terminal.ts";
