@@ -4,7 +4,7 @@ import { TAG, type Tags } from "./model.ts";
 import type { Inventory } from "./current.ts";
 import { isOurs, type Place } from "./listing.ts";
 import { backendGroupName } from "./names.ts";
-import type { Backend } from "./plan/security-groups.ts";
+import type { Backend } from "./plan/node-rules.ts";
 
 /** The tag TAG.resource of the shared group, as the AWS Load Balancer Controller has it. */
 export const BACKEND_RESOURCE = "backend-sg";

@@ -9,8 +9,8 @@ import { BACKEND_RESOURCE } from "./backend.ts";
 import type { Inventory } from "./current.ts";
 import { isNotFound, type Listing } from "./listing.ts";
 import { TAG, type Tags } from "./model.ts";
+import { backendRemoval } from "./plan/node-rules.ts";
 import { PROTECTION, removal } from "./plan/replaced.ts";
-import { backendRemoval } from "./plan/security-groups.ts";
 import type { Step } from "./steps.ts";
 import type { Clock } from "./throttle.ts";
 

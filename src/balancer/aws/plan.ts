@@ -10,7 +10,8 @@ import { type ListenerOrder, orderOf } from "./plan/address-type.ts";
 import { type ListenerPlan, listenerSteps } from "./plan/listeners.ts";
 import { type BalancerChanges, capacitySteps, changes, creation } from "./plan/load-balancer.ts";
 import { type Leaving, leavingOf, leavingSteps, removal, targetsOfLeaving } from "./plan/replaced.ts";
-import { type Backend, backendSteps, frontendSteps } from "./plan/security-groups.ts";
+import { type Backend, backendSteps } from "./plan/node-rules.ts";
+import { frontendSteps } from "./plan/security-groups.ts";
 import { anyHealthy, notReady, targetGroupSteps } from "./plan/target-groups.ts";
 import type { Reference, Replaced, Step } from "./steps.ts";
 
@@ -58,6 +59,8 @@ export interface Named {
 export type Plan =
   | {
       readonly steps: readonly Step[];
+      /** What is wished for, under the names that it has. */
+      readonly desired: DesiredStack;
       /** What another controller made, and nobody said that it may go. */
       readonly leftBehind: readonly BareLoadBalancer[];
       /** The hostname of the status where no load balancer has it that can be seen. */
@@ -77,7 +80,7 @@ export function planServe(input: PlanInput): Plan {
   const leftBehind = predecessors.filter((balancer) => !mayDelete(balancer, input.annotations));
   const seen = [...ours, ...predecessors].some(({ dnsName }) => dnsName.toLowerCase() === input.hostname);
   const unseen = seen ? undefined : input.hostname;
-  return { steps: new Planner(input, desired, kept).steps(), leftBehind, unseen };
+  return { steps: new Planner(input, desired, kept).steps(), desired, leftBehind, unseen };
 }
 
 function refusal(

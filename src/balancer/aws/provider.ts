@@ -11,15 +11,16 @@ import type {
 import type { AwsApi } from "./api.ts";
 import { AwsError } from "./api.ts";
 import { type Applied, applySteps, Surprise, wrote } from "./apply.ts";
-import { backendGroupOf, backendOf } from "./backend.ts";
-import { type Ages, Inventory, securityGroupsOf, type View } from "./current.ts";
+import { backendOf } from "./backend.ts";
+import { BackendRules } from "./backend-rules.ts";
+import { type Ages, Inventory, type View } from "./current.ts";
 import { advised } from "./errors.ts";
 import { isNotFound, type Place } from "./listing.ts";
 import { EVERYONE } from "./listing-memory.ts";
 import { graceOf, newestFirst, readReplaced, REPLACED_ANNOTATION } from "./migration.ts";
 import { desiredStack } from "./desired.ts";
-import type { CurrentStack } from "./model.ts";
-import { deleteOrphans, findOrphans, isUsed } from "./orphans.ts";
+import type { CurrentStack, DesiredStack } from "./model.ts";
+import { deleteOrphans, findOrphans } from "./orphans.ts";
 import {
   buildFailure,
   deployFailure,
@@ -30,7 +31,7 @@ import {
   serveOutcome,
 } from "./outcome.ts";
 import { type Plan, planRelease, planServe } from "./plan.ts";
-import { backendRemoval } from "./plan/security-groups.ts";
+import { rangesOf } from "./plan/node-rules.ts";
 import { hostnameOf, protects } from "./service.ts";
 import { describeStep, type Step } from "./steps.ts";
 import { type Clock, type Rates, SYSTEM_CLOCK, throttled } from "./throttle.ts";
@@ -71,6 +72,8 @@ interface Planned {
   readonly view: View;
   readonly plan: Plan | { readonly findings: readonly BalancerFinding[] };
   readonly warnings?: readonly BalancerFinding[];
+  /** Groups of nodes that are to let the load balancer in. */
+  readonly nodeGroups?: readonly string[] | undefined;
 }
 
 class AwsProvider implements BalancerProvider {
@@ -80,8 +83,7 @@ class AwsProvider implements BalancerProvider {
   readonly #place: Place;
   readonly #api: AwsApi;
   readonly #inventory: Inventory;
-  /** Services at work on something that has the shared group: it must not go meanwhile. */
-  readonly #backendUsers = new Set<string>();
+  readonly #backend: BackendRules;
   /** Runs in a row, by Service, that found something in use. */
   readonly #busyRuns = new Map<string, number>();
   /** What each Service was last told to be waiting for. */
@@ -93,6 +95,7 @@ class AwsProvider implements BalancerProvider {
     this.#clock = clock;
     this.#place = { clusterName, vpcId };
     this.#api = throttled(api, clock, random, rates);
+    this.#backend = new BackendRules(clusterName);
     this.#inventory = new Inventory(this.#api, this.#place, () => clock.now(), ages);
   }
 
@@ -101,14 +104,17 @@ class AwsProvider implements BalancerProvider {
   }
 
   async #serveOnce(model: BalancerModel, context: BalancerContext): Promise<BalancerOutcome> {
+    await this.#backend.enter(model.key);
     try {
-      const { view, plan, warnings = [] } = await this.#plan(model, context);
+      const { view, plan, warnings = [], nodeGroups } = await this.#plan(model, context);
       if ("findings" in plan) return findingsFailure(plan.findings);
       if ("refused" in plan) return buildFailure(plan.refused);
       const hostname = hostnameOf(context);
       const publishes = plan.steps.some((step) => step.do === "publish");
+      this.#needs(model, nodeGroups, [...plan.desired.targetGroups, ...view.current.targetGroups]);
       const served = await this.#apply(model.key, plan.steps, view, context.signal);
-      const applied = await this.#withoutBackend(model.key, served, view, context.signal);
+      this.#needs(model, nodeGroups, left(plan.desired, view.current, served));
+      const applied = await this.#withTidyRules(model.key, served, view, context.signal);
       return serveOutcome(model, applied, {
         hostname,
         unchanged: publishes ? undefined : hostname,
@@ -119,12 +125,20 @@ class AwsProvider implements BalancerProvider {
         busyRuns: this.#countBusy(model.key, applied),
       });
     } finally {
-      this.#backendUsers.delete(model.key);
+      this.#backend.leave(model.key);
     }
   }
 
+  #needs(
+    service: Service,
+    groups: readonly string[] | undefined,
+    targetGroups: Parameters<typeof rangesOf>[0],
+  ) {
+    this.#backend.needs(service, groups && { groups, ranges: rangesOf(targetGroups) });
+  }
+
   async plan(model: BalancerModel, context: BalancerContext): Promise<readonly PlannedStep[]> {
-    const { plan } = await this.#plan(model, context).finally(() => this.#backendUsers.delete(model.key));
+    const { plan } = await this.#plan(model, context);
     const why = "findings" in plan ? plan.findings.map(findingText).join("; ") : undefined;
     if ("steps" in plan) return plan.steps.map(describeStep);
     throw new UserError({
@@ -145,7 +159,6 @@ class AwsProvider implements BalancerProvider {
     const wanted = desiredStack(this.#withScheme(model, current), view.surroundings, current);
     const { stack, findings } = wanted;
     if (stack === undefined) return { view, plan: { findings } };
-    if (stack.manageBackendRules) this.#backendUsers.add(model.key);
     const nodes = { inventory: this.#inventory, place: this.#place };
     const backend = await backendOf(stack, model.nodes, view.surroundings.securityGroups, nodes);
     if (backend !== undefined && "refused" in backend) return { view, plan: backend };
@@ -164,7 +177,7 @@ class AwsProvider implements BalancerProvider {
       externalTags: new Set(externalTags),
       sharedTargets: model.aws.multiClusterTargetGroups,
     });
-    return { view, plan, warnings: findings };
+    return { view, plan, warnings: findings, nodeGroups: backend?.nodeGroups.map(({ id }) => id) };
   }
 
   #withScheme(model: BalancerModel, current: CurrentStack): BalancerModel {
@@ -219,22 +232,22 @@ class AwsProvider implements BalancerProvider {
     const view = await this.#inventory.viewOf(service, false);
     const steps = planRelease(view, context.annotations);
     const applied = await this.#apply(service.key, steps, view, context.signal);
-    const both = await this.#withoutBackend(service.key, applied, view, context.signal);
+    if (applied.busy.length === 0 && applied.failed === undefined) this.#backend.needs(service, undefined);
+    const both = await this.#withTidyRules(service.key, applied, view, context.signal);
     const hadAnnotation = context.annotations[REPLACED_ANNOTATION] !== undefined;
     const busyRuns = this.#countBusy(service.key, both);
     this.#toldWaits.delete(service.key);
     return releaseOutcome(service, both, { busyRuns, hadAnnotation });
   }
 
-  /** Removes the shared group after the last load balancer that had it, when all that was before is done. */
-  async #withoutBackend(key: string, applied: Applied, view: View, signal: AbortSignal): Promise<Applied> {
+  /** Makes the nodes' rules follow what all Services need, when all that was before is done and no other is at work. */
+  async #withTidyRules(key: string, applied: Applied, view: View, signal: AbortSignal): Promise<Applied> {
     if (applied.busy.length > 0 || applied.failed !== undefined || applied.wait !== undefined) return applied;
-    if (this.#backendUsers.size > 0) return applied;
-    const listing = await this.#inventory.listing(key);
-    const groups = securityGroupsOf(listing);
-    const group = backendGroupOf(groups, this.#place.clusterName);
-    if (group === undefined || isUsed(group.id, listing)) return applied;
-    return merged(applied, await this.#apply(key, backendRemoval(group, groups), view, signal));
+    const tidied = await this.#backend.alone(key, async () => {
+      const steps = this.#backend.tidySteps(await this.#inventory.listing(key));
+      return steps.length === 0 ? undefined : this.#apply(key, steps, view, signal);
+    });
+    return tidied === undefined ? applied : merged(applied, tidied);
   }
 
   async orphans(live: ReadonlyMap<string, string>, signal: AbortSignal): Promise<readonly Orphan[]> {
@@ -244,7 +257,10 @@ class AwsProvider implements BalancerProvider {
 
   async deleteOrphans(orphans: readonly Orphan[], signal: AbortSignal) {
     const shared = { api: this.#api, inventory: this.#inventory, signal, clock: this.#clock };
-    return deleteOrphans(orphans, { ...shared, keepShared: this.#backendUsers.size > 0 });
+    const deleted = await deleteOrphans(orphans, { ...shared, keepShared: this.#backend.busy });
+    for (const { orphan, error } of deleted)
+      if (error === undefined && orphan.kind === "LoadBalancer") this.#backend.forget(orphan.service);
+    return deleted;
   }
 
   /** Plans anew where something was not as remembered; a user's own reference to what is not there is told. */
@@ -279,4 +295,12 @@ class AwsProvider implements BalancerProvider {
     else this.#busyRuns.set(key, runs + 1);
     return runs;
   }
+}
+
+/** The target groups that there are after a plan was done. */
+function left({ targetGroups }: DesiredStack, current: CurrentStack, { done }: Applied) {
+  const wanted = new Set(targetGroups.map(({ name }) => name));
+  const gone = new Set(done.map((step) => (step.do === "deleteTargetGroup" ? step.target : "")));
+  const others = current.targetGroups.filter(({ name, arn }) => !wanted.has(name) && !gone.has(arn));
+  return [...targetGroups, ...others];
 }

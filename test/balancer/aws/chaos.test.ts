@@ -5,7 +5,7 @@ import { AwsError } from "../../../src/balancer/aws/api.ts";
 import type { BalancerOutcome, BalancerProvider } from "../../../src/traffic/balancer/provider.ts";
 import { type FakeAws, type Fault, usualAws } from "../fake-aws/fake.ts";
 import { HTTP, HTTPS, LiveService, modelOf, providerOf, type TestService } from "./cluster.ts";
-import { checkServed } from "./served.ts";
+import { checkServed, nodeRules } from "./served.ts";
 
 /** Numbers from 0 to 1, the same ones for a seed (mulberry32). */
 function randomFrom(seed: number): () => number {
@@ -108,6 +108,23 @@ async function checkRest(aws: FakeAws, lives: readonly LiveService[]): Promise<v
     const ports = (it.service.spec.ports ?? []).map(({ port }) => port);
     checkServed(aws, it.hostname, ports);
   }
+  checkNodeRules(aws);
+}
+
+/** The nodes let in what load balancers with the shared group need, and no more; all is TCP here. */
+function checkNodeRules({ world }: FakeAws): void {
+  const shared = [...world.groups.values()].find(({ name }) => name.startsWith("tandem-traffic-"));
+  if (shared === undefined) return;
+  const users = [...world.loadBalancers.values()].filter((it) => it.securityGroups.includes(shared.id));
+  const arns = new Set(users.map(({ arn }) => arn));
+  const used = [...world.listeners.values()].filter(({ loadBalancer }) => arns.has(loadBalancer));
+  const groups = used.flatMap(({ forward }) => forward.map(({ targetGroup }) => targetGroup));
+  const targets = groups.flatMap((arn) => [...(world.targetGroups.get(arn)?.targets.values() ?? [])]);
+  const ports = targets.filter(({ drainedAt }) => drainedAt === undefined).map(({ port }) => port);
+  assert.deepEqual(
+    nodeRules(world, shared.id).map(({ fromPort, toPort }) => [fromPort, toPort]),
+    [[Math.min(...ports), Math.max(...ports)]],
+  );
 }
 
 const VERSIONS: readonly TestService[] = [

@@ -364,7 +364,7 @@ test("the shared group goes with the last load balancer, its rules first; other 
     w.aws.world.groups.get(w.aws.nodeGroup)?.rules.map(({ fromPort, toPort }) => [fromPort, toPort]);
   assert.deepEqual(rules(), [[30_080, 31_000]]);
   await settleRelease(w.provider, w.live, w.clock);
-  assert.deepEqual(rules(), [[30_080, 31_000]]);
+  assert.deepEqual(rules(), [[31_000, 31_000]]);
   checkServed(w.aws, other.hostname, [80]);
   await settleRelease(w.provider, other, w.clock);
   assert.deepEqual(snapshotOf(w.aws.world), before);

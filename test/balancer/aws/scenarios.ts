@@ -89,6 +89,7 @@ export const SCENARIOS: readonly Scenario[] = [
     before: BOTH,
     after: { ports: [HTTP, { name: "alt", port: 8443, nodePort: 30_443 }] },
   },
+  { name: "a port goes, and with it the rules of the nodes", before: BOTH, after: { ports: [HTTP] } },
   { name: "ipv4 to dualstack", before: BOTH, after: { ...BOTH, annotations: DUALSTACK } },
   { name: "dualstack to ipv4", before: { ...BOTH, annotations: DUALSTACK }, after: BOTH },
   {

@@ -1,5 +1,6 @@
 /** What clients must find at every moment: a load balancer behind the status, with healthy targets behind it. */
 import assert from "node:assert/strict";
+import type { SecurityRule } from "../../../src/balancer/aws/model.ts";
 import type { FakeAws } from "../fake-aws/fake.ts";
 import type { TestService } from "./cluster.ts";
 import { HTTP } from "./cluster.ts";
@@ -26,6 +27,28 @@ export function checkServed(aws: FakeAws, hostname: string | undefined, ports: r
       const name = targetGroups.get(targetGroup)?.name;
       const healths = aws.now.describeTargetHealth(targetGroup).map(({ health }) => health);
       assert.ok(healths.includes("healthy"), `port ${port} leads to ${name}: ${healths.join()}`);
+      checkLetIn(aws, balancer.securityGroups, targetGroup);
     }
   }
+}
+
+/** Fails where the nodes' group keeps a load balancer with the cluster's shared group from its targets. */
+function checkLetIn({ world }: FakeAws, groups: readonly string[], targetGroup: string): void {
+  const shared = groups.find((id) => world.groups.get(id)?.name.startsWith("tandem-traffic-"));
+  if (shared === undefined) return;
+  const { protocol, targets } = world.targetGroups.get(targetGroup) ?? assert.fail();
+  const rules = nodeRules(world, shared);
+  for (const { port, drainedAt } of targets.values()) {
+    const udp = protocol === "UDP";
+    const letIn = rules.some(
+      (rule) => rule.protocol === (udp ? "udp" : "tcp") && rule.fromPort <= port && rule.toPort >= port,
+    );
+    assert.ok(letIn || drainedAt !== undefined, `nodes do not let in ${protocol} ${port}`);
+  }
+}
+
+/** The rules of the nodes' group for a group. */
+export function nodeRules(world: FakeAws["world"], group: string): SecurityRule[] {
+  const nodes = [...world.groups.values()].find(({ name }) => name === "nodes") ?? assert.fail();
+  return nodes.rules.filter((rule) => rule.group === group);
 }
