@@ -57,6 +57,7 @@ async function serve(flags: GatewayFlags): Promise<void> {
       clusterDomain: flags.clusterDomain,
       familyReadiness: readFamilyReadiness(flags.familyReadiness),
       ...(flags.leaderElect && { lead: leadAs("tandem-gateway", flags, client, log) }),
+      leaseNamespace: flags.leaseNamespace,
       log,
       signal,
     });

@@ -7,6 +7,7 @@ import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
 import { joinHostPort } from "../ip/address.ts";
 import type { AnyObject } from "../objects/types.ts";
+import { type ElectionFlags, leadAs, withElectionFlags } from "./election.ts";
 import { podFamilies } from "./gateway/families.ts";
 import { ownAddresses } from "./own-addresses.ts";
 import { meshManifests } from "./mesh/manifests.ts";
@@ -17,7 +18,7 @@ import { reportOnce, untilStopped } from "./wiring.ts";
 
 const REFUSED = "cannot serve a mesh";
 
-interface MeshFlags {
+interface MeshFlags extends ElectionFlags {
   kubeconfig?: string;
   xdsPort: string;
   webhookPort: string;
@@ -32,7 +33,7 @@ interface MeshFlags {
 
 /** `tandem mesh`: sidecars for pods, against any API server, until it is told to stop. */
 export function define(): Command {
-  return new Command("mesh")
+  const command = new Command("mesh")
     .description(
       "Give pods sidecars that speak mutual TLS with each other: injection, identities, configuration over xDS. " +
         "Label a namespace tandem.dev/inject=enabled (or istio-injection=enabled).",
@@ -57,7 +58,8 @@ export function define(): Command {
       "the Service by which it finds it instead, inside of a cluster",
     )
     .option("--init-image <image>", "the image that captures pods' traffic", "tandem")
-    .option("--cluster-domain <domain>", "domain of the cluster, and of identities", "cluster.local")
+    .option("--cluster-domain <domain>", "domain of the cluster, and of identities", "cluster.local");
+  return withElectionFlags(command)
     .action(serve)
     .addCommand(
       new Command("manifests")
@@ -87,6 +89,7 @@ async function serve(flags: MeshFlags): Promise<void> {
   const webhook = webhookAddress(flags, advertise[0] ?? "127.0.0.1", webhookPort);
   const signal = untilStopped();
   const client = new KubeClient(await loadKubeconfig(flags.kubeconfig));
+  const log = reportOnce("tandem mesh");
   try {
     const { stopped } = await startMesh({
       client,
@@ -99,7 +102,9 @@ async function serve(flags: MeshFlags): Promise<void> {
       families: await podFamilies(client),
       clusterDomain: flags.clusterDomain,
       initImage: flags.initImage,
-      log: reportOnce("tandem mesh"),
+      ...(flags.leaderElect && { lead: leadAs("tandem-mesh", flags, client, log) }),
+      leaseNamespace: flags.leaseNamespace,
+      log,
       signal,
     });
     console.log(

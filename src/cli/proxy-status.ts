@@ -5,7 +5,11 @@ import { syncOf, type TypeSync, XDS_TYPES } from "../envoy/current/sync.ts";
 import { EXIT } from "../errors/exit-codes.ts";
 import { kubeconfigOf } from "./cluster.ts";
 import { dumpOf, type EnvoyPod, findEnvoyPod, proxies } from "./envoy-admin.ts";
+import { KINDS } from "../objects/kinds.ts";
+import { ApiError } from "../objects/status.ts";
+import type { Lease } from "../objects/types.ts";
 import { parseOutput, render } from "./output.ts";
+import { type Refusal, REFUSALS_LABEL, refusalsOf } from "./xds/refusal-lease.ts";
 
 interface ProxyStatusFlags {
   name: string;
@@ -27,7 +31,9 @@ export interface ProxyStatus {
 export function define(): Command {
   return new Command("proxy-status")
     .alias("ps")
-    .description("Show of each Envoy, from Envoy itself, whether all that it was sent is in force.")
+    .description(
+      "Show of each Envoy, from Envoy itself and from what it told its control plane, whether all that it was sent is in force.",
+    )
     .argument(
       "[target]",
       "a pod (NAME or NAME.NAMESPACE), gateway/NAME or deploy/NAME; default: the proxies of all Gateways and all sidecars",
@@ -47,7 +53,8 @@ export function define(): Command {
           target === undefined
             ? await proxies(client, undefined, flags.namespace)
             : [await findEnvoyPod(client, target, flags.namespace ?? "default")];
-        const statuses = await Promise.all(pods.map((pod) => statusOf(client, pod)));
+        const refusals = await toldRefusals(client);
+        const statuses = await Promise.all(pods.map((pod) => statusOf(client, pod, refusals)));
         console.log(render(statuses, output, statusTable));
         const healthy = (status: ProxyStatus) =>
           status.error === undefined && status.types.every(({ state }) => state !== "ERROR");
@@ -59,13 +66,52 @@ export function define(): Command {
 }
 
 /** One Envoy that does not answer does not hide the others. */
-async function statusOf(client: KubeClient, pod: EnvoyPod): Promise<ProxyStatus> {
+async function statusOf(
+  client: KubeClient,
+  pod: EnvoyPod,
+  refusals: readonly Refusal[],
+): Promise<ProxyStatus> {
   const name = `${pod.name}.${pod.namespace}`;
+  const own = refusals.filter(({ pods }) => pods.includes(`${pod.namespace}/${pod.name}`));
   try {
-    return { name, types: syncOf(await dumpOf(client, pod)) };
+    return { name, types: withRefusals(syncOf(await dumpOf(client, pod)), own) };
   } catch (error) {
     return { name, types: [], error: (error as Error).message };
   }
+}
+
+/** What control planes were told; nothing where Leases may not be read, as Envoys say the most of it themselves. */
+async function toldRefusals(client: KubeClient): Promise<Refusal[]> {
+  try {
+    const { items } = await client.list<Lease>(KINDS.Lease, { labelSelector: REFUSALS_LABEL });
+    return items.flatMap(refusalsOf);
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 403) return [];
+    throw error;
+  }
+}
+
+const TYPE_OF = {
+  cluster: "CDS",
+  endpoint: "EDS",
+  listener: "LDS",
+  route: "RDS",
+  virtualHost: "RDS",
+  secret: "SDS",
+} as const satisfies Record<Refusal["kind"], string>;
+
+/**
+ * What an Envoy says of itself, with what it has told its control plane: Envoy keeps the words of a refusal of clusters
+ * and listeners alone. Source: envoy.admin.v3.RoutesConfigDump.DynamicRouteConfig.error_state, which is not implemented.
+ */
+export function withRefusals(types: readonly TypeSync[], refusals: readonly Refusal[]): TypeSync[] {
+  return types.map((sync) => {
+    const known = new Set(sync.problems.map(({ name }) => name));
+    const told = refusals
+      .filter(({ kind, name }) => TYPE_OF[kind] === sync.type && !known.has(name))
+      .map(({ name, message }) => ({ name, problem: message }));
+    return told.length === 0 ? sync : { ...sync, state: "ERROR", problems: [...sync.problems, ...told] };
+  });
 }
 
 /** A line for each Envoy, and below what was refused and why. */

@@ -31,3 +31,22 @@ test("the process is told how it is reached, and by which Service the API server
   const { data } = of("ConfigMap") as unknown as { data: { kubeconfig: string } };
   assert.equal((parse(data.kubeconfig) as { kind: string }).kind, "Config");
 });
+
+test("two replicas run, of which one at a time may be evicted, and they may have Leases where they look for them", () => {
+  const { spec } = of("Deployment") as unknown as {
+    spec: { replicas: number; template: { metadata: { labels: object } } };
+  };
+  assert.equal(spec.replicas, 2);
+  const { spec: budget } = of("PodDisruptionBudget") as unknown as {
+    spec: { maxUnavailable: number; selector: { matchLabels: object } };
+  };
+  assert.equal(budget.maxUnavailable, 1);
+  assert.deepEqual(budget.selector.matchLabels, spec.template.metadata.labels);
+  const { metadata, rules } = of("Role") as unknown as {
+    metadata: { namespace: string };
+    rules: { resources: string[]; verbs: string[] }[];
+  };
+  assert.match(JSON.stringify(of("Deployment")), new RegExp(`--lease-namespace=${metadata.namespace}"`));
+  for (const verb of ["get", "list", "watch", "create", "update", "patch", "delete"])
+    assert.ok(rules[0]?.resources.includes("leases") && rules[0].verbs.includes(verb), verb);
+});

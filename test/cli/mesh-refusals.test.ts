@@ -26,12 +26,13 @@ function refusalsBeside(refusedNow: () => readonly string[], specs: Readonly<Rec
   const status = (): StreamStatus[] => {
     const refused = refusedNow().map((name) => ({ name, version: "1", message: "" }));
     const kinds = new Proxy({}, { get: (_, kind) => ({ refused: kind === "listener" ? refused : [] }) });
-    return [{ kinds } as unknown as StreamStatus];
+    return [{ kinds, node: NACK.node } as unknown as StreamStatus];
   };
   const refusals = new Refusals({
     ads: { applied: () => Promise.resolve(), status },
     setRefused: (sidecar, messages) => told.push([sidecar, Object.fromEntries(messages)]),
     specOf: (object) => specs[object],
+    podOf: (node) => node,
     record: (object, reason) => events.push(`${object} ${reason}`),
     log: () => {},
   });

@@ -4,10 +4,11 @@ import type { EnvoyOutput } from "../../envoy/desired/index.ts";
 import type { AdsServer, Nack } from "../../envoy/ads/index.ts";
 import type { ResourceChange } from "../../envoy/resources.ts";
 import { GATEWAY_KINDS, type Gateway, TANDEM_GATEWAY_KINDS } from "../../objects/gateway/index.ts";
-import type { DesiredStatus, GatewayChanges, GatewayModel, Rejection } from "../../traffic/gateway/index.ts";
+import type { DesiredStatus, GatewayChanges, GatewayModel } from "../../traffic/gateway/index.ts";
 import type { TrafficModel } from "../../traffic/index.ts";
 import { requestOf } from "./infrastructure.ts";
 import { Quiet } from "../xds/quiet.ts";
+import type { RefusalBook } from "../xds/refusal-book.ts";
 import type { Sources } from "../xds/sources.ts";
 
 /** The kinds whose statuses are written. */
@@ -21,6 +22,7 @@ export interface PumpParts {
   readonly infrastructure: GatewayInfrastructure;
   readonly statuses: StatusWriter;
   readonly sources: Sources;
+  readonly refusals: RefusalBook;
   readonly log: (line: string) => void;
   /** Whether proxies of a Gateway that are not connected here may be served by another replica. Never, unless given. */
   readonly mayBeElsewhere?: (key: string) => boolean;
@@ -47,7 +49,6 @@ export class Pump {
   readonly #frontends = new Set<string>();
   /** The newest status of each object that waits for its proxies. */
   readonly #waiting = new Map<string, DesiredStatus>();
-  readonly #refused = new Map<string, Map<string, Nack>>();
   /** Gateways without a proxy that is connected, and since when (milliseconds of the monotonic clock). */
   readonly #missing = new Map<string, number>();
   #planned = false;
@@ -108,7 +109,7 @@ export class Pump {
       if (proxy === undefined) {
         output.remove(key);
         ads.remove(key);
-        this.#refused.delete(key);
+        this.#parts.refusals.remove(key);
         this.#missing.delete(key);
         continue;
       }
@@ -190,7 +191,7 @@ export class Pump {
     if (model.proxy(key) === undefined) return;
     if (ads.status(key).length === 0) return this.#miss(key);
     model.setApplied(key, true);
-    this.#forgetRefused(key);
+    this.#parts.refusals.recheck(key);
   }
 
   /** Waits for a proxy's answer, or for the proxy. */
@@ -226,36 +227,6 @@ export class Pump {
 
   #onNack(nack: Nack): void {
     this.#parts.log(`the proxy of Gateway ${nack.proxy} refuses ${nack.kind} ${nack.name}: ${nack.message}`);
-    const refused = this.#refused.get(nack.proxy) ?? new Map<string, Nack>();
-    this.#refused.set(nack.proxy, refused.set(`${nack.kind}/${nack.name}`, nack));
-    this.#tellRefused(nack.proxy);
+    this.#parts.refusals.add(nack);
   }
-
-  /** Takes back what is no longer refused by any client. */
-  #forgetRefused(proxy: string): void {
-    const refused = this.#refused.get(proxy);
-    if (refused === undefined) return;
-    const streams = this.#parts.ads.status(proxy);
-    for (const [id, { kind, name }] of refused) {
-      const still = streams.some(({ kinds }) => kinds[kind].refused.some((one) => one.name === name));
-      if (!still) refused.delete(id);
-    }
-    if (refused.size === 0) this.#refused.delete(proxy);
-    this.#tellRefused(proxy);
-  }
-
-  #tellRefused(proxy: string): void {
-    const nacks = [...(this.#refused.get(proxy)?.values() ?? [])];
-    this.#parts.model.setRejected(
-      proxy,
-      nacks.flatMap(({ origins, message }) => origins.map((origin) => rejectionOf(origin, message))),
-    );
-  }
-}
-
-/** `Kind/namespace/name#part` is where it came from. */
-function rejectionOf(text: string, message: string): Rejection {
-  const [object = "", part] = text.split("#");
-  const [kind = "", ...key] = object.split("/");
-  return { origin: { kind, key: key.join("/"), ...(part ? { part } : {}) }, message };
 }

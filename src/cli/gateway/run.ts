@@ -24,15 +24,13 @@ import { sourcesOf } from "./kinds.ts";
 import { Pump } from "./pump.ts";
 import { gatewayRefusals } from "./refusals.ts";
 import { patiently } from "../xds/patiently.ts";
-import { RefusalBoard } from "../xds/refusal-board.ts";
+import { LEASE_NAMESPACE, RefusalBoard } from "../xds/refusal-board.ts";
 import { startSources } from "../xds/sources.ts";
 
 /** The controllerName of GatewayClasses that are ours. */
 export const CONTROLLER_NAME = "tandem.dev/gateway-controller";
 /** Where proxies get their configuration from, unless told otherwise. */
 const XDS_PORT = 18000;
-/** Where replicas tell each other what is refused, unless told otherwise. */
-const LEASE_NAMESPACE = "kube-system";
 /** Where the authority of proxies' certificates is kept. */
 const NAMESPACE = "tandem-system";
 

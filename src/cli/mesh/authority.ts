@@ -3,6 +3,7 @@ import type { KubeClient } from "../../client/index.ts";
 import { keyPairOf } from "../../controllers/gateway/index.ts";
 import { type Identities, MESH_AUTHORITY } from "../../controllers/mesh/index.ts";
 import { KINDS } from "../../objects/kinds.ts";
+import { ApiError } from "../../objects/status.ts";
 import { MESH_NAMESPACE } from "../../objects/mesh/index.ts";
 import type { Secret } from "../../objects/types.ts";
 import { daysLeft, type KeyPair } from "../../pki/issue.ts";
@@ -67,6 +68,7 @@ async function restoreAuthority(
     await client.create(KINDS.Secret, { metadata, type: "kubernetes.io/tls", data });
     log(`${whereAuthority} was taken away, and is there again: running sidecars trust that authority`);
   } catch (error) {
+    if (error instanceof ApiError && error.code === 409) return; // another replica was quicker
     log(`${whereAuthority} was taken away, and cannot be put back: ${(error as Error).message}`);
   }
 }

@@ -29,8 +29,10 @@ export function meshManifests(settings: ManifestSettings): AnyObject[] {
       subjects: [{ kind: "ServiceAccount", name: NAME, namespace: MESH_NAMESPACE }],
     },
     { apiVersion: "v1", kind: "ConfigMap", metadata, data: { kubeconfig: inClusterKubeconfig() } },
+    ...leaseRights(metadata),
     service(metadata),
     deployment(metadata, settings),
+    disruptionBudget(metadata),
   ];
 }
 
@@ -66,6 +68,27 @@ function clusterRole(): AnyObject {
   };
 }
 
+/** Replicas elect a leader, and tell each other what sidecars refuse. */
+function leaseRights(metadata: AnyObject["metadata"]): AnyObject[] {
+  const verbs = ["get", "list", "watch", "create", "update", "patch", "delete"];
+  const apiGroup = "rbac.authorization.k8s.io";
+  return [
+    {
+      apiVersion: `${apiGroup}/v1`,
+      kind: "Role",
+      metadata,
+      rules: [{ apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs }],
+    },
+    {
+      apiVersion: `${apiGroup}/v1`,
+      kind: "RoleBinding",
+      metadata,
+      roleRef: { apiGroup, kind: "Role", name: NAME },
+      subjects: [{ kind: "ServiceAccount", name: NAME, namespace: MESH_NAMESPACE }],
+    },
+  ];
+}
+
 /** Sidecars may be of either family, so that it is of both where the cluster is. */
 function service(metadata: AnyObject["metadata"]): AnyObject {
   const port = (name: string, number: number) => ({
@@ -90,7 +113,7 @@ function service(metadata: AnyObject["metadata"]): AnyObject {
   };
 }
 
-/** One process: while it is away, running sidecars go on, and pods that are to have one wait. */
+/** Two processes, on two nodes where there are two: pods that are to have a sidecar wait while nobody answers. */
 function deployment(metadata: AnyObject["metadata"], { image, clusterDomain }: ManifestSettings): AnyObject {
   const host = `${NAME}.${MESH_NAMESPACE}.svc`;
   const args = [
@@ -100,6 +123,7 @@ function deployment(metadata: AnyObject["metadata"], { image, clusterDomain }: M
     `--webhook-service=${MESH_NAMESPACE}/${NAME}`,
     `--init-image=${image}`,
     `--cluster-domain=${clusterDomain}`,
+    `--lease-namespace=${MESH_NAMESPACE}`,
   ];
   const container = {
     image,
@@ -108,6 +132,21 @@ function deployment(metadata: AnyObject["metadata"], { image, clusterDomain }: M
     readinessProbe: { tcpSocket: { port: WEBHOOK_PORT }, periodSeconds: 2 },
     resources: { requests: { cpu: "50m", memory: "128Mi" } },
   };
-  const spec = { replicas: 1, strategy: { type: "Recreate" } };
-  return ownDeployment({ metadata, labels: LABELS, spec, container });
+  const pod = {
+    topologySpreadConstraints: [
+      {
+        maxSkew: 1,
+        topologyKey: "kubernetes.io/hostname",
+        whenUnsatisfiable: "ScheduleAnyway",
+        labelSelector: { matchLabels: LABELS },
+      },
+    ],
+  };
+  return ownDeployment({ metadata, labels: LABELS, spec: { replicas: 2 }, pod, container });
+}
+
+/** Nodes are drained one after the other. */
+function disruptionBudget(metadata: AnyObject["metadata"]): AnyObject {
+  const spec = { maxUnavailable: 1, selector: { matchLabels: LABELS } };
+  return { apiVersion: "policy/v1", kind: "PodDisruptionBudget", metadata, spec };
 }

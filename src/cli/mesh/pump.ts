@@ -13,16 +13,17 @@ import {
   type MeshChanges,
   type Sidecar,
 } from "../../traffic/mesh/index.ts";
-import { type RefusalParts, Refusals } from "./refusals.ts";
+import type { Refusals } from "./refusals.ts";
 import { Quiet } from "../xds/quiet.ts";
 
-export interface MeshPumpParts extends Pick<RefusalParts, "record" | "setRefused" | "specOf"> {
+export interface MeshPumpParts {
   readonly model: IncrementalMeshModel;
   readonly traffic: TrafficModel;
   readonly output: MeshOutput;
   readonly ads: AdsServer;
   readonly identities: Identities;
   readonly statuses: StatusWriter;
+  readonly refusals: Refusals;
   readonly trustDomain: string;
   readonly log: (line: string) => void;
   /** Called when nothing happens any more after a lot has. */
@@ -50,13 +51,11 @@ export class MeshPump {
   readonly #served = new Set<string>();
   /** Pods that came before their objects, by what they said they are; bounded by {@link MOST_CLAIMS}. */
   readonly #claims = new Map<string, string>();
-  readonly #refusals: Refusals;
   readonly #quiet: Quiet;
   #planned = false;
 
   constructor(parts: MeshPumpParts) {
     this.#parts = parts;
-    this.#refusals = new Refusals(parts);
     this.#quiet = new Quiet(() => parts.onQuiet?.());
   }
 
@@ -69,7 +68,7 @@ export class MeshPump {
         for (const key of keys) this.#frontends.add(key);
         this.#plan();
       }),
-      ads.onNack((nack) => this.#refusals.add(nack)),
+      ads.onNack((nack) => this.#parts.refusals.add(nack)),
     ];
     signal.addEventListener("abort", () => {
       this.#quiet.stop();
@@ -146,7 +145,7 @@ export class MeshPump {
       if (sidecar === undefined) {
         this.#served.delete(key);
         this.#here.delete(key);
-        this.#refusals.remove(key);
+        this.#parts.refusals.remove(key);
         this.#parts.ads.remove(key);
         continue;
       }
@@ -191,11 +190,11 @@ export class MeshPump {
     for (const [key, list] of changed) {
       if (this.#served.has(key)) this.#parts.ads.set(key, list);
       else this.#serve(key);
-      void this.#refusals.recheck(key);
+      void this.#parts.refusals.recheck(key);
     }
     for (const key of renewed) {
       this.#serve(key);
-      void this.#refusals.recheck(key);
+      void this.#parts.refusals.recheck(key);
     }
   }
 

@@ -1,14 +1,19 @@
 /** What sidecars refuse, told where it comes from: in the statuses of routes and policies, and as events of all objects. */
 import type { AdsServer, Nack } from "../../envoy/ads/index.ts";
+import { RefusalBook } from "../xds/refusal-book.ts";
 
 export interface RefusalParts {
   readonly ads: Pick<AdsServer, "applied" | "status">;
   /** Takes what a sidecar refuses now: its proxy's messages by object, `Kind/namespace/name`. */
   readonly setRefused: (sidecar: string, messages: ReadonlyMap<string, string>) => void;
-  /** What an object, `Kind/namespace/name`, says, where it is known: the field that a proxy complains of is found in it. */
+  /** What an object, `Kind/namespace/name`, says, where it is known: what a proxy quotes is looked for in it. */
   readonly specOf: (object: string) => unknown;
   /** Tells an object, `Kind/namespace/name`, what became of what it says. */
   readonly record: (object: string, reason: string, message: string) => void;
+  /** The pod of a node's id. */
+  readonly podOf: (node: string) => string;
+  /** Called when something refused here has come or gone. */
+  readonly onOwn?: () => void;
   readonly log: (line: string) => void;
 }
 
@@ -18,11 +23,24 @@ const MOST_ORIGINS = 4;
 /** Bounded by what sidecars have. */
 export class Refusals {
   readonly #parts: RefusalParts;
-  /** By sidecar, then by resource. */
-  readonly #refused = new Map<string, Map<string, Nack>>();
+  /** Of sidecars that are connected here, and of those of other replicas. */
+  readonly book: RefusalBook;
 
   constructor(parts: RefusalParts) {
     this.#parts = parts;
+    const { ads, podOf, onOwn, setRefused } = parts;
+    this.book = new RefusalBook({
+      ads,
+      podOf,
+      ...(onOwn && { onOwn }),
+      blamed: (nack) => this.#blamed(nack),
+      tell: (sidecar, refusals) => {
+        const messages = refusals.flatMap(({ origins, message }) =>
+          origins.map((one) => [one, message] as const),
+        );
+        setRefused(sidecar, new Map(messages));
+      },
+    });
   }
 
   /** Takes in what a sidecar refuses. */
@@ -30,38 +48,20 @@ export class Refusals {
     const { proxy, kind, name, message } = nack;
     const { log, record } = this.#parts;
     log(`the sidecar of ${proxy} refuses ${kind} ${name}: ${message}`);
-    for (const object of this.#blamed(nack))
+    for (const object of this.book.add(nack))
       record(object, "Refused", `the sidecar of ${proxy} refuses what follows from it: ${message}`);
-    const refused = this.#refused.get(proxy) ?? new Map<string, Nack>();
-    this.#refused.set(proxy, refused.set(`${kind}/${name}`, nack));
-    this.#tell(proxy);
   }
 
   /** Takes back what a sidecar no longer refuses, once it has answered what it was sent. */
   async recheck(proxy: string): Promise<void> {
-    if (!this.#refused.has(proxy)) return;
-    const { ads } = this.#parts;
-    await ads.applied(proxy);
-    const refused = this.#refused.get(proxy);
-    const streams = ads.status(proxy);
-    for (const [id, { kind, name }] of refused ?? []) {
-      const still = streams.some(({ kinds }) => kinds[kind].refused.some((one) => one.name === name));
-      if (!still) refused?.delete(id);
-    }
-    this.#tell(proxy);
+    if (!this.book.has(proxy)) return;
+    await this.#parts.ads.applied(proxy);
+    this.book.recheck(proxy);
   }
 
   /** Forgets a sidecar. */
   remove(proxy: string): void {
-    if (this.#refused.delete(proxy)) this.#parts.setRefused(proxy, new Map());
-  }
-
-  #tell(proxy: string): void {
-    const messages = new Map<string, string>();
-    for (const nack of this.#refused.get(proxy)?.values() ?? [])
-      for (const object of this.#blamed(nack)) messages.set(object, nack.message);
-    if (messages.size === 0) this.#refused.delete(proxy);
-    this.#parts.setRefused(proxy, messages);
+    this.book.remove(proxy);
   }
 
   /**

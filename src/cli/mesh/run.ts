@@ -1,6 +1,6 @@
 /** Joins the rooms into what serves a mesh: injection, identities, objects → model → xDS, and statuses back. */
-import type { KubeClient, ObjectChange } from "../../client/index.ts";
-import { serverIdentity, StatusWriter } from "../../controllers/gateway/index.ts";
+import type { KubeClient } from "../../client/index.ts";
+import { serverIdentity } from "../../controllers/gateway/index.ts";
 import {
   type Account,
   ensureMeshAuthority,
@@ -10,33 +10,21 @@ import {
   SIDECAR_LABEL,
   type WebhookAddress,
 } from "../../controllers/mesh/index.ts";
-import { EventRecorder } from "../../controllers/runtime/events.ts";
-import { type AdsOptions, type AdsServer, type Peer, startAdsServer } from "../../envoy/ads/index.ts";
-import { createMeshOutput, missingTarget } from "../../envoy/mesh/index.ts";
 import { joinHostPort } from "../../ip/address.ts";
 import type { Family } from "../../ip/family.ts";
-import { GATEWAY_KINDS, type RouteStatus } from "../../objects/gateway/index.ts";
-import { type Kind, KINDS, objectKey } from "../../objects/kinds.ts";
-import { MESH_KINDS } from "../../objects/mesh/index.ts";
-import type { KubeObject, Pod } from "../../objects/types.ts";
+import { KINDS } from "../../objects/kinds.ts";
 import type { KeyPair } from "../../pki/issue.ts";
-import { createTrafficModel } from "../../traffic/index.ts";
-import { accountOfIdentity, createMeshModel, workloadIdentity } from "../../traffic/mesh/index.ts";
-import { collectGarbage } from "../memory.ts";
+import { workloadIdentity } from "../../traffic/mesh/index.ts";
+import type { Lead } from "../election.ts";
 import { patiently } from "../xds/patiently.ts";
-import { type Sources, startSources } from "../xds/sources.ts";
-import { captureFailure, meshSources } from "./kinds.ts";
-import { identityFiles, injectionSettings, podOfNode } from "./proxy.ts";
-import { authoritySource, warnOfExpiry } from "./authority.ts";
-import { GRPC_CLIENTS, GrpcClients } from "./grpc-clients.ts";
+import { warnOfExpiry } from "./authority.ts";
+import { type Core, startCore } from "./core.ts";
 import { MESH_GRPC_PORT, MESH_XDS_PORT, WEBHOOK_PORT } from "./ports.ts";
-import { MeshPump } from "./pump.ts";
-import { RouteRefusals } from "./route-refusals.ts";
+import { identityFiles, injectionSettings } from "./proxy.ts";
 import { ServerCredentials } from "./server-credentials.ts";
+import { Term } from "./term.ts";
 import { serveWebhook } from "./webhook.ts";
 
-/** The controllerName in statuses of routes that have a Service as a parent. */
-export const MESH_CONTROLLER = "tandem.dev/mesh-controller";
 export interface MeshOptions {
   readonly client: KubeClient;
   /** Addresses that xDS and the webhook are served on. */
@@ -57,65 +45,96 @@ export interface MeshOptions {
   readonly mark?: number;
   /** See InjectionSettings. */
   readonly probesDeclaredPorts?: boolean;
+  /**
+   * Where several replicas run: statuses, the registration of the webhook and events of pods are the leader's; injection,
+   * certificates and configuration come from each.
+   */
+  readonly lead?: Lead;
+  /** Where replicas tell each other what sidecars refuse; kube-system unless given. */
+  readonly leaseNamespace?: string;
   readonly log: (line: string) => void;
   readonly signal: AbortSignal;
 }
 
 /**
  * Starts to serve a mesh until the signal aborts. Until some pod has a sidecar there is nothing but the webhook: the
- * rest starts with the first of them, and what it fails of then is told by `stopped`.
+ * rest starts with the first of them, and what it fails of then is told by `stopped`. Of several replicas each has all
+ * from the start, as another one's webhook may give the first sidecar.
  */
 export async function startMesh(options: MeshOptions): Promise<{ readonly stopped: Promise<void> }> {
-  const { client, signal, log, clusterDomain, advertise } = options;
+  const { client, signal, log, clusterDomain, advertise, lead } = options;
   const onError = (error: unknown): void => log((error as Error).message);
   const authority = await patiently(() => ensureMeshAuthority(client), onError, signal);
   warnOfExpiry(authority, log);
-  const { webhook: address } = options;
-  const about = { client, clusterDomain, advertise, webhook: address, log, signal };
-  const servers = await ServerCredentials.create(about, authority);
+  const term = new Term({
+    register: (during) =>
+      patiently(() => registerInjection(client, servers.authorities, options.webhook), onError, during),
+    begin: () => {
+      identities.look();
+      core?.then(({ statuses }) => term.leads && statuses.start(), ignore);
+    },
+    end: async () => await core?.then(({ statuses }) => statuses.pause(), ignore),
+  });
+  const register = (): Promise<void> => term.register(signal);
+  const servers = await ServerCredentials.create(
+    { clusterDomain, advertise, register, log, signal },
+    authority,
+  );
   const stopped = Promise.withResolvers<void>();
   let core: Promise<Core> | undefined;
-  const identities = startIdentities(options, authority, (account) => {
-    core?.then(
-      ({ pump }) => pump.renewed(account),
-      () => {}, // told by `stopped`
-    );
-  });
+  const onChange = (account: Account): void => void core?.then(({ pump }) => pump.renewed(account), ignore);
+  const identities = startIdentities(options, authority, onChange, () => term.leads);
   const wake = (): Promise<Core> => {
     if (core === undefined) {
-      core = startCore(options, { authority, servers, identities });
-      core.catch((error: unknown) => signal.aborted || stopped.reject(error));
+      core = startCore(options, { authority, servers, identities, leads: () => term.leads });
+      core.then(
+        ({ statuses }) => term.leads && statuses.start(),
+        (error: unknown) => signal.aborted || stopped.reject(error),
+      );
     }
     return core;
   };
+  if (lead !== undefined) await wake();
+  const webhook = await startWebhook(options, servers, identities, wake);
+  const led = lead === undefined ? term.lead(signal) : lead((during) => term.lead(during), signal);
+  led.catch((error: unknown) => stopped.reject(error));
+  const stop = async (): Promise<void> => {
+    webhook.close();
+    await led.catch(ignore);
+    await core?.then((running) => running.stop(), ignore);
+    stopped.resolve();
+  };
+  signal.addEventListener("abort", () => void stop(), { once: true });
+  if (lead === undefined) {
+    await term.registered;
+    if (await patiently(() => hasSidecars(client), onError, signal)) await wake();
+  }
+  return { stopped: stopped.promise };
+}
+
+/** Of a core that was still starting, or could not: `stopped` tells of that. */
+function ignore(): void {}
+
+/** Injection: pods that get a sidecar have an identity by then, and what serves them is started with the first. */
+async function startWebhook(
+  options: MeshOptions,
+  servers: ServerCredentials,
+  identities: Identities,
+  wake: () => Promise<Core>,
+): Promise<{ close(): void }> {
   const onInject = ({ namespace, serviceAccount }: { namespace: string; serviceAccount: string }): void => {
     identities.want({ namespace, account: serviceAccount });
     void wake();
   };
-  const webhook = await serveWebhook(
-    options.listen,
-    options.webhookPort ?? WEBHOOK_PORT,
-    servers.certificate,
-    {
-      settings: injectionSettings(sidecarSettings(options), identitySecretName),
-      namespaceLabels: () => undefined, // the webhook's selectors have looked at them
-      onInject,
-      log,
-    },
-  );
+  const { listen, webhookPort = WEBHOOK_PORT, log } = options;
+  const webhook = await serveWebhook(listen, webhookPort, servers.certificate, {
+    settings: injectionSettings(sidecarSettings(options), identitySecretName),
+    namespaceLabels: () => undefined, // the webhook's selectors have looked at them
+    onInject,
+    log,
+  });
   servers.onWebhook((next) => webhook.setCertificate(next));
-  await patiently(() => registerInjection(client, authority, options.webhook), onError, signal);
-  if (await patiently(() => hasSidecars(client), onError, signal)) await wake();
-  const stop = async (): Promise<void> => {
-    webhook.close();
-    await core?.then(
-      (running) => running.stop(),
-      () => {}, // it was still starting
-    );
-    stopped.resolve();
-  };
-  signal.addEventListener("abort", () => void stop(), { once: true });
-  return { stopped: stopped.promise };
+  return webhook;
 }
 
 async function hasSidecars(client: KubeClient): Promise<boolean> {
@@ -141,6 +160,7 @@ function startIdentities(
   { client, clusterDomain, log, signal }: MeshOptions,
   authority: KeyPair,
   onChange: (account: Account) => void,
+  leads: () => boolean,
 ): Identities {
   const identities = new Identities({
     client,
@@ -148,166 +168,9 @@ function startIdentities(
     identityOf: ({ namespace, account }) => workloadIdentity(clusterDomain, namespace, account),
     files: identityFiles(),
     onChange,
+    leads,
     log,
   });
   identities.start(signal);
   return identities;
-}
-
-/** What the part that waits for sidecars needs. */
-interface Credentials {
-  readonly authority: KeyPair;
-  /** The servers' own. */
-  readonly servers: ServerCredentials;
-  readonly identities: Identities;
-}
-
-/** What runs once there are sidecars. */
-interface Core {
-  readonly pump: MeshPump;
-  stop(): Promise<void>;
-}
-
-async function startCore(options: MeshOptions, credentials: Credentials): Promise<Core> {
-  const { client, clusterDomain, families, signal, log } = options;
-  const { identities } = credentials;
-  const onError = (error: unknown): void => log(`watching: ${(error as Error).message}`);
-  const traffic = createTrafficModel({ familyReadiness: "enforce" });
-  const model = createMeshModel({
-    traffic,
-    trustDomain: clusterDomain,
-    clusterDomain,
-    clusterFamilies: families,
-    controllerName: MESH_CONTROLLER,
-    now: () => new Date().toISOString().replace(/\.\d+Z$/, "Z"),
-  });
-  const clients = new GrpcClients({
-    trustDomain: clusterDomain,
-    want: (account) => identities.want(account),
-  });
-  const events = new EventRecorder(client);
-  const onPod = (change: ObjectChange<Pod>): void => {
-    clients.onPod(change);
-    tellOfCapture(events, change);
-  };
-  const kinds = [...meshSources(model, traffic, onPod), authoritySource({ client, log, ...credentials })];
-  const sources = await startSources({ client, kinds, onError }, signal);
-  const refused = new RouteRefusals(MESH_CONTROLLER, (route) => {
-    const { kind, key } = kindAndKey(route) ?? {};
-    if (kind !== undefined && key !== undefined) statuses.recheck(kind, "updated", key);
-  });
-  const statuses = new StatusWriter({
-    client,
-    controllerName: MESH_CONTROLLER,
-    current: sources.get,
-    amend: ({ kind }, key, status) => refused.amend(`${kind}/${key}`, status as RouteStatus),
-    log,
-  });
-  sources.onAny((kind, { type, object }) => statuses.recheck(kind, type, objectKey(object)));
-  statuses.start();
-  let pump: MeshPump | undefined;
-  const ads = await startXds(options, credentials.servers, (peer) =>
-    clients.isClient(peer.nodeId)
-      ? clients.isAllowed(peer) && pump?.serveClients(GRPC_CLIENTS, families)
-      : authorizeSidecar(peer, (pod, identity) => pump?.authorize(pod, identity)),
-  );
-  const output = createMeshOutput({
-    identity: ({ identity }) => {
-      const account = accountOfIdentity(clusterDomain, identity);
-      return account && identities.get(account);
-    },
-    ...(options.mark !== undefined && { mark: options.mark }),
-  });
-  const record = (id: string, reason: string, message: string): void => {
-    const object = objectOf(id, sources);
-    if (object !== undefined) events.record("tandem-mesh", object, "Warning", reason, message);
-  };
-  const parts = {
-    record,
-    setRefused: (sidecar: string, messages: ReadonlyMap<string, string>): void => {
-      model.setRefused(sidecar, messages);
-      refused.setRefused(sidecar, messages);
-    },
-    specOf: (id: string) => (objectOf(id, sources) as { spec?: unknown } | undefined)?.spec,
-    model,
-    traffic,
-    output,
-    ads,
-    identities,
-    statuses,
-    trustDomain: clusterDomain,
-    log,
-  };
-  pump = new MeshPump({ ...parts, onQuiet: collectGarbage });
-  pump.start(signal);
-  collectGarbage();
-  const stop = async (): Promise<void> => {
-    await Promise.all([statuses.stop(), ads.close()]);
-  };
-  return { pump, stop };
-}
-
-/** A pod that does not start, as its traffic cannot be captured, has an event that says why. */
-function tellOfCapture(events: EventRecorder, { type, object, previous }: ObjectChange<Pod>): void {
-  const failure = captureFailure(object);
-  if (failure === undefined || type === "deleted" || (previous && captureFailure(previous) === failure))
-    return;
-  const message = `the pod does not start, as its traffic cannot be captured: ${failure}`;
-  events.record("tandem-mesh", object, "Warning", "CaptureFailed", message);
-}
-
-/** The object of an id, `Kind/namespace/name`, if it is one of the kinds that are watched. */
-function objectOf(id: string, sources: Sources): KubeObject | undefined {
-  const known = kindAndKey(id);
-  return known && sources.get(known.kind, known.key);
-}
-
-function kindAndKey(id: string): { kind: Kind; key: string } | undefined {
-  const [name = "", ...key] = id.split("/");
-  const kinds = { ...GATEWAY_KINDS, ...MESH_KINDS, Service: KINDS.Service, Pod: KINDS.Pod };
-  const kind = Object.hasOwn(kinds, name) ? kinds[name as keyof typeof kinds] : undefined;
-  return kind && { kind, key: key.join("/") };
-}
-
-/**
- * Over mutual TLS: a sidecar gets what is its own by its certificate and its pod. Applications that speak xDS themselves
- * have a port without TLS, where nothing secret is told.
- */
-async function startXds(
-  { listen, xdsPort = MESH_XDS_PORT, grpcPort = MESH_GRPC_PORT }: MeshOptions,
-  servers: ServerCredentials,
-  authorize: (peer: Peer) => string | false | undefined,
-): Promise<AdsServer> {
-  const ads = await startAdsServer({
-    listen: [
-      ...listen.map((host) => ({ host, port: xdsPort })),
-      ...listen.map((host) => ({ host, port: grpcPort, open: true })),
-    ],
-    tls: servers.xds,
-    authorize: (peer) => authorize(peer) || undefined,
-    standIn: standIns(),
-  });
-  servers.onXds((next) => ads.setCertificates(next));
-  return ads;
-}
-
-/** Targets that nobody has. A client may ask for many names: what is more than that waits for its own timeout. */
-function standIns(): NonNullable<AdsOptions["standIn"]> {
-  const names = new Set<string>();
-  return (proxy, name) => {
-    if (proxy !== GRPC_CLIENTS || (names.size >= MOST_STAND_INS && !names.has(name))) return undefined;
-    names.add(name);
-    return missingTarget(name);
-  };
-}
-
-const MOST_STAND_INS = 1_000;
-
-function authorizeSidecar<T>(
-  { names, nodeId }: Peer,
-  authorize: (pod: string, identity: string) => T | undefined,
-): T | undefined {
-  const pod = podOfNode(nodeId);
-  const identity = names.find((name) => name.startsWith("URI:"))?.slice(4);
-  return pod === undefined || identity === undefined ? undefined : authorize(pod, identity);
 }

@@ -2,21 +2,18 @@
  * What the mesh's own servers show, and whom they let in, over a change of the authority: clients of both are let in at
  * once, and the certificate is another one when sidecars and the API server have been told of the new authority.
  */
-import type { KubeClient } from "../../client/index.ts";
 import { issueServerCertificate } from "../../controllers/gateway/index.ts";
-import { registerInjection, type WebhookAddress } from "../../controllers/mesh/index.ts";
 import type { AdsCertificates } from "../../envoy/ads/index.ts";
 import type { KeyPair } from "../../pki/issue.ts";
-import { patiently } from "../xds/patiently.ts";
 
 /** Sidecars know the new authority by then: kubelets bring Secrets into pods within about a minute. Milliseconds. */
 const SHOW_AFTER = 90_000;
 
 export interface ServerCredentialsOptions {
-  readonly client: KubeClient;
   readonly clusterDomain: string;
   readonly advertise: readonly string[];
-  readonly webhook: WebhookAddress;
+  /** Tells the API server of {@link ServerCredentials.authorities}, where that is for this replica to do. */
+  readonly register: () => Promise<void>;
   readonly log: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -57,6 +54,11 @@ export class ServerCredentials {
     return { certificate, key, clientCa: this.#bundle() };
   }
 
+  /** Whose certificates the servers show, or will. */
+  get authorities(): Pick<KeyPair, "certificate"> {
+    return { certificate: this.#bundle() };
+  }
+
   /** Tells a webhook of the next certificates. */
   onWebhook(take: Taker<KeyPair>): void {
     this.#webhooks.push(take);
@@ -70,8 +72,10 @@ export class ServerCredentials {
   /** Takes in that another authority signs from now on; nothing happens if it is the newest that is known. */
   change(signer: KeyPair): void {
     if (this.#trusted[0] === signer.certificate.trim()) return;
-    const { log, signal } = this.#options;
+    const { log, signal, register } = this.#options;
     this.#trusted.unshift(signer.certificate.trim());
+    // other replicas may be quicker to show their certificates
+    register().catch((error: unknown) => this.#fail(error));
     for (const take of this.#xds) take(this.xds);
     log("another authority signs from now on; this process shows a certificate of it in 90 s");
     const timer = setTimeout(() => void this.#show(signer), SHOW_AFTER);
@@ -79,20 +83,23 @@ export class ServerCredentials {
   }
 
   async #show(signer: KeyPair): Promise<void> {
-    const { client, clusterDomain, advertise, webhook, log, signal } = this.#options;
-    const onError = (error: unknown): void => log(`a new authority: ${(error as Error).message}`);
-    const authorities = { ...signer, certificate: this.#bundle() };
+    const { clusterDomain, advertise, register, log } = this.#options;
     try {
       const made = await issueServerCertificate(signer, clusterDomain, advertise);
-      await patiently(() => registerInjection(client, authorities, webhook), onError, signal);
+      await register();
       if (this.#trusted[0] !== signer.certificate.trim()) return;
       this.#certificate = made;
       for (const take of this.#webhooks) take(made);
       for (const take of this.#xds) take(this.xds);
       log("this process shows a certificate of the new authority");
     } catch (error) {
-      if (!signal.aborted) onError(error);
+      this.#fail(error);
     }
+  }
+
+  #fail(error: unknown): void {
+    const { log, signal } = this.#options;
+    if (!signal.aborted) log(`a new authority: ${(error as Error).message}`);
   }
 
   #bundle(): string {

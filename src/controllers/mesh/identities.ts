@@ -32,6 +32,11 @@ export interface IdentitiesOptions {
   readonly files: Readonly<Record<string, string>>;
   /** Called when an account has another certificate, or trusts others. */
   readonly onChange: (account: Account) => void;
+  /**
+   * Whether Secrets that are there are renewed here: of several replicas by one alone, as they may differ for a while in
+   * whom they trust. All make those that are missing. True unless given.
+   */
+  readonly leads?: () => boolean;
   readonly log: (line: string) => void;
 }
 
@@ -83,14 +88,17 @@ export class Identities {
   /** Begins to work, until the signal aborts. */
   start(signal: AbortSignal): void {
     this.#queue.start();
-    const timer = setInterval(() => {
-      for (const key of this.#accounts.keys()) this.#queue.add(key);
-    }, LOOK_PERIOD);
+    const timer = setInterval(() => this.look(), LOOK_PERIOD);
     this.#timers.push(timer);
     signal.addEventListener("abort", () => {
       for (const one of this.#timers) clearTimeout(one);
       void this.#queue.stop();
     });
+  }
+
+  /** Looks at all of them again, as when this replica has come to lead. */
+  look(): void {
+    for (const key of this.#accounts.keys()) this.#queue.add(key);
   }
 
   /** Has an account's certificates made where they are missing, and kept. */
@@ -128,7 +136,7 @@ export class Identities {
     if (!isNew) return;
     const timer = setTimeout(() => {
       this.#signer = next.signer;
-      for (const key of this.#accounts.keys()) this.#queue.add(key);
+      this.look();
     }, TRUST_FIRST);
     this.#timers.push(timer);
   }
@@ -162,12 +170,15 @@ export class Identities {
     const { client, files, identityOf } = this.#options;
     const { namespace } = account;
     const name = identitySecretName(account.account);
-    const current = await unlessMissing(client.get<Secret>(KINDS.Secret, name, namespace));
+    const current = await unless(404, client.get<Secret>(KINDS.Secret, name, namespace));
+    if (current !== undefined && this.#options.leads?.() === false) return;
     const all = { ...files, "ca.crt": this.#trusted() };
     const data = await clientData({ authority: this.#signer, files: all }, identityOf(account), current);
     if (current !== undefined && sameValue(current.data, data)) return;
     const secret = { metadata: { name, namespace }, type: "kubernetes.io/tls", data };
-    if (current === undefined) await unlessMissing(client.create(KINDS.Secret, secret));
+    if (current === undefined)
+      // 409: another replica was quicker; 404: the namespace is gone
+      await unless(409, unless(404, client.create(KINDS.Secret, secret)));
     else await client.patch(KINDS.Secret, name, namespace, { data }, { type: "merge" });
   }
 }
@@ -181,12 +192,12 @@ function isGood(pair: KeyPair | undefined, signer: KeyPair): boolean {
   return new X509Certificate(pair.certificate).verify(new X509Certificate(signer.certificate).publicKey);
 }
 
-/** Undefined where there is no such object, or no such namespace (any more). */
-async function unlessMissing<T>(call: Promise<T>): Promise<T | undefined> {
+/** Undefined where the API server answers with this code. */
+async function unless<T>(code: number, call: Promise<T>): Promise<T | undefined> {
   try {
     return await call;
   } catch (error) {
-    if (error instanceof ApiError && error.code === 404) return undefined;
+    if (error instanceof ApiError && error.code === code) return undefined;
     throw error;
   }
 }

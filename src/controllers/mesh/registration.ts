@@ -21,7 +21,7 @@ export function ensureMeshAuthority(client: KubeClient): Promise<KeyPair> {
  */
 export async function registerInjection(
   client: KubeClient,
-  authority: KeyPair,
+  authority: Pick<KeyPair, "certificate">,
   address: WebhookAddress,
 ): Promise<void> {
   const object = injectionRegistration(REGISTRATION, authority.certificate, address);
