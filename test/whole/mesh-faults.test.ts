@@ -11,6 +11,7 @@ import { MESH_KINDS, type MeshPolicy } from "../../src/objects/mesh/index.ts";
 import type { Pod, Secret, Service } from "../../src/objects/types.ts";
 import { eventually } from "../controllers/cluster.ts";
 import type { LoadReport } from "./http-load.ts";
+import { deployment, service } from "./mesh-demo.ts";
 import type { Phase } from "./tcp-load.ts";
 import { downAfterTest, type Home, manifestIn, upForTest } from "./tandem.ts";
 
@@ -23,33 +24,6 @@ const STANDSTILL = Number(process.env["TANDEM_TEST_STANDSTILL"] ?? 20) * 1000;
 const CONNECT_TIMEOUT = 5_000;
 const RATE = 50;
 const CURL = ["curl", "-gsS", "--max-time", "5"];
-
-function deployment(name: string, container: object, labels: object = {}, more: object = {}): object {
-  const all = { app: name, ...labels };
-  return {
-    apiVersion: "apps/v1",
-    kind: "Deployment",
-    metadata: { name, namespace: "demo" },
-    spec: {
-      selector: { matchLabels: { app: name } },
-      template: { metadata: { labels: all }, spec: { ...more, containers: [{ name, ...container }] } },
-    },
-  };
-}
-
-function service(name: string, port: object): object {
-  return {
-    apiVersion: "v1",
-    kind: "Service",
-    metadata: { name, namespace: "demo" },
-    spec: {
-      ipFamilyPolicy: "RequireDualStack",
-      ipFamilies: ["IPv4", "IPv6"],
-      selector: { app: name },
-      ports: [port],
-    },
-  };
-}
 
 /** Web, its client on the other node, a gRPC server and a client that speaks xDS itself. */
 function manifests(): object {

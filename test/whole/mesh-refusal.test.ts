@@ -1,0 +1,165 @@
+/** What a sidecar's Envoy refuses is said in the status of the route that it comes from, and harms nothing else. */
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import type { KubeClient } from "../../src/client/index.ts";
+import { GATEWAY_KINDS, type HTTPRoute } from "../../src/objects/gateway/index.ts";
+import { KINDS } from "../../src/objects/kinds.ts";
+import type { KubeObject, Service } from "../../src/objects/types.ts";
+import { eventually } from "../controllers/cluster.ts";
+import { ENVOY } from "../envoy/ads-envoy.ts";
+import { deployment, service } from "./mesh-demo.ts";
+import { downAfterTest, type Home, manifestIn, upForTest } from "./tandem.ts";
+
+const IN_LAB = "/run/tandem/app/.tools/envoy/bin/envoy";
+const SHELL = { image: "curlimages/curl", command: ["sleep", "infinity"] };
+const CURL = ["curl", "-gsS", "--max-time", "5"];
+/** Legal for Gateway API and for Envoy as it is; 57 instructions for RE2. */
+const LONG = "/([a-z]{3}[0-9]{4}){5}/abcdef";
+
+/**
+ * Nothing that gets past the validation of Tandem is refused by Envoy 1.40 as we start it. So this is Envoy with one
+ * guard of its runtime set lower than Tandem sets it: expressions of more than 30 instructions are refused.
+ */
+function strictEnvoy(home: Home): string {
+  const path = join(home.path, "strict-envoy");
+  const script = `#!/bin/bash
+guard='"re2.max_program_size.error_level":'
+envoy=${IN_LAB}
+[ -x "$envoy" ] || envoy=${ENVOY}
+exec "$envoy" "\${@//"\${guard}4294967295"/"\${guard}30"}"
+`;
+  writeFileSync(path, script, { mode: 0o755 });
+  return path;
+}
+
+const echo = (name: string) =>
+  deployment(name, {
+    image: "hashicorp/http-echo",
+    args: ["-listen=:8080", `-text=${name}`],
+    ports: [{ containerPort: 8080 }],
+  });
+
+const OBJECTS = {
+  apiVersion: "v1",
+  kind: "List",
+  items: [
+    {
+      apiVersion: "v1",
+      kind: "Namespace",
+      metadata: { name: "demo", labels: { "tandem.dev/inject": "enabled" } },
+    },
+    ...["web", "shop", "books"].flatMap((name) => [
+      service(name, { name: "http", port: 80, targetPort: 8080 }),
+      echo(name),
+    ]),
+    deployment("client", SHELL),
+  ],
+};
+
+describe("an Envoy that refuses what a route says", { skip: ENVOY === undefined }, () => {
+  let home: Home;
+  let client: KubeClient;
+
+  before(async () => {
+    ({ home, client } = await upForTest((at) => ["--envoy", strictEnvoy(at), "-f", manifestIn(at, OBJECTS)]));
+  });
+
+  after(() => downAfterTest({ home, client }));
+
+  const inClient = (...command: string[]) =>
+    home.run(["lab", "exec", "-n", "demo", "deploy/client", "--", ...command]).stdout;
+  /** What a Service says to a path at each of its addresses. */
+  const answers = async (name: string, path: string): Promise<string[]> => {
+    const { spec } = await client.get<Service>(KINDS.Service, name, "demo");
+    return (spec.clusterIPs ?? []).map((address) => {
+      const host = address.includes(":") ? `[${address}]` : address;
+      return inClient(...CURL, "-H", `Host: ${name}.demo`, `http://${host}${path}`).trim();
+    });
+  };
+  const route = (name: string, matches: object[], backend: string): HTTPRoute =>
+    ({
+      metadata: { name, namespace: "demo" },
+      spec: {
+        parentRefs: [{ group: "", kind: "Service", name: "web", port: 80 }],
+        rules: [
+          { matches, backendRefs: [{ name: backend, port: 80 }] },
+          { backendRefs: [{ name: "web", port: 80 }] },
+        ],
+      },
+    }) as unknown as HTTPRoute;
+  const regex = (value: string) => [{ path: { type: "RegularExpression", value } }];
+  const accepted = async (name: string) => {
+    const { status } = await client.get<HTTPRoute>(GATEWAY_KINDS.HTTPRoute, name, "demo");
+    const condition = status?.parents[0]?.conditions.find(({ type }) => type === "Accepted");
+    return condition === undefined ? "" : `${condition.status} ${condition.reason} ${condition.message}`;
+  };
+  const rewrite = (name: string, value: string) =>
+    client.patch(
+      GATEWAY_KINDS.HTTPRoute,
+      name,
+      "demo",
+      [{ op: "replace", path: "/spec/rules/0/matches", value: regex(value) }],
+      { type: "json" },
+    );
+  const proxyStatus = () => home.run(["proxy-status", "-n", "demo"]);
+
+  test("is quoted in the route's status, and what was there goes on over both families", async () => {
+    await client.create(GATEWAY_KINDS.HTTPRoute, route("long", regex("/b[0-9]"), "books"));
+    await eventually(
+      () => answers("web", "/b1"),
+      (said) => said.join() === "books,books",
+    );
+    assert.match(await eventually(() => accepted("long"), Boolean), /^True Accepted/);
+    assert.equal(proxyStatus().status, 0);
+
+    await rewrite("long", LONG);
+    const told = await eventually(
+      () => accepted("long"),
+      (text) => text.startsWith("False"),
+    );
+    assert.match(told, /^False UnsupportedValue the sidecars? of demo\//);
+    assert.ok(told.includes(`regex '${LONG}' RE2 program size of 57 > max program size of 30`), told);
+    assert.deepEqual(await answers("web", "/b1"), ["books", "books"], "as before");
+    assert.deepEqual(await answers("web", "/"), ["web", "web"]);
+    assert.deepEqual(await answers("shop", "/"), ["shop", "shop"]);
+  });
+
+  test("proxy-status says which sidecars refuse what, and the route has an event", async () => {
+    const { status, stdout } = proxyStatus();
+    assert.equal(status, 79);
+    assert.match(stdout, /client-[^ ]+\.demo +SYNCED +SYNCED +SYNCED +ERROR/);
+    assert.ok(stdout.includes("RE2 program size of 57"), stdout);
+    type Event = KubeObject & { reason?: string; message?: string; involvedObject?: { name?: string } };
+    const { items } = await client.list<Event>(KINDS.Event, { namespace: "demo" });
+    const event = items.find(({ reason, involvedObject }) => {
+      return reason === "Refused" && involvedObject?.name === "long";
+    });
+    assert.match(event?.message ?? "", /RE2 program size of 57/);
+    const others = items.filter(({ reason, involvedObject }) => {
+      return reason === "Refused" && involvedObject?.name !== "long";
+    });
+    assert.deepEqual(others, []);
+  });
+
+  test("is forgotten when the route is mended", async () => {
+    await rewrite("long", "/c[0-9]");
+    await eventually(
+      () => answers("web", "/c1"),
+      (said) => said.join() === "books,books",
+    );
+    assert.match(
+      await eventually(
+        () => accepted("long"),
+        (text) => text.startsWith("True"),
+      ),
+      /^True Accepted/,
+    );
+    assert.deepEqual(await answers("web", "/b1"), ["web", "web"]);
+    await eventually(
+      async () => proxyStatus().status,
+      (code) => code === 0,
+    );
+  });
+});
