@@ -52,6 +52,7 @@ describe("election by a Lease", () => {
     await until(() => a.state.leads);
     const log: string[] = [];
     const b = candidate("told", "b", { log: (line) => log.push(line) });
+    await until(() => log.length > 0);
     await new Promise((resolve) => setTimeout(resolve, 100)); // several looks
     assert.deepEqual(log, ["b waits: a leads (Lease default/told)"]);
     await b.stop();
@@ -73,7 +74,9 @@ describe("election by a Lease", () => {
       metadata: { name: "silent", namespace: "default" },
       spec,
     });
-    const b = candidate("silent", "b", { clock: () => now.ms });
+    const log: string[] = [];
+    const b = candidate("silent", "b", { clock: () => now.ms, log: (line) => log.push(line) });
+    await until(() => log.length > 0); // from its first look on it counts
     await new Promise((resolve) => setTimeout(resolve, 100));
     assert.equal(b.state.leads, false, "another's clock may be wrong: its times do not count");
     now.ms = 14_999;

@@ -410,7 +410,7 @@ test("controllers that start anew take up what happened meanwhile, and repeat no
   const before = await eventually(
     async () => [
       await versions(),
-      await new Promise((resolve) => setTimeout(resolve, 200)),
+      await new Promise((resolve) => setTimeout(resolve, 1000)),
       await versions(),
     ],
     ([one, , two]) => one === two,

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
@@ -14,17 +13,10 @@ import {
 } from "../../src/objects/gateway/index.ts";
 import { KINDS } from "../../src/objects/kinds.ts";
 import type { Condition, Deployment, Service } from "../../src/objects/types.ts";
+import { freePort } from "../envoy/ads-envoy.ts";
 import { eventually, startCluster } from "./cluster.ts";
 
 const TANDEM = join(import.meta.dirname, "../../bin/tandem");
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  return port;
-}
 
 function isTrue(conditions: readonly Condition[] | undefined, type: string): boolean {
   return conditions?.some((each) => each.type === type && each.status === "True") ?? false;

@@ -54,7 +54,7 @@ export async function startEnvoy(nodeId: string, management: Management): Promis
   );
   const exited = once(child, "exit");
   const admin = async (path: string) => {
-    for (let tries = 0; !existsSync(adminFile) && tries < 200; tries++) await sleep(25);
+    for (let tries = 0; !existsSync(adminFile) && tries < 2400; tries++) await sleep(25);
     const response = await fetch(`http://${await readFile(adminFile, "utf8")}${path}`);
     return response.text();
   };
@@ -147,7 +147,7 @@ async function isFree(port: number, host: string): Promise<boolean> {
 /** Asks until the answer is as expected; gives the last answer. */
 export async function eventually<T>(ask: () => Promise<T>, expected: (answer: T) => boolean): Promise<T> {
   let answer = await ask();
-  for (let tries = 0; tries < 400 && !expected(answer); tries++) {
+  for (let tries = 0; tries < 2400 && !expected(answer); tries++) {
     await sleep(25);
     answer = await ask();
   }

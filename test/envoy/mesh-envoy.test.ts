@@ -257,8 +257,12 @@ describe("a mesh of real Envoys", { skip: ENVOY === undefined && "no Envoy here"
     const stream = (keep: string) => world.ask("a", { kind: "tcp", host, port: 80, text: "x", keep });
     assert.match(await stream("lasting"), /^hello x from b/);
     await world.renew(-0.1);
-    await new Promise((resolve) => setTimeout(resolve, 4_500)); // idle connections are given up after 4 s
-    assert.match(await world.ask("a", web), /^503 .*remote connection failure/);
+    let answer = "200";
+    for (let tries = 0; tries < 10 && answer.startsWith("200"); tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 4_500)); // idle connections are given up after 4 s
+      answer = await world.ask("a", web);
+    }
+    assert.match(answer, /^503 .*remote connection failure/);
     assert.match(await stream("late"), /closed|ECONNRESET/);
     assert.match(await stream("lasting"), /^hello x from b/);
     await world.renew();

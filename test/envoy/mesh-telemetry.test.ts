@@ -202,7 +202,7 @@ async function lineOf(
   place: Place,
   is: (line: Line) => boolean | undefined,
 ): Promise<Line> {
-  for (let tries = 0; tries < 100; tries++) {
+  for (let tries = 0; tries < 600; tries++) {
     for (const text of world.logs(place)) {
       const line = JSON.parse(text) as Line;
       if (is(line)) return line;
@@ -241,7 +241,7 @@ async function startCollector(network: TestNetwork, place: Place): Promise<Colle
   return {
     child,
     spans: async (are, count) => {
-      for (let tries = 0; tries < 150; tries++) {
+      for (let tries = 0; tries < 600; tries++) {
         if (known.filter(are).length >= count) return known.filter(are);
         await sleep(100);
       }

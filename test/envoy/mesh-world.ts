@@ -140,7 +140,8 @@ async function ready(world: MeshWorld, pods: readonly Place[]): Promise<void> {
     for (let tries = 0; ; tries++) {
       const text = await world.admin(pod, "/listeners").catch(() => "");
       if (text.includes("virtualInbound")) break;
-      if (tries > 200) throw new Error(`the sidecar of ${pod} has no listeners: ${world.refused.join("\n")}`);
+      if (tries > 1200)
+        throw new Error(`the sidecar of ${pod} has no listeners: ${world.refused.join("\n")}`);
       await sleep(50);
     }
     const run = createExec();

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -8,15 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { bootstrap } from "../../src/envoy/process/bootstrap.ts";
 import { findEnvoy } from "../../src/envoy/process/find.ts";
 import { superviseEnvoy } from "../../src/envoy/process/supervise.ts";
-
-/** A port that is free over both families. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "::");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
+import { freePort } from "./ads-envoy.ts";
 
 async function statusOf(url: string): Promise<number> {
   try {
@@ -48,7 +39,7 @@ test("Envoy is ready over both families, comes back when killed, and goes when t
       admin: { host: "::1", port: ports.admin },
       concurrency: 1,
       logLevel: "critical",
-      drainMs: 1500,
+      drainMs: 5000,
       log: (line) => lines.push(line),
       onStart: (pid) => pids.push(pid),
     },

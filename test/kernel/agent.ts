@@ -34,7 +34,10 @@ function plain(address: string): string {
   return address.replace(/^::ffff:/, "");
 }
 
-function overTcp({ host, port, fromPort, timeoutMs = 1000 }: Request): Promise<string> {
+/** Long enough for a busy machine; whoever expects silence asks with less. */
+const PATIENCE_MS = 10_000;
+
+function overTcp({ host, port, fromPort, timeoutMs = PATIENCE_MS }: Request): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, ...(fromPort && { localPort: fromPort }) });
     let text = "";
@@ -50,7 +53,7 @@ function overTcp({ host, port, fromPort, timeoutMs = 1000 }: Request): Promise<s
   });
 }
 
-function overUdp({ host, port, fromPort, timeoutMs = 1000 }: Request): Promise<string> {
+function overUdp({ host, port, fromPort, timeoutMs = PATIENCE_MS }: Request): Promise<string> {
   return new Promise((resolve) => {
     const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
     const finish = (text: string) => {

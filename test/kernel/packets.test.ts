@@ -268,7 +268,7 @@ test("externalTrafficPolicy Local keeps outside traffic on the node, with its so
   await everyWay(async (family, protocol) => {
     const target = { host: ADDRESSES.node[family], port: 30080, protocol, timeoutMs: 200 };
     assert.equal(await answer("outside", target), "TIMEOUT");
-    assert.match(await answer("client", { ...target, timeoutMs: 1000 }), /^b /);
+    assert.match(await answer("client", { ...target, timeoutMs: 10_000 }), /^b /);
   });
   await given(web(local), []);
   await everyWay(async (family, protocol) => {
@@ -299,23 +299,25 @@ function guarded(ranges: string[], spec: Partial<ServiceSpec> = {}): Service {
 }
 
 test("source ranges admit to balancer addresses, each family by its own", async () => {
-  const reach = async (family: Family, protocol: Protocol) => {
+  const reach = async (family: Family, protocol: Protocol, expected: string) => {
     const host = family === "IPv4" ? "192.0.2.20" : "2001:db8::20";
-    return (await names("outside", { host, protocol, timeoutMs: 200 }))[0];
+    return (await names("outside", { host, protocol, ...(expected === "TIMEOUT" && { timeoutMs: 200 }) }))[0];
   };
   await given(guarded(["172.18.0.0/16", "172.18.0.0/24", "203.0.113.1/32", "2001:db8:ffff::/48"]), [A]);
   await everyWay(async (family, protocol) => {
-    assert.equal(await reach(family, protocol), family === "IPv4" ? "a" : "TIMEOUT", `${family} ${protocol}`);
+    const expected = family === "IPv4" ? "a" : "TIMEOUT";
+    assert.equal(await reach(family, protocol, expected), expected, `${family} ${protocol}`);
   });
   await given(guarded(["203.0.113.0/24"]), [A]);
   await everyWay(async (family, protocol) => {
-    assert.equal(await reach(family, protocol), family === "IPv4" ? "TIMEOUT" : "a", `${family} ${protocol}`);
+    const expected = family === "IPv4" ? "TIMEOUT" : "a";
+    assert.equal(await reach(family, protocol, expected), expected, `${family} ${protocol}`);
   });
   // Whom they do not admit, they do not tell either that there is no endpoint.
   await given(guarded(["203.0.113.0/24", "fd00:172:18::/64"]), []);
   await everyWay(async (family, protocol) => {
     const expected = family === "IPv4" ? "TIMEOUT" : "ECONNREFUSED";
-    assert.equal(await reach(family, protocol), expected, `${family} ${protocol}`);
+    assert.equal(await reach(family, protocol, expected), expected, `${family} ${protocol}`);
   });
 });
 

@@ -6,6 +6,7 @@ import { HealthChecks, healthCheckAnswer, healthCheckHosts } from "../../src/ker
 import { hostsOf, type Listening, listenOn } from "../../src/kernel/serve/listen.ts";
 import { KernelMetrics } from "../../src/kernel/serve/metrics.ts";
 import { ProxyHealth, serveHealth } from "../../src/kernel/serve/proxy-health.ts";
+import { freePort } from "../envoy/ads-envoy.ts";
 import { FACTS } from "./network.ts";
 
 const LOOPBACK: NodeFacts = {
@@ -18,19 +19,6 @@ const ends: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const end of ends.splice(0)) await end();
 });
-
-/** A port that is free on loopback of both families. */
-async function freePort(): Promise<number> {
-  const listening = await listenOn(
-    [
-      { host: "127.0.0.1", port: 0 },
-      { host: "::1", port: 0 },
-    ],
-    () => {},
-  );
-  await listening.close();
-  return listening.addresses[0]?.port as number;
-}
 
 function checks(healthy = () => true) {
   const errors: Error[] = [];

@@ -126,7 +126,7 @@ test("changes of config maps, secrets, labels and annotations reach the running 
   ];
   const sources = [{ configMap: { name: "live" } }, { secret: { name: "live" } }, { downwardAPI: { items } }];
   const volumeMounts = [{ name: "all", mountPath: "/all" }];
-  const resources = { limits: { cpu: "1500m" } };
+  const resources = { limits: { cpu: "250m" } };
   await lab.create(
     "live",
     { command: ["sleep", "infinity"], volumeMounts, resources },
@@ -134,12 +134,12 @@ test("changes of config maps, secrets, labels and annotations reach the running 
   );
   await lab.ready("live");
   const all = async () => (await lab.exec("live", ["sh", "-c", "cd /all && grep -H '' *"])).out;
-  assert.equal(await all(), 'a:1\ncpu:1500\ngone:x\nlabels:app="live"\ns:1\n');
+  assert.equal(await all(), 'a:1\ncpu:250\ngone:x\nlabels:app="live"\ns:1\n');
   const merge = { type: "merge" } as const;
   await lab.client.patch(KINDS.ConfigMap, "live", "default", { data: { a: "2", gone: null } }, merge);
   await lab.client.patch(KINDS.Secret, "live", "default", { stringData: { s: "2" } }, merge);
   await lab.client.patch(KINDS.Pod, "live", "default", { metadata: { labels: { more: "yes" } } }, merge);
-  const wanted = 'a:2\ncpu:1500\nlabels:app="live"\nlabels:more="yes"\ns:2\n';
+  const wanted = 'a:2\ncpu:250\nlabels:app="live"\nlabels:more="yes"\ns:2\n';
   assert.equal(await eventually(all, (text) => text === wanted), wanted);
 });
 
