@@ -1,5 +1,6 @@
 /** One Gateway's proxy, kept up to date route by route: everything that did not change keeps its identity. */
 import type { Attachment } from "./attach.ts";
+import { type AttachedRoute, AttachedRoutes, type ProxyRoute } from "./attached.ts";
 import { type StreamAt, proxyListener, tableName } from "./chains.ts";
 import { equal, keep, keepEntries, keepItems } from "./equality.ts";
 import { withClientCertificate } from "./routes/client-certificate.ts";
@@ -10,14 +11,10 @@ import type { Certificate, Destination, ProxyModel, RouteTable, TrustBundle } fr
 import { Pool } from "./pool.ts";
 import type { Port } from "./ports.ts";
 import type { Resolution } from "./resolution.ts";
-import { losers, older, type Rival } from "./rivals.ts";
+import { older } from "./rivals.ts";
 import type { Needs, StreamForward, TranslatedRoute } from "./routes/types.ts";
+import { clientCertificateName, sameSites } from "./sites.ts";
 import { Table } from "./table.ts";
-
-/** A route as it is known to a proxy. */
-export interface ProxyRoute extends Omit<Rival, "hostnames"> {
-  readonly translated: TranslatedRoute;
-}
 
 interface Placed {
   readonly route: ProxyRoute;
@@ -30,13 +27,7 @@ export class ProxyState {
   readonly key: string;
   #resolution: Resolution;
   readonly #routes = new Map<string, Placed>();
-  /** Routes by the listener's id, with the hostnames that they have there. */
-  readonly #attached = new Map<string, Map<string, readonly string[]>>();
-  /** By listener: routes that lost a hostname to one of another kind, with the winner's key. */
-  readonly #lost = new Map<string, ReadonlyMap<string, string>>();
-  /** By listener: how many routes of each kind. */
-  readonly #kinds = new Map<string, Map<string, number>>();
-  readonly #unsettled = new Set<string>();
+  readonly #attached = new AttachedRoutes();
   readonly #tables = new Map<string, Table>();
   readonly #portOf = new Map<string, Port>();
   readonly #destinations = new Pool<Destination>();
@@ -88,28 +79,17 @@ export class ProxyState {
 
   /** The number of routes attached to a listener. */
   attachedRoutes(listener: string): number {
-    return (this.#attached.get(listener)?.size ?? 0) - (this.#lost.get(listener)?.size ?? 0);
+    return this.#attached.count(listener);
   }
 
   /** The key of the route that a route lost a listener to. */
   lostTo(listener: string, route: string): string | undefined {
-    return this.#lost.get(listener)?.get(route);
+    return this.#attached.lostTo(listener, route);
   }
 
   /** Decides between HTTPRoutes and GRPCRoutes where listeners changed; returns the routes for which that changed. */
   settle(): ReadonlySet<string> {
-    const changed = new Set<string>();
-    for (const id of this.#unsettled) {
-      const before = this.#lost.get(id) ?? new Map<string, string>();
-      const after = this.#losersOn(id);
-      for (const key of [...before.keys(), ...after.keys()]) {
-        if (before.get(key) === after.get(key)) continue;
-        changed.add(key);
-      }
-      if (after.size === 0) this.#lost.delete(id);
-      else this.#lost.set(id, after);
-    }
-    this.#unsettled.clear();
+    const changed = this.#attached.settle();
     for (const key of changed) this.#place(key);
     return changed;
   }
@@ -137,13 +117,7 @@ export class ProxyState {
     const needs = needsOf(attachments);
     for (const need of needs) this.#count(need);
     this.#routes.set(route.key, { route, attachments, needs });
-    for (const { listener, hostnames } of attachments) {
-      const there = this.#attached.get(listener.id) ?? new Map<string, readonly string[]>();
-      there.set(route.key, hostnames);
-      this.#attached.set(listener.id, there);
-      this.#countKind(listener.id, route.kind, 1);
-      if (this.#isMixed(listener.id)) this.#unsettled.add(listener.id);
-    }
+    for (const { listener, hostnames } of attachments) this.#attached.add(listener.id, route, hostnames);
     this.#place(route.key);
   }
 
@@ -152,11 +126,7 @@ export class ProxyState {
     for (const { listener, hostnames } of next)
       for (const hostname of hostnames) staying.add(`${tableName(listener)} ${hostname}`);
     for (const { listener, hostnames } of attachments) {
-      const there = this.#attached.get(listener.id);
-      if (this.#isMixed(listener.id)) this.#unsettled.add(listener.id);
-      this.#countKind(listener.id, route.kind, -1);
-      there?.delete(route.key);
-      if (there?.size === 0) this.#attached.delete(listener.id);
+      this.#attached.remove(listener.id, route);
       if (isStream(route)) this.#listenersDirty = true;
       const table = this.#tables.get(tableName(listener));
       for (const hostname of hostnames)
@@ -182,28 +152,6 @@ export class ProxyState {
       if (isOwn && !lost) table?.set(hostname, key, translated.rules);
       else if (isOwn) table?.unset(hostname, key);
     }
-  }
-
-  /** Whether routes of several kinds are, or just were, on a listener. */
-  #isMixed(id: string): boolean {
-    return (this.#kinds.get(id)?.size ?? 0) > 1 || this.#lost.has(id);
-  }
-
-  #countKind(id: string, kind: string, change: 1 | -1): void {
-    const kinds = this.#kinds.get(id) ?? new Map<string, number>();
-    const count = (kinds.get(kind) ?? 0) + change;
-    if (count === 0) kinds.delete(kind);
-    else kinds.set(kind, count);
-    this.#kinds.set(id, kinds);
-  }
-
-  #losersOn(id: string): ReadonlyMap<string, string> {
-    const rivals: Rival[] = [];
-    for (const [key, hostnames] of this.#attached.get(id) ?? []) {
-      const route = this.#routes.get(key)?.route;
-      if (route !== undefined) rivals.push({ ...route, hostnames });
-    }
-    return losers(rivals);
   }
 
   /** Makes the tables that the listeners need. */
@@ -237,7 +185,7 @@ export class ProxyState {
 
   #listeners(before: ProxyModel | undefined): ProxyModel["listeners"] {
     const streams = new Map<string, Map<string, ProxyRoute>>();
-    for (const [id, routes] of this.#attached) streams.set(id, this.#streamsOn(routes));
+    for (const id of this.#attached.listeners()) streams.set(id, streamsOf(this.#attached.on(id)));
     const streamAt: StreamAt = (listener, hostname) => {
       const stream = this.#streamOn(listener.id, streams.get(listener.id)?.get(hostname));
       return stream && chosen(stream, listener).forward;
@@ -255,20 +203,6 @@ export class ProxyState {
   #streamOn(listener: string, route: ProxyRoute | undefined): TranslatedRoute["stream"] {
     const attachments = this.#routes.get(route?.key ?? "")?.attachments ?? [];
     return attachments.find((attachment) => attachment.listener.id === listener)?.translated.stream;
-  }
-
-  /** The route of each hostname: the oldest. */
-  #streamsOn(routes: ReadonlyMap<string, readonly string[]>): Map<string, ProxyRoute> {
-    const streams = new Map<string, ProxyRoute>();
-    for (const [key, hostnames] of routes) {
-      const route = this.#routes.get(key)?.route;
-      if (route === undefined || !isStream(route)) continue;
-      for (const hostname of hostnames) {
-        const rival = streams.get(hostname);
-        if (rival === undefined || older(route, rival) < 0) streams.set(hostname, route);
-      }
-    }
-    return streams;
   }
 
   #routeTables(before: ReadonlyMap<string, RouteTable> | undefined): ReadonlyMap<string, RouteTable> {
@@ -315,6 +249,19 @@ export class ProxyState {
 const NO_HOSTNAMES: ReadonlySet<string> = new Set();
 const PARTS = ["families", "listeners", "routeTables", "destinations", "certificates", "trust"] as const;
 
+/** The stream route of each hostname: the oldest. */
+function streamsOf(routes: Iterable<AttachedRoute>): Map<string, ProxyRoute> {
+  const streams = new Map<string, ProxyRoute>();
+  for (const { route, hostnames } of routes) {
+    if (!isStream(route)) continue;
+    for (const hostname of hostnames) {
+      const rival = streams.get(hostname);
+      if (rival === undefined || older(route, rival) < 0) streams.set(hostname, route);
+    }
+  }
+  return streams;
+}
+
 function isStream({ kind }: ProxyRoute): boolean {
   return kind !== "HTTPRoute" && kind !== "GRPCRoute";
 }
@@ -344,38 +291,6 @@ function samePlaces(one: readonly Attachment[], other: readonly Attachment[]): b
         equal(hostnames, other[index]?.hostnames),
     )
   );
-}
-
-/** Whether routes are attached to both in the same way, and put into the same tables. */
-export function sameSites(one: Resolution, other: Resolution): boolean {
-  return (
-    clientCertificateName(one) === clientCertificateName(other) &&
-    equal(one.listeners.map(siteOf), other.listeners.map(siteOf)) &&
-    equal(
-      one.ports.map(({ name }) => name),
-      other.ports.map(({ name }) => name),
-    )
-  );
-}
-
-function siteOf({ id, owner, spec, hostname, kinds, terminates, conflict }: ResolvedListener): unknown {
-  const { port, protocol, allowedRoutes } = spec;
-  const choice = allowedRoutes?.namespaces;
-  return [
-    id,
-    owner,
-    port,
-    protocol,
-    hostname,
-    [...kinds],
-    terminates,
-    conflict === undefined,
-    choice ?? null,
-  ];
-}
-
-function clientCertificateName({ clientCertificate }: Resolution): string | undefined {
-  return clientCertificate?.reason === undefined ? clientCertificate?.certificate.name : undefined;
 }
 
 /** Adds an entry; one that several need has the origins of all. */

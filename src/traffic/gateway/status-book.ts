@@ -6,7 +6,8 @@ import type { Dependents } from "./dependents.ts";
 import { equal, sameStatus } from "./equality.ts";
 import { gatewayClassStatus, type GatewayState, gatewayStatus, listenerSetStatus } from "./gateway-status.ts";
 import { gatewayOfSet, isRoute, isTrafficPolicy, type ObjectStore, splitId } from "./objects.ts";
-import type { ProxyState, ProxyRoute } from "./proxy.ts";
+import type { KnownRoute } from "./known-route.ts";
+import type { ProxyState } from "./proxy.ts";
 import { gatewaysOfTraffic, policyStatus, policySurroundings, withRefusal } from "./policy-status.ts";
 import { type PolicyObject, policyVerdict } from "./policies/index.ts";
 import { recordingReferences } from "./references.ts";
@@ -23,7 +24,7 @@ export interface StatusSources {
   readonly dependents: Dependents;
   readonly classes: ReadonlyMap<string, ResolvedParameters>;
   readonly proxies: ReadonlyMap<string, ProxyState>;
-  readonly routes: ReadonlyMap<string, ProxyRoute & { readonly parents: readonly ParentResult[] }>;
+  readonly routes: ReadonlyMap<string, KnownRoute>;
   readonly reports: Reports;
 }
 

@@ -1,31 +1,23 @@
 /** The Gateway model: see {@link GatewayModel}. */
-import type { GatewayClass, RouteObject } from "../../objects/gateway/index.ts";
+import type { GatewayClass } from "../../objects/gateway/index.ts";
 import type { ObjectChange } from "../tracker.ts";
-import { attach, type Attachment, type ParentResult } from "./attach.ts";
+import type { Attachment, ParentResult } from "./attach.ts";
 import { Dependents } from "./dependents.ts";
 import { Dirt } from "./dirt.ts";
-import { keep, keepItems } from "./equality.ts";
+import { keep } from "./equality.ts";
 import { infrastructureOf } from "./infrastructure.ts";
 import { takeIn } from "./intake.ts";
+import { type KnownRoute, knownRoute, translateAgain } from "./known-route.ts";
 import type { ProxyModel } from "./model.ts";
-import {
-  gatewayOfSet,
-  type IntakeKind,
-  type IntakeKinds,
-  isStatusKind,
-  keyOf,
-  ObjectStore,
-  splitId,
-} from "./objects.ts";
-import { ProxyState, type ProxyRoute, sameSites } from "./proxy.ts";
-import { siteOf } from "./listener-policies.ts";
-import { applyPolicies, type TargetKey } from "./policies/index.ts";
+import { type IntakeKind, type IntakeKinds, isStatusKind, keyOf, ObjectStore, splitId } from "./objects.ts";
+import { ProxyState } from "./proxy.ts";
+import { sameSites } from "./sites.ts";
 import { recordingReferences } from "./references.ts";
-import { refersToGateway, resolveGateway, type ResolvedParameters, resolveParameters } from "./resolution.ts";
-import { translateRoute } from "./routes/index.ts";
-import type { LookupKey, TranslatedRoute } from "./routes/types.ts";
+import { resolveGateway, type ResolvedParameters, resolveParameters } from "./resolution.ts";
+import type { LookupKey } from "./routes/types.ts";
 import { Reports } from "./reports.ts";
 import { StatusBook } from "./status-book.ts";
+import { StatusMarks } from "./status-marks.ts";
 import type {
   GatewayChanges,
   GatewayInfrastructure,
@@ -50,13 +42,6 @@ export function createGatewayModel(options: GatewayModelOptions): GatewayModel {
   };
 }
 
-/** A route with its translation and what became of its parents. */
-export interface KnownRoute extends ProxyRoute {
-  readonly parents: readonly ParentResult[];
-  /** Of the translation, and of policies for it. */
-  readonly lookups: ReadonlySet<LookupKey>;
-}
-
 class Translator {
   readonly objects: ObjectStore;
   readonly dependents = new Dependents();
@@ -70,12 +55,14 @@ class Translator {
   readonly #infrastructure = new Map<string, GatewayInfrastructure>();
   readonly #reports = new Reports();
   readonly #statuses: StatusBook;
+  readonly #marks: StatusMarks;
   /** Proxies to build. */
   readonly #changed = new Set<string>();
 
   constructor(options: GatewayModelOptions) {
     this.#options = options;
     this.objects = new ObjectStore(options.clusterFamilies);
+    this.#marks = new StatusMarks(this.objects, this.dirt);
     this.#statuses = new StatusBook(options, {
       objects: this.objects,
       dependents: this.dependents,
@@ -95,17 +82,17 @@ class Translator {
   }
 
   setInfrastructure(gateway: string, state: InfrastructureState | undefined): void {
-    if (this.#reports.setInfrastructure(gateway, state)) this.#markStatuses(gateway);
+    if (this.#reports.setInfrastructure(gateway, state)) this.#marks.gateway(gateway);
   }
 
   setApplied(gateway: string, applied: boolean): void {
-    if (this.#reports.setApplied(gateway, applied)) this.#markStatuses(gateway);
+    if (this.#reports.setApplied(gateway, applied)) this.#marks.gateway(gateway);
   }
 
   setRejected(gateway: string, rejections: readonly Rejection[]): void {
     const told = rejections.flatMap((rejection) => this.#tellers(gateway, rejection));
     for (const object of this.#reports.setRejected(gateway, told)) this.dirt.add("statuses", object);
-    this.#markStatuses(gateway);
+    this.#marks.gateway(gateway);
   }
 
   /** What came from an object without a status of ours (a Service, a Secret) is told by those that asked for it. */
@@ -193,7 +180,7 @@ class Translator {
     this.#infrastructure.set(key, after);
     if (after !== before) infrastructure.set(key, after);
     this.#changed.add(key);
-    this.#markStatuses(key);
+    this.#marks.gateway(key);
   }
 
   #forgetGateway(
@@ -226,7 +213,7 @@ class Translator {
     for (const key of this.#changed)
       for (const id of this.#proxies.get(key)?.settle() ?? []) {
         this.dirt.statuses.add(id);
-        this.#markOwners(this.#routes.get(id)?.parents ?? []);
+        this.#marks.owners(this.#routes.get(id)?.parents ?? []);
       }
   }
 
@@ -239,64 +226,16 @@ class Translator {
       return;
     }
     const translated =
-      translate || before === undefined ? this.#translate(object, before) : before.translated;
-    const lookups = new Set(translated.lookups);
-    const parents = this.#attach(object, translated, lookups);
-    this.dependents.record(id, lookups);
-    const route: KnownRoute = {
-      key: id,
-      kind: translated.kind,
-      createdAt: object.metadata.creationTimestamp ?? "",
-      name: keyOf(object),
-      translated,
-      parents,
-      lookups,
-    };
+      translate || before === undefined
+        ? translateAgain(object, before?.translated, this.objects)
+        : before.translated;
+    const route = knownRoute(id, object, translated, {
+      objects: this.objects,
+      resolutionOf: (gateway) => this.#proxies.get(gateway)?.resolution,
+    });
+    this.dependents.record(id, route.lookups);
     this.#routes.set(id, route);
     this.#place(route, before);
-  }
-
-  #translate(object: RouteObject, before: KnownRoute | undefined): TranslatedRoute {
-    const next = translateRoute(object, this.objects);
-    const old = before?.translated;
-    if (old === undefined) return next;
-    const rules = keepItems(old.rules, next.rules, ({ rule }) => rule.name);
-    return {
-      ...next,
-      rules,
-      ...(next.stream === undefined ? {} : { stream: keep(old.stream, next.stream) }),
-    };
-  }
-
-  #attach(
-    object: RouteObject,
-    translated: TranslatedRoute,
-    lookups: Set<LookupKey>,
-  ): readonly ParentResult[] {
-    const namespace = object.metadata.namespace ?? "";
-    return (object.spec.parentRefs ?? []).flatMap((parentRef) => {
-      const key = `${parentRef.namespace ?? namespace}/${parentRef.name}`;
-      const isGateway = refersToGateway(parentRef);
-      const set =
-        isGateway || parentRef.kind !== "ListenerSet" ? undefined : this.objects.get("ListenerSet", key);
-      const gateway = isGateway ? key : set && gatewayOfSet(set);
-      const resolution = gateway === undefined ? undefined : this.#proxies.get(gateway)?.resolution;
-      if (gateway === undefined || resolution === undefined) return [];
-      const kind = isGateway ? "Gateway" : "ListenerSet";
-      const listeners = resolution.listenersOf.get(`${kind}/${key}`) ?? [];
-      const result = attach(parentRef, gateway, listeners, translated, namespace, this.objects.labels);
-      return [this.#withPolicies(result, lookups)];
-    });
-  }
-
-  #withPolicies(parent: ParentResult, lookups: Set<LookupKey>): ParentResult {
-    const attachments = parent.attachments.map((attachment) => {
-      const site = siteOf(attachment.listener, parent.gateway);
-      const policied = applyPolicies(attachment.translated, site, this.objects);
-      for (const key of policied.lookups) lookups.add(key);
-      return { ...attachment, translated: policied.route };
-    });
-    return { ...parent, attachments };
   }
 
   #place(route: KnownRoute, before: KnownRoute | undefined): void {
@@ -308,8 +247,8 @@ class Translator {
       if (this.#proxies.get(gateway)?.put(route, attachments))
         this.#markPlaced(gateway, [...(before?.parents ?? []), ...route.parents]);
     }
-    this.#markPolicies(route.lookups);
-    if (before !== undefined) this.#markPolicies(before.lookups);
+    this.#marks.policies(route.lookups);
+    if (before !== undefined) this.#marks.policies(before.lookups);
   }
 
   #forgetRoute(route: KnownRoute): void {
@@ -317,46 +256,12 @@ class Translator {
     this.dependents.record(route.key, new Set());
     for (const { gateway } of route.parents)
       if (this.#proxies.get(gateway)?.put(route, [])) this.#markPlaced(gateway, route.parents);
-    this.#markPolicies(route.lookups);
+    this.#marks.policies(route.lookups);
   }
 
   #markPlaced(gateway: string, parents: readonly ParentResult[]): void {
     this.#changed.add(gateway);
-    this.#markOwners(parents);
-  }
-
-  /** Those whose listeners count the route. */
-  #markOwners(parents: readonly ParentResult[]): void {
-    for (const { attachments } of parents)
-      for (const { listener } of attachments)
-        this.dirt.statuses.add(`${listener.owner.kind}/${listener.owner.key}`);
-  }
-
-  /** Policies name the Gateways of the routes that use them. */
-  #markPolicies(lookups: ReadonlySet<LookupKey>): void {
-    for (const lookup of lookups) {
-      if (lookup.startsWith("Policies/")) this.#markAttached(lookup.slice("Policies/".length));
-      if (!lookup.startsWith("BackendTLSPolicy/")) continue;
-      const service = lookup.slice("BackendTLSPolicy/".length);
-      for (const policy of this.objects.backendTlsPoliciesFor(service))
-        this.dirt.statuses.add(`BackendTLSPolicy/${keyOf(policy)}`);
-    }
-  }
-
-  /** Traffic policies say on which Gateways they are in force. */
-  #markAttached(target: TargetKey): void {
-    for (const policy of this.objects.policiesFor(target))
-      this.dirt.statuses.add(`${policy.kind}/${keyOf(policy)}`);
-  }
-
-  #markStatuses(gateway: string): void {
-    for (const id of [
-      `Gateway/${gateway}`,
-      ...this.objects.setsOf(gateway).map((set) => `ListenerSet/${keyOf(set)}`),
-    ]) {
-      this.dirt.add("statuses", id);
-      this.#markAttached(id);
-    }
+    this.#marks.owners(parents);
   }
 
   #build(key: string, proxies: Map<string, ProxyModel | undefined>): void {
