@@ -34,7 +34,11 @@ export function define(): Command {
       "--sweep-orphans <duration>",
       "look for orphans so often, and delete them (default: only when asked)",
     )
-    .option("--orphans-older-than <duration>", "delete orphans of this age only", "1h");
+    .option(
+      "--orphans-older-than <duration>",
+      "delete orphans of this age only; on AWS also the time until what a Service left that went without clean-up goes",
+      "1h",
+    );
   return withElectionFlags(command)
     .addHelpText("after", HELP)
     .action(serve)
@@ -93,13 +97,13 @@ function defineManifests(): Command {
 
 async function serve(flags: ServeFlags): Promise<void> {
   const settings = readBalancerFlags(flags);
+  const olderThanMs = parseDurationFlag("--orphans-older-than", flags.orphansOlderThan);
   const sweep =
     flags.sweepOrphans === undefined
       ? undefined
-      : {
-          everyMs: parseDurationFlag("--sweep-orphans", flags.sweepOrphans),
-          olderThanMs: parseDurationFlag("--orphans-older-than", flags.orphansOlderThan),
-        };
+      : { everyMs: parseDurationFlag("--sweep-orphans", flags.sweepOrphans), olderThanMs };
+  // addresses of a host are its own, and another Service may want them
+  const goneGraceMs = settings.provider === "aws" ? olderThanMs : 0;
   const signal = untilStopped();
   const client = new KubeClient(await loadKubeconfig(settings.kubeconfig));
   const log = reportOnce("tandem balancer");
@@ -111,7 +115,8 @@ async function serve(flags: ServeFlags): Promise<void> {
       term,
     );
     const translate = translateWith.bind(undefined, settings);
-    const options = { client, provider: opened.provider, translate, log, ...(sweep && { sweep }) };
+    const { provider } = opened;
+    const options = { client, provider, translate, log, goneGraceMs, ...(sweep && { sweep }) };
     const { stopped } = await startBalancerController(options, term);
     console.log(
       `tandem balancer: serving Services of ${client.config.server} by provider ${settings.provider}`,

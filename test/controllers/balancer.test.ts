@@ -2,79 +2,14 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
 import {
   BALANCER_FINALIZER,
-  type BalancerCluster,
   isOlderThan,
   startBalancerController,
 } from "../../src/controllers/balancer/index.ts";
 import { KINDS } from "../../src/objects/kinds.ts";
 import type { KubeEvent, Service } from "../../src/objects/types.ts";
-import type { BalancerModel, TranslatedBalancer } from "../../src/traffic/balancer/model.ts";
-import type {
-  BalancerContext,
-  BalancerOutcome,
-  BalancerProvider,
-  Orphan,
-} from "../../src/traffic/balancer/provider.ts";
+import type { Orphan } from "../../src/traffic/balancer/provider.ts";
+import { createService, FakeProvider, INGRESS, translate } from "./balancer-fakes.ts";
 import { eventually, itemsOf, startCluster, type TestCluster } from "./cluster.ts";
-
-const CLASS = "test.example/balancer";
-const INGRESS = [
-  { ip: "192.0.2.1", ipMode: "Proxy" as const },
-  { ip: "2001:db8::1", ipMode: "Proxy" as const },
-];
-
-/** A fake: remembers what it was asked, answers what the test says. */
-class FakeProvider implements BalancerProvider {
-  readonly name = "local";
-  readonly served: string[] = [];
-  readonly released: string[] = [];
-  found: Orphan[] = [];
-  answer: (key: string, context: BalancerContext) => Partial<BalancerOutcome> = () => ({});
-  releaseAnswer: Partial<BalancerOutcome> = {};
-
-  async serve(model: BalancerModel, context: BalancerContext): Promise<BalancerOutcome> {
-    this.served.push(model.key);
-    return {
-      ingress: INGRESS,
-      events: [],
-      againAfterMs: undefined,
-      done: true,
-      ...this.answer(model.key, context),
-    };
-  }
-
-  async release({ key }: { key: string }): Promise<BalancerOutcome> {
-    this.released.push(key);
-    return { ingress: [], events: [], againAfterMs: undefined, done: true, ...this.releaseAnswer };
-  }
-
-  async plan() {
-    return [];
-  }
-
-  async orphans(live: ReadonlyMap<string, string>): Promise<Orphan[]> {
-    return this.found.filter(({ service }) => !live.has(service));
-  }
-
-  async deleteOrphans(orphans: readonly Orphan[]) {
-    this.found = this.found.filter((orphan) => !orphans.includes(orphan));
-    return orphans.map((orphan) => ({ orphan, error: undefined }));
-  }
-}
-
-/** A fake of the translation: ours by class; the annotation `test/bad` is an error. */
-function translate(service: Service, { nodes }: BalancerCluster): TranslatedBalancer {
-  const { name, namespace = "", annotations = {}, uid = "" } = service.metadata;
-  const owned = service.spec.loadBalancerClass === CLASS && annotations["test/foreign"] === undefined;
-  if (!owned) return { ownership: { owned: false, reason: "another class" }, model: undefined, findings: [] };
-  if (annotations["test/bad"] !== undefined) {
-    const field = "metadata.annotations[test/bad]";
-    const finding = { level: "error" as const, field, message: "unknown scheme: x", next: "use internal" };
-    return { ownership: { owned: true, by: "class" }, model: undefined, findings: [finding] };
-  }
-  const model = { key: `${namespace}/${name}`, uid, ports: service.spec.ports, nodes: nodes.length };
-  return { ownership: { owned: true, by: "class" }, model: model as never, findings: [] };
-}
 
 describe("the balancer controller", () => {
   let cluster: TestCluster;
@@ -102,15 +37,7 @@ describe("the balancer controller", () => {
   });
 
   const create = (name: string, annotations: Record<string, string> = {}): Promise<Service> =>
-    cluster.client.create<Service>(KINDS.Service, {
-      metadata: { name, namespace: "default", annotations },
-      spec: {
-        type: "LoadBalancer",
-        loadBalancerClass: CLASS,
-        ports: [{ port: 80 }],
-        selector: { app: name },
-      },
-    });
+    createService(cluster, name, annotations);
   const get = (name: string): Promise<Service | undefined> =>
     cluster.client.get<Service>(KINDS.Service, name, "default").catch(() => undefined);
   const eventsOf = async (name: string): Promise<string[]> =>

@@ -48,8 +48,8 @@ export class BackendRules {
 
   /** Remembers what a Service needs; undefined: nothing, or nothing that is known. */
   needs({ key, uid }: { readonly key: string; readonly uid: string }, need: NodeNeed | undefined): void {
-    if (need === undefined) this.forget(key);
-    else this.#needs.set(key, { ...need, uid });
+    if (need !== undefined) this.#needs.set(key, { ...need, uid });
+    else if (this.#needs.get(key)?.uid === uid) this.forget(key);
   }
 
   forget(key: string): void {

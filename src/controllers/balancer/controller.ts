@@ -7,14 +7,17 @@ import type { BalancerContext, BalancerOutcome } from "../../traffic/balancer/pr
 import { SERVICE_NAME_LABEL } from "../../traffic/index.ts";
 import type { ControllerContext } from "../runtime/context.ts";
 import type { WorkQueue } from "../runtime/work-queue.ts";
+import { type GoneService, GoneServices } from "./gone.ts";
 import { concernsTargets } from "./node-changes.ts";
-import { type BalancerControllerOptions, NO_CLUSTER } from "./options.ts";
+import { BALANCER_FINALIZER, type BalancerControllerOptions, NO_CLUSTER } from "./options.ts";
 import { liveOf } from "./orphans.ts";
 import { ServiceWriter } from "./service-writer.ts";
 
 const RESYNC_MS = 600_000;
 const WORKERS = 3;
 const FIRST_RETRY_MS = 500;
+/** After so long what is left of a Service that went is tried again, where AWS or the host refused. */
+const GONE_RETRY_MS = 30_000;
 
 /** One controller for one provider. */
 export class BalancerController {
@@ -31,11 +34,13 @@ export class BalancerController {
   readonly #told = new Map<string, string>();
   /** Services whose endpoints are targets. */
   readonly #byEndpoints = new Set<string>();
+  readonly #gone: GoneServices;
 
   constructor(context: ControllerContext, options: BalancerControllerOptions) {
     this.#context = context;
     this.#options = options;
     this.#writer = new ServiceWriter(context);
+    this.#gone = new GoneServices(options.goneGraceMs ?? 0);
     this.#services = context.informers.of(KINDS.Service);
     this.#nodes = context.informers.of(KINDS.Node);
     this.#slices = context.informers.of(KINDS.EndpointSlice);
@@ -47,6 +52,11 @@ export class BalancerController {
   /** The Services that something may belong to: uid by key. */
   live(): Map<string, string> {
     return liveOf(this.#services.list(), this.#options.translate);
+  }
+
+  /** Whether what was made for an earlier Service of a key stays for now, as its grace period runs. */
+  keeps(key: string): boolean {
+    return this.#gone.keeps(key, this.#services.get(key));
   }
 
   #follow(): void {
@@ -68,7 +78,9 @@ export class BalancerController {
 
   async #settle(key: string): Promise<void> {
     const service = this.#services.get(key);
+    await this.#cleanUpAfter(key, service);
     if (service === undefined) return this.#forget(key);
+    if (this.#writer.hasFinalizer(service)) this.#gone.own(key, service);
     const { ownership } = this.#options.translate(service, NO_CLUSTER);
     // most Services are no load balancers: nothing is collected for them
     if (!ownership.owned) this.#tell(key, service, ownership.finding ?? []);
@@ -87,9 +99,12 @@ export class BalancerController {
   }
 
   async #serve(key: string, service: Service, model: BalancerModel): Promise<void> {
-    if (this.#served.get(key) === fingerprint(service, model)) return;
+    const finalizer = this.#writer.hasFinalizer(service);
+    if (finalizer && this.#served.get(key) === fingerprint(service, model)) return;
     this.#served.set(key, "");
+    if (!finalizer && this.#gone.owns(key, service)) this.#writer.event(service, RESTORED);
     await this.#writer.addFinalizer(service);
+    this.#gone.own(key, service);
     const outcome = await this.#asked(service, (context) => this.#options.provider.serve(model, context));
     const current = this.#services.get(key) ?? service;
     await this.#writer.writeAnnotations(current, outcome.annotations);
@@ -103,7 +118,7 @@ export class BalancerController {
   async #release(key: string, service: Service): Promise<void> {
     this.#served.delete(key);
     this.#byEndpoints.delete(key);
-    if (!this.#writer.hasFinalizer(service)) return;
+    if (!this.#writer.hasFinalizer(service) && !this.#gone.owns(key, service)) return;
     const { uid = "" } = service.metadata;
     const outcome = await this.#asked(service, (context) =>
       this.#options.provider.release({ key, uid }, context),
@@ -111,9 +126,42 @@ export class BalancerController {
     for (const event of outcome.events) this.#writer.event(service, event);
     if (outcome.againAfterMs !== undefined) this.#comeAgain(key, outcome.againAfterMs);
     if (!outcome.done) return;
+    this.#gone.disown(key);
     await this.#writer.writeStatus(service, []);
     await this.#writer.writeAnnotations(service, outcome.annotations);
     await this.#writer.removeFinalizer(this.#services.get(key) ?? service);
+  }
+
+  /** Sees to what is left of Services that went without being released, however a later one of the same name fares. */
+  async #cleanUpAfter(key: string, current: Service | undefined): Promise<void> {
+    const { now = () => new Date(), log } = this.#options;
+    const time = now().getTime();
+    const news = this.#gone.notice(key, current, time);
+    if (news !== undefined) this.#say(key, news, `${LEFT}; it is removed ${whenText(news.dueAt - time)}`);
+    for (const gone of this.#gone.of(key))
+      if (gone.dueAt > time) this.#queue.addAfter(key, gone.dueAt - time);
+      else
+        await this.#removeLeft(key, gone).catch((error: unknown) => {
+          log?.(`what is left of Service ${key} (tried again): ${(error as Error).message}`);
+          this.#queue.addAfter(key, GONE_RETRY_MS);
+        });
+  }
+
+  async #removeLeft(key: string, gone: GoneService): Promise<void> {
+    const { uid = "", annotations = {} } = gone.service.metadata;
+    const ingress = gone.service.status?.loadBalancer?.ingress ?? [];
+    const context = { annotations, ingress, signal: this.#context.signal };
+    const { done, events, againAfterMs } = await this.#options.provider.release({ key, uid }, context);
+    if (!done && againAfterMs !== undefined) return this.#queue.addAfter(key, againAfterMs);
+    this.#gone.settled(key, gone);
+    const why = events.map(({ message }) => message).join("; ");
+    this.#say(key, gone, done ? "what was made for it is removed" : `what was made for it stays: ${why}`);
+  }
+
+  #say(key: string, { service }: GoneService, what: string): void {
+    this.#options.log?.(`Service ${key} (uid ${service.metadata.uid}) went without clean-up: ${what}`);
+    const message = `The Service went without clean-up: ${what}`;
+    this.#writer.event(service, { type: "Warning", reason: "GoneWithoutCleanUp", message });
   }
 
   async #asked(
@@ -167,6 +215,19 @@ export class BalancerController {
     this.#served.delete(key);
     this.#byEndpoints.delete(key);
   }
+}
+
+const LEFT = `the finalizer ${BALANCER_FINALIZER} was taken away, or it was deleted past the API`;
+
+/** What a Service is told whose finalizer was taken away while its load balancer is there. */
+const RESTORED = {
+  type: "Warning",
+  reason: "FinalizerRestored",
+  message: `The finalizer ${BALANCER_FINALIZER} was taken away and is put back: without it the load balancer would be left behind`,
+} as const;
+
+function whenText(milliseconds: number): string {
+  return milliseconds <= 0 ? "now" : `in ${Math.ceil(milliseconds / 60_000)} min`;
 }
 
 /** All that an answer depends on: providers read wishes of our own from annotations, too. */

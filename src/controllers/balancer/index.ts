@@ -34,7 +34,7 @@ function sweepRegularly(
     const found = await sweepOrphans(
       provider,
       () => controller.live(),
-      { olderThanMs, now: now() },
+      { olderThanMs, now: now(), spares: (service) => controller.keeps(service) },
       context.signal,
     );
     for (const { orphan, error } of found.deleted)

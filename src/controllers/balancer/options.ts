@@ -27,6 +27,8 @@ export interface BalancerControllerOptions {
   readonly resyncMs?: number;
   /** Orphans are looked for so often and deleted when so old, both in milliseconds; undefined: only when asked. */
   readonly sweep?: { readonly everyMs: number; readonly olderThanMs: number };
+  /** What was made for a Service that went without clean-up goes so long after it, in milliseconds; 0 by default: at once. */
+  readonly goneGraceMs?: number;
   readonly now?: () => Date;
   readonly log?: (line: string) => void;
 }

@@ -39,6 +39,14 @@ export function isOlderThan({ created }: Orphan, milliseconds: number, now: Date
   return now.getTime() - time >= milliseconds;
 }
 
+/** Which orphans are deleted. */
+interface Deletion {
+  readonly olderThanMs: number;
+  readonly now: Date;
+  /** Whether those of a Service, by `namespace/name`, stay for now whatever their age. */
+  readonly spares?: (service: string) => boolean;
+}
+
 /** Asks for the Services that something may rightly belong to. */
 type AskLive = () => ReadonlyMap<string, string> | Promise<ReadonlyMap<string, string>>;
 
@@ -50,7 +58,7 @@ type AskLive = () => ReadonlyMap<string, string> | Promise<ReadonlyMap<string, s
 export async function sweepOrphans(
   provider: BalancerProvider,
   live: AskLive,
-  deletion: { readonly olderThanMs: number; readonly now: Date } | undefined,
+  deletion: Deletion | undefined,
   signal: AbortSignal,
 ): Promise<SweepResult> {
   const before = await live();
@@ -60,6 +68,8 @@ export async function sweepOrphans(
   const old =
     deletion === undefined
       ? []
-      : orphans.filter((orphan) => isOlderThan(orphan, deletion.olderThanMs, deletion.now));
+      : orphans
+          .filter((orphan) => isOlderThan(orphan, deletion.olderThanMs, deletion.now))
+          .filter(({ service }) => !deletion.spares?.(service));
   return { orphans, deleted: old.length > 0 ? await provider.deleteOrphans(old, signal) : [] };
 }
