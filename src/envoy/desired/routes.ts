@@ -13,7 +13,7 @@ import { originRef, OVER_ADS } from "./names.ts";
 import { redirectAction } from "./redirect.ts";
 import { DEFAULT_RETRY } from "./retry.ts";
 import { routeFilters } from "./route-filters.ts";
-import { isMatchable, routeMatch } from "./route-match.ts";
+import { routeMatch } from "./route-match.ts";
 
 const HOST = "envoy.config.route.v3.VirtualHost";
 
@@ -116,7 +116,7 @@ function remembered<K extends object>(known: WeakMap<K, Part>, key: K, make: () 
 }
 
 function partsOf({ rules }: VirtualHost, encodeRule: (rule: RouteRule) => Part): Part[] {
-  return rules.filter((rule) => isMatchable(rule.match)).map(encodeRule);
+  return rules.map(encodeRule);
 }
 
 function message(name: string, domains: readonly string[], rules: readonly Part[]): Uint8Array {

@@ -6,10 +6,12 @@
 /** Why Envoy would refuse the expression, or undefined when it takes it (https://github.com/google/re2/wiki/Syntax). */
 export function re2Problem(pattern: string): string | undefined {
   try {
-    const reader: Reader = { text: pattern, at: 0, depth: 0, names: new Set() };
+    // Envoy reads patterns and texts as bytes (RE2::Latin1)
+    const text = Buffer.from(pattern).toString("latin1");
+    const reader: Reader = { text, at: 0, depth: 0, names: new Set() };
     const { items } = alternation(reader);
     if (items > MAX_ITEMS) return "it is too large when its repetitions are written out";
-    return reader.at < pattern.length ? `unexpected ) at ${reader.at}` : undefined;
+    return reader.at < text.length ? `unexpected ) at ${reader.at}` : undefined;
   } catch (error) {
     if (error instanceof BadPattern) return error.message;
     throw error;
@@ -85,7 +87,7 @@ function atom(reader: Reader, char: string): Size | undefined {
   if (char === "(") return group(reader);
   if (char === "[") characterClass(reader);
   else if (char === "\\") return escapeSequence(reader, false);
-  else reader.at += (reader.text.codePointAt(reader.at) ?? 0) > 0xffff ? 2 : 1;
+  else reader.at++;
   return ONE;
 }
 
@@ -134,27 +136,23 @@ function classRange(reader: Reader): void {
     throw new BadPattern(`bad range ${reader.text.slice(start, reader.at)} at ${start}`);
 }
 
-/** The code point of one item of a class; undefined for a set such as `\d`. */
+/** The byte of one item of a class; undefined for a set such as `\d`. */
 function classItem(reader: Reader): number | undefined {
   const start = reader.at;
-  if (reader.text[start] !== "\\") {
-    const code = reader.text.codePointAt(start) ?? 0;
-    reader.at += code > 0xffff ? 2 : 1;
-    return code;
-  }
+  if (reader.text[start] !== "\\") return reader.text.charCodeAt(reader.at++);
   escapeSequence(reader, true);
   const text = reader.text.slice(start + 1, reader.at);
   if (/^[dDsSwWpP]/.test(text)) return undefined;
   const hex = /^x\{?([0-9A-Fa-f]+)/.exec(text);
   if (hex !== null) return Number.parseInt(hex[1] ?? "0", 16);
   if (/^[0-7]/.test(text)) return Number.parseInt(text, 8);
-  return CONTROLS[text] ?? text.codePointAt(0);
+  return CONTROLS[text] ?? text.charCodeAt(0);
 }
 
 const CONTROLS: Readonly<Record<string, number>> = { a: 7, t: 9, n: 10, v: 11, f: 12, r: 13 };
 
 const ESCAPE =
-  /^\\(?:[dDsSwWabBfnrtvzA]|[pP](?:[A-Z]|\{\^?[A-Za-z_]+\})|x(?:[0-9A-Fa-f]{2}|\{[0-9A-Fa-f]{1,6}\})|0[0-7]{0,2}|[1-7][0-7]{1,2}|[!-/:-@[-`{-~ \t\n\r])/u;
+  /^\\(?:[dDsSwWabBfnrtvzA]|[pP](?:[A-Z]|\{\^?[A-Za-z_]+\})|x(?:[0-9A-Fa-f]{2}|\{0*[0-9A-Fa-f]{1,2}\})|0[0-7]{0,2}|[1-3][0-7]{1,2}|[4-7][0-7](?![0-7])|[!-/:-@[-`{-~ \t\n\r])/u;
 
 function escapeSequence(reader: Reader, inClass: boolean): Size {
   const rest = reader.text.slice(reader.at);
@@ -174,15 +172,21 @@ function escapeSequence(reader: Reader, inClass: boolean): Size {
   return ONE;
 }
 
-/** RE2 knows general categories (`L`, `Lu`), scripts (`Greek`) and `Any`. */
+const CATEGORIES = /^(?:C[cfos]?|L[lmotu]?|M[cen]?|N[dlo]?|P[cdefios]?|S[ckmo]?|Z[lps]?)$/;
+/** Names of scripts of four letters; all others of four are codes (`Grek`), which RE2 does not know. */
+const SHORT_SCRIPTS = /^(?:Ahom|Cham|Kawi|Lisu|Miao|Modi|Newa|Thai|Toto)$/;
+
+/** Not in the tables of Envoy's RE2: what Unicode 16 brought. */
+const NEWER =
+  /^(?:Unknown|Garay|Gurung_Khema|Kirat_Rai|Ol_Onal|Sunuwar|Todhri|Tulu_Tigalari|Sidetic|Tolong_Siki|Beria_Erfe|Tai_Yo)$/;
+
+/** RE2 knows general categories (`L`, `Lu`), scripts by name (`Greek`) and `Any`. */
 function isUnicodeClass(name: string): boolean {
-  if (name === "Any") return true;
-  const spellings = [`General_Category=${name}`, `Script=${name}`];
-  return spellings.some((spelling) => {
-    try {
-      return new RegExp(`\\p{${spelling}}`, "u") !== undefined;
-    } catch {
-      return false;
-    }
-  });
+  if (name === "Any" || CATEGORIES.test(name)) return true;
+  if ((name.length === 4 && !SHORT_SCRIPTS.test(name)) || NEWER.test(name)) return false;
+  try {
+    return new RegExp(`\\p{Script=${name}}`, "u") !== undefined;
+  } catch {
+    return false;
+  }
 }
