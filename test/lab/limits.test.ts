@@ -179,7 +179,7 @@ test("the lab's pods together have a bound of processes", (context) => {
 });
 
 test("limits that are not enforced are told of, with the reason and what to do", async () => {
-  const limits = { memory: "64Mi", cpu: "1", "ephemeral-storage": "1Gi" };
+  const limits = { memory: "64Mi", cpu: "100m", "ephemeral-storage": "1Gi" };
   await lab.create("told", { command: ["sleep", "infinity"], resources: { limits } });
   assert.match(await lab.event("told", "LimitsNotEnforced"), /does not enforce limits \([^)]+\): \w+/);
   for (const { next } of cgroups.lacking) assert.notEqual(next, "");

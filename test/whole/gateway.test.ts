@@ -203,6 +203,12 @@ describe("a Gateway over both families", () => {
       ({ items: pods }) => pods.length === 1 && isUnprobedAndReady(pods[0]),
     );
     const addresses = await addressesOf("edge");
+    // without a probe it is ready before it listens
+    for (const address of addresses)
+      await eventually(
+        async () => outside(...CURL, "-H", "Host: shop.example.com", `http://${address}/cart`).stdout,
+        (answer) => answer === "cart\n",
+      );
     for (const family of ["IPv4", "IPv6"]) {
       const calm = await startLoad(home, RATE, addresses);
       await new Promise((resolve) => setTimeout(resolve, LOSS_SPAN));

@@ -14,7 +14,7 @@ export interface LoadReport {
   /** Not sent, as too many were under way. */
   readonly leftOut: number;
   readonly ok: number;
-  /** By what went wrong: a status code or an error's code. */
+  /** By what went wrong: a status code with what the answer says, or an error's code. */
   readonly failed: Readonly<Record<string, number>>;
   readonly p50: number;
   readonly p99: number;
@@ -90,8 +90,13 @@ function main([rateText = "", ...targets]: string[]): void {
       timeout: TIMEOUT_MS,
     };
     const call = request({ ...options, headers: { host: place.host } }, (response) => {
-      response.resume();
-      response.once("end", () => once(String(response.statusCode)));
+      let said = "";
+      response.setEncoding("utf8").on("data", (chunk: string) => {
+        said += chunk;
+      });
+      response.once("end", () =>
+        once(response.statusCode === 200 ? "200" : `${response.statusCode} ${said.slice(0, 200)}`.trim()),
+      );
       response.once("error", (error) => once((error as NodeJS.ErrnoException).code ?? "error"));
     });
     call.once("timeout", () => call.destroy(Object.assign(new Error("timeout"), { code: "timeout" })));

@@ -112,7 +112,8 @@ describe("traffic policies over both families", () => {
   test("a failed request is retried elsewhere", () => {
     for (const address of edge) {
       assert.deepEqual(bodies(ask(10, "retry", address)), new Set(["good"]));
-      assert.ok(bodies(ask(10, "unretried", address)).has("bad"), "without the policy it fails");
+      const unretried = bodies(ask(30, "unretried", address));
+      assert.ok(unretried.has("bad"), `without the policy it fails: ${[...unretried]}`);
     }
   });
 
@@ -350,6 +351,13 @@ describe("traffic policies over both families", () => {
     return run(from, `exec 3<>/dev/tcp/${host}/${port}; printf '${text}' >&3; timeout 2 cat <&3 2>/dev/null`);
   }
 
+  /** Its answer, asked again while a busy machine is too slow for it. */
+  const heard = (ask: () => string, what: RegExp) =>
+    eventually(
+      async () => ask(),
+      (said) => what.test(said),
+    );
+
   test("the PROXY protocol tells the client's address, from senders of the list alone", async () => {
     const request =
       "GET /header?key=X-Forwarded-For HTTP/1.1\\r\\nHost: behind.test\\r\\nConnection: close\\r\\n\\r\\n";
@@ -359,8 +367,10 @@ describe("traffic policies over both families", () => {
         ["TCP6", "2001:db8::7", "2001:db8::1"],
       ] as const) {
         const header = `PROXY ${protocol} ${source} ${destination} 4711 80\\r\\n`;
-        const trusted = raw("outside", address, 80, header + request);
-        assert.match(trusted, /^HTTP\/1\.1 200 /);
+        const trusted = await heard(
+          () => raw("outside", address, 80, header + request),
+          /^HTTP\/1\.1 200 [\s\S]*\r\n\r\n/,
+        );
         assert.ok(trusted.includes(`\r\n${source}\r\n`), trusted);
         const refused = raw("pod", address, 80, header + request);
         assert.ok(!refused.includes("200 OK") && !refused.includes(source), refused);
@@ -369,15 +379,14 @@ describe("traffic policies over both families", () => {
     }
   });
 
-  test("backends are told the client's address by the PROXY protocol, in both versions", () => {
+  test("backends are told the client's address by the PROXY protocol, in both versions", async () => {
     for (const [index, address] of edge.entries()) {
-      const first = raw("outside", address, 9001, "hello\\n");
+      const first = await heard(() => raw("outside", address, 9001, "hello\\n"), /hello\n$/);
       const source = index === 0 ? /^got PROXY TCP4 172\.18\.0\.1 / : /^got PROXY TCP6 fd00:172:18::1 /;
       assert.match(first, source);
       assert.match(first, /\ngot hello\n$/);
-      const second = raw("outside", address, 9002, "hello\\n");
+      const second = await heard(() => raw("outside", address, 9002, "hello\\n"), /hello\n$/);
       assert.match(second, /^got \r\ngot \r\ngot \0\r\ngot QUIT\ngot !/);
-      assert.match(second, /hello\n$/);
     }
   });
 
@@ -385,8 +394,10 @@ describe("traffic policies over both families", () => {
     const [pod] = await podsOf("gateway.networking.k8s.io/gateway-name=behind");
     // by a server that does not share its port, as Envoy does
     const server = "require('net').createServer().listen(7000, '0.0.0.0')";
-    const take = `exec 0</dev/null >/dev/null 2>&1; ${LAB_NODE}/node -e "${server}" & disown; sleep 0.5`;
-    home.run(["lab", "exec", "-n", NAMESPACE, pod?.metadata.name ?? "", "--", "bash", "-c", take]);
+    const taken = "until (exec 3<>/dev/tcp/127.0.0.1/7000); do sleep 0.05; done";
+    const take = `exec 0</dev/null >/dev/null 2>&1; ${LAB_NODE}/node -e "${server}" & disown; ${taken}`;
+    const inProxy = ["lab", "exec", "-n", NAMESPACE, pod?.metadata.name ?? "", "--"];
+    assert.equal(home.run([...inProxy, "timeout", "60", "bash", "-c", take]).status, 0);
     const status = (...flags: string[]) =>
       home.run(["proxy-status", "gateway/behind", "-n", NAMESPACE, ...flags]);
     const healthy = status();
@@ -399,14 +410,14 @@ describe("traffic policies over both families", () => {
       [{ op: "add", path: "/spec/listeners/-", value: { name: "taken", port: 7000, protocol: "HTTP" } }],
       { type: "json" },
     );
-    const refused = await eventually(
-      async () => status("-o", "json"),
-      ({ status: code }) => code === 79,
-    );
-    const [{ types }] = JSON.parse(refused.stdout) as [{ types: TypeReport[] }];
-    assert.deepEqual(
-      types.map(({ type, state }) => `${type} ${state}`),
-      ["CDS SYNCED", "EDS SYNCED", "LDS ERROR", "RDS SYNCED", "SDS SYNCED"],
+    const states = "CDS SYNCED, EDS SYNCED, LDS ERROR, RDS SYNCED, SDS SYNCED";
+    const types = await eventually(
+      async () => {
+        const { stdout, status: code } = status("-o", "json");
+        const [report] = JSON.parse(stdout) as { types: TypeReport[] }[];
+        return code === 79 ? (report?.types ?? []) : [];
+      },
+      (all) => all.map(({ type, state }) => `${type} ${state}`).join(", ") === states,
     );
     const problem = "cannot bind '0.0.0.0:7000': Address already in use";
     assert.deepEqual(types[2]?.problems, [{ name: "tcp-7000", problem }]);
