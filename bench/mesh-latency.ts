@@ -1,34 +1,250 @@
 /**
  * What a pair of sidecars adds to the latency of HTTP at 1,000 requests a second, over each family, with and without
  * mutual TLS: against the same requests without any sidecar, and against the same two Envoys configured by hand for this
- * one port (bench/lib/hand-envoys.ts). Rounds of all of them take turns, so that what else the machine does meets all
- * alike; figures are lower quartiles over the rounds, those in which the machine was calm. Beside them stands the CPU
- * time that both Envoys take for a request, which other work does not change. All is in network namespaces of its own.
+ * one port (bench/lib/hand-envoys.ts). All stand side by side, in network namespaces of their own, and take turns in
+ * slices of a third of a second, in an order that is drawn anew for each turn. Figures are quantiles of all requests of a
+ * way; what it adds is the difference to those without a sidecar. The interval around a ratio (95 in 100) comes from
+ * drawing whole turns anew. By hand there are two pairs: both together are the floor, and the ratio of the second to the
+ * first (`A/A`) is what can be told apart here. Tandem's pair has as many slices as both of them.
  *
- * Usage: mesh-latency.ts [ROUNDS] [MILLISECONDS]   of each kind; 12 of 2,000 unless given
+ * Against other work on the machine: all processes of this go before all others (SCHED_RR), and a watcher on each
+ * processor goes before even these. Where that is woken 0.15 ms too late, the processor was away, whoever was measured:
+ * requests that were due within 20 ms of it do not count, whatever they took. Who may not go first has turns left out
+ * instead: those in which others worked or the processors were taken away.
+ *
+ * A ratio is `ok` where its interval ends at 1.1 or below, `TOO MUCH` where it begins above; else it is `not settled`,
+ * and more time helps. Ends with 1 if something is too much or a request failed, else with 75 if something is not settled.
+ *
+ * Usage: mesh-latency.ts [SECONDS]   of load; 330 unless given: 29,000 requests over Tandem's pairs each
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { ADDRESSES, createNetwork, type Place, type TestNetwork } from "../test/kernel/network.ts";
+import { setTimeout as sleep } from "node:timers/promises";
 import { pod, policy, service } from "../test/envoy/mesh-texts.ts";
-import { startWorld } from "../test/envoy/mesh-world.ts";
+import { type MeshWorld, startWorld } from "../test/envoy/mesh-world.ts";
+import { ADDRESSES, createNetwork, type TestNetwork } from "../test/kernel/network.ts";
 import { startByHand } from "./lib/hand-envoys.ts";
-import type { LoadResult, LoadRound } from "./lib/latency-agent.ts";
+import type { LoadResult } from "./lib/latency-agent.ts";
+import {
+  type Estimate,
+  quantileOf,
+  ratioOf,
+  type Sample,
+  sampleOf,
+  seeded,
+  shuffled,
+  undisturbed,
+} from "./lib/latency-figures.ts";
+import { Load } from "./lib/latency-load.ts";
+import {
+  cpuOf,
+  descendants,
+  goFirst,
+  isEnvoy,
+  machineTime,
+  monotonic,
+  type Stall,
+  watchStalls,
+} from "./lib/machine.ts";
 
-const ROUNDS = Number(process.argv[2] ?? 12);
-const MS = Number(process.argv[3] ?? 2_000);
-const RATE = 1_000;
+const SECONDS = Number(process.argv[2] ?? 330);
 const PORT = 8_090;
 const MOST = 1.1;
-const AGENT = join(import.meta.dirname, "lib/latency-agent.ts");
+const NOT_SETTLED = 75;
+const SLICE = { rate: 1_000, warm: 30, count: 270 } as const;
+/** A processor was away for so many milliseconds; the time around it that does not count. */
+const STALL = 0.15;
+const MARGIN = 20;
+/** The share of one processor that others may take where this does not go before them. */
+const OTHERS = 0.1;
 /** The last parts of the Services' addresses. */
 const NUMBERS = { IPv4: 4, IPv6: 6 } as const;
 const VIPS = { IPv4: "10.96.0.4", IPv6: "fd00:10:96::6" } as const;
 const HOSTS = { IPv4: "web4", IPv6: "web6" } as const;
 type Family = keyof typeof VIPS;
 const FAMILIES: readonly Family[] = ["IPv4", "IPv6"];
+const SECURITIES = ["mutual TLS", "plain"] as const;
+type Security = (typeof SECURITIES)[number];
+const CONTENDERS = ["none", "hand", "hand again", "tandem"] as const;
+type Contender = (typeof CONTENDERS)[number];
+/** Slices of a turn. */
+const SLICES = { none: 1, hand: 1, "hand again": 1, tandem: 2 } as const;
+const SLICES_OF_TURN = FAMILIES.length * CONTENDERS.reduce((sum, contender) => sum + SLICES[contender], 0);
+/** A turn with each of the securities. */
+const SECONDS_OF_TURN = (SECURITIES.length * SLICES_OF_TURN * (SLICE.warm + SLICE.count)) / SLICE.rate;
+/** With each of the securities. */
+const TURNS = Math.floor(SECONDS / SECONDS_OF_TURN);
+
+/** One way from `a` to `b`, over one family. */
+interface Way {
+  readonly contender: Contender;
+  readonly family: Family;
+  readonly load: Load;
+  /** Its Envoys, by process. */
+  readonly envoys: readonly number[];
+}
+
+/** What has come of a way. */
+interface Figures {
+  /** Of each turn that counts, the times that count. */
+  times: number[][];
+  /** Milliseconds of CPU of all Envoys on the way. */
+  cpu: number;
+  asked: number;
+  failed: number;
+  late: number;
+}
+
+type Results = ReadonlyMap<Way, Figures>;
+type Turn = readonly (readonly [Way, LoadResult])[];
+
+async function runSlice({ contender, family, load }: Way, anew: boolean): Promise<LoadResult> {
+  const direct = { address: ADDRESSES.b[family], port: PORT };
+  const to = contender === "none" ? direct : { address: VIPS[family], port: 80 };
+  return load.run({ ...SLICE, ...to, host: HOSTS[family], anew });
+}
+
+/** All slices of a turn; adds to everything of their ways' results but the times. */
+async function takeTurn(results: Results, random: () => number): Promise<Turn> {
+  const turn: [Way, LoadResult][] = [];
+  const slices = [...results.keys()].flatMap((way) => new Array<Way>(SLICES[way.contender]).fill(way));
+  for (const way of shuffled(slices, random)) {
+    const of = results.get(way) as Figures;
+    const before = cpuOf(way.envoys);
+    const result = await runSlice(way, false);
+    of.cpu += cpuOf(way.envoys) - before;
+    of.asked += SLICE.warm + SLICE.count;
+    of.failed += result.failed;
+    of.late += result.late;
+    turn.push([way, result]);
+  }
+  return turn;
+}
+
+/** Takes turns; prints how much does not count, and how much others worked meanwhile. */
+async function measure(
+  ways: readonly Way[],
+  security: Security,
+  stalls?: readonly Stall[],
+): Promise<Results> {
+  const results = new Map(
+    ways.map((way): [Way, Figures] => [way, { times: [], cpu: 0, asked: 0, failed: 0, late: 0 }]),
+  );
+  const random = seeded(1);
+  for (const way of [...ways, ...ways]) await runSlice(way, true);
+  const own = [process.pid, ...descendants()];
+  const turns: Turn[] = [];
+  const began = monotonic();
+  let others = 0;
+  for (let taken = 0; taken < TURNS; taken++) {
+    const [start, machine, cpu] = [monotonic(), machineTime(), cpuOf(own)];
+    const turn = await takeTurn(results, random);
+    const now = machineTime();
+    const foreign = Math.max(0, now.busy - machine.busy - (cpuOf(own) - cpu));
+    others += foreign;
+    const calm = foreign / (monotonic() - start) <= OTHERS && now.stolen === machine.stolen;
+    if (stalls !== undefined || calm) turns.push(turn);
+  }
+  const took = monotonic() - began;
+  // what watchers have seen last comes with their last lines
+  await sleep(200);
+  const met = (stalls ?? []).filter(({ ended }) => ended > began);
+  for (const [way, figures] of results) {
+    figures.times = turns.map((turn) =>
+      turn.flatMap(([of, result]) => (of === way ? undisturbed(result, met, MARGIN) : [])),
+    );
+  }
+  const counted = [...results.values()].reduce((sum, { times }) => sum + times.flat().length, 0);
+  const left = 1 - counted / (TURNS * SLICES_OF_TURN * SLICE.count);
+  console.log(
+    `${security}: ${TURNS} turns, ${TURNS - turns.length} left out; ${met.length} stalls of a processor; ${percent(left)} of all ` +
+      `requests left out; other work took ${percent(others / took)} of one processor`,
+  );
+  return results;
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(0)} %`;
+}
+
+function worsen(code: number): void {
+  if (process.exitCode !== 1) process.exitCode = code;
+}
+
+/** @returns what is printed; sets the exit code */
+function verdict({ low, high }: Estimate): string {
+  if (high <= MOST) return "ok";
+  worsen(low > MOST ? 1 : NOT_SETTLED);
+  return low > MOST ? "TOO MUCH" : "not settled";
+}
+
+/** Prints what sidecars add, what those by hand add, and the ratio. */
+function judge(results: Results, family: Family, security: Security): void {
+  const all = CONTENDERS.map((contender) =>
+    [...results].find(([way]) => way.contender === contender && way.family === family),
+  ).map((found) => found?.[1] as Figures) as [Figures, Figures, Figures, Figures];
+  const [none, first, second, own] = all;
+  const both = first.times.map((times, turn) => [...times, ...(second.times[turn] ?? [])]);
+  const [base, hand, again, tandem, floor] = [...all.map(({ times }) => times), both].map(sampleOf) as [
+    ...[Sample, Sample, Sample, Sample, Sample],
+  ];
+  const name = `${family}, ${security}`;
+  for (const share of [0.5, 0.99]) {
+    const compare = (one: Sample, floor: Sample) =>
+      ratioOf({ base, one, floor }, share, none.times.length, seeded(2));
+    const [ratio, equal] = [compare(tandem, floor), compare(again, hand)];
+    const without = quantileOf(base, share);
+    const added = (sample: Sample) => `${(quantileOf(sample, share) - without).toFixed(3)} ms`;
+    console.log(
+      `${name}, p${share * 100}: the pair adds ${added(tandem)} to ${without.toFixed(3)} ms; by hand ${added(floor)}; ` +
+        `${estimate(ratio)} (at most ${MOST}) ${verdict(ratio)}; A/A ${estimate(equal)}`,
+    );
+  }
+  const cpu = (...of: Figures[]) =>
+    (of.reduce((sum, { cpu }) => sum + cpu, 0) * 1000) / of.reduce((sum, { asked }) => sum + asked, 0);
+  const [ownCpu, handCpu, equalCpu] = [cpu(own), cpu(first, second), cpu(second) / cpu(first)];
+  console.log(
+    `${name}: CPU of both Envoys ${ownCpu.toFixed(0)} µs a request; by hand ${handCpu.toFixed(0)} µs; ` +
+      `${(ownCpu / handCpu).toFixed(2)} times; A/A ${equalCpu.toFixed(2)} times`,
+  );
+  const left = (sample: Sample, ...of: Figures[]) => {
+    const asked = of.reduce((sum, { asked }) => sum + asked, 0);
+    return percent(1 - sample.times.length / ((asked * SLICE.count) / (SLICE.warm + SLICE.count)));
+  };
+  console.log(
+    `${name}: ${tandem.times.length} requests count, ${left(tandem, own)} left out ` +
+      `(by hand ${floor.times.length}, ${left(floor, first, second)}; without ${left(base, none)}); ` +
+      `${own.failed} of ${own.asked} failed (by hand ${first.failed + second.failed} of ${first.asked + second.asked}); ` +
+      `sent late: ${own.late} (by hand ${first.late + second.late}, without ${none.late})`,
+  );
+  if (own.failed > 0) worsen(1);
+}
+
+function estimate({ value, low, high }: Estimate): string {
+  return `${value.toFixed(2)} times, ${low.toFixed(2)} to ${high.toFixed(2)}`;
+}
+
+/** What runs, and is closed in the end. */
+const closers: (() => unknown)[] = [];
+
+async function startLoad(network: TestNetwork): Promise<Load> {
+  const load = await Load.start(network, PORT);
+  closers.push(() => load.close());
+  return load;
+}
+
+async function startNetwork(): Promise<TestNetwork> {
+  const network = await createNetwork();
+  closers.push(() => network.close());
+  return network;
+}
+
+type Pair = Pick<Way, "contender" | "load" | "envoys">;
+
+async function startHand(contender: Contender, security: Security): Promise<Pair> {
+  const network = await startNetwork();
+  const envoys = await startByHand(network, PORT, security === "mutual TLS");
+  closers.push(() => envoys.map((envoy) => envoy.kill("SIGKILL")));
+  return { contender, load: await startLoad(network), envoys: envoys.map(({ pid }) => pid as number) };
+}
 
 /** A Service whose first family is the one given, so that its backend is reached over that. */
 function serviceOf(family: Family): string {
@@ -36,174 +252,32 @@ function serviceOf(family: Family): string {
   return service(HOSTS[family], NUMBERS[family], families, "http", "b", PORT);
 }
 
+async function startTandem(): Promise<{ world: MeshWorld; pair: Pair }> {
+  const objects = [pod("a"), pod("b"), ...FAMILIES.map(serviceOf)].join("\n");
+  const world = await startWorld(objects, ["a", "b"], []);
+  closers.push(() => world.close());
+  const envoys = descendants().filter(isEnvoy);
+  return { world, pair: { contender: "tandem", load: await startLoad(world.network), envoys } };
+}
+
 const PLAIN = policy("MeshPolicy", "plain", "mutualTls: Disabled");
 
-/** The load generator of a network: in pod `a`, with the server in pod `b`. */
-class Load {
-  readonly #children: ChildProcess[];
-  readonly #answers: AsyncIterator<string>;
-
-  private constructor(children: ChildProcess[], answers: AsyncIterator<string>) {
-    this.#children = children;
-    this.#answers = answers;
-  }
-
-  static async start(network: TestNetwork): Promise<Load> {
-    const run = (place: Place, ...args: string[]) => {
-      const [program = "", ...rest] = [...network.enter(place), process.execPath, AGENT, ...args];
-      const child = spawn(program, rest, { stdio: ["pipe", "pipe", "inherit"] });
-      const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
-      return { child, lines: lines[Symbol.asyncIterator]() };
-    };
-    const server = run("b", "serve", String(PORT));
-    await server.lines.next();
-    const sender = run("a", "load");
-    return new Load([server.child, sender.child], sender.lines);
-  }
-
-  async round(round: Omit<LoadRound, "rate" | "ms">): Promise<LoadResult> {
-    this.#children[1]?.stdin?.write(`${JSON.stringify({ ...round, rate: RATE, ms: MS })}\n`);
-    return JSON.parse((await this.#answers.next()).value ?? "{}") as LoadResult;
-  }
-
-  close(): void {
-    for (const child of this.#children) child.kill("SIGKILL");
-  }
+if (!(TURNS >= 1)) {
+  console.error(`mesh-latency: SECONDS must be a number of at least ${Math.ceil(SECONDS_OF_TURN)}`);
+  process.exit(64);
 }
-
-/** One way from `a` to `b`. */
-interface Way {
-  readonly name: string;
-  /** Its Envoys, by process. */
-  readonly envoys: readonly number[];
-  readonly run: () => Promise<LoadResult>;
-}
-
-interface Figures {
-  readonly p50: number[];
-  readonly p99: number[];
-  /** Milliseconds of CPU of all Envoys on the way. */
-  cpu: number;
-  asked: number;
-  failed: number;
-}
-
-function quantile(values: readonly number[], of: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * of))] ?? Number.NaN;
-}
-
-async function measure(ways: readonly Way[]): Promise<Map<string, Figures>> {
-  const figures = new Map<string, Figures>(
-    ways.map(({ name }) => [name, { p50: [], p99: [], cpu: 0, asked: 0, failed: 0 }]),
-  );
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const { name, envoys, run } of ways) {
-      const of = figures.get(name) as Figures;
-      const before = cpuOf(envoys);
-      const { times, sent, failed } = await run();
-      of.cpu += cpuOf(envoys) - before;
-      of.p50.push(quantile(times, 0.5));
-      of.p99.push(quantile(times, 0.99));
-      of.asked += sent;
-      of.failed += failed;
-    }
-  }
-  return figures;
-}
-
-/** Milliseconds of CPU that processes have taken until now (proc(5), stat: utime and stime, in hundredths). */
-function cpuOf(pids: readonly number[]): number {
-  return pids.reduce((sum, pid) => {
-    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
-    return sum + (Number(fields[11]) + Number(fields[12])) * 10;
-  }, 0);
-}
-
-/** The Envoys that this process has started until now. */
-function ownEnvoys(): number[] {
-  return readdirSync("/proc/self/task")
-    .flatMap((task) => readFileSync(`/proc/self/task/${task}/children`, "utf8").trim().split(" "))
-    .filter((pid) => pid !== "" && readFileSync(`/proc/${pid}/comm`, "utf8").startsWith("envoy"))
-    .map(Number);
-}
-
-/** Prints what sidecars add, what those by hand add, and the ratio. */
-function judge(
-  figures: ReadonlyMap<string, Figures>,
-  family: Family,
-  security: "mutual TLS" | "plain",
-): void {
-  const at = (kind: string) => figures.get(kind) as Figures;
-  const [none, hand, own] = ["none", `hand ${security}`, `tandem ${security}`].map((kind) =>
-    at(`${kind} ${family}`),
-  ) as [Figures, Figures, Figures];
-  for (const which of ["p50", "p99"] as const) {
-    const [without, floor, value] = [none, hand, own].map((one) => quantile(one[which], 0.25)) as [
-      number,
-      number,
-      number,
-    ];
-    const ratio = (value - without) / (floor - without);
-    const ok = ratio <= MOST;
-    if (!ok) process.exitCode = 1;
-    const ms = (time: number) => time.toFixed(3);
-    console.log(
-      `${family}, ${security}, ${which}: the pair adds ${ms(value - without)} ms to ${ms(without)} ms; by hand ${ms(floor - without)} ms; ` +
-        `${ratio.toFixed(2)} times (at most ${MOST}) ${ok ? "ok" : "TOO MUCH"}`,
-    );
-  }
-  const cpu = ({ cpu, asked }: Figures) => (cpu * 1000) / asked;
-  console.log(
-    `${family}, ${security}: CPU of both Envoys ${cpu(own).toFixed(0)} µs a request; by hand ${cpu(hand).toFixed(0)} µs; ` +
-      `${(cpu(own) / cpu(hand)).toFixed(2)} times`,
-  );
-  console.log(
-    `${family}, ${security}: ${own.asked} requests sent, ${own.failed} failed (by hand: ${hand.failed} of ${hand.asked})`,
-  );
-  if (own.failed > 0) process.exitCode = 1;
-}
-
-const closers: (() => unknown)[] = [];
+const watched = goFirst() ? watchStalls(STALL) : undefined;
+if (watched) closers.push(() => watched.close());
+else console.log("this may not go before other processes: turns in which those work are left out");
 try {
-  const world = await startWorld([pod("a"), pod("b"), ...FAMILIES.map(serviceOf)].join("\n"), ["a", "b"], []);
-  closers.push(() => world.close());
-  const sidecars = ownEnvoys();
-  const networks = await Promise.all([createNetwork(), createNetwork(), createNetwork()]);
-  const [bare, plain, secure] = networks as [TestNetwork, TestNetwork, TestNetwork];
-  for (const network of networks) closers.push(() => network.close());
-  const byHand = { plain: [] as number[], secure: [] as number[] };
-  for (const [network, tls] of [
-    [plain, false],
-    [secure, true],
-  ] as const) {
-    for (const envoy of await startByHand(network, PORT, tls)) {
-      byHand[tls ? "secure" : "plain"].push(envoy.pid as number);
-      closers.push(() => envoy.kill("SIGKILL"));
-    }
-  }
-  const loadOf = async (network: TestNetwork) => {
-    const load = await Load.start(network);
-    closers.push(() => load.close());
-    return load;
-  };
-  const loads = { bare: await loadOf(bare), plain: await loadOf(plain), secure: await loadOf(secure) };
-  const own = await loadOf(world.network);
-  const across = (load: Load, family: Family): (() => Promise<LoadResult>) => {
-    return () => load.round({ address: VIPS[family], port: 80, host: HOSTS[family] });
-  };
-  const direct = (family: Family) => () =>
-    loads.bare.round({ address: ADDRESSES.b[family], port: PORT, host: HOSTS[family] });
-  for (const security of ["mutual TLS", "plain"] as const) {
+  const { world, pair } = await startTandem();
+  const none: Pair = { contender: "none", load: await startLoad(await startNetwork()), envoys: [] };
+  for (const security of SECURITIES) {
     if (security === "plain") await world.apply(PLAIN);
-    const kind = security === "plain" ? "plain" : "secure";
-    const ways = FAMILIES.flatMap((family): Way[] => [
-      { name: `none ${family}`, envoys: [], run: direct(family) },
-      { name: `hand ${security} ${family}`, envoys: byHand[kind], run: across(loads[kind], family) },
-      { name: `tandem ${security} ${family}`, envoys: sidecars, run: across(own, family) },
-    ]);
-    const figures = await measure(ways);
-    for (const family of FAMILIES) judge(figures, family, security);
+    const pairs = [none, await startHand("hand", security), await startHand("hand again", security), pair];
+    const ways = FAMILIES.flatMap((family) => pairs.map((one): Way => ({ ...one, family })));
+    const results = await measure(ways, security, watched?.stalls);
+    for (const family of FAMILIES) judge(results, family, security);
   }
   for (const line of world.refused) console.log(`refused: ${line}`);
 } finally {
