@@ -20,10 +20,12 @@ const APP = "/run/tandem/app";
 const SHELL = { image: "curlimages/curl", command: ["sleep", "infinity"] };
 /** Milliseconds for which the mesh and the control plane stand still; TANDEM_TEST_STANDSTILL has seconds instead. */
 const STANDSTILL = Number(process.env["TANDEM_TEST_STANDSTILL"] ?? 20) * 1000;
-/** Envoy's connect timeout, in ms: a connection that took as long has waited for the lost family. */
+/** Envoy's connect timeout, in ms: a connection that took as much longer has waited for the lost family. */
 const CONNECT_TIMEOUT = 5_000;
 const RATE = 50;
-const CURL = ["curl", "-gsS", "--max-time", "5"];
+/** Requests under way at once, at most: more would only queue up on a busy machine. */
+const UNDER_WAY = 16;
+const CURL = ["curl", "-gsS", "--max-time", "20"];
 
 /** Web, its client on the other node, a gRPC server and a client that speaks xDS itself. */
 function manifests(): object {
@@ -111,10 +113,14 @@ describe("a mesh in which things go wrong", () => {
     assert.equal((spec.initContainers ?? []).length, 0);
     const ask = (app: string, target: string) => {
       const program = `${NODE} ${APP}/test/envoy/mesh-grpc-client.ts`;
-      return inPod(app, "sh", "-c", `(echo xds:///${target}; sleep 4) | timeout 30 ${program}`);
+      return inPod(app, "sh", "-c", `echo xds:///${target} | timeout 60 ${program}`);
     };
     const target = "echo.demo.svc.cluster.local:50051";
-    assert.equal(ask("xds", target).stdout.trim(), "IPv4");
+    // the first family; where it is slow the other one is tried beside it, and may be faster
+    await eventually(
+      async () => ask("xds", target).stdout.trim(),
+      (family) => family === "IPv4",
+    );
     const { metadata } = await podOf("echo");
     const broken = home.run(["lab", "break", "pod", `demo/${metadata.name}`, "--family", "IPv4"]);
     assert.equal(broken.status, 0, broken.stderr);
@@ -138,7 +144,10 @@ describe("a mesh in which things go wrong", () => {
       "Conflicted=True Contradicts mutualTls: Permissive does not count for pods that demo/first is about as well, " +
         "which says Strict",
     ]);
-    assert.match((await conditions("first"))[1] ?? "", /mutualTls: Strict counts, .* demo\/second/);
+    await eventually(
+      () => conditions("first"),
+      (lines) => /mutualTls: Strict counts, .* demo\/second/.test(lines[1] ?? ""),
+    );
     await client.delete(MESH_KINDS.MeshPolicy, "first", "demo");
     await eventually(
       () => conditions("second"),
@@ -211,7 +220,7 @@ describe("a mesh in which things go wrong", () => {
     const addresses = await addressesOf("web");
     const seconds = STANDSTILL / 1000 + 4;
     const targets = addresses.map((host) => `'web.demo|http://${host.includes(":") ? `[${host}]` : host}/'`);
-    const load = `(sleep ${seconds} | ${NODE} ${APP}/test/whole/http-load.ts ${RATE} ${targets.join(" ")}) >/tmp/load 2>&1 &`;
+    const load = `(sleep ${seconds} | ${NODE} ${APP}/test/whole/http-load.ts ${RATE}/${UNDER_WAY} ${targets.join(" ")}) >/tmp/load 2>&1 &`;
     assert.equal(inPod("client", "sh", "-c", load).status, 0);
     const pids = ["mesh", "control-plane"].map((part) => processOf(home, part));
     for (const pid of pids) process.kill(pid, "SIGSTOP");
@@ -227,7 +236,7 @@ describe("a mesh in which things go wrong", () => {
     const report = JSON.parse(written.split("\n")[1] ?? "{}") as LoadReport;
     t.diagnostic(JSON.stringify(report));
     assert.deepEqual(report.failed, {});
-    assert.ok(report.ok > (RATE * STANDSTILL) / 2000, JSON.stringify(report));
+    assert.ok(report.ok > 0 && report.gap < STANDSTILL / 2, JSON.stringify(report));
   });
 
   test("connections opened after a family is lost between two nodes go over the other one", async (t) => {
@@ -243,36 +252,35 @@ describe("a mesh in which things go wrong", () => {
       t.diagnostic(`${family} lost between nodes: ${JSON.stringify({ before, after })}`);
       assert.equal(home.run(["lab", "mend"]).status, 0);
       assert.deepEqual(after?.failed, {});
-      assert.ok((after?.opened ?? 0) > 0 && (after?.max ?? 0) < CONNECT_TIMEOUT);
+      assert.ok((after?.opened ?? 0) > 0 && (after?.max ?? 0) < (before?.max ?? 0) + CONNECT_TIMEOUT);
     }
   });
 
   test("requests go on, and new ones go over the other family, while one is lost between two nodes", async (t) => {
+    /** Milliseconds that a request takes to each address. */
+    const timesOf = (hosts: readonly string[]) =>
+      hosts.map((host) => {
+        const url = `http://${host.includes(":") ? `[${host}]` : host}/`;
+        const form = ["-o", "/dev/null", "-w", "%{http_code} %{time_total}"];
+        const { stdout } = inPod("client", ...CURL, ...form, url);
+        assert.match(stdout, /^200 /, url);
+        return Math.round(Number(stdout.split(" ")[1]) * 1000);
+      });
     for (const family of FAMILIES) {
-      const load = await startLoad(home, await addressesOf("web"));
+      const hosts = await addressesOf("web");
+      const load = await startLoad(home, hosts);
       await sleep(2_000);
+      const calm = timesOf(hosts);
       const broken = home.run(["lab", "break", "link", "node-1", "node-2", "--family", family]);
       assert.equal(broken.status, 0, broken.stderr);
       await sleep(3_000);
-      const times = (await addressesOf("web")).map((host) => {
-        const url = `http://${host.includes(":") ? `[${host}]` : host}/`;
-        const { stdout } = inPod(
-          "client",
-          ...CURL,
-          "-o",
-          "/dev/null",
-          "-w",
-          "%{http_code} %{time_total}",
-          url,
-        );
-        assert.match(stdout, /^200 /, `${family} lost, ${url}`);
-        return Number(stdout.split(" ")[1]);
-      });
+      const times = timesOf(hosts);
       const report = await load.end();
       t.diagnostic(
-        `${family} lost between nodes: new connections ${times.join(" s, ")} s; ${JSON.stringify(report)}`,
+        `${family} lost between nodes: new connections ${times.join(", ")} ms, before ${calm.join(", ")} ms; ${JSON.stringify(report)}`,
       );
       assert.deepEqual(report.failed, {});
+      assert.ok(Math.max(...times) < Math.max(...calm) + CONNECT_TIMEOUT);
       assert.equal(home.run(["lab", "mend"]).status, 0);
       await sleep(2_000);
     }
@@ -286,7 +294,12 @@ function processOf(home: Home, part: string): number {
 
 async function startLoad(home: Home, addresses: readonly string[]) {
   const targets = addresses.map((host) => `web.demo|http://${host.includes(":") ? `[${host}]` : host}/`);
-  const { end } = await start(home, [NODE, `${APP}/test/whole/http-load.ts`, String(RATE), ...targets]);
+  const { end } = await start(home, [
+    NODE,
+    `${APP}/test/whole/http-load.ts`,
+    `${RATE}/${UNDER_WAY}`,
+    ...targets,
+  ]);
   return { end: async () => (await end()) as LoadReport };
 }
 
