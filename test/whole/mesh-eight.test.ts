@@ -71,7 +71,7 @@ for (const order of ["IPv4,IPv6", "IPv6,IPv4"] as const) {
       return items[0] as Pod;
     };
     const call = (host: string, name: string): Answer => {
-      const curl = ["curl", "-gsS", "-D", "-", "--max-time", "5", "-H", `Host: ${name}.${NAMESPACE}`];
+      const curl = ["curl", "-gsS", "-D", "-", "--max-time", "20", "-H", `Host: ${name}.${NAMESPACE}`];
       const target = host.includes(":") ? `[${host}]` : host;
       const command = [...curl, `http://${target}/`];
       return readAnswer(
@@ -106,6 +106,15 @@ for (const order of ["IPv4,IPv6", "IPv6,IPv4"] as const) {
       }
     });
 
+    test("an application that listens on both is one endpoint, the primary family's address first", async () => {
+      const cluster = `outbound|80||echo-dual.${NAMESPACE}.svc.cluster.local`;
+      const view = await eventually(
+        () => proxyConfig("endpoints", "--cluster", cluster),
+        (text) => addressesIn(text).length === 2,
+      );
+      assert.equal(addressesIn(view)[0], primary, view);
+    });
+
     for (const app of APPS) {
       for (const family of FAMILIES) {
         test(`${app.name} answers over ${family}`, async () => {
@@ -125,8 +134,12 @@ for (const order of ["IPv4,IPv6", "IPv6,IPv4"] as const) {
             const callers = app.naked
               ? ((await podOf(CLIENT)).status?.podIPs ?? []).map(({ ip }) => ip)
               : Object.values(OWN_SIDECAR);
-            const caller = callers.find((ip) => familyOfText(ip) === (app.bind ?? primary));
-            assert.equal(answer.caller, caller);
+            // where it listens on both, either is right: where the first is slow, the other one is tried beside it
+            const right = app.bind === undefined ? FAMILIES : [app.bind];
+            assert.ok(
+              callers.some((ip) => ip === answer.caller && right.includes(familyOfText(ip) as Family)),
+              answer.caller,
+            );
           }
         });
       }

@@ -11,7 +11,7 @@ import { manifests, uncapturable } from "./mesh-protocols.ts";
 import { downAfterTest, type Home, manifestIn, upForTest } from "./tandem.ts";
 
 const FLAGS = { IPv4: "-4", IPv6: "-6" } as const;
-const CURL = ["curl", "-gsS", "--max-time", "5"];
+const CURL = ["curl", "-gsS", "--max-time", "20"];
 
 describe("a mesh of many protocols", () => {
   let home: Home;
@@ -102,6 +102,7 @@ describe("a mesh of many protocols", () => {
           `${from} ${family}`,
         );
     await withdraw("MeshPolicy");
+    await settled(() => code("outside/plain", "http://web.demo/"), "200");
   });
 
   test("who may call is told by namespace", async () => {

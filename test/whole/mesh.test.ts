@@ -47,7 +47,7 @@ describe("a mesh over both families", () => {
   };
   /** What the server says to a line; the empty text where the connection is refused or cut. */
   const say = (from: string, host: string, ...flags: string[]): string => {
-    const command = `(echo it is me; sleep 0.4) | nc ${flags.join(" ")} -w 3 ${host} 9000`;
+    const command = `(echo it is me; sleep 0.4) | nc ${flags.join(" ")} -w 10 ${host} 9000`;
     return inPod(from, "sh", "-c", command).stdout;
   };
   const webAddresses = async () =>
@@ -286,7 +286,7 @@ describe("a mesh over both families", () => {
   });
 });
 
-const CURL = ["curl", "-sS", "--max-time", "5", "-g"];
+const CURL = ["curl", "-sS", "--max-time", "20", "-g"];
 
 function base64(text: string): string {
   return Buffer.from(text).toString("base64");
