@@ -1,6 +1,5 @@
 /** Asks Envoys in pods for their configuration. Their admin interface is on loopback, so it is asked from inside. */
-import { PassThrough, type Readable } from "node:stream";
-import type { KubeClient } from "../client/index.ts";
+import { execToText, type KubeClient } from "../client/index.ts";
 import { GATEWAY_NAME_LABEL, PROXY_LABEL } from "../controllers/gateway/names.ts";
 import { type EnvoyDump, parseDump } from "../envoy/current/dump.ts";
 import { PROXY_CONTAINER, SIDECAR_LABEL } from "../controllers/mesh/injection.ts";
@@ -127,27 +126,19 @@ export async function askEnvoy(
   path: string,
   signal?: AbortSignal,
 ): Promise<string> {
-  const stdout = new PassThrough();
-  const stderr = new PassThrough();
-  const output = collect(stdout);
-  const errors = collect(stderr);
-  const code = await client.exec({
+  const { code, out, err } = await execToText(client, {
     namespace: pod.namespace,
     pod: pod.name,
     ...(pod.container !== undefined && { container: pod.container }),
     command: ["sh", "-c", ASK, "ask", String(pod.adminPort), path],
-    stdout,
-    stderr,
     ...(signal && { signal }),
   });
-  stdout.end();
-  stderr.end();
-  if (code === 0) return bodyOf(await output);
+  if (code === 0) return bodyOf(out);
   const port = pod.adminPort;
   throw new UserError({
     what: "cannot ask Envoy",
     where: `pod ${pod.namespace}/${pod.name}`,
-    why: (await errors).trim() || `its admin interface does not answer on loopback port ${port}`,
+    why: err.trim() || `its admin interface does not answer on loopback port ${port}`,
     next: `kubectl -n ${pod.namespace} port-forward ${pod.name} ${port}, curl 'localhost:${port}${DUMP_PATH}' into a file, and give that to --file`,
   });
 }
@@ -181,10 +172,4 @@ function bodyOf(answer: string): string {
     chunks.push(rest.subarray(line + 2, line + 2 + length));
     rest = rest.subarray(line + 2 + length + 2);
   }
-}
-
-async function collect(stream: Readable): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString("utf8");
 }

@@ -1,6 +1,7 @@
 export type { ClusterConfig } from "./config.ts";
 export { Discovery, type ServedKind, type Survey } from "./discovery.ts";
 export type { ExecOptions } from "./exec.ts";
+export { type ExecResult, type ExecTextOptions, execToText } from "./exec-text.ts";
 export { Informer, type InformerOptions, type ObjectChange } from "./informer.ts";
 export {
   type DeleteOptions,

@@ -2,9 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PassThrough, Readable } from "node:stream";
-import { text } from "node:stream/consumers";
-import { KubeClient, loadKubeconfig } from "../../src/client/index.ts";
+import { type ExecResult, execToText, KubeClient, loadKubeconfig } from "../../src/client/index.ts";
 import { parseCidr } from "../../src/ip/cidr.ts";
 import type { Family, PerFamily } from "../../src/ip/family.ts";
 import { bringUp, type BringUpOptions, type RunningCluster } from "../../src/lab/index.ts";
@@ -113,27 +111,9 @@ export class TestCluster {
     throw new Error(`no event ${reason} of pod ${name}`);
   }
 
-  async exec(
-    pod: string,
-    command: string[],
-    input?: string,
-    tty = false,
-  ): Promise<{ code: number; out: string; err: string }> {
-    const stdout = new PassThrough();
-    const stderr = new PassThrough();
-    const texts = [text(stdout), text(stderr)] as const;
-    const code = await this.client.exec({
-      namespace: "default",
-      pod,
-      command,
-      stdout,
-      stderr,
-      tty,
-      ...(input === undefined ? {} : { stdin: Readable.from([input]) }),
-    });
-    stdout.end();
-    stderr.end();
-    return { code, out: await texts[0], err: await texts[1] };
+  exec(pod: string, command: string[], input?: string, tty = false): Promise<ExecResult> {
+    const stdin = input === undefined ? {} : { input: [input] };
+    return execToText(this.client, { namespace: "default", pod, command, tty, ...stdin });
   }
 }
 

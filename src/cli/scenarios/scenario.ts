@@ -1,7 +1,5 @@
-import { PassThrough, Readable } from "node:stream";
-import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
-import { KubeClient, loadKubeconfig } from "../../client/index.ts";
+import { type ExecResult, execToText, KubeClient, loadKubeconfig } from "../../client/index.ts";
 import type { Family } from "../../ip/family.ts";
 import { outsideOf, type RunningCluster } from "../../lab/index.ts";
 import { run } from "../../lab/run.ts";
@@ -31,13 +29,6 @@ export interface Scenario {
   /** Makes what the story is about; resolves when it has come to where the first step looks. */
   prepare(room: ScenarioRoom): Promise<void>;
   readonly steps: readonly ScenarioStep[];
-}
-
-/** How a program that was run in a scenario ended. */
-export interface Ended {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
 }
 
 /** Where a program runs, unless in the only container of a pod of `default`. */
@@ -72,23 +63,9 @@ export class ScenarioRoom {
   }
 
   /** Runs a program in a pod of `default`, or elsewhere. */
-  async inPod(pod: string, command: readonly string[], input?: string, where: Where = {}): Promise<Ended> {
-    const stdout = new PassThrough();
-    const stderr = new PassThrough();
-    const texts = [text(stdout), text(stderr)] as const;
-    const code = await this.client.exec({
-      namespace: "default",
-      ...where,
-      pod,
-      command: [...command],
-      stdout,
-      stderr,
-      tty: false,
-      ...(input !== undefined && { stdin: Readable.from([input]) }),
-    });
-    stdout.end();
-    stderr.end();
-    return { code, out: await texts[0], err: await texts[1] };
+  inPod(pod: string, command: readonly string[], input?: string, where: Where = {}): Promise<ExecResult> {
+    const stdin = input === undefined ? {} : { input: [input] };
+    return execToText(this.client, { namespace: "default", ...where, pod, command, ...stdin });
   }
 
   /** Asks a URL as a client outside of the cluster: the answer, or curl's complaint. */

@@ -1,9 +1,8 @@
 /** Runs the matrix against a cluster: probe pods of every kind, one exec each. */
-import { PassThrough, Readable } from "node:stream";
 import { UserError } from "../../errors/user-error.ts";
 import { type Family, FAMILIES, groupByFamily, type PerFamily } from "../../ip/family.ts";
 import { familyOfText } from "../../ip/address.ts";
-import type { KubeClient } from "../../client/index.ts";
+import { execToText, type KubeClient } from "../../client/index.ts";
 import { KINDS, objectKey } from "../../objects/kinds.ts";
 import { ApiError } from "../../objects/status.ts";
 import type { EndpointSlice, Node, Pod, Service } from "../../objects/types.ts";
@@ -174,28 +173,14 @@ async function probeFrom(
   requests: readonly ProbeRequest[],
   signal?: AbortSignal,
 ): Promise<ClientResults> {
-  const stdout = new PassThrough();
-  const stderr = new PassThrough();
-  const output = collect(stdout);
-  const errors = collect(stderr);
-  const code = await client.exec({
+  const { code, out, err } = await execToText(client, {
     namespace: PROBE_NAMESPACE,
     pod: probePodName(kind),
     command: ["tandem-probe"],
-    stdin: Readable.from(requests.map((request) => `${JSON.stringify(request)}\n`)),
-    stdout,
-    stderr,
+    input: requests.map((request) => `${JSON.stringify(request)}\n`),
     ...(signal === undefined ? {} : { signal }),
   });
-  stdout.end();
-  stderr.end();
-  if (code !== 0) throw new Error(`the probe in ${probePodName(kind)} ended with ${code}: ${await errors}`);
-  const lines = (await output).split("\n").filter((line) => line !== "");
+  if (code !== 0) throw new Error(`the probe in ${probePodName(kind)} ended with ${code}: ${err}`);
+  const lines = out.split("\n").filter((line) => line !== "");
   return new Map(lines.map((line) => JSON.parse(line) as ProbeResult).map((result) => [result.id, result]));
-}
-
-async function collect(stream: Readable): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString("utf8");
 }
