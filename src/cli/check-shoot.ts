@@ -8,6 +8,9 @@ import { parseCidr } from "../ip/cidr.ts";
 import type { Service } from "../objects/types.ts";
 import { type Output, parseOutput, render } from "./output.ts";
 import { collect } from "./flags.ts";
+import { badInputFor } from "../errors/bad-input.ts";
+
+const badInput = badInputFor("cannot check");
 
 const HELP = `
 Judges Gardener's Shoots on AWS, and Services beside them: whether dual-stack load balancers can be made, in Gardener's words where Gardener refuses. What only the AWS account knows is a note; give what is known
@@ -133,8 +136,4 @@ function lines({ level, object, field, message, next, by }: ShootFinding): strin
 
 function usage(why: string, next: string): UserError {
   return new UserError({ what: "cannot check", where: "the command line", why, next, exitCode: EXIT.usage });
-}
-
-function badInput(where: string, why: string, next: string): UserError {
-  return new UserError({ what: "cannot check", where, why, next, exitCode: EXIT.badInput });
 }

@@ -1,8 +1,9 @@
 import { Command } from "commander";
 import { KubeClient, loadKubeconfig } from "../client/index.ts";
 import { type ControllerOptions, startControllers } from "../controllers/index.ts";
-import { EXIT } from "../errors/exit-codes.ts";
-import { UserError } from "../errors/user-error.ts";
+import { badInputFor } from "../errors/bad-input.ts";
+
+const bad = badInputFor("cannot run the controllers");
 
 interface Flags {
   readonly kubeconfig?: string;
@@ -80,8 +81,4 @@ function number(flag: string, text: string | undefined, least: number, most: num
   const value = Number(text);
   if (Number.isInteger(value) && value >= least && value <= most) return value;
   throw bad(`${flag}=${text}`, `it is not a whole number from ${least} to ${most}`, "correct the flag");
-}
-
-function bad(where: string, why: string, next: string): UserError {
-  return new UserError({ what: "cannot run the controllers", where, why, next, exitCode: EXIT.badInput });
 }

@@ -1,6 +1,7 @@
-import { EXIT } from "../errors/exit-codes.ts";
-import { UserError } from "../errors/user-error.ts";
+import { badInputFor } from "../errors/bad-input.ts";
 import type { ClusterConfig } from "./config.ts";
+
+const refused = badInputFor("cannot use the kubeconfig");
 
 interface HttpsOptions {
   headers?: Record<string, string>;
@@ -25,7 +26,8 @@ export async function loadWithPlugins(paths: readonly string[], user: string): P
   try {
     await kubeconfig.applyToHTTPSOptions(options);
   } catch (error) {
-    throw refused(paths, user, (error as Error).message, "run the plugin by hand to see why", error);
+    const where = `user "${user}" in ${paths.join(":")}`;
+    throw refused(where, (error as Error).message, "run the plugin by hand to see why", error);
   }
   const token = options.headers?.Authorization?.replace(/^Bearer /, "");
   return {
@@ -37,22 +39,4 @@ export async function loadWithPlugins(paths: readonly string[], user: string): P
     ...(cluster?.skipTLSVerify ? { insecureSkipTlsVerify: true } : {}),
     ...(cluster?.tlsServerName ? { tlsServerName: cluster.tlsServerName } : {}),
   };
-}
-
-function refused(
-  paths: readonly string[],
-  user: string,
-  why: string,
-  next: string,
-  cause: unknown,
-): UserError {
-  const where = `user "${user}" in ${paths.join(":")}`;
-  return new UserError({
-    what: "cannot use the kubeconfig",
-    where,
-    why,
-    next,
-    exitCode: EXIT.badInput,
-    cause,
-  });
 }

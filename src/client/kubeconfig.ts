@@ -2,10 +2,11 @@ import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { parse } from "yaml";
-import { EXIT } from "../errors/exit-codes.ts";
-import { UserError } from "../errors/user-error.ts";
 import type { ClusterConfig } from "./config.ts";
 import { loadWithPlugins } from "./kubeconfig-plugins.ts";
+import { badInputFor } from "../errors/bad-input.ts";
+
+const bad = badInputFor("cannot use the kubeconfig");
 
 type Fields = Record<string, unknown>;
 interface Named {
@@ -171,15 +172,4 @@ function compact(config: Partial<ClusterConfig>): ClusterConfig {
   return Object.fromEntries(
     Object.entries(config).filter(([, value]) => value !== undefined),
   ) as unknown as ClusterConfig;
-}
-
-function bad(where: string, why: string, next: string, cause?: unknown): UserError {
-  return new UserError({
-    what: "cannot use the kubeconfig",
-    where,
-    why,
-    next,
-    exitCode: EXIT.badInput,
-    cause,
-  });
 }

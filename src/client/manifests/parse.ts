@@ -1,8 +1,9 @@
 import { type Document, isMap, isSeq, LineCounter, type Node as YamlNode, parseAllDocuments } from "yaml";
-import { EXIT } from "../../errors/exit-codes.ts";
-import { UserError } from "../../errors/user-error.ts";
 import type { AnyObject } from "../../objects/types.ts";
 import type { ManifestObject } from "./source.ts";
+import { badInputFor } from "../../errors/bad-input.ts";
+
+const bad = badInputFor("cannot read the manifest");
 
 /**
  * Tags of YAML 1.1 that kubectl's parser (sigs.k8s.io/yaml, from go-yaml v2) does not apply to plain text:
@@ -78,14 +79,3 @@ function checkObject(object: AnyObject, where: string): void {
 }
 
 const EXAMPLES = { apiVersion: "v1", kind: "Service" };
-
-function bad(where: string, why: string, next: string, cause?: unknown): UserError {
-  return new UserError({
-    what: "cannot read the manifest",
-    where,
-    why,
-    next,
-    exitCode: EXIT.badInput,
-    cause,
-  });
-}

@@ -1,10 +1,11 @@
 import { DEFAULT_NODE_PREFIX, NodeRanges } from "../../allocation/index.ts";
-import { EXIT } from "../../errors/exit-codes.ts";
-import { UserError } from "../../errors/user-error.ts";
 import { type Cidr, parseCidr } from "../../ip/cidr.ts";
 import { KINDS, objectKey } from "../../objects/kinds.ts";
 import type { Node } from "../../objects/types.ts";
 import type { ControllerContext, ControllerOptions } from "../runtime/context.ts";
+import { badInputFor } from "../../errors/bad-input.ts";
+
+const badRange = badInputFor("cannot run the controllers");
 
 const SOURCE = "cidrAllocator";
 
@@ -94,16 +95,5 @@ function parseAll(flag: string, texts: readonly string[]): Cidr[] {
     const cidr = parseCidr(text);
     if (cidr !== undefined) return cidr;
     throw badRange(`${flag}=${texts.join(",")}`, `"${text}" is not a CIDR`, "for example 10.244.0.0/16");
-  });
-}
-
-function badRange(where: string, why: string, next: string, cause?: unknown): UserError {
-  return new UserError({
-    what: "cannot run the controllers",
-    where,
-    why,
-    next,
-    exitCode: EXIT.badInput,
-    cause,
   });
 }

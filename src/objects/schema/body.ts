@@ -147,10 +147,7 @@ function decodeFound(
     });
     if (isOther)
       throw new DecodeError(`converting (${type.name}) to (${internalName(kind)}): unknown conversion`);
-    if (mode === "Strict" && decoded.strict.length > 0) {
-      throw new DecodeError(`strict decoding error: ${decoded.strict.join(", ")}`);
-    }
-    return { object: decoded.value as AnyObject, warnings: [...decoded.strict] };
+    return judged(decoded, mode);
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
     throw cannotBeHandled(kind, found.kind, version, exactText(error, kind, text, mode, document));
@@ -173,10 +170,7 @@ function decodeCustomFound(
   const options = { strict: mode !== "Ignore", flavour: "json", document } as const;
   try {
     const decoded = decodeKind(kind, withKind(value, found), options);
-    if (mode === "Strict" && decoded.strict.length > 0) {
-      throw new DecodeError(`strict decoding error: ${decoded.strict.join(", ")}`);
-    }
-    return { object: decoded.value as AnyObject, warnings: [...decoded.strict] };
+    return judged(decoded, mode);
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
     throw cannotBeHandled(kind, found.kind, kind.version, error.message);
@@ -249,4 +243,14 @@ function summarize(text: string): string {
   if (bytes.length === 0) return "<empty>";
   const encoding = bytes[0] === 0x7b ? "utf8" : "hex";
   return bytes.length > 30 ? `${bytes.subarray(0, 30).toString(encoding)} ...` : bytes.toString(encoding);
+}
+
+/** What validation by fields makes of unknown and duplicate fields: an error, or warnings. */
+function judged(
+  { value, strict }: { readonly value: unknown; readonly strict: readonly string[] },
+  mode: FieldValidation,
+): Decoded {
+  if (mode === "Strict" && strict.length > 0)
+    throw new DecodeError(`strict decoding error: ${strict.join(", ")}`);
+  return { object: value as AnyObject, warnings: [...strict] };
 }
