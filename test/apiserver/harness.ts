@@ -1,8 +1,10 @@
+import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import type { IncomingHttpHeaders } from "node:http";
 import { Agent, request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { after, before } from "node:test";
 import { type ApiServer, type ApiServerOptions, startApiServer } from "../../src/apiserver/index.ts";
 import { parseCidr } from "../../src/ip/cidr.ts";
@@ -209,4 +211,18 @@ export async function newNamespace(
 /** A ConfigMap. */
 export function configMap(name: string, more: object = {}, metadata: object = {}): object {
   return { apiVersion: "v1", kind: "ConfigMap", metadata: { name, ...metadata }, data: { a: "1" }, ...more };
+}
+
+/** Runs a program to its end without blocking this process, which the server runs in. */
+export function runBeside(
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<{ code: number | null; out: string; err: string }> {
+  const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+  const texts = [text(child.stdout), text(child.stderr)] as const;
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", async (code) => resolve({ code, out: await texts[0], err: await texts[1] }));
+  });
 }

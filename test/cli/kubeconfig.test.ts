@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,7 +6,7 @@ import { after, test } from "node:test";
 import { KubeClient, loadKubeconfig } from "../../src/client/index.ts";
 import { KINDS } from "../../src/objects/kinds.ts";
 import { ApiError } from "../../src/objects/status.ts";
-import { useServer } from "../apiserver/harness.ts";
+import { runBeside, useServer } from "../apiserver/harness.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tandem-kubeconfig-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -15,22 +14,9 @@ const held = useServer();
 
 const MAIN = join(import.meta.dirname, "../../src/cli/main.ts");
 
-/** Runs `tandem kubeconfig create` beside the server, which this process is. */
-function create(...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
+function create(...args: string[]) {
   const fixed = [MAIN, "kubeconfig", "create", "--kubeconfig", held.client.server.kubeconfigPath];
-  const child = spawn(process.execPath, [...fixed, ...args], { stdio: ["ignore", "pipe", "pipe"] });
-  let out = "";
-  let err = "";
-  child.stdout.on("data", (chunk: Buffer) => {
-    out += chunk.toString("utf8");
-  });
-  child.stderr.on("data", (chunk: Buffer) => {
-    err += chunk.toString("utf8");
-  });
-  return new Promise((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", (code) => resolve({ code, out, err }));
-  });
+  return runBeside(process.execPath, [...fixed, ...args]);
 }
 
 async function statusOf(call: Promise<unknown>): Promise<number> {

@@ -25,9 +25,11 @@ import { ApiError, alreadyExists, badRequest, conflict, notFound } from "../../s
 import type { Service } from "../../src/objects/types.ts";
 import { MemoryLedger, networkOf, serviceCidr } from "../allocation/registry.ts";
 
-const RANGES = ["10.96.0.0/16", "fd00:10:96::/112"] as const;
-const NETWORK = networkOf(...RANGES);
+/** Single-stack IPv4 first, both families possible, as the recorded cluster. */
+export const RANGES = ["10.96.0.0/16", "fd00:10:96::/112"] as const;
+export const NETWORK = networkOf(...RANGES);
 
+/** One recorded request. */
 export interface Step {
   readonly method: string;
   readonly path: string;
@@ -36,6 +38,7 @@ export interface Step {
   readonly accept?: string;
 }
 
+/** What is compared with the recorded answer. */
 export interface Answer {
   readonly status: number;
   readonly body: unknown;
@@ -50,7 +53,8 @@ interface Target {
   readonly query: URLSearchParams;
 }
 
-const PATCHES: Readonly<Record<string, "json" | "merge" | "strategic">> = {
+/** The kinds of patches by their media types. */
+export const PATCHES: Readonly<Record<string, "json" | "merge" | "strategic">> = {
   "application/json-patch+json": "json",
   "application/merge-patch+json": "merge",
   "application/strategic-merge-patch+json": "strategic",

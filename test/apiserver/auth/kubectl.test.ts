@@ -1,30 +1,14 @@
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { test } from "node:test";
-import { newNamespace, useServer } from "../harness.ts";
+import { newNamespace, runBeside, useServer } from "../harness.ts";
 
 const held = useServer();
 const hasKubectl = spawnSync("kubectl", ["version", "--client"]).status === 0;
 
-/** Runs kubectl without blocking this process, which the server runs in. */
-function kubectl(...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
+function kubectl(...args: string[]) {
   const KUBECONFIG = held.client.server.kubeconfigPath;
-  const child = spawn("kubectl", args, {
-    env: { ...process.env, KUBECONFIG },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let out = "";
-  let err = "";
-  child.stdout.on("data", (chunk: Buffer) => {
-    out += chunk.toString("utf8");
-  });
-  child.stderr.on("data", (chunk: Buffer) => {
-    err += chunk.toString("utf8");
-  });
-  return new Promise((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", (code) => resolve({ code, out, err }));
-  });
+  return runBeside("kubectl", args, { ...process.env, KUBECONFIG });
 }
 
 test("kubectl asks who may do what", { skip: !hasKubectl && "kubectl is not installed" }, async () => {

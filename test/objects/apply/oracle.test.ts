@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { tidy } from "./mask.ts";
-import { Registry, type Step } from "./registry.ts";
+import type { Step } from "../mini-api.ts";
+import { Registry } from "./registry.ts";
 
 interface Vector {
   readonly id: string;

@@ -29,24 +29,8 @@ import {
 } from "../../../src/objects/index.ts";
 import { ApiError, invalidObject, notFound } from "../../../src/objects/status.ts";
 import type { Service } from "../../../src/objects/types.ts";
-import { MemoryLedger, networkOf, serviceCidr } from "../../allocation/registry.ts";
-
-/** Single-stack IPv4 first, both families possible, as the recorded cluster. */
-const RANGES = ["10.96.0.0/16", "fd00:10:96::/112"] as const;
-const NETWORK = networkOf(...RANGES);
-
-export interface Step {
-  readonly method: string;
-  readonly path: string;
-  readonly body?: unknown;
-  readonly type?: string;
-}
-
-export interface Answer {
-  readonly status: number;
-  readonly body: unknown;
-  readonly warnings: readonly string[];
-}
+import { MemoryLedger, serviceCidr } from "../../allocation/registry.ts";
+import { type Answer, NETWORK, PATCHES, RANGES, type Step } from "../mini-api.ts";
 
 interface Target {
   readonly kind: Kind;
@@ -65,12 +49,6 @@ function targetOf(path: string): Target {
   if (kind === undefined) throw new Error(`no such path: ${path}`);
   return { kind, namespace, name, query: url.searchParams };
 }
-
-const PATCHES: Readonly<Record<string, "json" | "merge" | "strategic">> = {
-  "application/json-patch+json": "json",
-  "application/merge-patch+json": "merge",
-  "application/strategic-merge-patch+json": "strategic",
-};
 
 export class Registry {
   private readonly objects = new Map<string, AnyObject>();
