@@ -79,9 +79,9 @@ async function connection(port: number, host: string): Promise<string> {
   return text === "" ? "closed" : text;
 }
 
-async function datagram(port: number, family: "udp4" | "udp6"): Promise<string> {
+async function datagram(port: number, family: "udp4" | "udp6", text = "?"): Promise<string> {
   const socket = createSocket(family);
-  socket.send("?", port, family === "udp4" ? "127.0.0.1" : "::1");
+  socket.send(text, port, family === "udp4" ? "127.0.0.1" : "::1");
   const signal = AbortSignal.timeout(300);
   try {
     const [message] = (await once(socket, "message", { signal })) as [Buffer];
@@ -198,7 +198,9 @@ describe("what Envoy does with what it has", { skip: ENVOY === undefined && "no 
     const v4 = await startEcho("127.0.0.1");
     const v6 = await startEcho("::1", v4.port);
     const dead = await startEcho("127.0.0.1");
-    const dns = createSocket("udp4", (_message, peer) => dns.send("!", peer.port, peer.address));
+    const dns = createSocket("udp4", (message, peer) =>
+      dns.send(message.length > 1 ? message : "!", peer.port, peer.address),
+    );
     dns.bind(0, "127.0.0.1");
     await once(dns, "listening");
     closers.push(v4.close, v6.close, dead.close, () => dns.close());
@@ -244,6 +246,7 @@ describe("what Envoy does with what it has", { skip: ENVOY === undefined && "no 
 
   test("hosts match whatever their port; others are answered 404, those of other listeners 421", async () => {
     assert.equal((await ask(ports.http, "/plain", { host: "shop.example:8080" })).status, 200);
+    assert.equal((await ask(ports.http, "/plain", { host: "Shop.example." })).status, 200);
     assert.equal((await ask(ports.http, "/plain", { host: "none.example" })).status, 404);
     assert.equal((await ask(ports.http, "/plain", { host: "other.example" })).status, 421);
     assert.equal((await ask(ports.http, "/plainly")).status, 404);
@@ -259,6 +262,9 @@ describe("what Envoy does with what it has", { skip: ENVOY === undefined && "no 
     ["/cut/", "/"],
     ["/cut", "/"],
     ["/whole/of/it?q=1", "/one?q=1"],
+    // slashes that follow each other are one, escaped ones stay
+    ["//foo///bar", "/xyz/bar"],
+    ["/foo/a%2Fb", "/xyz/a%2Fb"],
   ];
   for (const [path, seen] of REWRITES) {
     test(`${path} is rewritten to ${seen}`, async () => {
@@ -368,6 +374,14 @@ describe("what Envoy does with what it has", { skip: ENVOY === undefined && "no 
     for (const family of ["udp4", "udp6"] as const) {
       const answers = await Promise.all(Array.from({ length: 30 }, () => datagram(ports.udp, family)));
       assert.deepEqual([...new Set(answers)].sort(), ["!", "nothing"]);
+    }
+  });
+
+  test("datagrams that came in fragments go through whole, both ways", async () => {
+    const large = "x".repeat(20_000);
+    for (const family of ["udp4", "udp6"] as const) {
+      const answers = await Promise.all(Array.from({ length: 30 }, () => datagram(ports.udp, family, large)));
+      assert.ok(answers.includes(large), `over ${family}: ${[...new Set(answers)].join()}`);
     }
   });
 });

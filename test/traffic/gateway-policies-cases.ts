@@ -48,6 +48,10 @@ export const CLIENT: [spec: string, expected: object][] = [
   ],
   ["compression: [{type: Brotli}, {type: Gzip}]", { policy: { compression: ["brotli", "gzip"] } }],
   ["path: {disableNormalization: true}", { policy: { pathNormalization: false } }],
+  [
+    "path: {disableMergeSlashes: true, escapedSlashesAction: RejectRequest}",
+    { policy: { mergeSlashes: false, escapedSlashes: "reject" } },
+  ],
 ];
 
 /** Fields of BackendTrafficPolicy that are about destinations. */

@@ -25,7 +25,14 @@ export function connectionManager(routeTable: string, statPrefix: string, policy
   );
 }
 
-function protocols({ pathNormalization }: ClientPolicy): JsonObject {
+const ESCAPED_SLASHES = {
+  keep: "KEEP_UNCHANGED",
+  reject: "REJECT_REQUEST",
+  forward: "UNESCAPE_AND_FORWARD",
+  redirect: "UNESCAPE_AND_REDIRECT",
+} as const;
+
+function protocols({ pathNormalization, mergeSlashes, escapedSlashes }: ClientPolicy): JsonObject {
   return {
     http2_protocol_options: {
       max_concurrent_streams: 100,
@@ -37,6 +44,11 @@ function protocols({ pathNormalization }: ClientPolicy): JsonObject {
     upgrade_configs: [{ upgrade_type: "websocket" }],
     server_header_transformation: "PASS_THROUGH",
     normalize_path: pathNormalization ?? true,
+    // `//admin` is what a backend takes for `/admin`, so that it must not pass a policy of that path by.
+    merge_slashes: mergeSlashes ?? pathNormalization ?? true,
+    path_with_escaped_slashes_action: ESCAPED_SLASHES[escapedSlashes ?? "keep"],
+    // `shop.example.` is the same host, said in full (RFC 1034, 3.1).
+    strip_trailing_host_dot: true,
   };
 }
 

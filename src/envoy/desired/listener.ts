@@ -7,7 +7,7 @@ import { TYPE_URLS } from "../resources.ts";
 import { connectionManager } from "./http-connection.ts";
 import { cidrRange, extension, socketAddress, tcpKeepalive } from "./names.ts";
 import { downstreamTls } from "./server-tls.ts";
-import { closeFilter, tcpProxy, udpProxy } from "./stream.ts";
+import { closeFilter, MAX_DATAGRAM, tcpProxy, udpProxy } from "./stream.ts";
 
 const WILDCARDS = { IPv4: "0.0.0.0", IPv6: "::" } as const;
 /** Bytes that are read ahead for a connection, each way (Envoy's advice for edges). */
@@ -97,7 +97,11 @@ function listenerOf(
 }
 
 function udpParts(listener: ProxyListener, model: Pick<ProxyModel, "destinations">): JsonObject {
-  return { udp_listener_config: {}, listener_filters: [udpProxy(listener, model)] };
+  const socket = { max_rx_datagram_size: MAX_DATAGRAM };
+  return {
+    udp_listener_config: { downstream_socket_config: socket },
+    listener_filters: [udpProxy(listener, model)],
+  };
 }
 
 function tcpParts(listener: ProxyListener): JsonObject {

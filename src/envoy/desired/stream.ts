@@ -67,6 +67,9 @@ export function udpTarget(
   return { kind: "split", cluster: `split/${listener.name}`, forward };
 }
 
+/** As large as a datagram can be: Envoy drops those above 1,500 bytes unless told otherwise. */
+export const MAX_DATAGRAM = 65_535;
+
 /** UDP: one session per client address and port. */
 export function udpProxy(listener: ProxyListener, model: Pick<ProxyModel, "destinations">): JsonObject {
   const target = udpTarget(listener, model);
@@ -78,6 +81,7 @@ export function udpProxy(listener: ProxyListener, model: Pick<ProxyModel, "desti
     "envoy.extensions.filters.udp.udp_proxy.v3.UdpProxyConfig",
     {
       stat_prefix: listener.name,
+      upstream_socket_config: { max_rx_datagram_size: MAX_DATAGRAM },
       matcher: fromSources(
         { action: { name: "route", typed_config: route } },
         listener.policy?.allowedSources,

@@ -15,6 +15,10 @@ export interface ClientPolicy {
   readonly accessLog?: AccessLog;
   readonly compression?: readonly ("gzip" | "brotli" | "zstd")[];
   readonly pathNormalization?: boolean;
+  /** Slashes that follow each other in a path are one; as pathNormalization unless given. */
+  readonly mergeSlashes?: boolean;
+  /** What becomes of `%2F` and `%5C` in paths; keep unless given. */
+  readonly escapedSlashes?: "keep" | "reject" | "forward" | "redirect";
 }
 
 export interface AccessLog {

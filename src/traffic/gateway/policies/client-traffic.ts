@@ -31,11 +31,21 @@ export function compileClientTraffic(spec: Spec, reader: PolicyReader): Compiled
     bufferLimit: bytes(connection.bufferLimit, "spec.connection.bufferLimit", reader),
     accessLog: accessLog(spec, reader),
     compression: compression(spec),
-    pathNormalization:
-      spec.path?.disableNormalization === undefined ? undefined : !spec.path.disableNormalization,
+    pathNormalization: not(spec.path?.disableNormalization),
+    mergeSlashes: not(spec.path?.disableMergeSlashes),
+    escapedSlashes: spec.path?.escapedSlashesAction && ESCAPED_SLASHES[spec.path.escapedSlashesAction],
   });
   return { client, tls: tls(spec, reader) };
 }
+
+const not = (flag: boolean | undefined) => (flag === undefined ? undefined : !flag);
+
+const ESCAPED_SLASHES = {
+  KeepUnchanged: "keep",
+  RejectRequest: "reject",
+  UnescapeAndForward: "forward",
+  UnescapeAndRedirect: "redirect",
+} as const;
 
 function proxyProtocol({ proxyProtocol: value }: Spec, reader: PolicyReader): ClientPolicy["proxyProtocol"] {
   if (value === undefined) return undefined;

@@ -29,7 +29,11 @@ export interface ClientTrafficPolicy extends PolicyObject {
     };
     accessLog?: { format: { type: "Text" | "JSON"; text?: string; json?: Record<string, string> } };
     compression?: { type: "Gzip" | "Brotli" | "Zstd" }[];
-    path?: { disableNormalization?: boolean };
+    path?: {
+      disableNormalization?: boolean;
+      disableMergeSlashes?: boolean;
+      escapedSlashesAction?: "KeepUnchanged" | "RejectRequest" | "UnescapeAndForward" | "UnescapeAndRedirect";
+    };
   };
 }
 
