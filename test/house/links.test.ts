@@ -59,3 +59,19 @@ test("every file that a page names is there", () => {
   const missing = named.filter(({ path }) => !existsSync(join(ROOT, path)));
   assert.deepEqual(missing, []);
 });
+
+test("every file that the page of a room names is in the room", () => {
+  const named = pages()
+    .filter((page) => page.startsWith("src/"))
+    .flatMap((page) =>
+      [...readFileSync(join(ROOT, page), "utf8").matchAll(/`((?:[\w-]+\/)*[\w-]+\.ts)`/g)].map(
+        ([, path = ""]) => ({ page, path }),
+      ),
+    );
+  assert.ok(named.length > 0);
+  const missing = named.filter(
+    ({ page, path }) =>
+      ![join(dirname(page), path), path, join("src", path)].some((place) => existsSync(join(ROOT, place))),
+  );
+  assert.deepEqual(missing, []);
+});
