@@ -1,7 +1,5 @@
 /** What a sidecar's Envoy refuses is said in the status of the route that it comes from, and harms nothing else. */
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { KubeClient } from "../../src/client/index.ts";
 import { GATEWAY_KINDS, type HTTPRoute } from "../../src/objects/gateway/index.ts";
@@ -9,37 +7,13 @@ import { KINDS } from "../../src/objects/kinds.ts";
 import type { KubeObject, Service } from "../../src/objects/types.ts";
 import { eventually } from "../controllers/cluster.ts";
 import { ENVOY } from "../envoy/ads-envoy.ts";
-import { deployment, service } from "./mesh-demo.ts";
+import { deployment, echo, service, strictEnvoy } from "./mesh-demo.ts";
 import { downAfterTest, type Home, manifestIn, upForTest } from "./tandem.ts";
 
-const IN_LAB = "/run/tandem/app/.tools/envoy/bin/envoy";
 const SHELL = { image: "curlimages/curl", command: ["sleep", "infinity"] };
 const CURL = ["curl", "-gsS", "--max-time", "5"];
 /** Legal for Gateway API and for Envoy as it is; 57 instructions for RE2. */
 const LONG = "/([a-z]{3}[0-9]{4}){5}/abcdef";
-
-/**
- * Nothing that gets past the validation of Tandem is refused by Envoy 1.40 as we start it. So this is Envoy with one
- * guard of its runtime set lower than Tandem sets it: expressions of more than 30 instructions are refused.
- */
-function strictEnvoy(home: Home): string {
-  const path = join(home.path, "strict-envoy");
-  const script = `#!/bin/bash
-guard='"re2.max_program_size.error_level":'
-envoy=${IN_LAB}
-[ -x "$envoy" ] || envoy=${ENVOY}
-exec "$envoy" "\${@//"\${guard}4294967295"/"\${guard}30"}"
-`;
-  writeFileSync(path, script, { mode: 0o755 });
-  return path;
-}
-
-const echo = (name: string) =>
-  deployment(name, {
-    image: "hashicorp/http-echo",
-    args: ["-listen=:8080", `-text=${name}`],
-    ports: [{ containerPort: 8080 }],
-  });
 
 const OBJECTS = {
   apiVersion: "v1",
