@@ -113,12 +113,11 @@ function acceptance(kind: PolicyKind, policy: Policy): Fact {
 }
 
 function meshProblems({ spec }: MeshPolicy): string[] {
-  const endpoint = spec.telemetry?.tracing?.endpoint;
-  if (endpoint === undefined || collectorOf(endpoint) !== undefined) return [];
-  return [
-    `spec.telemetry.tracing.endpoint ${JSON.stringify(endpoint)} is not host:port, so no spans are sent; ` +
-      "for example otel.observability.svc.cluster.local:4317 or [fd00::1]:4317",
-  ];
+  const { endpoint, protocol } = spec.telemetry?.tracing ?? {};
+  const collector = endpoint === undefined ? undefined : collectorOf(endpoint, protocol);
+  if (collector === undefined || !("problem" in collector)) return [];
+  const field = `spec.telemetry.tracing.endpoint ${JSON.stringify(endpoint)}`;
+  return [`${field} ${collector.problem}; no spans are sent`];
 }
 
 function ruleProblems({ spec }: AuthorizationPolicy): string[] {

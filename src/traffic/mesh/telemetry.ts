@@ -26,16 +26,45 @@ export function telemetryOf(
 }
 
 function tracingOf({ endpoint, protocol, samplingPercent }: NonNullable<TelemetrySpec["tracing"]>): Tracing {
-  const place = endpoint === undefined ? undefined : collectorOf(endpoint);
+  const place = endpoint === undefined ? undefined : collectorOf(endpoint, protocol);
   return {
-    ...(place && { collector: { ...place, protocol: protocol === "HTTP" ? "http" : "grpc" } }),
+    ...(place &&
+      "host" in place && { collector: { ...place, protocol: protocol === "HTTP" ? "http" : "grpc" } }),
     sampling: Math.round(((samplingPercent ?? DEFAULT_PERCENT) * MILLION) / 100),
   };
 }
 
-/** `host:port`, `192.0.2.1:4317` or `[2001:db8::1]:4317`; undefined where it is none of these. */
-export function collectorOf(endpoint: string): { host: string; port: number } | undefined {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]/]+)):([0-9]{1,5})$/.exec(endpoint);
+const TRACES_PATH = "/v1/traces";
+const EXAMPLES = "for example otel.observability.svc.cluster.local:4317 or http://[fd00::1]:4318/v1/traces";
+
+/**
+ * Where spans go: `host:port`, `192.0.2.1:4317`, `[2001:db8::1]:4317`, or one of these as a URL of OTLP, as OpenTelemetry
+ * has them in OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_TRACES_ENDPOINT. Else what is wrong with it.
+ */
+export function collectorOf(
+  endpoint: string,
+  protocol: "GRPC" | "HTTP" = "GRPC",
+): { readonly host: string; readonly port: number } | { readonly problem: string } {
+  const [, scheme, place = "", path = ""] =
+    /^(?:([a-zA-Z][\w+.-]*):\/\/)?([^/?#]*)(.*)$/.exec(endpoint) ?? [];
+  const known = scheme?.toLowerCase();
+  if (known === "https")
+    return {
+      problem: "asks for TLS, and sidecars send spans without; name a collector beside them by http://",
+    };
+  if (known !== undefined && known !== "http")
+    return { problem: `begins with ${scheme}://, and only http:// or nothing may stand there; ${EXAMPLES}` };
+  if (path !== "" && (scheme === undefined || !["/", TRACES_PATH, `${TRACES_PATH}/`].includes(path)))
+    return { problem: `ends with ${path}, and spans can only be sent to http://host:port${TRACES_PATH}` };
+  if (path.startsWith(TRACES_PATH) && protocol === "GRPC")
+    return {
+      problem: `has the path of OTLP over HTTP while protocol is GRPC; say protocol: HTTP, or leave ${path} out`,
+    };
+  return hostAndPort(place) ?? { problem: `is not host:port, nor http://host:port; ${EXAMPLES}` };
+}
+
+function hostAndPort(place: string): { host: string; port: number } | undefined {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]/@]+)):([0-9]{1,5})$/.exec(place);
   if (match === null) return undefined;
   const [, bracketed, plain, digits] = match;
   const port = Number(digits);

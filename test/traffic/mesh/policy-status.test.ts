@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { collectorOf } from "../../../src/traffic/mesh/telemetry.ts";
 import type { MeshStatus } from "../../../src/traffic/mesh/index.ts";
 import { emptyModels, type Models, objectsOf, take } from "./text.ts";
 
@@ -130,7 +131,40 @@ test("what cannot be read is named with where it is", () => {
   );
   assert.match(
     texts["MeshPolicy/demo/seen"]?.[0] ?? "",
-    /^Accepted=False Invalid spec\.telemetry\.tracing\.endpoint "otel:99999" is not host:port/,
+    /^Accepted=False Invalid spec\.telemetry\.tracing\.endpoint "otel:99999" is not host:port.*; no spans are sent/,
+  );
+});
+
+test("where spans go may be said as OpenTelemetry's own settings say it", () => {
+  const place = (endpoint: string, protocol: "GRPC" | "HTTP") => {
+    const found = collectorOf(endpoint, protocol);
+    return "problem" in found ? found.problem : `${found.host} ${found.port}`;
+  };
+  for (const [endpoint, said] of [
+    ["otel.demo:4317", "otel.demo 4317"],
+    ["[2001:db8::1]:4317", "2001:db8::1 4317"],
+    ["http://otel.demo:80", "otel.demo 80"],
+    ["HTTP://192.0.2.1:4318/", "192.0.2.1 4318"],
+    ["http://[2001:db8::1]:4318/v1/traces", "2001:db8::1 4318"],
+  ] as const)
+    assert.equal(place(endpoint, "HTTP"), said);
+  assert.equal(place("http://otel.demo:4317", "GRPC"), "otel.demo 4317");
+  for (const [endpoint, problem] of [
+    ["https://otel.demo:4318/v1/traces", /^asks for TLS/],
+    ["grpc://otel.demo:4317", /^begins with grpc:\/\//],
+    ["http://otel.demo:4318/otlp", /^ends with \/otlp/],
+    ["http://otel.demo:4318?x=1", /^ends with \?x=1/],
+    ["otel.demo:4318/v1/traces", /^ends with \/v1\/traces/],
+    ["http://otel.demo", /^is not host:port/],
+    ["http://me:secret@otel.demo:4318", /^is not host:port/],
+    ["http://[192.0.2.1]:4318", /^is not host:port/],
+    ["otel.demo:0", /^is not host:port/],
+    ["", /^is not host:port/],
+  ] as const)
+    assert.match(place(endpoint, "HTTP"), problem);
+  assert.match(
+    place("http://otel.demo:4318/v1/traces", "GRPC"),
+    /while protocol is GRPC; say protocol: HTTP/,
   );
 });
 
