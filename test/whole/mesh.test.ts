@@ -271,7 +271,19 @@ describe("a mesh over both families", () => {
 
   test("requests go on over the other family when one of the server's is lost", async (t) => {
     const { metadata } = await podOf("web", "web");
+    const caller = (await podOf("clients", "friend")).metadata.name;
+    const view = [caller, "-n", "clients", "--cluster", "outbound|80||web.web.svc.cluster.local"];
+    /** The kubelet looks every 10 s: once it has found a family lost, callers have the other one alone for a while. */
+    const whole = async (): Promise<boolean> => {
+      const found = (await podOf("web", "web")).status?.conditions ?? [];
+      const ready = FAMILIES.every((family) =>
+        found.some(({ type, status }) => type === `tandem.dev/${family}Ready` && status === "True"),
+      );
+      const { stdout } = home.run(["proxy-config", "endpoints", ...view]);
+      return ready && /\d:8080/.test(stdout) && /\]:8080/.test(stdout);
+    };
     for (const family of FAMILIES) {
+      await eventually(whole, Boolean);
       const load = await startLoad(home, await webAddresses());
       await new Promise((resolve) => setTimeout(resolve, SPAN / 2));
       const broken = home.run(["lab", "break", "pod", `web/${metadata.name}`, "--family", family]);
