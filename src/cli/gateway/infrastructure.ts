@@ -46,20 +46,27 @@ export function modelStateOf(key: string, state: InfrastructureState): ModelStat
   const { addresses, missing, unusable, problem } = state;
   const problems: { reason: string; message: string }[] = [];
   if (problem !== undefined) problems.push({ reason: "NoResources", message: problem });
-  if (unusable.length > 0)
-    problems.push({ reason: "AddressNotUsable", message: `not to be had: ${unusable.join(", ")}` });
+  if (unusable.length > 0) problems.push({ reason: "AddressNotUsable", message: notGiven(key, unusable) });
   if (problem === undefined && addresses.length === 0 && unusable.length === 0) {
     const why = missing.map(({ why }) => why)[0] ?? "the Service has no address yet";
     problems.push({ reason: "AddressNotAssigned", message: why });
   }
   if (problem === undefined && state.readyProxies === 0)
     problems.push({ reason: "NoResources", message: noneReady(key) });
-  return { addresses, ...(problems.length > 0 && { problems }) };
+  return { addresses, missing, ...(problems.length > 0 && { problems }) };
+}
+
+/** Why an address is not given is in the Service's events: taken, in no pool, of a family that the Service lacks. */
+function notGiven(key: string, unusable: readonly string[]): string {
+  return `the Service did not get ${unusable.join(", ")}; ${describe("services", key)} says why`;
 }
 
 /** What keeps a pod from running (no image, no room, no Envoy) is in its events. */
 function noneReady(key: string): string {
+  return `no proxy is ready; if that lasts, ${describe("pods", key)} says why`;
+}
+
+function describe(kinds: string, key: string): string {
   const [namespace, name = ""] = key.split("/");
-  const where = `kubectl -n ${namespace} describe pods -l ${GATEWAY_NAME_LABEL}=${labelValue(name)}`;
-  return `no proxy is ready; if that lasts, ${where} says why`;
+  return `kubectl -n ${namespace} describe ${kinds} -l ${GATEWAY_NAME_LABEL}=${labelValue(name)}`;
 }

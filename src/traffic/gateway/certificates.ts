@@ -1,10 +1,17 @@
 /** Certificates and keys out of Secrets, and bundles of certificate authorities out of ConfigMaps and Secrets. */
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { formatTime } from "../../objects/time.ts";
 import type { ConfigMap, Secret } from "../../objects/types.ts";
 
 /** The PEM texts of a server's or client's certificate, or what is wrong with the Secret. */
 export type KeyPair =
-  | { readonly certificate: string; readonly privateKey: string; readonly problem?: undefined }
+  | {
+      readonly certificate: string;
+      readonly privateKey: string;
+      /** From when to when the certificate is valid, in words. */
+      readonly validity: string;
+      readonly problem?: undefined;
+    }
   | { readonly problem: string };
 
 /** PEM text of one or more CA certificates, or what is wrong. */
@@ -43,7 +50,13 @@ function checkPair(certificate: string, privateKey: string): KeyPair {
   if (!chain.leaf.checkPrivateKey(key))
     return { problem: "tls.key is not the key of the certificate in tls.crt" };
   const weakness = unusableKey(key);
-  return weakness === undefined ? { certificate, privateKey } : { problem: `tls.key ${weakness}` };
+  if (weakness !== undefined) return { problem: `tls.key ${weakness}` };
+  const { validFromDate, validToDate } = chain.leaf;
+  return {
+    certificate,
+    privateKey,
+    validity: `valid from ${formatTime(validFromDate)} to ${formatTime(validToDate)}`,
+  };
 }
 
 function parseKey(text: string): KeyObject | undefined {

@@ -40,11 +40,21 @@ export function chooseFamilies(wish: FamilyWish, cluster: readonly Family[]): re
   return chosen.length === 0 ? cluster.slice(0, 1) : chosen;
 }
 
+/** Where a Gateway is reached, as far as families go. */
+export interface Reach {
+  /** Nothing is served, or nobody can know where: why. */
+  readonly pending?: string;
+  /** Families of the addresses; undefined where they are names. */
+  readonly addressed?: readonly Family[];
+  /** Why there is no address of a family. */
+  readonly whyNot: (family: Family) => string;
+}
+
 /** Says whether the Gateway is reachable over both families, as far as is known. */
 export function dualStackFact(
   wish: FamilyWish,
   cluster: readonly Family[],
-  addressed: readonly Family[] | undefined,
+  { pending, addressed, whyNot }: Reach,
 ): Fact {
   const chosen = chooseFamilies(wish, cluster);
   const lacking = FAMILIES.filter((family) => !chosen.includes(family));
@@ -67,10 +77,12 @@ export function dualStackFact(
       "SingleStackRequested",
       `the parameters ask for ${list(chosen)} only, so nothing serves ${list(lacking)}`,
     );
+  if (pending !== undefined)
+    return { type: DUAL_STACK, status: "Unknown", reason: "Pending", message: pending };
   if (absent.length > 0)
     return no(
       "AddressMissing",
-      `listening on both families, but there is no ${list(absent)} address to reach them`,
+      `listening on both families, but there is no ${list(absent)} address: ${absent.map(whyNot).join("; ")}`,
     );
   return holds(DUAL_STACK, "DualStack", `served over ${list(chosen)}`);
 }

@@ -9,7 +9,7 @@ import type {
   ListenerSetStatus,
 } from "../../objects/gateway/index.ts";
 import { conditionsOf, type Fact, fails, holds, type Moment } from "./conditions.ts";
-import { dualStackFact } from "./families.ts";
+import { dualStackFact, type Reach } from "./families.ts";
 import { SUPPORTED_FEATURES } from "./features.ts";
 import { isAccepted, type ListenerState, listenerStatus } from "./listener-status.ts";
 import type { ResolvedListener } from "./listeners.ts";
@@ -19,6 +19,8 @@ import type { Resolution, ResolvedParameters, SetResolution } from "./resolution
 export interface InfrastructureState {
   /** Where the Gateway is reached, the primary family first. */
   readonly addresses: readonly GatewayAddress[];
+  /** Families of the Service without an address, and why. */
+  readonly missing?: readonly { readonly family: Family; readonly why: string }[];
   /** Why it is not programmed: `AddressNotUsable`, `AddressNotAssigned`, `NoResources`, `Pending`. */
   readonly problems?: readonly { readonly reason: string; readonly message: string }[];
 }
@@ -60,7 +62,7 @@ export function gatewayStatus(
     accepted,
     programmedFact(resolution, accepted, state),
     resolvedRefsFact(resolution),
-    dualStackFact(resolution.wish, state.clusterFamilies, addressedFamilies(state)),
+    dualStackFact(resolution.wish, state.clusterFamilies, reachOf(resolution, accepted, state)),
     ...insecureFact(resolution),
   ];
   const own = listeners.filter(({ owner }) => owner.kind === "Gateway");
@@ -89,7 +91,7 @@ function judge({ addressProblem, parameters, listeners }: Resolution): Fact {
   if (addressProblem !== undefined) return fails("Accepted", "UnsupportedAddress", addressProblem);
   if (parameters.problem !== undefined) return fails("Accepted", "InvalidParameters", parameters.problem);
   const bad = listeners.filter((listener) => !isAccepted(listener));
-  if (bad.length === 0) return holds("Accepted", "Accepted");
+  if (bad.length === 0) return holds("Accepted", "Accepted", passedOver(parameters));
   const own = bad.filter(({ owner }) => owner.kind === "Gateway");
   const names = own.map(({ spec }) => spec.name).join(", ");
   if (bad.length === listeners.length)
@@ -98,6 +100,15 @@ function judge({ addressProblem, parameters, listeners }: Resolution): Fact {
   const good = listeners.filter((listener) => isAccepted(listener) && listener.owner.kind === "Gateway");
   const accepted = good.map(({ spec }) => spec.name).join(", ");
   return holds("Accepted", "ListenersNotValid", `listeners not valid: ${names}; accepted: ${accepted}`);
+}
+
+/** What an EnvoyProxy says beyond its families, so that nobody waits for it to take effect. */
+function passedOver({ parameters }: ResolvedParameters): string | undefined {
+  if (parameters?.kind !== "EnvoyProxy") return undefined;
+  const others = Object.keys(parameters.spec ?? {}).filter((field) => field !== "ipFamily");
+  if (others.length === 0) return undefined;
+  const { namespace = "", name } = parameters.metadata;
+  return `of EnvoyProxy ${namespace}/${name} only ipFamily is understood; not in force: ${others.join(", ")}`;
 }
 
 function programmedFact({ listeners }: Resolution, accepted: Fact, state: GatewayState): Fact {
@@ -135,11 +146,16 @@ function insecureFact({ gateway }: Resolution): readonly Fact[] {
   return [holds("InsecureFrontendValidationMode", "ConfigurationChanged", message)];
 }
 
-function addressedFamilies({ infrastructure }: GatewayState): readonly Family[] | undefined {
-  if (infrastructure === undefined || infrastructure.addresses.length === 0) return undefined;
-  const addresses = infrastructure.addresses.filter(({ type }) => type === undefined || type === "IPAddress");
-  if (addresses.length === 0) return undefined;
-  return addresses.map(({ value = "" }) => (isIPv6(value) ? "IPv6" : "IPv4"));
+function reachOf({ addresses: asked }: Resolution, accepted: Fact, { infrastructure }: GatewayState): Reach {
+  const known = new Map(infrastructure?.missing?.map(({ family, why }) => [family, why]));
+  const other = asked.length > 0 ? "spec.addresses asks for none" : "the Service has none";
+  const whyNot = (family: Family) => known.get(family) ?? other;
+  if (accepted.status !== "True") return { pending: `not accepted: ${accepted.message}`, whyNot };
+  const found = infrastructure?.addresses ?? [];
+  if (found.length === 0) return { pending: "there is no address yet; Programmed says why", whyNot };
+  const addresses = found.filter(({ type }) => type === undefined || type === "IPAddress");
+  if (addresses.length === 0) return { whyNot };
+  return { addressed: addresses.map(({ value = "" }) => (isIPv6(value) ? "IPv6" : "IPv4")), whyNot };
 }
 
 function listenerState({ id, owner, spec }: ResolvedListener, state: GatewayState): ListenerState {

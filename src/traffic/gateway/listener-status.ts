@@ -14,12 +14,12 @@ export interface ListenerState {
 
 /** The facts of a listener, in the order in which they are shown. */
 export function listenerFacts(listener: ResolvedListener, state: ListenerState): readonly Fact[] {
-  const { conflict, unresolved } = listener;
+  const { conflict, security, unresolved } = listener;
   return [
     acceptedFact(listener),
     conflict ?? fails("Conflicted", "NoConflicts", ""),
     programmedFact(listener, state),
-    unresolved ?? holds("ResolvedRefs", "ResolvedRefs"),
+    unresolved ?? holds("ResolvedRefs", "ResolvedRefs", security?.validity),
   ];
 }
 

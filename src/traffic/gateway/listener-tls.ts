@@ -14,6 +14,8 @@ export interface ListenerTls {
   readonly tls?: ServerTls;
   readonly certificates: readonly Certificate[];
   readonly trust: readonly TrustBundle[];
+  /** When each certificate is valid: Envoy shows one that has ended, too, and only clients notice. */
+  readonly validity?: string;
   /** Of type ResolvedRefs. */
   readonly unresolved?: Fact;
   /** Of type Accepted. */
@@ -22,7 +24,7 @@ export interface ListenerTls {
 
 /** Of a reference to a Secret of type kubernetes.io/tls: the certificate, or the reason and message of a condition. */
 export type SecretCertificate =
-  | { readonly certificate: Certificate; readonly reason?: undefined }
+  | { readonly certificate: Certificate; readonly validity: string; readonly reason?: undefined }
   | { readonly reason: string; readonly message: string };
 
 /** Resolves a reference to a Secret; `invalid` is the reason for anything but a missing grant. */
@@ -50,8 +52,11 @@ export function certificateFor(
   if (secret === undefined) return { reason: invalid, message: `there is no Secret ${key}` };
   const pair = keyPairOf(secret);
   if (pair.problem !== undefined) return { reason: invalid, message: `Secret ${key} ${pair.problem}` };
-  const { certificate, privateKey } = pair;
-  return { certificate: { name: `secret/${key}`, certificate, privateKey, origins: [origin] } };
+  const { certificate, privateKey, validity } = pair;
+  return {
+    certificate: { name: `secret/${key}`, certificate, privateKey, origins: [origin] },
+    validity: `Secret ${key} is ${validity}`,
+  };
 }
 
 /** Resolves all that a listener which ends TLS refers to. */
@@ -65,6 +70,7 @@ export function listenerTls(
   const refs = listener.tls?.certificateRefs ?? [];
   const results = refs.map((ref) => certificateFor(ref, holder, references, "InvalidCertificateRef", origin));
   const certificates = results.flatMap((result) => (result.reason === undefined ? [result.certificate] : []));
+  const validity = results.flatMap((result) => (result.reason === undefined ? [result.validity] : []));
   const bad = results.find((result) => result.reason !== undefined);
   const none =
     refs.length === 0 ? { reason: "InvalidCertificateRef", message: "tls.certificateRefs is empty" } : bad;
@@ -91,7 +97,7 @@ export function listenerTls(
           ...(validation?.mode === "AllowInsecureFallback" ? { clientCertificateOptional: true } : {}),
         };
   const tls = { certificates: certificates.map(({ name }) => name), ...options.tls, ...clientTls };
-  return { tls, certificates, trust, ...faults };
+  return { tls, certificates, trust, validity: validity.join("; "), ...faults };
 }
 
 /** The validation of clients' certificates for a listener: of its port, or the default (HTTPS only, GEP-91). */

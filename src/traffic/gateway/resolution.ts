@@ -122,7 +122,7 @@ export function resolveParameters(
   const isEnvoyProxy = group === "gateway.envoyproxy.io" && kind === "EnvoyProxy";
   if (!isOurs && !isEnvoyProxy)
     return {
-      problem: `parametersRef: ${kind}.${group} is not known: name a GatewayParameters.${TANDEM_GROUP}`,
+      problem: `parametersRef: ${kind} of ${group || "the core group"} is not known: name a GatewayParameters of ${TANDEM_GROUP}, or an EnvoyProxy of gateway.envoyproxy.io`,
     };
   const key = `${kind}/${namespace ?? fallback}/${name}`;
   lookups.add(key);

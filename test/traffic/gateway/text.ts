@@ -1,5 +1,6 @@
 /** Gateway models of YAML texts, and what came out of them as text, for golden pairs and properties. */
 import { Document, parseAllDocuments, stringify } from "yaml";
+import type { Family } from "../../../src/ip/family.ts";
 import type { KubeObject } from "../../../src/objects/types.ts";
 import {
   createGatewayModel,
@@ -54,6 +55,7 @@ interface Report {
   readonly gateway: string;
   readonly addresses?: readonly { type?: string; value: string }[];
   readonly problems?: readonly { reason: string; message: string }[];
+  readonly missing?: readonly { family: Family; why: string }[];
   readonly applied?: boolean;
   readonly rejections?: readonly Rejection[];
 }
@@ -113,10 +115,14 @@ export function isReport(object: KubeObject | Report): object is Report {
 /** Tells a model what a controller reports. */
 export function report(
   model: GatewayModel,
-  { gateway, addresses, problems, applied, rejections }: Report,
+  { gateway, addresses, problems, missing, applied, rejections }: Report,
 ): void {
   if (addresses !== undefined)
-    model.setInfrastructure(gateway, { addresses, ...(problems === undefined ? {} : { problems }) });
+    model.setInfrastructure(gateway, {
+      addresses,
+      ...(problems && { problems }),
+      ...(missing && { missing }),
+    });
   if (applied !== undefined) model.setApplied(gateway, applied);
   if (rejections !== undefined) model.setRejected(gateway, rejections);
 }
