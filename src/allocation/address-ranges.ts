@@ -43,7 +43,7 @@ function read(object: ServiceCIDR): readonly AddressRange[] {
 }
 
 /** Whether new addresses may come from a ServiceCIDR; one without a Ready condition counts as ready. */
-export function isServiceCidrReady(object: ServiceCIDR): boolean {
+function isServiceCidrReady(object: ServiceCIDR): boolean {
   if (object.metadata.deletionTimestamp !== undefined) return false;
   const condition = object.status?.conditions?.find(({ type }) => type === "Ready");
   return condition === undefined || condition.status === "True";

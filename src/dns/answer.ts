@@ -20,7 +20,7 @@ import { addressOfReverse, isLocalAddress, REVERSE_ZONES } from "./reverse.ts";
 import { zoneRecord } from "./zone.ts";
 
 /** Seconds that clients may keep an answer: short, for pods come and go. */
-export const TTL = 5;
+const TTL = 5;
 const VERSION_TTL = 28800;
 /** Version of the names' specification (kubernetes/dns). */
 const SCHEMA_VERSION = "1.1.0";

@@ -125,7 +125,7 @@ function isFrom({ address, port }: Resolver, from: RemoteInfo): boolean {
 }
 
 /** Whether a reply repeats the one question of a query, in any case; a failing resolver may leave it out. */
-export function sameQuestion(query: Uint8Array, reply: Buffer): boolean {
+function sameQuestion(query: Uint8Array, reply: Buffer): boolean {
   if (reply.readUInt16BE(4) === 0) return true;
   try {
     const end = readName(query, 12).end + 4;

@@ -25,7 +25,7 @@ export class UserError extends Error {
 }
 
 /** The text of a user's error: `what: why`, then `where` and `next` on lines of their own. */
-export function formatUserError(parts: UserErrorParts): string {
+function formatUserError(parts: UserErrorParts): string {
   const lines = [`${parts.what}: ${parts.why}`];
   if (parts.where !== undefined) lines.push(`  where: ${parts.where}`);
   if (parts.next !== undefined) lines.push(`  next: ${parts.next}`);

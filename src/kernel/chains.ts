@@ -5,7 +5,7 @@
 import type { Dialect, NodeFacts } from "./facts.ts";
 
 /** The bit of the packet mark that asks for masquerading, the one that kube-proxy uses by default. */
-export const MASQUERADE_MARK = "0x4000";
+const MASQUERADE_MARK = "0x4000";
 
 /** Local endpoints have the indexes from here on, so that both sets of a Service live in one map. */
 export const LOCAL_OFFSET = 1 << 24;

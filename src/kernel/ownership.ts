@@ -8,7 +8,7 @@ import type { NodeFacts } from "./facts.ts";
  * Which frontend has which entry. The API server gives each address and port to one Service, but external IPs are
  * anybody's: of several frontends with one entry the first by key has it, and the next one takes over when it goes.
  */
-export class Claims {
+class Claims {
   readonly #owners = new Map<string, string | readonly string[]>();
 
   /** The frontend that has an entry. */
@@ -45,7 +45,7 @@ export class Claims {
 }
 
 /** Counts how many entries use a thing (a chain, an element of a shared set). */
-export class UseCounts {
+class UseCounts {
   readonly #counts = new Map<string, number>();
 
   /** Counts one more; true when it is the first. */

@@ -21,7 +21,7 @@ export interface FieldError {
 }
 
 /** A Go `%#v`-like rendering of a bad value, as field errors print it: JSON, with strings quoted. */
-export function renderValue(value: unknown): string {
+function renderValue(value: unknown): string {
   if (value === undefined || value === null) return "null";
   return JSON.stringify(value);
 }

@@ -73,7 +73,7 @@ function divideUp(value: bigint, divisor: bigint): bigint {
 }
 
 /** The canonical text: the largest suffix that leaves a whole number. */
-export function formatQuantity(quantity: Quantity): string {
+function formatQuantity(quantity: Quantity): string {
   const { nanos, format } = quantity;
   if (nanos === 0n) return "0";
   const whole = nanos % NANO === 0n ? nanos / NANO : undefined;

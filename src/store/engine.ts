@@ -43,7 +43,7 @@ interface Subscription<V> {
 }
 
 /** The store was closed; the operation did not happen. */
-export class StoreClosed extends Error {
+class StoreClosed extends Error {
   constructor() {
     super("the store is closed");
     this.name = "StoreClosed";

@@ -11,7 +11,7 @@ import {
   type ResourceRecord,
   TYPE,
 } from "../../src/dns/codec/message.ts";
-import { isEncodable, labelBytes, splitLabels } from "../../src/dns/codec/name.ts";
+import { labelBytes, splitLabels } from "../../src/dns/codec/name.ts";
 import { canonicalAddress } from "../../src/ip/address.ts";
 
 const label = fc.stringMatching(/^[a-zA-Z0-9_]([-a-zA-Z0-9_]{0,20}[a-zA-Z0-9])?$/);
@@ -267,13 +267,10 @@ describe("names", () => {
   });
 
   it("have limits", () => {
-    assert.ok(isEncodable(`${"a".repeat(63)}.`) && !isEncodable(`${"a".repeat(64)}.`));
-    assert.ok(!isEncodable(`${"a.".repeat(128)}`) && isEncodable(`${"a.".repeat(127)}`));
-    for (const bad of ["a..b.", ".a.", "\u0416."]) assert.ok(!isEncodable(bad), bad);
-    assert.throws(
-      () => encodeMessage({ ...EMPTY, questions: [{ name: "a.".repeat(128), type: 1, class: 1 }] }),
-      FormatError,
-    );
+    const encode = (name: string) => encodeMessage({ ...EMPTY, questions: [{ name, type: 1, class: 1 }] });
+    for (const good of [`${"a".repeat(63)}.`, "a.".repeat(127)]) encode(good);
+    for (const bad of [`${"a".repeat(64)}.`, "a.".repeat(128), "a..b.", ".a.", "\u0416."])
+      assert.throws(() => encode(bad), FormatError, bad);
   });
 
   it("that run in circles, forward or off the end are refused", () => {

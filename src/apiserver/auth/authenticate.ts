@@ -59,6 +59,6 @@ function bearerOf({ headers }: IncomingMessage): string | undefined {
 }
 
 /** 401, as the real server words it. */
-export function unauthorized(): ApiError {
+function unauthorized(): ApiError {
   return new ApiError({ message: "Unauthorized", reason: "Unauthorized", code: 401 });
 }

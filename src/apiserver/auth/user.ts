@@ -33,8 +33,3 @@ export function accountOf(userName: string): { namespace: string; name: string }
   const [namespace = "", name = "", ...more] = userName.slice(ACCOUNT.length).split(":");
   return namespace === "" || name === "" || more.length > 0 ? undefined : { namespace, name };
 }
-
-/** Whether a user showed who they are. */
-export function isAuthenticated(user: User): boolean {
-  return user.groups.includes(AUTHENTICATED);
-}

@@ -31,7 +31,7 @@ import type { Target } from "./target.ts";
 import { watch } from "./watch.ts";
 
 /** How a kind looks whose objects are stored as another kind's. */
-export const EVENT_VIEW = { kind: KINDS.ReportedEvent, show: fromCoreEvent };
+const EVENT_VIEW = { kind: KINDS.ReportedEvent, show: fromCoreEvent };
 
 /** Whether a request is for Events of events.k8s.io, which are stored as those of core/v1. */
 export function isReportedEvent(kind: Target["kind"]): boolean {

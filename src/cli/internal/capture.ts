@@ -62,7 +62,7 @@ function requirePod({ here }: CaptureFlags, env: NodeJS.ProcessEnv): void {
 }
 
 /** What the flags say. @throws UserError with the flag and value that cannot be read */
-export function captureSettings(flags: CaptureFlags, env: NodeJS.ProcessEnv): CaptureSettings {
+function captureSettings(flags: CaptureFlags, env: NodeJS.ProcessEnv): CaptureSettings {
   const { guards } = DEFAULT_CAPTURE;
   const { proxyUsers, proxyGroups, proxyMark } = flags;
   return {

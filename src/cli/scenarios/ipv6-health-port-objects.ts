@@ -50,7 +50,7 @@ function dataListener() {
 }
 
 /** Envoy's whole configuration; the health port listens on the addresses given. */
-export function envoyConfig(health: readonly [string, ...string[]]): string {
+function envoyConfig(health: readonly [string, ...string[]]): string {
   return JSON.stringify({
     admin: { address: socket("127.0.0.1", ADMIN_PORT) },
     static_resources: { listeners: [dataListener(), healthListener(health)] },

@@ -3,7 +3,7 @@ import type { AnyObject } from "../../objects/types.ts";
 
 export const NAME = "nginx";
 /** The port that speaks HTTP, and the one that expects the PROXY protocol before it. */
-export const PLAIN_PORT = 8080;
+const PLAIN_PORT = 8080;
 export const PROXY_PORT = 8081;
 /** The Services: one that exists already, and one made by the seed's annotations. */
 export const EXISTING = "shop";
@@ -14,13 +14,13 @@ const PREFIX = "service.beta.kubernetes.io/aws-load-balancer";
 export const IP_ADDRESS_TYPE = `${PREFIX}-ip-address-type`;
 
 /** The annotations of the seed (Gardener's page on dual-stack ingress), and that for the client's address. */
-export const SEED_ANNOTATIONS: Readonly<Record<string, string>> = {
+const SEED_ANNOTATIONS: Readonly<Record<string, string>> = {
   [IP_ADDRESS_TYPE]: "dualstack",
   [`${PREFIX}-scheme`]: "internet-facing",
   [`${PREFIX}-nlb-target-type`]: "instance",
   [`${PREFIX}-type`]: "external",
 };
-export const PROXY_PROTOCOL = { [`${PREFIX}-proxy-protocol`]: "*" } as const;
+const PROXY_PROTOCOL = { [`${PREFIX}-proxy-protocol`]: "*" } as const;
 
 /** What an IPv4 Service has that a load balancer was made for before anybody thought of IPv6. */
 const IPV4_ANNOTATIONS: Readonly<Record<string, string>> = {

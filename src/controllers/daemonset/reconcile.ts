@@ -5,7 +5,7 @@ import { podFromTemplate, resolveCount, templateHash } from "../runtime/pod-temp
 import { matchesNode, untolerated } from "../scheduler/feasible.ts";
 
 /** Tells pods of the present template from older ones. */
-export const REVISION_LABEL = "controller-revision-hash";
+const REVISION_LABEL = "controller-revision-hash";
 
 /** Tolerations that every DaemonSet pod has (pkg/controller/daemon/util, AddOrUpdateDaemonPodTolerations). */
 const TOLERATIONS: readonly Toleration[] = [

@@ -5,7 +5,7 @@ import { controllerReference } from "../runtime/owners.ts";
 import { resolveCount, templateHash } from "../runtime/pod-template.ts";
 
 /** Tells the pods of a Deployment's ReplicaSets apart. */
-export const HASH_LABEL = "pod-template-hash";
+const HASH_LABEL = "pod-template-hash";
 export const REVISION = "deployment.kubernetes.io/revision";
 const REVISION_HISTORY = "deployment.kubernetes.io/revision-history";
 const DESIRED = "deployment.kubernetes.io/desired-replicas";

@@ -8,7 +8,7 @@ export interface Scaling {
 }
 
 /** The sum of the sizes that ReplicaSets are to have. */
-export function totalReplicas(sets: readonly ReplicaSet[]): number {
+function totalReplicas(sets: readonly ReplicaSet[]): number {
   return sets.reduce((sum, set) => sum + replicasOf(set), 0);
 }
 

@@ -74,7 +74,7 @@ export function endpointPortsOf(service: Service, pod: Pod): EndpointPort[] {
  * The number of the port that a Service's port leads to in a pod: names are looked up in the containers and
  * in the init containers that keep running (FindPort).
  */
-export function targetPortOf(pod: Pod, servicePort: ServicePort): number | undefined {
+function targetPortOf(pod: Pod, servicePort: ServicePort): number | undefined {
   const target = servicePort.targetPort ?? servicePort.port;
   if (typeof target === "number") return target;
   const sidecars = (pod.spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === "Always");

@@ -21,7 +21,7 @@ export const NEVER_INJECTED: readonly string[] = [
 ];
 
 /** Whether a pod has a sidecar already. */
-export function hasSidecar({ spec }: Pick<Pod, "spec">): boolean {
+function hasSidecar({ spec }: Pick<Pod, "spec">): boolean {
   return [...(spec.initContainers ?? []), ...spec.containers].some(({ name }) => name === PROXY_CONTAINER);
 }
 

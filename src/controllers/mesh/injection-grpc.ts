@@ -27,7 +27,7 @@ export interface GrpcSettings {
 }
 
 /** What a gRPC client's node calls itself: `grpc~NAMESPACE/POD`. */
-export function grpcNode(namespace: string, pod: string): string {
+function grpcNode(namespace: string, pod: string): string {
   return `grpc~${namespace}/${pod}`;
 }
 

@@ -29,7 +29,7 @@ interface Affinity {
 const UNSCHEDULABLE_TAINT: Taint = { key: "node.kubernetes.io/unschedulable", effect: "NoSchedule" };
 
 /** Whether a toleration covers a taint (api/core/v1 ToleratesTaint). */
-export function tolerates(toleration: Toleration, taint: Taint): boolean {
+function tolerates(toleration: Toleration, taint: Taint): boolean {
   if (toleration.effect && toleration.effect !== taint.effect) return false;
   if (toleration.key && toleration.key !== taint.key) return false;
   if (toleration.operator === "Exists") return true;
@@ -86,7 +86,7 @@ export function termMatches(term: PodTerm, owner: Pod, other: Pod): boolean {
 }
 
 /** The ports of a node that a pod takes, as `protocol/address/port`. */
-export function hostPortsOf(pod: Pod): { protocol: string; address: string; port: number }[] {
+function hostPortsOf(pod: Pod): { protocol: string; address: string; port: number }[] {
   return pod.spec.containers.flatMap(({ ports = [] }) =>
     ports
       .filter(({ hostPort }) => hostPort !== undefined && hostPort > 0)

@@ -71,16 +71,6 @@ export function labelBytes(label: string): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
-/** Whether a text can be a name on the wire. */
-export function isEncodable(name: string): boolean {
-  try {
-    const size = splitLabels(name).reduce((sum, label) => sum + labelBytes(label).length + 1, 1);
-    return size <= MAX_NAME && !/(^|[^\\])\.\.|^\../.test(name);
-  } catch {
-    return false;
-  }
-}
-
 /** The name with a dot at its end. */
 export function fullyQualified(name: string): string {
   return name.endsWith(".") ? name : `${name}.`;

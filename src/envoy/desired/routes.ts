@@ -133,7 +133,7 @@ function rulePart(rule: RouteRule): Part {
 }
 
 /** A rule as Envoy's Route. */
-export function routeOf(rule: RouteRule): JsonObject {
+function routeOf(rule: RouteRule): JsonObject {
   return {
     name: rule.name,
     match: routeMatch(rule.match),

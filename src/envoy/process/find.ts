@@ -6,7 +6,7 @@ import { EXIT } from "../../errors/exit-codes.ts";
 import { UserError } from "../../errors/user-error.ts";
 
 /** The oldest version whose API is that of data/envoy/. */
-export const ENVOY_VERSION = "1.40";
+const ENVOY_VERSION = "1.40";
 
 /** Where scripts/setup puts Envoy, beside the package. */
 const SET_UP = join(import.meta.dirname, "../../../.tools/envoy/bin/envoy");

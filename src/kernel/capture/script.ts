@@ -101,7 +101,7 @@ function minimal(cidrs: readonly Cidr[]): string[] {
 }
 
 /** `10.0.0.1` is `10.0.0.1/32`. */
-export function withPrefix(text: string): string {
+function withPrefix(text: string): string {
   if (text.includes("/")) return text;
   return `${text}/${text.includes(":") ? 128 : 32}`;
 }

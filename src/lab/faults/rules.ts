@@ -2,7 +2,7 @@ import { type Family, otherFamily } from "../../ip/family.ts";
 import type { FaultEffect } from "./model.ts";
 
 /** The table that holds all faults of a network namespace, beside whatever else is there. */
-export const FAULT_TABLE = "tandem-fault";
+const FAULT_TABLE = "tandem-fault";
 
 /** Before connection tracking and every other rule, as if the packet had never come. */
 const FIRST = -300;

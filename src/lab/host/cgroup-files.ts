@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** The processes of a group, by their ids in this PID namespace; none when the group is gone. */
-export function processesOf(group: string): number[] {
+function processesOf(group: string): number[] {
   const text = readText(join(group, "cgroup.procs")) ?? "";
   // 0 is a process of another PID namespace than ours or one below
   return text

@@ -36,7 +36,7 @@ type Place = { readonly dir: string; readonly version: 1 | 2 } | Omit<LackingCon
  * it, that group has to be the user's own or nobody's: what a service manager or container engine made is theirs to arrange
  * (systemd's CGROUP_DELEGATION, "single-writer rule"), unless it was delegated to the user.
  */
-export const CGROUPS_VARIABLE = "TANDEM_CGROUPS";
+const CGROUPS_VARIABLE = "TANDEM_CGROUPS";
 
 const START_DELEGATED = "start Tandem with `systemd-run --user --scope -p Delegate=yes tandem up`";
 const SAY_OWN = `set ${CGROUPS_VARIABLE}=own to let the lab make groups below it`;

@@ -109,7 +109,7 @@ function childrenOf(parent: number): number[] {
 }
 
 /** Start time of a process in clock ticks since boot; undefined when it is gone or only a zombie. */
-export function startTimeOf(pid: number): string | undefined {
+function startTimeOf(pid: number): string | undefined {
   const fields = statFields(pid);
   return fields === undefined || fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];
 }

@@ -92,7 +92,7 @@ async function readData(
 }
 
 /** Secrets carry base64. */
-export function decodeSecret(data: Data): Data {
+function decodeSecret(data: Data): Data {
   return Object.fromEntries(
     Object.entries(data).map(([key, value]) => [key, Buffer.from(value, "base64").toString()]),
   );

@@ -19,7 +19,7 @@ export interface PortMapping {
  * The mappings of a pod's ports with hostPort. No hostIP is both families, 0.0.0.0 all of IPv4, `::` all of IPv6. Pods in
  * the node's network have none: they listen there themselves.
  */
-export function portMappings(pod: Pod, addresses: PerFamily<string>): PortMapping[] {
+function portMappings(pod: Pod, addresses: PerFamily<string>): PortMapping[] {
   if (pod.spec.hostNetwork) return [];
   const containers = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])];
   return containers

@@ -43,7 +43,7 @@ export function nodeOf(member: boolean, children: FieldSet | undefined): FieldSe
 }
 
 /** The set with one path more. */
-export function insert(set: FieldSet, path: readonly PathElement[]): FieldSet {
+function insert(set: FieldSet, path: readonly PathElement[]): FieldSet {
   const [element, ...rest] = path;
   if (element === undefined) return set;
   const node = set[element];

@@ -1,5 +1,5 @@
 import { isObject } from "../patch/json-value.ts";
-import { EMPTY, type FieldSet, inOrder, readFields } from "./field-set.ts";
+import { type FieldSet, inOrder, readFields } from "./field-set.ts";
 import { compareText } from "./go-text.ts";
 import { FieldsError } from "./path-element.ts";
 
@@ -130,9 +130,4 @@ function compareManagers(a: Manager, b: Manager): number {
 export function secondsOf(time: string | undefined): number {
   const moment = time === undefined ? 0 : Date.parse(time);
   return Number.isNaN(moment) ? 0 : Math.floor(moment / 1000);
-}
-
-/** A manager that owns nothing yet. */
-export function newManager(name: ManagerName): Manager {
-  return { ...name, set: EMPTY };
 }

@@ -6,54 +6,42 @@ import { fieldType, type ListType, type MapType, type MergeType, shapeOf } from 
 import { fieldElement } from "./path-element.ts";
 
 /**
- * The value without the fields and items of a set, or with nothing but them. A map or list of which nothing
- * is left becomes null (structured-merge-diff typed/remove.go).
+ * The value without the fields and items of a set. A map or list of which nothing is left becomes null
+ * (structured-merge-diff typed/remove.go).
  */
-export function removeItems(value: unknown, set: FieldSet, type: MergeType, extract = false): unknown {
+export function removeItems(value: unknown, set: FieldSet, type: MergeType): unknown {
   const shape = shapeOf(type, value);
-  if (shape === "map" && type.map !== undefined) return fromMap(value, set, type.map, extract);
-  if (shape === "list" && type.list !== undefined) return fromList(value, set, type.list, extract);
+  if (shape === "map" && type.map !== undefined) return fromMap(value, set, type.map);
+  if (shape === "list" && type.list !== undefined) return fromList(value, set, type.list);
   return value;
 }
 
-/** The value with nothing but the fields and items of a set. */
-export function extractItems(value: unknown, set: FieldSet, type: MergeType): unknown {
-  return removeItems(value, set, type, true);
-}
-
-function fromMap(value: unknown, set: FieldSet, type: MapType, extract: boolean): unknown {
+function fromMap(value: unknown, set: FieldSet, type: MapType): unknown {
   if (!isObject(value)) return null;
   const names = Object.keys(value);
-  if (names.length === 0 || type.atomic) return extract ? value : null;
+  if (names.length === 0 || type.atomic) return null;
   const result: JsonObject = {};
   let isEmpty = true;
   for (const name of names) {
     const node = set[fieldElement(name)];
     const inside = hasChildren(node) ? childrenOf(node) : undefined;
-    const isRemoved = isMember(node);
-    if (isRemoved ? !extract : extract && inside === undefined) continue;
+    if (isMember(node)) continue;
     isEmpty = false;
-    const type2 = fieldType(type, name);
-    const kept = isRemoved ? removeItems(value[name], set, type2, extract) : value[name];
-    setKey(
-      result,
-      name,
-      isRemoved || inside === undefined ? kept : removeItems(kept, inside, type2, extract),
-    );
+    const kept = value[name];
+    setKey(result, name, inside === undefined ? kept : removeItems(kept, inside, fieldType(type, name)));
   }
   return isEmpty ? null : result;
 }
 
-function fromList(value: unknown, set: FieldSet, type: ListType, extract: boolean): unknown {
+function fromList(value: unknown, set: FieldSet, type: ListType): unknown {
   if (!Array.isArray(value)) return null;
-  if (value.length === 0 || type.atomic) return extract ? value : null;
+  if (value.length === 0 || type.atomic) return null;
   const result: unknown[] = [];
   for (const item of value) {
     const node = set[checkedItemElement(type, item)];
     const inside = hasChildren(node) ? childrenOf(node) : undefined;
-    const isMatch = isMember(node);
-    if (extract ? !isMatch && inside === undefined : isMatch) continue;
-    result.push(inside === undefined ? item : removeItems(item, inside, type.items, extract));
+    if (isMember(node)) continue;
+    result.push(inside === undefined ? item : removeItems(item, inside, type.items));
   }
   return result.length === 0 ? null : result;
 }

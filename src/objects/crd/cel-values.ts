@@ -12,7 +12,7 @@ const RESERVED = new Set(
  * The name of a property inside CEL: what is no identifier there is escaped (k8s.io/apiserver pkg/cel/escaping.go).
  * Undefined where the property cannot be named at all.
  */
-export function celName(property: string): string | undefined {
+function celName(property: string): string | undefined {
   if (RESERVED.has(property)) return `__${property}__`;
   if (!/^[a-zA-Z_.\-/][a-zA-Z0-9_.\-/]*$/.test(property)) return undefined;
   return property

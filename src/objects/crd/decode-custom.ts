@@ -26,7 +26,7 @@ function headOf(): StructType {
  * of every kind (apiextensions customresource_handler.go, schemaCoercingDecoder).
  * @throws DecodeError when the metadata does not have its types
  */
-export function decodeCustom(
+function decodeCustom(
   custom: CustomVersion,
   input: object,
   { strict, flavour, document }: DecodeOptions,

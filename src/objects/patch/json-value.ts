@@ -1,5 +1,3 @@
-import { setKey } from "../schema/go-json.ts";
-
 /** A JSON object of any structure. */
 export type JsonObject = Record<string, unknown>;
 
@@ -11,13 +9,6 @@ export function isObject(value: unknown): value is JsonObject {
 /** Whether an object has a key of its own, whatever its name. */
 export function has(object: JsonObject, key: string): boolean {
   return Object.hasOwn(object, key);
-}
-
-/** A copy of an object with one key set. */
-export function withKey(object: JsonObject, key: string, value: unknown): JsonObject {
-  const copy = { ...object };
-  setKey(copy, key, value);
-  return copy;
 }
 
 /** The Go type that a JSON value decodes to, as error texts name it. */

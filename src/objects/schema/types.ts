@@ -171,7 +171,7 @@ function unsetValue(
 }
 
 /** The zero value of a type that is written although unset: null for lists and maps. */
-export function zeroOf(type: WireType): unknown {
+function zeroOf(type: WireType): unknown {
   switch (type.tag) {
     case "string":
       return "";

@@ -27,7 +27,7 @@ function compare(operator: ">" | "<", value: string, bound: string): boolean {
 }
 
 /** Whether labels fulfil all requirements. */
-export function matchesRequirements(requirements: readonly Requirement[], labels: Labels): boolean {
+function matchesRequirements(requirements: readonly Requirement[], labels: Labels): boolean {
   for (const requirement of requirements) if (!matchesRequirement(requirement, labels)) return false;
   return true;
 }
@@ -68,7 +68,7 @@ function formatExpression(key: string, operator: string, values: readonly string
  * Reads the text of a label selector: `a=b,c!=d,e in (f,g),h,!i,j>5`.
  * @throws SelectorSyntaxError with the server's text
  */
-export function parseLabelRequirements(text: string): Requirement[] {
+function parseLabelRequirements(text: string): Requirement[] {
   return new LabelParser(scan(text)).parse();
 }
 

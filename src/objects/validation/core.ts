@@ -7,7 +7,7 @@ import {
   required,
   tooLong,
 } from "../field-errors.ts";
-import { checkLegacyAddress, checkLegacyCidr, parseCidrAsGo } from "../ip-text.ts";
+import { checkLegacyCidr, parseCidrAsGo } from "../ip-text.ts";
 import { immutable } from "../metadata/validate-metadata.ts";
 import { sameJson } from "../patch/json-value.ts";
 import { asErrors, qualifiedNameProblems } from "../service/formats.ts";
@@ -214,14 +214,4 @@ export function validateLease({ spec }: Lease): FieldError[] {
     errors.push(invalid("spec.leaseTransitions", transitions, "must be greater than or equal to 0"));
   }
   return errors;
-}
-
-/** Checks the addresses of a Node's status that are IP addresses. */
-export function validateNodeAddresses({ status }: Node, stored?: Node): FieldError[] {
-  const known = (stored?.status?.addresses ?? []).map((item) => item.address);
-  return (status?.addresses ?? []).flatMap((item, index) =>
-    item.type === "InternalIP" || item.type === "ExternalIP"
-      ? checkLegacyAddress(`status.addresses[${index}].address`, item.address, known)
-      : [],
-  );
 }

@@ -46,7 +46,7 @@ export function validateDaemonSet({ spec }: DaemonSet): FieldError[] {
 }
 
 /** A number that is not below zero, if given. */
-export function notNegative(field: string, value: number | undefined): FieldError[] {
+function notNegative(field: string, value: number | undefined): FieldError[] {
   if (value === undefined || value >= 0) return [];
   return [invalid(field, value, "must be greater than or equal to 0")];
 }

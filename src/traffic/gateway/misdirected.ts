@@ -5,7 +5,7 @@ import { ANY_HOST, covers } from "./hostnames.ts";
  * At most so many per listener: with hundreds of listeners on a port each would list all others, and configuration grow
  * with the square. Beyond, the answer is 404, which the API allows (421 is a SHOULD).
  */
-export const MAX_MISDIRECTED = 256;
+const MAX_MISDIRECTED = 256;
 
 /** The hostnames to list, sorted; undefined: none. A port's listener for any hostname stands for all that is not own. */
 export function misdirectedNames(own: string, all: ReadonlySet<string>): readonly string[] | undefined {
