@@ -16,6 +16,7 @@ import {
 } from "./aws/cluster.ts";
 import { FakeClock, usualAws } from "./fake-aws/fake.ts";
 import { serveFakeAws } from "./fake-aws/http/server.ts";
+import { targetGroupSpec } from "./fake-aws/specs.ts";
 import { motoGround, startMoto, whyNoMoto } from "./moto.ts";
 
 /** Where the provider runs: an account behind the real SDK. */
@@ -142,9 +143,71 @@ async function vanish(account: Account): Promise<void> {
   assert.deepEqual(await census(account), NOTHING);
 }
 
+/** A port shared with another's target group: weights come, change and go, and the other's stays. */
+async function shared(account: Account): Promise<void> {
+  const provider = providerOn(account);
+  const service = new LiveService({ ports: [HTTP] });
+  service.nodes = account.instances.map((id) => nodeOf(id));
+  const { vpcId, api } = account;
+  const spec = { ...targetGroupSpec({ name: "foreign" }), vpcId, tags: {} };
+  const { arn } = await api.createTargetGroup(spec);
+  const forwards = async (weight: number | undefined): Promise<(readonly [boolean, number])[]> => {
+    const forwardConfig = { baseServiceWeight: 90, targetGroups: [{ targetGroupARN: arn, weight }] };
+    const action = JSON.stringify({ type: "forward", forwardConfig });
+    const annotations = { "service.beta.kubernetes.io/actions.TCP-80": action };
+    service.apply({ ports: [HTTP], ...(weight !== undefined && { annotations }) });
+    await settle(provider, service, account.clock);
+    const [balancer] = await api.describeLoadBalancers();
+    const [listener] = await api.describeListeners(balancer?.arn ?? "");
+    assert.deepEqual(await provider.plan(modelOf(service.service, service.nodes), service.context), []);
+    return (listener?.forward ?? []).map((to) => [to.targetGroup === arn, to.weight] as const);
+  };
+  assert.deepEqual(await forwards(undefined), [[false, 1]]);
+  assert.deepEqual(await forwards(10), [
+    [false, 90],
+    [true, 10],
+  ]);
+  assert.deepEqual(await forwards(50), [
+    [false, 90],
+    [true, 50],
+  ]);
+  assert.deepEqual(await forwards(undefined), [[false, 1]]);
+  await settleRelease(provider, service, account.clock);
+  assert.deepEqual(
+    (await api.describeTargetGroups()).map(({ name }) => name),
+    ["foreign"],
+  );
+}
+
+/** Addresses that are asked for: moto takes them and does not tell them, so that here only coming and going counts. */
+async function fixed(account: Account): Promise<void> {
+  const provider = providerOn(account);
+  const subnets = (await account.api.describeSubnets(account.vpcId)).slice(0, 2);
+  const names = subnets.map(({ id }) => id).join();
+  const inside = (cidr = "", host: string): string => cidr.replace(/(0\/24|\/64)$/, host);
+  const six = subnets.map(({ ipv6Cidrs }) => inside(ipv6Cidrs[0], "77")).join();
+  const four = subnets.map(({ ipv4Cidr }) => inside(ipv4Cidr, "77")).join();
+  const kinds: readonly Readonly<Record<string, string>>[] = [
+    { "ip-address-type": "dualstack", "ipv6-addresses": six },
+    { scheme: "internal", "private-ipv4-addresses": four },
+  ];
+  for (const annotations of kinds) {
+    const service = new LiveService({ ports: [HTTP], annotations: { ...annotations, subnets: names } });
+    service.nodes = account.instances.map((id) => nodeOf(id));
+    await settle(provider, service, account.clock);
+    assert.notEqual(service.hostname, undefined);
+    await settleRelease(provider, service, account.clock);
+    assert.deepEqual(await census(account), NOTHING);
+  }
+}
+
 describe("a Service through the real SDK, from creation to release", () => {
   test("on the strict fake over HTTP", async (t) => live(await onFake(t)));
   test("gone unseen, on the strict fake over HTTP", async (t) => vanish(await onFake(t)));
+  test("with a share for another, on the strict fake over HTTP", async (t) => shared(await onFake(t)));
+  test("with a share for another, on moto", { skip: whyNoMoto() }, async (t) => shared(await onMoto(t)));
+  test("at fixed addresses, on the strict fake over HTTP", async (t) => fixed(await onFake(t)));
+  test("at fixed addresses, on moto", { skip: whyNoMoto() }, async (t) => fixed(await onMoto(t)));
   test("on moto", { skip: whyNoMoto() }, async (t) => live(await onMoto(t)));
   test("gone unseen, on moto", { skip: whyNoMoto() }, async (t) => vanish(await onMoto(t)));
 });

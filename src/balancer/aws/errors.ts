@@ -81,6 +81,10 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
+/** Addresses of a subnet that a load balancer is in already (Elastic IPs, private IPv4 addresses). */
+const FIXED_ADDRESSES =
+  "if addresses of a subnet were to change: AWS keeps them as long as the load balancer is in it, so take the annotation back to what it was, or make the Service anew";
+
 const DENIED = /^(AccessDenied|UnauthorizedOperation)(Exception)?$/;
 /** Calls that are EC2's; all others are of Elastic Load Balancing. */
 const OF_EC2 = /SecurityGroup|Vpc|Subnet|Instance|RouteTable|AvailabilityZone|^(Create|Delete)Tags$/;
@@ -96,6 +100,8 @@ function actionOf({ call }: AwsError): string {
 export function adviceFor(error: AwsError): string | undefined {
   if (DENIED.test(error.code))
     return `allow ${actionOf(error)} to Tandem's role: docs/aws-iam-policy.json has all that it needs`;
+  if (error.call === "SetSubnets" && /^(InvalidConfigurationRequest|ValidationError)$/.test(error.code))
+    return FIXED_ADDRESSES;
   return ADVICE.find(([codes]) => codes.test(error.code))?.[1];
 }
 
