@@ -16,6 +16,7 @@ const POD_RANGES: Record<Family, string> = { IPv4: "10.244.0.0/16", IPv6: "fd00:
 const FABRIC_RANGES = ["172.18.0.0/16", "fd00:172:18::/64"];
 const MAX_NODES = 50;
 
+/** The flags that say what a cluster is like, as commander reads them. */
 export interface ShapeFlags {
   name: string;
   nodes: string;

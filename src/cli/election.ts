@@ -4,6 +4,7 @@ import { hostname } from "node:os";
 import type { Command } from "commander";
 import { type KubeClient, leadWhile } from "../client/index.ts";
 
+/** The flags of leader election, as commander reads them. */
 export interface ElectionFlags {
   readonly leaderElect: boolean;
   readonly leaseNamespace: string;

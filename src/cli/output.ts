@@ -4,6 +4,7 @@ import { UserError } from "../errors/user-error.ts";
 
 /** The formats of `-o`. */
 export const OUTPUTS = ["table", "wide", "json", "yaml"] as const;
+/** A format of outputs. */
 export type Output = (typeof OUTPUTS)[number];
 
 /** Reads the value of `-o`. @throws UserError for a format that is not known */

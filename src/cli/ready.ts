@@ -13,6 +13,7 @@ interface Workloads {
   readonly pods: ReadonlySet<string>;
 }
 
+/** How long is waited, and who is told for what. */
 export interface WaitOptions {
   readonly timeoutSeconds: number;
   readonly onWaiting?: (what: string) => void;

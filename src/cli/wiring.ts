@@ -13,6 +13,7 @@ import {
   type TrafficModel,
 } from "../traffic/index.ts";
 
+/** How the traffic model is fed. */
 export interface ModelOptions {
   /** Told of what keeps the caches from being current; they keep trying. */
   readonly onError?: (error: unknown) => void;

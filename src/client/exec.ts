@@ -5,6 +5,7 @@ import { KINDS, resourcePath } from "../objects/kinds.ts";
 import type { Status } from "../objects/types.ts";
 import { errorOf, readText, type Transport } from "./transport.ts";
 
+/** A command, where it runs, and what it is connected to. */
 export interface ExecOptions {
   readonly namespace: string;
   readonly pod: string;

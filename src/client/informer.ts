@@ -11,6 +11,7 @@ export interface ObjectChange<T> {
   readonly previous?: T;
 }
 
+/** Which objects of the kind are kept, and what of them. */
 export interface InformerOptions {
   readonly namespace?: string;
   readonly labelSelector?: string;

@@ -7,6 +7,7 @@ import { type LogOptions, openLogs } from "./logs.ts";
 import { errorOf, readText, type SendOptions, Transport } from "./transport.ts";
 import { acceptOf, type WatchEvent, type WatchOptions, watchObjects } from "./watch.ts";
 
+/** Which objects are listed, and how many at a time. */
 export interface ListOptions {
   readonly namespace?: string;
   readonly labelSelector?: string;
@@ -17,6 +18,7 @@ export interface ListOptions {
   readonly metadataOnly?: boolean;
 }
 
+/** One page of a list, with the version that it is as of. */
 export interface ObjectList<T> {
   items: T[];
   resourceVersion: string;
@@ -24,6 +26,7 @@ export interface ObjectList<T> {
   continue?: string;
 }
 
+/** How an object is written. */
 export interface WriteOptions {
   /** Everything but the writing itself. */
   readonly dryRun?: boolean;
@@ -32,12 +35,14 @@ export interface WriteOptions {
   readonly subresource?: string;
 }
 
+/** How a patch is written; `type` says in which form it is. */
 export interface PatchOptions extends WriteOptions {
   readonly type: "json" | "merge" | "strategic" | "apply";
   /** Server-side apply: takes over fields that others manage. */
   readonly force?: boolean;
 }
 
+/** How an object goes. */
 export interface DeleteOptions {
   readonly gracePeriodSeconds?: number;
   readonly propagationPolicy?: "Background" | "Foreground" | "Orphan";

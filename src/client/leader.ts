@@ -5,6 +5,7 @@ import type { Lease } from "../objects/types.ts";
 import { pause } from "./backoff.ts";
 import type { KubeClient } from "./kube-client.ts";
 
+/** What a candidate for leadership needs. */
 export interface LeaderOptions {
   readonly client: KubeClient;
   readonly namespace: string;

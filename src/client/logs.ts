@@ -2,6 +2,7 @@ import type { Readable } from "node:stream";
 import { KINDS, resourcePath } from "../objects/kinds.ts";
 import { errorOf, readText, type Transport } from "./transport.ts";
 
+/** Whose log is read, and which part of it. */
 export interface LogOptions {
   readonly namespace: string;
   readonly pod: string;

@@ -10,6 +10,7 @@ export interface WatchEvent<T> {
   readonly object: T;
 }
 
+/** Which changes are watched, and from when on. */
 export interface WatchOptions {
   readonly namespace?: string;
   readonly labelSelector?: string;

@@ -4,6 +4,7 @@
  */
 import type { Family } from "../ip/family.ts";
 
+/** An owner of an object (metav1.OwnerReference). */
 export interface OwnerReference {
   apiVersion: string;
   kind: string;
@@ -13,6 +14,7 @@ export interface OwnerReference {
   blockOwnerDeletion?: boolean;
 }
 
+/** What all objects have under `metadata` (metav1.ObjectMeta). */
 export interface ObjectMeta {
   name: string;
   generateName?: string;
@@ -43,11 +45,13 @@ export interface AnyObject extends KubeObject {
   [field: string]: any;
 }
 
+/** Chooses objects by their labels (metav1.LabelSelector); both parts have to hold. */
 export interface LabelSelector {
   matchLabels?: Record<string, string>;
   matchExpressions?: { key: string; operator: string; values?: string[] }[];
 }
 
+/** A condition of a status (metav1.Condition, and the older forms of Nodes and pods). */
 export interface Condition {
   type: string;
   status: string;
@@ -60,9 +64,12 @@ export interface Condition {
   observedGeneration?: number;
 }
 
+/** The protocol of a port (core/v1 Protocol). */
 export type Protocol = "TCP" | "UDP" | "SCTP";
+/** How many families a Service asks for (KEP-563). */
 export type IPFamilyPolicy = "SingleStack" | "PreferDualStack" | "RequireDualStack";
 
+/** A port of a Service (core/v1). */
 export interface ServicePort {
   name?: string;
   protocol: Protocol;
@@ -72,6 +79,7 @@ export interface ServicePort {
   nodePort?: number;
 }
 
+/** What a Service asks for (core/v1). */
 export interface ServiceSpec {
   type?: "ClusterIP" | "NodePort" | "LoadBalancer" | "ExternalName";
   selector?: Record<string, string>;
@@ -95,6 +103,7 @@ export interface ServiceSpec {
   trafficDistribution?: string;
 }
 
+/** An address of a Service's load balancer, or its host name (core/v1). */
 export interface LoadBalancerIngress {
   ip?: string;
   hostname?: string;
@@ -102,17 +111,20 @@ export interface LoadBalancerIngress {
   ports?: { port: number; protocol: Protocol; error?: string }[];
 }
 
+/** A Service (core/v1). */
 export interface Service extends KubeObject {
   spec: ServiceSpec;
   status?: { loadBalancer?: { ingress?: LoadBalancerIngress[] }; conditions?: Condition[] };
 }
 
+/** Whether an endpoint takes traffic (discovery.k8s.io/v1); what is unset counts as the API says. */
 export interface EndpointConditions {
   ready?: boolean;
   serving?: boolean;
   terminating?: boolean;
 }
 
+/** A reference to an object, in core/v1's form. */
 export interface ObjectReference {
   apiVersion?: string;
   kind?: string;
@@ -123,6 +135,7 @@ export interface ObjectReference {
   fieldPath?: string;
 }
 
+/** One endpoint of a slice: a backend with its addresses (discovery.k8s.io/v1). */
 export interface Endpoint {
   addresses: string[];
   conditions?: EndpointConditions;
@@ -134,6 +147,7 @@ export interface Endpoint {
   deprecatedTopology?: Record<string, string>;
 }
 
+/** A port of a slice (discovery.k8s.io/v1). */
 export interface EndpointPort {
   name?: string;
   protocol?: Protocol;
@@ -141,12 +155,14 @@ export interface EndpointPort {
   appProtocol?: string;
 }
 
+/** Endpoints of a Service in one family (discovery.k8s.io/v1). */
 export interface EndpointSlice extends KubeObject {
   addressType: Family | "FQDN";
   endpoints: Endpoint[] | null;
   ports: EndpointPort[] | null;
 }
 
+/** Endpoints of a Service in the older form (core/v1). */
 export interface Endpoints extends KubeObject {
   subsets?: {
     addresses?: { ip: string; hostname?: string; nodeName?: string; targetRef?: ObjectReference }[];
@@ -155,6 +171,7 @@ export interface Endpoints extends KubeObject {
   }[];
 }
 
+/** A port that a container says to listen on (core/v1). */
 export interface ContainerPort {
   name?: string;
   containerPort: number;
@@ -163,6 +180,7 @@ export interface ContainerPort {
   protocol?: Protocol;
 }
 
+/** A variable of a container's environment, as a value or from a source (core/v1). */
 export interface EnvVar {
   name: string;
   value?: string;
@@ -174,6 +192,7 @@ export interface EnvVar {
   };
 }
 
+/** A probe of a container (core/v1). */
 export interface Probe {
   httpGet?: {
     path?: string;
@@ -193,6 +212,7 @@ export interface Probe {
   terminationGracePeriodSeconds?: number;
 }
 
+/** A container of a pod (core/v1). */
 export interface Container {
   name: string;
   image?: string;
@@ -221,6 +241,7 @@ export interface Container {
   tty?: boolean;
 }
 
+/** A taint that a pod puts up with (core/v1). */
 export interface Toleration {
   key?: string;
   operator?: string;
@@ -229,6 +250,7 @@ export interface Toleration {
   tolerationSeconds?: number;
 }
 
+/** What a pod is to run, and where (core/v1). */
 export interface PodSpec {
   containers: Container[];
   initContainers?: Container[];
@@ -255,9 +277,11 @@ export interface PodSpec {
   priority?: number;
 }
 
+/** A volume of a pod (core/v1): its name, and one source. */
 // biome-ignore lint/suspicious/noExplicitAny: a volume has one of some thirty sources
 export type AnyVolume = { name: string } & Record<string, any>;
 
+/** The state of a container: exactly one of its fields is set (core/v1). */
 export interface ContainerState {
   waiting?: { reason?: string; message?: string };
   running?: { startedAt?: string };
@@ -272,6 +296,7 @@ export interface ContainerState {
   };
 }
 
+/** What is told of one container (core/v1). */
 export interface ContainerStatus {
   name: string;
   image: string;
@@ -284,6 +309,7 @@ export interface ContainerStatus {
   lastState?: ContainerState;
 }
 
+/** What is told of a pod (core/v1). */
 export interface PodStatus {
   phase?: "Pending" | "Running" | "Succeeded" | "Failed" | "Unknown";
   reason?: string;
@@ -299,21 +325,25 @@ export interface PodStatus {
   qosClass?: string;
 }
 
+/** A pod (core/v1). */
 export interface Pod extends KubeObject {
   spec: PodSpec;
   status?: PodStatus;
 }
 
+/** What pods are made from (core/v1). */
 export interface PodTemplateSpec {
   metadata?: Partial<ObjectMeta>;
   spec: PodSpec;
 }
 
+/** An address of a node, of whichever type (core/v1). */
 export interface NodeAddress {
   type: "InternalIP" | "ExternalIP" | "Hostname" | "InternalDNS" | "ExternalDNS";
   address: string;
 }
 
+/** A node (core/v1). */
 export interface Node extends KubeObject {
   spec: {
     podCIDR?: string;
@@ -333,11 +363,13 @@ export interface Node extends KubeObject {
   };
 }
 
+/** A namespace (core/v1). */
 export interface Namespace extends KubeObject {
   spec?: { finalizers?: string[] };
   status?: { phase?: "Active" | "Terminating"; conditions?: Condition[] };
 }
 
+/** A Deployment (apps/v1). */
 export interface Deployment extends KubeObject {
   spec: {
     replicas?: number;
@@ -364,6 +396,7 @@ export interface Deployment extends KubeObject {
   };
 }
 
+/** A ReplicaSet (apps/v1). */
 export interface ReplicaSet extends KubeObject {
   spec: { replicas?: number; selector: LabelSelector; template: PodTemplateSpec; minReadySeconds?: number };
   status?: {
@@ -376,6 +409,7 @@ export interface ReplicaSet extends KubeObject {
   };
 }
 
+/** A DaemonSet (apps/v1). */
 export interface DaemonSet extends KubeObject {
   spec: {
     selector: LabelSelector;
@@ -399,12 +433,14 @@ export interface DaemonSet extends KubeObject {
   };
 }
 
+/** A ConfigMap (core/v1). */
 export interface ConfigMap extends KubeObject {
   data?: Record<string, string>;
   binaryData?: Record<string, string>;
   immutable?: boolean;
 }
 
+/** A Secret (core/v1); values of `data` are base64. */
 export interface Secret extends KubeObject {
   type?: string;
   data?: Record<string, string>;
@@ -412,11 +448,13 @@ export interface Secret extends KubeObject {
   immutable?: boolean;
 }
 
+/** A ServiceAccount (core/v1). */
 export interface ServiceAccount extends KubeObject {
   secrets?: ObjectReference[];
   automountServiceAccountToken?: boolean;
 }
 
+/** An Event (core/v1). */
 export interface KubeEvent extends KubeObject {
   involvedObject: ObjectReference;
   reason?: string;
@@ -431,6 +469,7 @@ export interface KubeEvent extends KubeObject {
   reportingInstance?: string;
 }
 
+/** A Lease (coordination.k8s.io/v1). */
 export interface Lease extends KubeObject {
   spec?: {
     holderIdentity?: string;
@@ -441,11 +480,13 @@ export interface Lease extends KubeObject {
   };
 }
 
+/** A range of Services (networking.k8s.io/v1, KEP-1880). */
 export interface ServiceCIDR extends KubeObject {
   spec: { cidrs: string[] };
   status?: { conditions?: Condition[] };
 }
 
+/** An address of a Service that is taken (networking.k8s.io/v1, KEP-1880). */
 export interface IPAddress extends KubeObject {
   spec: { parentRef: { group: string; resource: string; namespace: string; name: string } };
 }
@@ -469,6 +510,7 @@ export interface Status {
   code?: number;
 }
 
+/** One of the reasons of a Status: a field that is wrong, as a rule. */
 export interface StatusCause {
   reason?: string;
   message?: string;

@@ -8,6 +8,7 @@ import { type ProxyCounters, ProxyHeaderRefused, type Refusal, refuse } from "./
 import type { TrustedSenders } from "./trust.ts";
 import { formatAddress } from "../ip/address.ts";
 
+/** How connections are taken whose first bytes are a header of the PROXY protocol. */
 export interface AcceptOptions extends DecodeOptions {
   /** Whose headers are read; all others are refused. */
   readonly trusted: TrustedSenders;

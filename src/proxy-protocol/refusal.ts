@@ -29,6 +29,7 @@ export const REFUSALS = [
   "no-addresses",
 ] as const;
 
+/** Why a header is refused: one of {@link REFUSALS}. */
 export type RefusalReason = (typeof REFUSALS)[number];
 
 /** A refusal: the reason counts, the detail is for the log. */
@@ -38,6 +39,7 @@ export interface Refusal {
   readonly detail: string;
 }
 
+/** Makes a refusal. */
 export function refuse(reason: RefusalReason, detail: string): Refusal {
   return { state: "refused", reason, detail };
 }

@@ -28,6 +28,7 @@ export interface Store<V = unknown> {
   close(): Promise<void>;
 }
 
+/** A key with its value. */
 export interface Entry<V> {
   readonly key: string;
   readonly value: V;
@@ -35,6 +36,7 @@ export interface Entry<V> {
   readonly revision: number;
 }
 
+/** Which part of a range is read, and as of when. */
 export interface RangeOptions {
   /** Starts behind this key (the last one of the page before). */
   readonly after?: string;
@@ -47,6 +49,7 @@ export interface RangeOptions {
   readonly revision?: number;
 }
 
+/** A part of a range of keys, as of one revision. */
 export interface Range<V> {
   readonly entries: readonly Entry<V>[];
   /** The revision that the entries are the state of. */
@@ -55,6 +58,7 @@ export interface Range<V> {
   readonly remaining: number;
 }
 
+/** Reads and writes that take effect together, or not at all. */
 export interface Transaction<V> {
   /** The revision that this transaction's writes get. */
   readonly revision: number;
@@ -65,6 +69,7 @@ export interface Transaction<V> {
   range(prefix: string): readonly Entry<V>[];
 }
 
+/** What a write did to one key. */
 export type Change<V> =
   | {
       readonly type: "put";
@@ -75,6 +80,7 @@ export type Change<V> =
     }
   | { readonly type: "delete"; readonly key: string; readonly revision: number; readonly previous: V };
 
+/** Who is told of changes. */
 export interface Watcher<V> {
   /** Changes of one or more whole transactions, in order. Called synchronously; must not throw. */
   onChanges(changes: readonly Change<V>[]): void;
@@ -82,6 +88,7 @@ export interface Watcher<V> {
   onProgress?(revision: number): void;
 }
 
+/** Ends a watch; safe to call again. */
 export type Stop = () => void;
 
 /** The revision asked for is older than the history kept; list again. */

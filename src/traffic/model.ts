@@ -4,6 +4,7 @@
  */
 import type { Family, PerFamily } from "../ip/family.ts";
 
+/** The protocol of a port. */
 export type Protocol = "TCP" | "UDP" | "SCTP";
 
 /**
@@ -47,6 +48,7 @@ export interface Frontend {
   readonly endpointsChangedAt?: PerFamily<number>;
 }
 
+/** A port of a frontend. */
 export interface FrontendPort {
   /** Empty when the only port has no name. */
   readonly name: string;
@@ -82,6 +84,7 @@ export interface Backend {
   readonly forNodes?: readonly string[];
 }
 
+/** Whether a backend takes traffic: the conditions of its endpoint, with the API's defaults filled in. */
 export interface BackendConditions {
   readonly ready: boolean;
   readonly serving: boolean;

@@ -38,6 +38,7 @@ export interface TrafficModel {
   onChange(listener: (keys: readonly string[]) => void): () => void;
 }
 
+/** What the model needs to know of its cluster. */
 export interface TrafficModelOptions {
   /** What counts for Services that do not say themselves (see FAMILY_READINESS_ANNOTATION); `report` by default. */
   readonly familyReadiness?: FamilyReadiness;

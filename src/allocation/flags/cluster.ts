@@ -28,6 +28,7 @@ export interface FlagFinding {
   readonly example?: string;
 }
 
+/** What a cluster would be with these flags. */
 export interface ClusterReport {
   readonly kubernetes: string;
   /** `unknown` when no flag says anything about families. */

@@ -1,5 +1,6 @@
 /** The components whose flags decide the families of a cluster. */
 export const COMPONENTS = ["kube-apiserver", "kube-controller-manager", "kube-proxy", "kubelet"] as const;
+/** A component whose flags are judged. */
 export type Component = (typeof COMPONENTS)[number];
 
 /** The release whose rules are applied. */

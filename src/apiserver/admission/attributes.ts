@@ -2,6 +2,7 @@ import { apiVersionOf, type Kind } from "../../objects/kinds.ts";
 import type { AnyObject } from "../../objects/types.ts";
 import type { User } from "../auth/user.ts";
 
+/** What a request does to an object. */
 export type Operation = "CREATE" | "UPDATE" | "DELETE" | "CONNECT";
 
 /** What a request wants to do, as webhooks see it (pkg/admission/interfaces.go Attributes). */

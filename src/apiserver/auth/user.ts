@@ -9,7 +9,9 @@ export interface User {
 
 /** The group that may do everything, whatever the roles say. */
 export const MASTERS = "system:masters";
+/** The group of all that showed who they are. */
 export const AUTHENTICATED = "system:authenticated";
+/** The group of those that showed nothing. */
 export const UNAUTHENTICATED = "system:unauthenticated";
 
 /** Whoever shows nothing. */

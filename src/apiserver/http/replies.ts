@@ -5,6 +5,7 @@ import { RevisionCompacted } from "../../store/contract.ts";
 import { WriteFailed } from "../../store/lmdb.ts";
 import type { Reply } from "./call.ts";
 
+/** The media type of answers in JSON. */
 export const JSON_TYPE = "application/json";
 
 /** A JSON answer. */

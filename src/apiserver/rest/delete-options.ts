@@ -6,6 +6,7 @@ import { isTrue } from "../http/paths.ts";
 import { readObjectBody } from "./body.ts";
 import { dryRunErrors } from "./options.ts";
 
+/** What becomes of the dependents of an object that is deleted. */
 export type Propagation = "Foreground" | "Background" | "Orphan";
 
 /** `meta.k8s.io` DeleteOptions, from the body or else from the query. */

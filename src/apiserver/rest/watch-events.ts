@@ -4,6 +4,7 @@ import type { Change } from "../../store/contract.ts";
 import { decodeObject, encodeObject } from "../registry/encoding.ts";
 import type { Selection } from "./selection.ts";
 
+/** The types of a watch's events. */
 export type EventType = "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" | "ERROR";
 
 /** One event of a watch: its type and the text of its object. */

@@ -13,6 +13,7 @@ const ENVOY_IMAGE = "docker.io/envoyproxy/envoy:v1.40.0";
 /** Seconds that connections of a listener that changes have to come to their end. */
 const DRAIN_SECONDS = 60;
 
+/** How proxies reach the control plane. */
 export interface XdsAccess {
   /** Addresses or names by which proxies reach the control plane. */
   readonly advertise: readonly string[];

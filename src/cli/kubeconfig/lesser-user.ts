@@ -9,6 +9,7 @@ import type { KubeObject } from "../../objects/types.ts";
 /** Marks what this command made, so that it never changes a Role that somebody else wrote. */
 const LABELS = { "app.kubernetes.io/managed-by": "tandem" };
 
+/** A user to make, and what it may do. */
 export interface LesserUser {
   readonly namespace: string;
   readonly user: string;

@@ -1,9 +1,13 @@
 /** The objects of the scenario 000: Envoy as a gateway controller starts it, with its health port on 0.0.0.0. */
 import type { AnyObject } from "../../objects/types.ts";
 
+/** The port of health checks alone. */
 export const HEALTH_PORT = 19003;
+/** The port that answers clients. */
 export const DATA_PORT = 10080;
+/** The port of Envoy's admin interface. */
 export const ADMIN_PORT = 19000;
+/** The name of the Deployment, and of all that goes with it. */
 export const NAME = "envoy";
 
 const HCM =

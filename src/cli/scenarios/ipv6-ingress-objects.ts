@@ -1,16 +1,21 @@
 /** The objects of the scenario 002: nginx on an IPv4-only cluster, and Services in front of it. */
 import type { AnyObject } from "../../objects/types.ts";
 
+/** The name of the ingress controller's Deployment, and of all that goes with it. */
 export const NAME = "nginx";
 /** The port that speaks HTTP, and the one that expects the PROXY protocol before it. */
 const PLAIN_PORT = 8080;
+/** The port that expects the PROXY protocol before HTTP. */
 export const PROXY_PORT = 8081;
 /** The Services: one that exists already, and one made by the seed's annotations. */
 export const EXISTING = "shop";
+/** The Service that the seed's annotations make. */
 export const SEED = "shop-ipv6";
+/** The host that clients ask for. */
 export const HOSTNAME = "shop.example.test";
 
 const PREFIX = "service.beta.kubernetes.io/aws-load-balancer";
+/** The annotation that asks for both families. */
 export const IP_ADDRESS_TYPE = `${PREFIX}-ip-address-type`;
 
 /** The annotations of the seed (Gardener's page on dual-stack ingress), and that for the client's address. */
@@ -63,6 +68,7 @@ http {
 }
 `;
 
+/** The ConfigMap with the configuration of nginx. */
 export function configuration(): Partial<AnyObject> {
   return {
     metadata: { name: NAME, namespace: "default" },

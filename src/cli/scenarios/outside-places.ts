@@ -170,6 +170,7 @@ export interface RunningLoad {
   end(): Promise<LoadCounts>;
 }
 
+/** What became of the connections of a load. */
 export interface LoadCounts {
   readonly connections: number;
   readonly ok: number;

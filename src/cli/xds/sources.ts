@@ -18,6 +18,7 @@ export interface Source {
   readonly fieldSelector?: string;
 }
 
+/** Which objects are followed. */
 export interface SourcesOptions {
   readonly client: KubeClient;
   readonly kinds: readonly Source[];

@@ -18,6 +18,7 @@ export interface BalancerCluster {
 /** Enough to see whose a Service is. */
 export const NO_CLUSTER: BalancerCluster = { nodes: [], endpointSlices: [], services: [] };
 
+/** What the controller of load balancers needs. */
 export interface BalancerControllerOptions {
   readonly client: KubeClient;
   readonly provider: BalancerProvider;

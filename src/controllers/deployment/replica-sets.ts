@@ -6,6 +6,7 @@ import { resolveCount, templateHash } from "../runtime/pod-template.ts";
 
 /** Tells the pods of a Deployment's ReplicaSets apart. */
 const HASH_LABEL = "pod-template-hash";
+/** The annotation that carries the revision of a ReplicaSet, and of its Deployment. */
 export const REVISION = "deployment.kubernetes.io/revision";
 const REVISION_HISTORY = "deployment.kubernetes.io/revision-history";
 const DESIRED = "deployment.kubernetes.io/desired-replicas";

@@ -7,6 +7,7 @@ import { WorkQueue } from "../runtime/work-queue.ts";
 /** On classes with Gateways. Source: GatewayClassFinalizerGatewaysExist, sigs.k8s.io/gateway-api v1.6.3. */
 export const GATEWAYS_EXIST = "gateway-exists-finalizer.gateway.networking.k8s.io";
 
+/** What keeping the finalizers of classes needs. */
 export interface ClassFinalizerOptions {
   readonly client: KubeClient;
   /** Whose classes are ours. */

@@ -29,6 +29,7 @@ export interface InfrastructureState extends Reachability {
   readonly problem?: string;
 }
 
+/** What making the infrastructure of Gateways needs. */
 export interface InfrastructureOptions extends CertificateOptions {
   readonly client: KubeClient;
   /** How the proxy of a Gateway is run. */

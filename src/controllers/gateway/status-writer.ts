@@ -14,6 +14,7 @@ export interface DesiredStatus {
   readonly status: object;
 }
 
+/** What writing statuses needs. */
 export interface StatusWriterOptions {
   readonly client: KubeClient;
   /** Whose entries of `parents` and `ancestors` are ours. */

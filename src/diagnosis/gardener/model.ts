@@ -21,6 +21,7 @@ export interface Shoot extends KubeObject {
   };
 }
 
+/** The InfrastructureConfig of gardener-extension-provider-aws, as far as it is judged. */
 export interface InfrastructureConfig {
   readonly apiVersion?: string;
   readonly kind?: string;
@@ -35,6 +36,7 @@ export interface InfrastructureConfig {
   };
 }
 
+/** A zone of an InfrastructureConfig. */
 export interface Zone {
   readonly name?: string;
   readonly internal?: string;
@@ -45,6 +47,7 @@ export interface Zone {
   readonly internalSubnetID?: string;
 }
 
+/** The ControlPlaneConfig of gardener-extension-provider-aws, as far as it is judged. */
 export interface ControlPlaneConfig {
   readonly loadBalancerController?: { readonly enabled?: boolean; readonly ingressClassName?: string };
 }

@@ -26,6 +26,7 @@ export interface RowPlan {
   readonly cells: Readonly<Record<Path, PerFamily<CellPlan>>>;
 }
 
+/** What rows are planned from. */
 export interface PlanInput {
   readonly frontends: readonly Frontend[];
   /** The cluster's families, in its order. */

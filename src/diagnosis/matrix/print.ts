@@ -11,7 +11,9 @@ export interface Symbols {
   readonly none: string;
 }
 
+/** Symbols for terminals. */
 export const UNICODE: Symbols = { ok: "✓", failed: "✗", none: "–" };
+/** Symbols for outputs that may not know Unicode. */
 export const ASCII: Symbols = { ok: "ok", failed: "FAIL", none: "-" };
 
 /**

@@ -24,6 +24,7 @@ export const PROBE_NAMESPACE = "tandem-system";
 const PROBE_IMAGE = "tandem.dev/probe";
 const FAMILIES_ANNOTATION = "tandem.dev/ip-families";
 
+/** What is probed, and how the cluster is set up. */
 export interface MatrixOptions {
   /** Only Services of this namespace; all without it. */
   readonly namespace?: string;

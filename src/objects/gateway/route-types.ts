@@ -8,10 +8,12 @@ export interface RouteObject extends KubeObject {
   status?: RouteStatus;
 }
 
+/** What is told of a route, by parent. */
 export interface RouteStatus {
   parents: RouteParentStatus[];
 }
 
+/** What one controller tells of a route at one parent. */
 export interface RouteParentStatus {
   parentRef: ParentReference;
   controllerName: string;
@@ -24,10 +26,12 @@ export interface BackendRef extends ObjectReference {
   weight?: number;
 }
 
+/** An HTTPRoute. */
 export interface HTTPRoute extends RouteObject {
   spec: { parentRefs?: ParentReference[]; hostnames?: string[]; rules?: HTTPRouteRule[] };
 }
 
+/** One rule of an HTTPRoute: matches, filters, backends. */
 export interface HTTPRouteRule {
   name?: string;
   matches?: HTTPRouteMatch[];
@@ -38,6 +42,7 @@ export interface HTTPRouteRule {
   sessionPersistence?: SessionPersistenceSpec;
 }
 
+/** How a client is kept with a backend (GEP-1619). */
 export interface SessionPersistenceSpec {
   sessionName?: string;
   absoluteTimeout?: string;
@@ -45,6 +50,7 @@ export interface SessionPersistenceSpec {
   cookieConfig?: { lifetimeType?: "Session" | "Permanent" };
 }
 
+/** What a request has to be like; all that is set has to hold. */
 export interface HTTPRouteMatch {
   path?: { type?: "Exact" | "PathPrefix" | "RegularExpression"; value?: string };
   headers?: NamedMatch[];
@@ -52,16 +58,19 @@ export interface HTTPRouteMatch {
   method?: string;
 }
 
+/** What a header or a parameter has to be like; `Exact` by default. */
 export interface NamedMatch {
   type?: "Exact" | "RegularExpression";
   name: string;
   value: string;
 }
 
+/** A backend with filters of its own. */
 export interface HTTPBackendRef extends BackendRef {
   filters?: HTTPRouteFilter[];
 }
 
+/** One filter: the field that `type` names is set. */
 export interface HTTPRouteFilter {
   type: string;
   requestHeaderModifier?: HeaderModifier;
@@ -92,22 +101,26 @@ export interface HTTPRouteFilter {
   extensionRef?: { group: string; kind: string; name: string };
 }
 
+/** Changes of headers. */
 export interface HeaderModifier {
   set?: { name: string; value: string }[];
   add?: { name: string; value: string }[];
   remove?: string[];
 }
 
+/** A new path, or a new beginning of it. */
 export interface HTTPPathModifier {
   type: "ReplaceFullPath" | "ReplacePrefixMatch";
   replaceFullPath?: string;
   replacePrefixMatch?: string;
 }
 
+/** A GRPCRoute. */
 export interface GRPCRoute extends RouteObject {
   spec: { parentRefs?: ParentReference[]; hostnames?: string[]; rules?: GRPCRouteRule[] };
 }
 
+/** One rule of a GRPCRoute. */
 export interface GRPCRouteRule {
   name?: string;
   matches?: GRPCRouteMatch[];
@@ -117,6 +130,7 @@ export interface GRPCRouteRule {
   sessionPersistence?: SessionPersistenceSpec;
 }
 
+/** What a call has to be like; all that is set has to hold. */
 export interface GRPCRouteMatch {
   method?: { type?: "Exact" | "RegularExpression"; service?: string; method?: string };
   headers?: NamedMatch[];
@@ -128,14 +142,17 @@ export interface StreamRouteRule {
   backendRefs?: BackendRef[];
 }
 
+/** A TLSRoute: connections by their server name. */
 export interface TLSRoute extends RouteObject {
   spec: { parentRefs?: ParentReference[]; hostnames?: string[]; rules?: StreamRouteRule[] };
 }
 
+/** A TCPRoute: all connections of a listener. */
 export interface TCPRoute extends RouteObject {
   spec: { parentRefs?: ParentReference[]; rules?: StreamRouteRule[] };
 }
 
+/** A UDPRoute: all datagrams of a listener. */
 export interface UDPRoute extends RouteObject {
   spec: { parentRefs?: ParentReference[]; rules?: StreamRouteRule[] };
 }

@@ -22,21 +22,25 @@ export interface ParentReference extends ObjectReference {
   port?: number;
 }
 
+/** A GatewayClass: whose controller serves the Gateways that name it. */
 export interface GatewayClass extends KubeObject {
   spec: { controllerName: string; parametersRef?: ObjectReference; description?: string };
   status?: GatewayClassStatus;
 }
 
+/** What is told of a GatewayClass. */
 export interface GatewayClassStatus {
   conditions?: Condition[];
   supportedFeatures?: { name: string }[];
 }
 
+/** A Gateway. */
 export interface Gateway extends KubeObject {
   spec: GatewaySpec;
   status?: GatewayStatus;
 }
 
+/** What a Gateway asks for: class, listeners, addresses, infrastructure, TLS. */
 export interface GatewaySpec {
   gatewayClassName: string;
   listeners: Listener[];
@@ -56,10 +60,12 @@ export interface GatewaySpec {
   };
 }
 
+/** What clients of HTTPS listeners have to show. */
 export interface FrontendTls {
   validation?: FrontendValidation;
 }
 
+/** Which certificates of clients are taken. */
 export interface FrontendValidation {
   caCertificateRefs: ObjectReference[];
   mode?: "AllowValidOnly" | "AllowInsecureFallback";
@@ -86,6 +92,7 @@ export interface Listener {
   allowedRoutes?: { namespaces?: NamespaceChoice; kinds?: RouteGroupKind[] };
 }
 
+/** A kind of routes; the group is the Gateway API's own by default. */
 export interface RouteGroupKind {
   group?: string;
   kind: string;
@@ -97,6 +104,7 @@ export interface GatewayAddress {
   value?: string;
 }
 
+/** What is told of a Gateway. */
 export interface GatewayStatus {
   addresses?: GatewayAddress[];
   conditions?: Condition[];
@@ -104,6 +112,7 @@ export interface GatewayStatus {
   attachedListenerSets?: number;
 }
 
+/** What is told of one listener. */
 export interface ListenerStatus {
   name: string;
   supportedKinds: RouteGroupKind[];
@@ -111,11 +120,13 @@ export interface ListenerStatus {
   conditions: Condition[];
 }
 
+/** A ListenerSet: further listeners of a Gateway, with an owner of their own. */
 export interface ListenerSet extends KubeObject {
   spec: { parentRef: ObjectReference; listeners: Listener[] };
   status?: ListenerSetStatus;
 }
 
+/** What is told of a ListenerSet. */
 export interface ListenerSetStatus {
   conditions?: Condition[];
   listeners?: ListenerStatus[];
@@ -129,6 +140,7 @@ export interface ReferenceGrant extends KubeObject {
   };
 }
 
+/** A BackendTLSPolicy: how backends are spoken to by TLS. */
 export interface BackendTLSPolicy extends KubeObject {
   spec: {
     targetRefs: { group: string; kind: string; name: string; sectionName?: string }[];
@@ -143,10 +155,12 @@ export interface BackendTLSPolicy extends KubeObject {
   status?: PolicyStatus;
 }
 
+/** What is told of a policy, by ancestor. */
 export interface PolicyStatus {
   ancestors: PolicyAncestorStatus[];
 }
 
+/** What one controller tells of a policy in one place (GEP-713). */
 export interface PolicyAncestorStatus {
   ancestorRef: ParentReference;
   controllerName: string;

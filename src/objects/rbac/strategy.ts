@@ -19,18 +19,21 @@ const RBAC = {
   checksMetadataOnUpdate: true,
 } as const;
 
+/** The rules of Roles. */
 export const ROLE: KindRules<Role> = {
   ...RBAC,
   validate: validateRole,
   validateUpdate: (next) => twice(validateRole(next)),
 };
 
+/** The rules of ClusterRoles. */
 export const CLUSTER_ROLE: KindRules<ClusterRole> = {
   ...RBAC,
   validate: validateClusterRole,
   validateUpdate: (next) => twice(validateClusterRole(next)),
 };
 
+/** The rules of RoleBindings. */
 export const ROLE_BINDING: KindRules<RoleBinding> = {
   ...RBAC,
   default: defaultBinding,
@@ -38,6 +41,7 @@ export const ROLE_BINDING: KindRules<RoleBinding> = {
   validateUpdate: (next, stored) => [...twice(validateRoleBinding(next)), ...roleRefStays(next, stored)],
 };
 
+/** The rules of ClusterRoleBindings. */
 export const CLUSTER_ROLE_BINDING: KindRules<RoleBinding> = {
   ...RBAC,
   default: defaultBinding,

@@ -21,16 +21,19 @@ export interface Subject {
   namespace?: string;
 }
 
+/** The role that a binding grants; it cannot be changed. */
 export interface RoleRef {
   apiGroup: string;
   kind: "Role" | "ClusterRole";
   name: string;
 }
 
+/** A Role (rbac.authorization.k8s.io/v1). */
 export interface Role extends KubeObject {
   rules: PolicyRule[] | null;
 }
 
+/** A ClusterRole (rbac.authorization.k8s.io/v1). */
 export interface ClusterRole extends Role {
   /** Where it is set, the rules are those of all ClusterRoles that one of the selectors matches. */
   aggregationRule?: { clusterRoleSelectors?: LabelSelector[] };

@@ -17,6 +17,7 @@ export class GoNumber {
   }
 }
 
+/** A JSON value as Go reads it: numbers keep their text, objects the order and doubles of their keys. */
 export type GoValue = null | boolean | string | GoNumber | GoValue[] | GoObject;
 
 /** A syntax error with the text that Go gives it. */

@@ -35,6 +35,7 @@ export interface ListRules {
   readonly mapKeys: readonly string[];
 }
 
+/** One field of a wire type. */
 export interface Field {
   readonly name: string;
   readonly type: WireType;

@@ -1,5 +1,6 @@
 import type { KubeObject } from "../types.ts";
 
+/** Labels of an object. */
 export type Labels = Readonly<Record<string, string>>;
 
 /** One requirement of a label selector; `=` is `in` one value, and `!=` is `notin`. */

@@ -12,6 +12,7 @@ export interface Column {
   readonly priority: number;
 }
 
+/** What stands in one cell. */
 export type Cell = string | number | boolean | null;
 
 /** A table's row: the cells, and what goes with them of the object. */
@@ -62,9 +63,12 @@ export function wide(name: string, description: string, type: Column["type"] = "
   return { ...column(name, description, type), priority: 1 };
 }
 
+/** The column of names, first in every table. */
 export const NAME = column("Name", ABOUT.name, "string", "name");
+/** The column of ages. */
 export const AGE = column("Age", ABOUT.age);
 
+/** What stands for a value that is not there. */
 export const NONE = "<none>";
 const UNKNOWN = "<unknown>";
 

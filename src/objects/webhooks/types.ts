@@ -21,6 +21,7 @@ export interface WebhookClientConfig {
   caBundle?: string;
 }
 
+/** One webhook of a configuration (admissionregistration.k8s.io/v1). */
 export interface Webhook {
   name: string;
   clientConfig: WebhookClientConfig;

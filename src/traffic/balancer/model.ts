@@ -35,6 +35,7 @@ export interface BalancerModel {
   readonly gardener?: GardenerSettings | undefined;
 }
 
+/** Whether a load balancer is reached from the internet. */
 export type BalancerScheme = "internal" | "internet-facing";
 
 /** One port of the Service: one listener and one group of targets. */
@@ -102,6 +103,7 @@ export interface HealthCheck {
   readonly successCodes: string | undefined;
 }
 
+/** A node as a target. */
 export interface BalancerNode {
   readonly name: string;
   /** The node's `spec.providerID`, as `aws:///eu-west-1a/i-0123`. */
@@ -111,6 +113,7 @@ export interface BalancerNode {
   readonly zone: string | undefined;
 }
 
+/** A pod as a target. */
 export interface BalancerEndpoint {
   readonly pod: string;
   readonly addresses: PerFamily<string>;

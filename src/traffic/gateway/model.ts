@@ -64,6 +64,7 @@ export interface ListenerChain {
   readonly origins: readonly Origin[];
 }
 
+/** How a chain ends TLS. */
 export interface ServerTls {
   /** Names in ProxyModel.certificates; the first that fits the server name is shown. */
   readonly certificates: readonly string[];
@@ -105,12 +106,14 @@ export interface RouteTable {
   readonly misdirected?: readonly string[];
 }
 
+/** The rules of one hostname in a table. */
 export interface VirtualHost {
   readonly hostname: string;
   /** In the order in which they are tried (precedence of the Gateway API already applied). */
   readonly rules: readonly RouteRule[];
 }
 
+/** A match with what becomes of requests that it fits. */
 export interface RouteRule {
   /** Unique and stable: `httproute/ns/name/rule/0/match/1`. */
   readonly name: string;
@@ -133,12 +136,14 @@ export interface RouteMatch {
   readonly grpc?: boolean;
 }
 
+/** A header or a parameter that has to have a value. */
 export interface ValueMatch {
   readonly name: string;
   readonly kind: "exact" | "regex";
   readonly value: string;
 }
 
+/** What becomes of a request. */
 export type RouteAction =
   | { readonly kind: "forward"; readonly forward: Forward; readonly http: HttpForward }
   | { readonly kind: "redirect"; readonly redirect: Redirect }
@@ -149,6 +154,7 @@ export interface Forward {
   readonly shares: readonly Share[];
 }
 
+/** One part of a forward, by its weight. */
 export interface Share {
   readonly weight: number;
   /** Key in ProxyModel.destinations; undefined: the reference is not valid. */
@@ -157,6 +163,7 @@ export interface Share {
   readonly responseHeaders?: HeaderChanges;
 }
 
+/** What HTTP adds to a forward. */
 export interface HttpForward {
   readonly hostRewrite?: string;
   readonly pathRewrite?: PathRewrite;
@@ -167,11 +174,13 @@ export interface HttpForward {
   readonly websocket?: boolean;
 }
 
+/** A new path. */
 export type PathRewrite =
   | { readonly kind: "full"; readonly value: string }
   /** Replaces the matched prefix. */
   | { readonly kind: "prefix"; readonly prefix: string; readonly value: string };
 
+/** A copy of requests, whose answers nobody waits for. */
 export interface Mirror {
   readonly destination: string;
   /** Of requests, as a fraction. */
@@ -179,6 +188,7 @@ export interface Mirror {
   readonly denominator: number;
 }
 
+/** Parts of the URL that a client is sent to; those that are not set stay. */
 export interface Redirect {
   readonly scheme?: string;
   readonly hostname?: string;
@@ -188,6 +198,7 @@ export interface Redirect {
   readonly status: 301 | 302 | 303 | 307 | 308;
 }
 
+/** Headers that are set, added and removed. */
 export interface HeaderChanges {
   readonly set?: readonly { readonly name: string; readonly value: string }[];
   readonly add?: readonly { readonly name: string; readonly value: string }[];
@@ -221,6 +232,7 @@ export interface HostTarget {
   readonly zone?: string;
 }
 
+/** How a destination is spoken to by TLS. */
 export interface UpstreamTls {
   /** The server name sent, and verified unless `subjectAltNames` says else. */
   readonly serverName: string;

@@ -21,11 +21,13 @@ export interface ClientPolicy {
   readonly escapedSlashes?: "keep" | "reject" | "forward" | "redirect";
 }
 
+/** What is written of each request or connection. */
 export interface AccessLog {
   /** A line in Envoy's format language, or fields of one JSON object. */
   readonly format: { readonly text: string } | { readonly json: Readonly<Record<string, string>> };
 }
 
+/** What policies ask of the requests of one rule. */
 export interface RoutePolicy {
   readonly retry?: RetryPolicy;
   readonly cors?: CorsPolicy;
@@ -37,6 +39,7 @@ export interface RoutePolicy {
   readonly deniedSources?: readonly string[];
 }
 
+/** Which requests are tried again, and how often. */
 export interface RetryPolicy {
   readonly attempts: number;
   /** HTTP statuses and Envoy's conditions (`connect-failure`, `reset`, …). */
@@ -46,6 +49,7 @@ export interface RetryPolicy {
   readonly backoff?: { readonly base: number; readonly max?: number };
 }
 
+/** Which pages of other origins may ask (the Fetch standard's CORS protocol). */
 export interface CorsPolicy {
   /** `*`, `https://a.example`, `https://*.example`. */
   readonly allowOrigins: readonly string[];
@@ -73,6 +77,7 @@ export interface RateLimit {
   readonly distinctSource?: boolean;
 }
 
+/** How a client is kept with the backend that it met first (GEP-1619). */
 export interface SessionPersistence {
   readonly by: "cookie" | "header";
   readonly name: string;
@@ -81,6 +86,7 @@ export interface SessionPersistence {
   readonly path?: string;
 }
 
+/** What policies ask of a destination. */
 export interface DestinationPolicy {
   readonly loadBalancing?: LoadBalancing;
   readonly circuitBreaker?: {
@@ -107,6 +113,7 @@ export interface DestinationPolicy {
   readonly preferZone?: boolean;
 }
 
+/** How a backend is chosen. */
 export type LoadBalancing =
   | { readonly kind: "round-robin" | "random" | "least-request" }
   | {
@@ -116,6 +123,7 @@ export type LoadBalancing =
       readonly ttl?: number;
     };
 
+/** Probes that a proxy sends to backends. */
 export interface ActiveHealthCheck {
   readonly kind: "http" | "tcp" | "grpc";
   readonly interval: number;
@@ -135,6 +143,7 @@ export interface ActiveHealthCheck {
   readonly whileIdle?: boolean;
 }
 
+/** Which backends are left out for a while, for the answers that they gave. */
 export interface PassiveHealthCheck {
   readonly consecutiveErrors?: number;
   readonly consecutiveGatewayErrors?: number;

@@ -77,6 +77,7 @@ export interface GatewayInfrastructure {
   readonly ports: readonly InfrastructurePort[];
 }
 
+/** A port that a Gateway is reached by. */
 export interface InfrastructurePort {
   /** `tcp-443`. */
   readonly name: string;

@@ -27,6 +27,7 @@ export interface TranslatedRoute {
   readonly backendTlsPolicies: ReadonlySet<string>;
 }
 
+/** The kinds of routes. */
 export type RouteKind = "HTTPRoute" | "GRPCRoute" | "TLSRoute" | "TCPRoute" | "UDPRoute";
 
 /** One match of one rule, with what its place among the rules of all routes depends on. */
@@ -46,6 +47,7 @@ export interface TranslatedStream {
   readonly terminated: StreamForward;
 }
 
+/** Where connections of a stream route go, and what that needs. */
 export interface StreamForward {
   readonly forward: Forward;
   readonly needs: Needs;
@@ -70,6 +72,7 @@ export interface RouteProblems {
   readonly partiallyInvalid?: Omit<ConditionPart, "status">;
 }
 
+/** A condition without its type and times. */
 export interface ConditionPart {
   readonly status: "True" | "False";
   readonly reason: string;
@@ -103,12 +106,14 @@ export interface RecordingReferences extends References {
   granted(from: GrantFrom, to: GrantTo): boolean;
 }
 
+/** Objects that refer: those of a kind in a namespace. */
 export interface GrantFrom {
   readonly group: string;
   readonly kind: string;
   readonly namespace: string;
 }
 
+/** The object that they refer to. */
 export interface GrantTo extends GrantFrom {
   readonly name: string;
 }
