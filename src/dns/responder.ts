@@ -8,8 +8,10 @@ import type { LiveIndex } from "./desired.ts";
 import { withId } from "./udp-channel.ts";
 import type { Upstream } from "./upstream.ts";
 
+/** How a query came. */
 export type Transport = "udp" | "tcp";
 
+/** What queries are answered from. */
 export interface ResponderOptions {
   readonly index: LiveIndex;
   /** The cluster's domain, lower case with its dot. */

@@ -7,6 +7,7 @@ import { Responder } from "./responder.ts";
 import type { Upstream } from "./upstream.ts";
 import type { TrafficModel } from "../traffic/index.ts";
 
+/** Where the server listens, and what it answers from. */
 export interface DnsServerOptions {
   /** Where to listen; port 0 takes a free one. */
   readonly listen: readonly { readonly address: string; readonly port: number }[];
@@ -22,6 +23,7 @@ export interface DnsServerOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A running DNS server. */
 export interface DnsServer {
   /** Where it listens, over UDP and TCP alike. */
   readonly addresses: readonly { readonly address: string; readonly port: number }[];

@@ -12,6 +12,7 @@ export interface Resolver {
 /** Sends one query to one resolver and gives its answer, with the query's id. Rejects when there is none in time. */
 export type Exchange = (query: Uint8Array, resolver: Resolver, timeoutMs: number) => Promise<Buffer>;
 
+/** A resolver as text: `10.0.0.1:53`, `[::1]:53`. */
 export function resolverText({ address, port }: Resolver): string {
   return joinHostPort(address, port);
 }

@@ -6,6 +6,7 @@ import { type Exchange, type Resolver, resolverText, UdpChannel } from "./udp-ch
 import { exchangeOverTcp } from "./tcp-exchange.ts";
 import { RCODE } from "./codec/message.ts";
 
+/** Who is asked for names outside of the cluster, and how. */
 export interface UpstreamOptions {
   /** Asked in this order; one that failed of late is asked last. */
   readonly resolvers: readonly Resolver[];
@@ -16,6 +17,7 @@ export interface UpstreamOptions {
   readonly sockets?: PerFamily<{ readonly fd: number }>;
 }
 
+/** How one query is asked. */
 export interface AskOptions {
   readonly tcp: boolean;
   /** For all resolvers together. */

@@ -2,6 +2,7 @@
 
 /** The kinds of resources, in the order in which additions are sent (facts of Envoy's make-before-break). */
 export const RESOURCE_KINDS = ["cluster", "endpoint", "secret", "listener", "route", "virtualHost"] as const;
+/** A kind of xDS resources. */
 export type ResourceKind = (typeof RESOURCE_KINDS)[number];
 
 /** The type URL of each kind. Source: https://www.envoyproxy.io/docs/envoy/v1.40.0/api-docs/xds_protocol. */

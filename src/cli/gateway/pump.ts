@@ -14,6 +14,7 @@ import type { Sources } from "../xds/sources.ts";
 /** The kinds whose statuses are written. */
 const STATUS_KINDS = { ...GATEWAY_KINDS, ...TANDEM_GATEWAY_KINDS };
 
+/** What the pump connects. */
 export interface PumpParts {
   readonly model: GatewayModel;
   readonly traffic: TrafficModel;

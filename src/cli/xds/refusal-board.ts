@@ -10,6 +10,7 @@ import { annotationsOf, type Refusal, REFUSALS_LABEL, refusalsOf } from "./refus
 /** Where the Leases are, unless told otherwise: beside those of elections. */
 export const LEASE_NAMESPACE = "kube-system";
 
+/** What a board of refusals needs. */
 export interface RefusalBoardOptions {
   readonly client: KubeClient;
   /** Where the Leases are. */

@@ -2,6 +2,7 @@
 import type { AdsServer, Nack } from "../../envoy/ads/index.ts";
 import type { Refusal } from "./refusal-lease.ts";
 
+/** What a book of refusals is made of. */
 export interface RefusalBookParts {
   readonly ads: Pick<AdsServer, "status">;
   /** The objects that a refusal is laid to; by default all that the resource comes from. */

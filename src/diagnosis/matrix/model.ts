@@ -2,6 +2,7 @@ import type { Family, PerFamily } from "../../ip/family.ts";
 
 /** The ways by which a client reaches a Service, in the order of the columns. */
 export const PATHS = ["DNS", "ClusterIP", "NodePort", "Pod"] as const;
+/** A way by which a Service is reached. */
 export type Path = (typeof PATHS)[number];
 
 /** A kind of client pod: the families that it has. */

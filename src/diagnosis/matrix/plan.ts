@@ -21,6 +21,7 @@ export interface PlannedRequest {
   readonly hint?: string;
 }
 
+/** What is to be probed of one Service. */
 export interface RowPlan {
   readonly frontend: Frontend;
   readonly cells: Readonly<Record<Path, PerFamily<CellPlan>>>;

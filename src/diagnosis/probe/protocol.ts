@@ -42,6 +42,7 @@ export const PROXY_PATIENCE_MS = 500;
 
 /** The reason of a port that closes on the PROXY header that it is sent, and answers without one; and of the reverse. */
 export const REFUSES_HEADER = "refuses PROXY header";
+/** The reason of a port that answers only after a PROXY header. */
 export const WANTS_HEADER = "wants PROXY header";
 
 /** How many attempts run at once. */

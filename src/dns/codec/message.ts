@@ -28,6 +28,7 @@ export const RCODE = {
   BADVERS: 16,
 } as const;
 
+/** The class IN (RFC 1035, 3.2.4). */
 export const CLASS_IN = 1;
 
 /**
@@ -65,6 +66,7 @@ export type RecordData =
     }
   | { readonly kind: "raw"; readonly bytes: Uint8Array };
 
+/** A resource record; its data as the type has it. */
 export interface ResourceRecord {
   readonly name: string;
   readonly type: number;
@@ -82,6 +84,7 @@ export interface Edns {
   readonly dnssecOk: boolean;
 }
 
+/** A message, query or answer (RFC 1035, 4.1). */
 export interface Message {
   readonly id: number;
   readonly response: boolean;

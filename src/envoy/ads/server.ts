@@ -40,6 +40,7 @@ export interface AdsCertificates {
   readonly clientCa: string;
 }
 
+/** Where the server listens, and for whom. */
 export interface AdsOptions {
   /** Addresses of either family, and unix sockets. Without `tls` only such that this machine alone can reach. */
   readonly listen: readonly ListenAddress[];

@@ -5,6 +5,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from "../proto/index.ts
 
 /** The kinds of configuration, in the words of the command line. */
 export const DUMP_KINDS = ["listeners", "clusters", "endpoints", "routes", "secrets"] as const;
+/** A kind of resources that a dump is read for. */
 export type DumpKind = (typeof DUMP_KINDS)[number];
 
 /** One resource as Envoy has it. */

@@ -16,6 +16,7 @@ export const XDS_TYPES: readonly (readonly [string, DumpKind])[] = [
  */
 export type SyncState = "SYNCED" | "STALE" | "ERROR" | "NOT SENT";
 
+/** How far an Envoy is with the resources of one type. */
 export interface TypeSync {
   readonly type: string;
   readonly state: SyncState;

@@ -11,6 +11,7 @@ const ENVOY_VERSION = "1.40";
 /** Where scripts/setup puts Envoy, beside the package. */
 const SET_UP = join(import.meta.dirname, "../../../.tools/envoy/bin/envoy");
 
+/** Where an Envoy is looked for. */
 export interface FindEnvoyOptions {
   /** The value of a flag `--envoy`. */
   readonly flag?: string;

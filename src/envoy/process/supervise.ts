@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 
+/** How an Envoy is run. */
 export interface SuperviseOptions {
   /** The program, see findEnvoy. */
   readonly envoy: string;

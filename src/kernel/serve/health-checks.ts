@@ -46,6 +46,7 @@ export function localAddresses(): string[] {
     .map(({ address }) => address);
 }
 
+/** What serving the health checks of Services needs. */
 export interface HealthChecksOptions {
   readonly facts: () => NodeFacts;
   readonly proxyHealthy: () => boolean;

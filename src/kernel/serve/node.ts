@@ -9,6 +9,7 @@ import { hostsOf, type ListenAddress, type Listening, listenOn } from "./listen.
 import { KernelMetrics } from "./metrics.ts";
 import { notFound, pathOf, ProxyHealth, serveHealth } from "./proxy-health.ts";
 
+/** How the kernel part runs on a node, and where it is asked for its health. */
 export interface NodeKernelOptions extends KernelOptions {
   /** Where /healthz and /livez are served; see {@link hostsOf} for what one address stands for. Undefined: nowhere. */
   readonly healthz?: ListenAddress;
@@ -20,6 +21,7 @@ export interface NodeKernelOptions extends KernelOptions {
   readonly proxyMode?: string;
 }
 
+/** The kernel part of a node, with its health and metrics. */
 export interface NodeKernel extends Kernel {
   readonly health: ProxyHealth;
   readonly metrics: KernelMetrics;

@@ -1,5 +1,6 @@
 /** The controllers that limits of containers need, by the names that cgroups v1 and v2 share. */
 export const CONTROLLERS = ["memory", "cpu", "pids"] as const;
+/** A controller of control groups that the lab makes use of. */
 export type Controller = (typeof CONTROLLERS)[number];
 
 /** The control group that a process is in, of one hierarchy. */

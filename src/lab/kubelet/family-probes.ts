@@ -11,6 +11,7 @@ import { pause, runProber } from "./prober.ts";
 
 /** `true`: answers; otherwise why it does not. */
 export type FamilyVerdict = true | Silence;
+/** The verdicts of a run, as far as there are any. */
 export type FamilyVerdicts = PerFamily<FamilyVerdict>;
 
 /** What the probes of one run of a container need. */

@@ -20,6 +20,7 @@ import { requestToken } from "./token.ts";
 /** Where images that are programs of the host are looked for; pods have the same on their PATH. */
 const HOST_PATH = `${SYSTEM_PATH}:${LAB_TOOLS}`;
 
+/** What the kubelet of one node needs. */
 export interface KubeletOptions {
   readonly client: KubeClient;
   readonly plan: ClusterPlan;

@@ -5,6 +5,7 @@ const MAX_BYTES = 10 * 1024 * 1024;
 /** Longer lines are split into parts, as the container runtimes do. */
 const MAX_LINE = 16 * 1024;
 
+/** The output that a line was written to. */
 export type LogStream = "stdout" | "stderr";
 
 /**

@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import { joinHostPort } from "../../ip/address.ts";
 import type { Container, Probe } from "../../objects/types.ts";
 
+/** What one try of a probe found. */
 export interface ProbeResult {
   readonly ok: boolean;
   /** What the event says after "Readiness probe failed: ". */

@@ -1,6 +1,7 @@
 import type { Probe } from "../../objects/types.ts";
 import { type ProbeTarget, tryProbe } from "./probe.ts";
 
+/** Which probe of a container, as events name it. */
 export type ProbeKind = "Startup" | "Readiness" | "Liveness";
 
 /** Who is told what a probe finds. */

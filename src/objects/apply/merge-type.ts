@@ -12,6 +12,7 @@ export interface MergeType {
 /** Which scalars a type allows; `untyped` is any of them. */
 export type ScalarType = "numeric" | "string" | "boolean" | "untyped";
 
+/** How a list merges. */
 export interface ListType {
   /** Owned as a whole; otherwise each item for itself. */
   readonly atomic: boolean;
@@ -20,6 +21,7 @@ export interface ListType {
   readonly items: MergeType;
 }
 
+/** How a map or a struct merges. */
 export interface MapType {
   /** Owned as a whole; otherwise each field for itself. */
   readonly atomic: boolean;
@@ -28,6 +30,7 @@ export interface MapType {
   readonly values?: MergeType;
 }
 
+/** One field of a struct. */
 export interface MapField {
   readonly type: MergeType;
   /** The value of a key field that an item leaves out. */

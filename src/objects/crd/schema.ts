@@ -11,6 +11,7 @@ export interface CelRule {
   readonly optionalOldSelf?: boolean;
 }
 
+/** A schema of a CustomResourceDefinition (JSONSchemaProps of apiextensions.k8s.io/v1). */
 export interface Schema {
   readonly type?: string;
   readonly format?: string;
