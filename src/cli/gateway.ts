@@ -1,9 +1,13 @@
+import { readFile } from "node:fs/promises";
 import { Command } from "commander";
+import { stringify } from "yaml";
 import { KubeClient, loadKubeconfig } from "../client/index.ts";
 import { type ElectionFlags, leadAs, withElectionFlags } from "./election.ts";
 import { FAMILY_READINESS_FLAG, readFamilyReadiness } from "./family-readiness.ts";
 import { podFamilies } from "./gateway/families.ts";
+import { gatewayManifests } from "./gateway/manifests.ts";
 import { startGateways } from "./gateway/run.ts";
+import type { AnyObject } from "../objects/types.ts";
 import { ownAddresses } from "./own-addresses.ts";
 import { collect, parsePortFlag } from "./flags.ts";
 import { reportOnce, untilStopped } from "./wiring.ts";
@@ -38,7 +42,35 @@ export function define(): Command {
     )
     .option("--cluster-domain <domain>", "domain of the cluster", "cluster.local")
     .option(...FAMILY_READINESS_FLAG);
-  return withElectionFlags(command).action(serve);
+  return withElectionFlags(command).action(serve).addCommand(defineManifests());
+}
+
+function defineManifests(): Command {
+  return new Command("manifests")
+    .description(
+      "Print what runs the controller inside of a cluster: kubectl apply -f -. The Gateway API's own definitions " +
+        "are to be there already.",
+    )
+    .requiredOption("--image <image>", "an image with tandem and openssl")
+    .option("--cluster-domain <domain>", "domain of the cluster", "cluster.local")
+    .action(async (_flags: unknown, command: Command) => {
+      const { image, clusterDomain } = command.optsWithGlobals<{ image: string; clusterDomain: string }>();
+      const objects = [...(await ownDefinitions()), ...gatewayManifests({ image, clusterDomain })];
+      process.stdout.write(
+        objects.map((object) => stringify(object, { aliasDuplicateObjects: false })).join("---\n"),
+      );
+    });
+}
+
+/** The definitions of the kinds of ours that Gateways have to do with. */
+async function ownDefinitions(): Promise<AnyObject[]> {
+  const lists = await Promise.all(
+    ["tandem-v1alpha1", "tandem-policies"].map(async (name) => {
+      const text = await readFile(new URL(`../../data/crds/${name}.json`, import.meta.url), "utf8");
+      return (JSON.parse(text) as { items: AnyObject[] }).items;
+    }),
+  );
+  return lists.flat();
 }
 
 async function serve(flags: GatewayFlags): Promise<void> {

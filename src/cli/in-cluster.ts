@@ -70,3 +70,68 @@ export function ownDeployment(of: OwnDeployment): AnyObject {
     spec: { ...of.spec, selector: { matchLabels: labels }, template: { metadata: { labels }, spec } },
   };
 }
+
+/** A rule of a Role. */
+export const rule = (apiGroups: string[], resources: string[], verbs: string[]) => ({
+  apiGroups,
+  resources,
+  verbs,
+});
+
+/** Replicas elect a leader, and tell each other what proxies refuse. */
+export const LEASE_RULES = [
+  rule(["coordination.k8s.io"], ["leases"], ["get", "list", "watch", "create", "update", "patch", "delete"]),
+];
+
+/** A Role of the account of the same name, in the whole cluster or in its namespace, and its binding. */
+export function rightsIn(
+  scope: "Cluster" | "",
+  metadata: AnyObject["metadata"],
+  rules: readonly ReturnType<typeof rule>[],
+): AnyObject[] {
+  const apiGroup = "rbac.authorization.k8s.io";
+  const { namespace, ...anywhere } = metadata;
+  const { name } = metadata;
+  const own = scope === "Cluster" ? anywhere : metadata;
+  const apiVersion = `${apiGroup}/v1`;
+  const kind = `${scope}Role`;
+  const subjects = [{ kind: "ServiceAccount", name, namespace }];
+  return [
+    { apiVersion, kind, metadata: own, rules },
+    { apiVersion, kind: `${kind}Binding`, metadata: own, roleRef: { apiGroup, kind, name }, subjects },
+  ];
+}
+
+/** A Service of both families where the cluster is, with TCP ports by their names. */
+export function ownService(
+  metadata: AnyObject["metadata"],
+  selector: Readonly<Record<string, string>>,
+  ports: Readonly<Record<string, number>>,
+): AnyObject {
+  const spec = {
+    ipFamilyPolicy: "PreferDualStack",
+    selector,
+    ports: Object.entries(ports).map(([name, port]) => ({ name, port, targetPort: port, protocol: "TCP" })),
+  };
+  return { apiVersion: "v1", kind: "Service", metadata, spec };
+}
+
+/** Of a pod's spec: replicas are on several nodes, where there are several. */
+export function overNodes(labels: Readonly<Record<string, string>>): object {
+  const spread = {
+    maxSkew: 1,
+    topologyKey: "kubernetes.io/hostname",
+    whenUnsatisfiable: "ScheduleAnyway",
+    labelSelector: { matchLabels: labels },
+  };
+  return { topologySpreadConstraints: [spread] };
+}
+
+/** Nodes are drained one after the other. */
+export function disruptionBudget(
+  metadata: AnyObject["metadata"],
+  labels: Readonly<Record<string, string>>,
+): AnyObject {
+  const spec = { maxUnavailable: 1, selector: { matchLabels: labels } };
+  return { apiVersion: "policy/v1", kind: "PodDisruptionBudget", metadata, spec };
+}

@@ -21,6 +21,7 @@ import { collectGarbage } from "../memory.ts";
 import { proxyContainer, proxyFiles } from "./bootstrap.ts";
 import { modelStateOf } from "./infrastructure.ts";
 import { sourcesOf } from "./kinds.ts";
+import { TANDEM_NAMESPACE, XDS_PORT } from "./places.ts";
 import { Pump } from "./pump.ts";
 import { gatewayRefusals } from "./refusals.ts";
 import { patiently } from "../xds/patiently.ts";
@@ -29,10 +30,6 @@ import { startSources } from "../xds/sources.ts";
 
 /** The controllerName of GatewayClasses that are ours. */
 export const CONTROLLER_NAME = "tandem.dev/gateway-controller";
-/** Where proxies get their configuration from, unless told otherwise. */
-const XDS_PORT = 18000;
-/** Where the authority of proxies' certificates is kept. */
-const NAMESPACE = "tandem-system";
 
 export interface GatewayOptions {
   readonly client: KubeClient;
@@ -67,7 +64,7 @@ export async function startGateways(options: GatewayOptions): Promise<{ readonly
   const kinds = sourcesOf(model, traffic, familyReadiness, classes);
   const [sources, authority] = await Promise.all([
     startSources({ client, kinds, onError }, signal),
-    patiently(() => ensureAuthority(client, NAMESPACE), onError, signal),
+    patiently(() => ensureAuthority(client, TANDEM_NAMESPACE), onError, signal),
   ]);
   const xdsPort = options.xdsPort ?? XDS_PORT;
   const xds = {
