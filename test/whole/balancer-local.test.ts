@@ -9,7 +9,7 @@ import { balancerOrphans, inNetns, processOf, startLoad } from "../../src/cli/sc
 import { outsideOf } from "../../src/lab/index.ts";
 import { BALANCER_KINDS, type LoadBalancerPool } from "../../src/objects/balancer/index.ts";
 import { KINDS } from "../../src/objects/kinds.ts";
-import type { KubeEvent, Service } from "../../src/objects/types.ts";
+import type { KubeEvent, Pod, Service } from "../../src/objects/types.ts";
 import { eventually } from "../controllers/cluster.ts";
 import { ENVOY } from "../envoy/ads-envoy.ts";
 import { type Home, makeHome } from "./tandem.ts";
@@ -94,7 +94,7 @@ for (const family of ["IPv4", "IPv6"] as const) {
       }
     };
     const curl = (ip: string, path: string) =>
-      outside(["curl", "-sS", "--max-time", "3", `http://${ip.includes(":") ? `[${ip}]` : ip}${path}`]);
+      outside(["curl", "-sS", "--max-time", "10", `http://${ip.includes(":") ? `[${ip}]` : ip}${path}`]);
     const answer = (ask: () => string) => eventually(() => Promise.resolve(ask()), Boolean);
     const inPod = (...command: string[]) =>
       home.run(["lab", "exec", "--name", cluster, "deploy/web", "--", ...command]).stdout;
@@ -113,7 +113,7 @@ for (const family of ["IPv4", "IPv6"] as const) {
       for (const ip of ips) assert.match(await answer(() => curl(ip, "/hostname")), /^web-/);
       const own = ips.find((ip) => familyOfText(ip) === family) ?? "";
       const host = own.includes(":") ? `[${own}]` : own;
-      assert.match(inPod("curl", "-sS", "--max-time", "3", `http://${host}/hostname`), /^web-/);
+      assert.match(inPod("curl", "-sS", "--max-time", "20", `http://${host}/hostname`), /^web-/);
     });
 
     test("pods as targets, over TCP and UDP", async () => {
@@ -128,6 +128,11 @@ for (const family of ["IPv4", "IPv6"] as const) {
 
     test("policy Local: only nodes with pods are sent to", async () => {
       await client.patch(KINDS.Deployment, "web", "default", { spec: { replicas: 1 } }, { type: "merge" });
+      // the other pod is served by until it is gone
+      await eventually(
+        () => client.list<Pod>(KINDS.Pod, { namespace: "default", labelSelector: "app=web" }),
+        ({ items }) => items.length === 1,
+      );
       const spec = "externalTrafficPolicy: Local\n  ports: [{ port: 80, targetPort: 8080 }]";
       await apply(service("near", DUAL, spec));
       for (const ip of await addresses("near", 2)) {

@@ -9,7 +9,7 @@ const minor = kubectlMinor();
 const skip = minor >= 30 ? false : "2026-11-21: needs kubectl 1.30 or newer on PATH";
 
 /** Controllers follow by some milliseconds: what must become true is tried again, a bounded number of times. */
-function eventually(check: () => void, attempts = 50): void {
+function eventually(check: () => void, attempts = 300): void {
   for (let left = attempts; ; left--) {
     try {
       check();

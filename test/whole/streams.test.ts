@@ -283,9 +283,7 @@ describe("streams of kubectl", { skip }, () => {
       stdio: "ignore",
     });
     const running = () =>
-      spawnSync("ps", ["-ww", "-eo", "args"], { encoding: "utf8" })
-        .stdout.split("\n")
-        .filter((line) => /^\S*node .*server\/relay\.|^sleep 98765/.test(line)).length;
+      commandsOf(home.path).filter((line) => /^\S*node .*server\/relay\.|^sleep 98765/.test(line)).length;
     const becomes = async (count: number) => {
       for (let left = 100; left > 0 && running() !== count; left--)
         await new Promise((resolve) => setTimeout(resolve, 50));
@@ -296,3 +294,19 @@ describe("streams of kubectl", { skip }, () => {
     await becomes(0);
   });
 });
+
+/** The command lines of a lab's processes: those that come from one that names its folder. */
+function commandsOf(folder: string): string[] {
+  const { stdout } = spawnSync("ps", ["-ww", "-eo", "pid=,ppid=,args="], { encoding: "utf8" });
+  const all = [...stdout.matchAll(/^ *(\d+) +(\d+) (.*)$/gm)].map(([, pid, parent, args = ""]) => ({
+    pid,
+    parent,
+    args,
+  }));
+  const known = new Set(all.filter(({ args }) => args.includes(`${folder}/`)).map(({ pid }) => pid));
+  for (let size = 0; size !== known.size; ) {
+    size = known.size;
+    for (const { pid, parent } of all) if (known.has(parent)) known.add(pid);
+  }
+  return all.filter(({ pid }) => known.has(pid)).map(({ args }) => args);
+}
