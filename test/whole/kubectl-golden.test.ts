@@ -34,7 +34,7 @@ const MASKS: readonly [RegExp, string][] = [
   [/ 3\d{4}\/(TCP|UDP)/g, " NODEPORT/$1"],
   [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, "TIME"],
   [/resourceVersion: "\d+"/g, 'resourceVersion: "N"'],
-  [/\b\d+(\.\d+)?m?s\b/g, "AGE"],
+  [/\b(?:\d+m\d+s|\d+m|\d+(?:\.\d+)?m?s)\b/g, "AGE"],
   [/\bnode-\d\b/g, "NODE"],
 ];
 

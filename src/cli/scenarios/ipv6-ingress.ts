@@ -93,8 +93,14 @@ const ofFamily = (ips: readonly string[], family: Family) => ips.find((ip) => fa
 
 async function before(room: ScenarioRoom): Promise<Finding> {
   const [ip = ""] = await ingressOf(room, EXISTING);
-  const names = await lookUp(room, HOSTNAME);
-  const outside = await room.ask(`http://${ip}/`);
+  const names = await room.until("the A record of the name", async () => {
+    const found = await lookUp(room, HOSTNAME);
+    return typeof found.A === "string" ? undefined : found;
+  });
+  const outside = await room.until("an answer to a client with IPv4", async () => {
+    const asked = await room.ask(`http://${ip}/`);
+    return asked.ok ? asked : undefined;
+  });
   const client = await askOverIpv6(room, HOSTNAME, ip);
   return {
     evidence: [
@@ -174,8 +180,14 @@ async function move(room: ScenarioRoom): Promise<Finding> {
   const metadata = { annotations: { [IP_ADDRESS_TYPE]: "dualstack" } };
   await room.client.patch(KINDS.Service, EXISTING, NAMESPACE, { metadata }, { type: "merge" });
   const ips = await addresses(room, EXISTING, 2);
-  const answer = await askOverIpv6(room, HOSTNAME, ofFamily(ips, "IPv6") ?? "");
-  const names = await lookUp(room, HOSTNAME);
+  const answer = await room.until("an answer over IPv6", async () => {
+    const asked = await askOverIpv6(room, HOSTNAME, ofFamily(ips, "IPv6") ?? "");
+    return asked.ok ? asked : undefined;
+  });
+  const names = await room.until("both records of the name", async () => {
+    const found = await lookUp(room, HOSTNAME);
+    return typeof found.AAAA === "string" ? undefined : found;
+  });
   await sleep(2_000);
   const { ok, connections, failed } = await load.end();
   const failures = Object.entries(failed).map(([code, count]) => `${code}: ${count}`);

@@ -89,8 +89,11 @@ async function answers(room: ScenarioRoom): Promise<Finding> {
   for (const place of PLACES) {
     const word = place.replace("-", "");
     const command = `echo ${word} | nc -w 10 ${ECHO}.${place} ${PORT}`;
-    const { out, err } = await room.inPod(metadata.name, ["sh", "-c", command], undefined, {
-      container: SLEEP,
+    // its sidecar hears of the last server some milliseconds after the server is ready
+    const { out, err } = await room.until(`an answer from ${place}`, async () => {
+      const where = { container: SLEEP };
+      const said = await room.inPod(metadata.name, ["sh", "-c", command], undefined, where);
+      return said.out === "" ? undefined : said;
     });
     evidence.push(`$ ${command}`, ...`${out}${err}`.trim().split("\n"));
     holds &&= out === `hello ${word}\n`;
