@@ -2,7 +2,9 @@
 import type { Family } from "../../ip/family.ts";
 import type { AnyObject } from "../../objects/types.ts";
 
+/** The servers. */
 export const ECHO = "tcp-echo";
+/** The port that they listen on. */
 export const PORT = 9000;
 
 /** The three namespaces with the families of their Service, in its order. */
@@ -45,6 +47,7 @@ export function echoDeployment(place: string): Partial<AnyObject> {
   });
 }
 
+/** The client. */
 export const SLEEP = "sleep";
 
 /** Who the client runs as. */

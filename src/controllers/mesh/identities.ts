@@ -24,6 +24,7 @@ export interface WorkloadCertificate {
   readonly authorities: string;
 }
 
+/** What keeping the identities of sidecars needs. */
 export interface IdentitiesOptions {
   readonly client: KubeClient;
   readonly authority: MeshAuthority;

@@ -9,7 +9,9 @@ export type Decision = { readonly inject: true } | { readonly inject: false; rea
 
 /** The labels that ask for a sidecar, ours first: what it says counts. Namespaces have the second one of Istio's. */
 export const INJECT_LABEL = "tandem.dev/inject";
+/** Istio's label of pods. */
 export const ISTIO_POD_LABEL = "sidecar.istio.io/inject";
+/** Istio's label of namespaces. */
 export const ISTIO_NAMESPACE_LABEL = "istio-injection";
 
 /** Namespaces whose pods never have one: the mesh needs them to start. */

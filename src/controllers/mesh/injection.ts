@@ -9,7 +9,9 @@ import { type CaptureRequest, captureArguments, captureRequest } from "./injecti
 
 /** The names of what is added; the mesh finds a pod's sidecar by them. */
 export const INIT_CONTAINER = "tandem-init";
+/** The sidecar. */
 export const PROXY_CONTAINER = "tandem-proxy";
+/** The volume with the sidecar's identity. */
 export const IDENTITY_VOLUME = "tandem-identity";
 /** Where the sidecar finds `tls.crt`, `tls.key` and `ca.crt`. */
 export const IDENTITY_FOLDER = "/etc/tandem/xds";

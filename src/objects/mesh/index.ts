@@ -8,6 +8,7 @@ export interface PodChoice {
   matchLabels?: Record<string, string>;
 }
 
+/** Whether a sidecar takes connections without mutual TLS: those too, none of them, or only such. */
 export type MutualTlsMode = "Permissive" | "Strict" | "Disabled";
 
 /** What holds for the sidecars of some pods. What it leaves out is said by a wider one. */
@@ -49,6 +50,7 @@ export interface AuthorizationPolicy extends KubeObject {
   status?: MeshPolicyStatus;
 }
 
+/** What is told of a policy of the mesh. */
 export interface MeshPolicyStatus {
   conditions?: Condition[];
 }
