@@ -96,9 +96,13 @@ async function labelled(client: KubeClient, labelSelector: string, namespace?: s
     labelSelector,
     ...(namespace !== undefined && { namespace }),
   });
-  return items
-    .filter(({ status, metadata }) => status?.phase === "Running" && !metadata.deletionTimestamp)
-    .map(placeOf);
+  return items.filter((pod) => !pod.metadata.deletionTimestamp && runsEnvoy(pod)).map(placeOf);
+}
+
+/** A pod waits for its sidecar's first configuration: it does not run yet, and its sidecar does. */
+function runsEnvoy({ status }: Pod): boolean {
+  const sidecar = status?.initContainerStatuses?.find(({ name }) => name === PROXY_CONTAINER);
+  return status?.phase === "Running" || sidecar?.state?.running !== undefined;
 }
 
 function placeOf({ metadata, spec }: Pod): EnvoyPod {
@@ -119,6 +123,16 @@ export async function dumpOf(client: KubeClient, pod: EnvoyPod, signal?: AbortSi
   return parseDump(await askEnvoy(client, pod, DUMP_PATH, signal), `pod ${pod.namespace}/${pod.name}`);
 }
 
+/** The same, with how far Envoy's clock is from this machine's, in milliseconds, where Envoy says what time it is. */
+export async function dumpAndClockOf(
+  client: KubeClient,
+  pod: EnvoyPod,
+): Promise<{ readonly dump: EnvoyDump; readonly clockOffset?: number }> {
+  const { body, date } = await answerOf(client, pod, DUMP_PATH);
+  const dump = parseDump(body, `pod ${pod.namespace}/${pod.name}`);
+  return { dump, ...(date !== undefined && { clockOffset: date - Date.now() }) };
+}
+
 /** The answer of an Envoy's admin interface to a GET. @throws as dumpOf */
 export async function askEnvoy(
   client: KubeClient,
@@ -126,6 +140,21 @@ export async function askEnvoy(
   path: string,
   signal?: AbortSignal,
 ): Promise<string> {
+  return (await answerOf(client, pod, path, signal)).body;
+}
+
+/** An answer with its time (Unix milliseconds), where that was told. */
+interface Answer {
+  readonly body: string;
+  readonly date?: number;
+}
+
+async function answerOf(
+  client: KubeClient,
+  pod: EnvoyPod,
+  path: string,
+  signal?: AbortSignal,
+): Promise<Answer> {
   const { code, out, err } = await execToText(client, {
     namespace: pod.namespace,
     pod: pod.name,
@@ -133,7 +162,7 @@ export async function askEnvoy(
     command: ["sh", "-c", ASK, "ask", String(pod.adminPort), path],
     ...(signal && { signal }),
   });
-  if (code === 0) return bodyOf(out);
+  if (code === 0) return { body: bodyOf(out), ...dateIn(out.startsWith("HTTP/1.1 ") ? out : `date: ${err}`) };
   const port = pod.adminPort;
   throw new UserError({
     what: "cannot ask Envoy",
@@ -147,7 +176,7 @@ export async function askEnvoy(
 const ASK = `for host in 127.0.0.1 ::1; do
   case $host in *:*) name="[$host]" ;; *) name=$host ;; esac
   if command -v curl >/dev/null 2>&1; then
-    curl -gsf --max-time 20 "http://$name:$1$2" && exit 0
+    curl -gsf --max-time 20 -w '%{stderr}%header{date}' "http://$name:$1$2" && exit 0
   elif command -v bash >/dev/null 2>&1; then
     bash -c 'exec 3<>/dev/tcp/'"$host/$1"' || exit 1
       printf "GET '"$2"' HTTP/1.1\\r\\nHost: admin\\r\\nConnection: close\\r\\n\\r\\n" >&3; cat <&3' 2>/dev/null && exit 0
@@ -155,6 +184,12 @@ const ASK = `for host in 127.0.0.1 ::1; do
   fi
 done
 exit 1`;
+
+/** Source: RFC 9110 §6.6.1. An old curl does not know of headers, and says something else. */
+function dateIn(headers: string): { date?: number } {
+  const date = Date.parse(/^date: (.*)$/im.exec(headers)?.[1]?.trim() ?? "");
+  return Number.isNaN(date) ? {} : { date };
+}
 
 /** The body of an answer that came with its headers and in chunks (RFC 9112 §7.1), or as it is. */
 function bodyOf(answer: string): string {

@@ -4,9 +4,10 @@ import { formatColumns } from "../diagnosis/index.ts";
 import { syncOf, type TypeSync, XDS_TYPES } from "../envoy/current/sync.ts";
 import { EXIT } from "../errors/exit-codes.ts";
 import { kubeconfigOf } from "./cluster.ts";
-import { dumpOf, type EnvoyPod, findEnvoyPod, proxies } from "./envoy-admin.ts";
+import { dumpAndClockOf, type EnvoyPod, findEnvoyPod, proxies } from "./envoy-admin.ts";
 import { KINDS } from "../objects/kinds.ts";
 import { ApiError } from "../objects/status.ts";
+import { humanDuration } from "../objects/time.ts";
 import type { Lease } from "../objects/types.ts";
 import { parseOutput, render } from "./output.ts";
 import { type Refusal, REFUSALS_LABEL, refusalsOf } from "./xds/refusal-lease.ts";
@@ -25,7 +26,15 @@ export interface ProxyStatus {
   readonly name: string;
   readonly types: readonly TypeSync[];
   readonly error?: string;
+  /** How far its clock is ahead of this machine's (behind: below 0), where that is more than one minute. */
+  readonly clockOffsetSeconds?: number;
 }
+
+/** Between the two clocks lies the time of an answer. */
+const CLOCK_NOTED = 60;
+/** Certificates begin so long before they are made (pki/issue.ts), and sidecars' last at least so long, in seconds. */
+const CLOCK_BEHIND = 600;
+const CLOCK_AHEAD = 86_400;
 
 /** `tandem proxy-status`: whether each Envoy has what it was sent. Exit 79 where one refused something or is silent. */
 export function define(): Command {
@@ -57,7 +66,9 @@ export function define(): Command {
         const statuses = await Promise.all(pods.map((pod) => statusOf(client, pod, refusals)));
         console.log(render(statuses, output, statusTable));
         const healthy = (status: ProxyStatus) =>
-          status.error === undefined && status.types.every(({ state }) => state !== "ERROR");
+          status.error === undefined &&
+          status.types.every(({ state }) => state !== "ERROR") &&
+          clockProblem(status.clockOffsetSeconds) === undefined;
         process.exitCode = statuses.every(healthy) ? EXIT.ok : EXIT.findings;
       } finally {
         client.close();
@@ -74,7 +85,10 @@ async function statusOf(
   const name = `${pod.name}.${pod.namespace}`;
   const own = refusals.filter(({ pods }) => pods.includes(`${pod.namespace}/${pod.name}`));
   try {
-    return { name, types: withRefusals(syncOf(await dumpOf(client, pod)), own) };
+    const { dump, clockOffset = 0 } = await dumpAndClockOf(client, pod);
+    const clockOffsetSeconds = Math.round(clockOffset / 1000);
+    const isOff = Math.abs(clockOffsetSeconds) > CLOCK_NOTED;
+    return { name, types: withRefusals(syncOf(dump), own), ...(isOff && { clockOffsetSeconds }) };
   } catch (error) {
     return { name, types: [], error: (error as Error).message };
   }
@@ -114,6 +128,21 @@ export function withRefusals(types: readonly TypeSync[], refusals: readonly Refu
   });
 }
 
+function clockText(seconds: number): string {
+  const far = humanDuration(Math.abs(seconds) * 1000);
+  const problem = clockProblem(seconds);
+  const text = `its clock is ${far} ${seconds < 0 ? "behind" : "ahead of"} this machine's`;
+  return problem === undefined ? text : `${text}; ${problem}`;
+}
+
+/** What certificates suffer from, where a clock is so far off. */
+function clockProblem(seconds = 0): string | undefined {
+  if (seconds <= -CLOCK_BEHIND)
+    return "certificates begin 10 minutes before they are made, so that new ones are not valid there yet";
+  if (seconds >= CLOCK_AHEAD) return "certificates of sidecars may have ended there before they are renewed";
+  return undefined;
+}
+
 /** A line for each Envoy, and below what was refused and why. */
 export function statusTable(statuses: readonly ProxyStatus[], wide: boolean): string {
   if (statuses.length === 0) return "No proxies found.";
@@ -123,8 +152,9 @@ export function statusTable(statuses: readonly ProxyStatus[], wide: boolean): st
     name,
     ...XDS_TYPES.map(([type]) => cell(types.find((sync) => sync.type === type))),
   ]);
-  const problems = statuses.flatMap(({ name, types, error }) => [
+  const problems = statuses.flatMap(({ name, types, error, clockOffsetSeconds }) => [
     ...(error === undefined ? [] : [`${name}: ${error}`]),
+    ...(clockOffsetSeconds === undefined ? [] : [`${name}: ${clockText(clockOffsetSeconds)}`]),
     ...types.flatMap(({ type, problems }) =>
       problems.map(({ name: resource, problem }) => `${name}: ${type} ${resource}: ${problem}`),
     ),

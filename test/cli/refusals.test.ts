@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { withRefusals } from "../../src/cli/proxy-status.ts";
+import { statusTable, withRefusals } from "../../src/cli/proxy-status.ts";
 import { RefusalBoard } from "../../src/cli/xds/refusal-board.ts";
 import { RefusalBook, type Told } from "../../src/cli/xds/refusal-book.ts";
 import { annotationsOf, type Refusal, REFUSALS_LABEL, refusalsOf } from "../../src/cli/xds/refusal-lease.ts";
@@ -174,4 +174,19 @@ test("proxy-status says what Envoy does not say itself, and nothing twice", () =
     sync("RDS", { name: REFUSAL.name, problem: "regex too long" }),
     sync("SDS"),
   ]);
+});
+
+test("proxy-status says how far a clock is off, and what that does to certificates", () => {
+  const table = (clockOffsetSeconds: number) =>
+    statusTable([{ name: "a.demo", types: [], clockOffsetSeconds }], false);
+  assert.match(table(300), /\na\.demo: its clock is 5m ahead of this machine's$/);
+  assert.match(table(-599), /\na\.demo: its clock is 9m59s behind this machine's$/);
+  assert.match(
+    table(-600),
+    /\na\.demo: its clock is 10m behind this machine's; certificates begin 10 minutes before/,
+  );
+  assert.match(
+    table(172_800),
+    /\na\.demo: its clock is 2d ahead of this machine's; certificates of sidecars may/,
+  );
 });

@@ -52,10 +52,14 @@ export function strictEnvoy(home: Home): string {
   const path = join(home.path, "strict-envoy");
   const script = `#!/bin/bash
 guard='"re2.max_program_size.error_level":'
-envoy=${IN_LAB}
-[ -x "$envoy" ] || envoy=${ENVOY}
+${realEnvoy()}
 exec "$envoy" "\${@//"\${guard}4294967295"/"\${guard}30"}"
 `;
   writeFileSync(path, script, { mode: 0o755 });
   return path;
+}
+
+/** Lines of a shell that have `envoy` lead to the real one, in the lab's pods and on the host. */
+export function realEnvoy(): string {
+  return `envoy=${IN_LAB}\n[ -x "$envoy" ] || envoy=${ENVOY}`;
 }
