@@ -54,7 +54,7 @@ export function startAdsClient(target: AdsTarget, onAnswered: (seen: Seen) => vo
     const { names, nonce, typeUrl } = seen;
     stream.write({ type_url: typeUrl, response_nonce: nonce });
     if (typeUrl === TYPE_URLS.cluster) {
-      subscribe(TYPE_URLS.secret, ["workload", "mesh-ca"]);
+      subscribe(TYPE_URLS.secret, ["workload", "ca"]);
       subscribe(
         TYPE_URLS.endpoint,
         names.filter((name) => name.startsWith("outbound|")),

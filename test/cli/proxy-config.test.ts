@@ -187,6 +187,59 @@ const inboundHttp = {
     route_config: { virtual_hosts: [{ routes: [{ route: { cluster: "inbound|8080||" } }] }] },
   },
 };
+const ANY = "outbound|90||any.demo.svc.cluster.local";
+const chosen = (name: string) => ({ action: { name: "-", typed_config: { value: name } } });
+const range = (address: string, length: number) => ({ address_prefix: address, prefix_len: length });
+const shared = {
+  name: "0.0.0.0_90",
+  address: socket("0.0.0.0", 90),
+  additional_addresses: [{ address: socket("::", 90) }],
+  filter_chain_matcher: {
+    matcher_tree: {
+      exact_match_map: { map: { "'http/1.0'": chosen("http"), "'http/1.1'": chosen("http") } },
+    },
+    on_no_match: {
+      matcher: {
+        matcher_tree: {
+          custom_match: {
+            typed_config: {
+              range_matchers: [
+                {
+                  ranges: [range("10.96.0.5", 32), range("fd00:10:96::5", 128)],
+                  on_match: chosen("10.96.0.5"),
+                },
+                { ranges: [range("10.0.0.0", 8)], on_match: chosen("ten") },
+              ],
+            },
+          },
+        },
+        on_no_match: chosen("other"),
+      },
+    },
+  },
+  filter_chains: [
+    {
+      name: "http",
+      filters: [
+        {
+          typed_config: {
+            "@type": "x.HttpConnectionManager",
+            rds: { route_config_name: "90" },
+          },
+        },
+      ],
+    },
+    { name: "other", filters: passing("PassthroughCluster") },
+    { name: "10.96.0.5", filters: passing(ANY) },
+    { name: "ten", filters: passing("other") },
+  ],
+};
+const host = (name: string, domains: readonly string[]): JsonObject => ({
+  name,
+  domains,
+  routes: [{ match: { prefix: "/" }, route: { cluster: name } }],
+});
+
 const sidecar = parseDump(
   dumpText([
     {
@@ -204,6 +257,7 @@ const sidecar = parseDump(
             },
           },
         },
+        { name: "0.0.0.0_90", active_state: { listener: shared } },
         {
           name: "virtualInbound",
           active_state: {
@@ -265,6 +319,30 @@ describe("a sidecar's configuration, shown", () => {
       ["ADDRESSES", "PORT", "MATCH", "DESTINATION"],
       ["[fd00:10:96::f9fc],10.96.106.11", "9000", "ALL", `Cluster: ${TCP_ECHO}`],
     ]);
+  });
+
+  test("of a listener that Services share each chain says which addresses lead to it", () => {
+    assert.deepEqual(rows(show(sidecar, ["listeners"], { port: 90 }, "table")).slice(1), [
+      ["0.0.0.0,[::]", "90", "App: http/1.0,http/1.1", "Route: 90"],
+      ["0.0.0.0,[::]", "90", "ALL", "Cluster: PassthroughCluster"],
+      ["0.0.0.0,[::]", "90", "Addr: 10.96.0.5,[fd00:10:96::5]", `Cluster: ${ANY}`],
+      ["0.0.0.0,[::]", "90", "Addr: 10.0.0.0/8", "Cluster: other"],
+    ]);
+  });
+
+  test("of what hosts and addresses are looked for by, the part that counts is shown", () => {
+    const resource: JsonObject = {
+      vhost_header: "x-tandem-destination",
+      virtual_hosts: [
+        host("any.demo", ["*|10.96.0.5", "*|fd00:10:96::5"]),
+        host("outside.demo", ["outside|*", "outside:90|*"]),
+        host("allow_any", ["*"]),
+      ],
+    };
+    assert.deepEqual(
+      ROWS.routes({ name: "90", state: "active", resource }, NOW).map(({ cells }) => cells[2]),
+      ["10.96.0.5,[fd00:10:96::5]", "outside,outside:90", "*"],
+    );
   });
 
   test("what comes in is told by protocol and port", () => {

@@ -3,11 +3,14 @@
  * `hello TEXT` to a line, over the families given; asks others on request. Requests and answers are lines of JSON; it
  * ends with its standard input. Usage: mesh-app.ts NAME ADDRESS…
  */
-import { createServer as createHttpServer, request } from "node:http";
+import { Agent, createServer as createHttpServer, request } from "node:http";
 import { connect, createServer, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 
-/** A question to somebody. `keep` leaves the connection open under a name; later ones with that name go over it. */
+/**
+ * A question to somebody. `keep` leaves the connection open under a name; later ones with that name go over it, of HTTP
+ * if it is still there: the answer then begins with `again`.
+ */
 export interface Question {
   readonly id: number;
   readonly kind: "http" | "tcp";
@@ -22,6 +25,7 @@ export interface Question {
 
 const [name = "app", ...addresses] = process.argv.slice(2);
 const kept = new Map<string, Socket>();
+const agents = new Map<string, Agent>();
 
 for (const address of addresses) {
   createHttpServer((asked, response) => {
@@ -66,14 +70,25 @@ async function overTcp({ host, port, text = "", keep }: Question): Promise<strin
   });
 }
 
-async function overHttp({ host, port, path = "/", method = "GET", headers = {} }: Question): Promise<string> {
+function agentOf(keep: string | undefined): Agent | false {
+  if (keep === undefined) return false;
+  const agent = agents.get(keep) ?? new Agent({ keepAlive: true, maxSockets: 1 });
+  agents.set(keep, agent);
+  return agent;
+}
+
+async function overHttp(question: Question): Promise<string> {
+  const { host, port, path = "/", method = "GET", headers = {}, keep } = question;
+  const agent = agentOf(keep);
   return new Promise((resolve) => {
-    const asked = request({ host, port, path, method, headers, agent: false, timeout: 5_000 }, (response) => {
+    const asked = request({ host, port, path, method, headers, agent, timeout: 5_000 }, (response) => {
       let text = "";
       response.on("data", (chunk) => {
         text += String(chunk);
       });
-      response.on("end", () => resolve(`${response.statusCode} ${text}`));
+      response.on("end", () =>
+        resolve(`${asked.reusedSocket ? "again " : ""}${response.statusCode} ${text}`),
+      );
     });
     asked.on("timeout", () => asked.destroy(new Error("timeout")));
     asked.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));

@@ -24,6 +24,8 @@ import { ENVOY } from "./ads-envoy.ts";
 import type { Question } from "./mesh-app.ts";
 
 const MARK = 1337;
+/** Connections of what is drained are closed so soon. */
+export const DRAIN_SECONDS = 1;
 
 /** Everything, running. */
 export interface MeshWorld {
@@ -177,6 +179,10 @@ async function startSidecar(network: TestNetwork, pod: Place, path: string): Pro
     "--use-dynamic-base-id",
     "--file-flush-interval-msec",
     "100",
+    "--drain-time-s",
+    String(DRAIN_SECONDS),
+    "--component-log-level",
+    "misc:error",
     "--log-level",
     process.env["MESH_LOG"] ?? "warn",
   ];

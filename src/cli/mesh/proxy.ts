@@ -16,6 +16,8 @@ const CONCURRENCY = 2;
 const DRAIN_SECONDS = 5;
 /** Access logs are written so often, in milliseconds; Envoy's own is 10 s. */
 const LOG_FLUSH = 1_000;
+/** Matchers over addresses are marked as unfinished in xDS; Envoy would say so for each address, in every update. */
+const QUIET = "misc:error";
 
 /** What sidecars are made from. */
 export interface SidecarSettings {
@@ -129,6 +131,7 @@ function argumentsOf(
     },
   });
   const args = ["--config-yaml", JSON.stringify(config), "--log-level", logLevel];
+  args.push("--component-log-level", QUIET);
   args.push("--disable-hot-restart", "--drain-time-s", String(DRAIN_SECONDS));
   args.push("--concurrency", String(CONCURRENCY));
   args.push("--file-flush-interval-msec", String(LOG_FLUSH));

@@ -2,6 +2,7 @@
 import { X509Certificate } from "node:crypto";
 import type { JsonObject, JsonValue } from "../proto/index.ts";
 import { addressesOf, withoutPorts, withPorts } from "./addresses.ts";
+import { chainMatches } from "./chain-matches.ts";
 import { readClusterName } from "./cluster-name.ts";
 import { type DumpedResource, type DumpKind, objectOr, objectsIn } from "./dump.ts";
 
@@ -47,10 +48,11 @@ function listenerRows({ name, resource = {}, state, version = "" }: DumpedResour
   const addresses = addressesOf(resource);
   const ports = [...new Set(addresses.flatMap(({ port }) => port ?? []))];
   const chains = [...objectsIn(resource["filter_chains"]), objectOr(resource["default_filter_chain"])];
+  const matches = chainMatches(resource);
   const targets = [
     ...chains
       .filter((chain) => Object.keys(chain).length > 0)
-      .map((chain) => [matchOfChain(chain), chain] as const),
+      .map((chain) => [matchOfChain(chain, matches.get(text(chain["name"]))), chain] as const),
     ...objectsIn(resource["listener_filters"])
       .filter((filter) => text(objectOr(filter["typed_config"])["@type"]).includes("udp_proxy"))
       .map((filter) => ["UDP", { filters: [filter] }] as const),
@@ -67,7 +69,8 @@ function listenerRows({ name, resource = {}, state, version = "" }: DumpedResour
   });
 }
 
-function matchOfChain(chain: JsonObject): string {
+/** @param found how the listener's own matcher finds the chain */
+function matchOfChain(chain: JsonObject, found = ""): string {
   const match = objectOr(chain["filter_chain_match"]);
   const transport =
     chain["transport_socket"] !== undefined ? "TLS" : text(match["transport_protocol"]).toUpperCase();
@@ -83,6 +86,7 @@ function matchOfChain(chain: JsonObject): string {
     applications.length > 0 ? `App: ${applications.join(",")}` : "",
     prefixes.length > 0 ? `Addr: ${prefixes.join(",")}` : "",
     port !== "" ? `Addr: *:${port}` : "",
+    found,
   ];
   return parts.filter((part) => part !== "").join(" ") || "ALL";
 }
@@ -161,7 +165,7 @@ function routeRows({ name, resource = {}, version = "" }: DumpedResource): Shown
         cells: [
           name,
           ownName(text(host["name"]), name),
-          list(host["domains"]).join(","),
+          domainsOf(host, resource),
           matchOfRoute(route),
           whereTo(route, clusters),
         ],
@@ -172,6 +176,17 @@ function routeRows({ name, resource = {}, version = "" }: DumpedResource): Shown
       };
     }),
   );
+}
+
+/** Tables of sidecars look for `HOST|ADDRESS`, of which a domain is one part: what is left open is not shown. */
+function domainsOf(host: JsonObject, { vhost_header: header }: JsonObject): string {
+  const domains = list(host["domains"]);
+  if (header === undefined) return domains.join(",");
+  const shown = domains.map((domain) => {
+    const part = domain.replace(/^\*\||\|\*$/g, "");
+    return domain.startsWith("*|") && part.includes(":") ? `[${part}]` : part;
+  });
+  return shown.join(",");
 }
 
 /** Of virtual hosts that come one by one the name has that of their table before it. */

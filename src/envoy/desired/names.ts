@@ -29,6 +29,11 @@ export function any(message: string, fields: JsonObject = {}): JsonObject {
   return { "@type": `type.googleapis.com/${message}`, ...fields };
 }
 
+/** An Any whose message was encoded before: thousands of parts put together are not encoded anew with each of them. */
+export function encodedAny(message: string, bytes: Uint8Array): JsonObject {
+  return any(message, { "@encoded": Buffer.from(bytes).toString("base64") });
+}
+
 /** An extension: its name and its typed configuration. */
 export function extension(name: string, message: string, fields: JsonObject = {}): JsonObject {
   return { name, typed_config: any(message, fields) };

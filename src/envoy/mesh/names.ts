@@ -33,10 +33,16 @@ export const CLUSTERS = {
 } as const;
 
 /** The secret with the workload's own certificate, and that with the authorities of the mesh. */
-export const SECRETS = { workload: "workload", authorities: "mesh-ca" } as const;
+export const SECRETS = { workload: "workload", authorities: "ca" } as const;
 
 /** The server name that sidecars ask each other for: it tells the mesh's TLS from an application's own. */
 export const MESH_SERVER_NAME = "mesh.tandem.dev";
+
+/**
+ * The header by which requests find their virtual host: `HOST|ADDRESS`, the host that a request names and the address
+ * that it was sent to. It is the sidecar's own: it is set on every request, and never passed on.
+ */
+export const DESTINATION_HEADER = "x-tandem-destination";
 
 /** Addresses that a sidecar connects to its own application from, so that capture leaves these connections alone. */
 export const INBOUND_SOURCES: Readonly<Record<Family, string>> = { IPv4: "127.0.0.6", IPv6: "::6" };

@@ -47,13 +47,23 @@ export function directCluster(name: string, from: OutboundCluster): JsonObject {
 
 const ORIGINAL = { type: "ORIGINAL_DST", lb_policy: "CLUSTER_PROVIDED" } as const;
 
+/** What Envoy does if nothing is said. Source: envoy.config.cluster.v3.Cluster, `connect_timeout`. */
+const DEFAULT_CONNECT_TIMEOUT = "5s";
+
 /** Thousands of these are alike: what is said in each, is said as briefly as can be. */
 function common(name: string, { destination, families, mark }: OutboundCluster): JsonObject {
-  const { upstream_bind_config: bind, ...cluster } = clusterOf(destination, { name, families });
+  const {
+    upstream_bind_config: bind,
+    connect_timeout: timeout,
+    ignore_health_on_host_removal: ignoreHealth,
+    ...cluster
+  } = clusterOf(destination, { name, families });
   const options = objectsIn(objectOr(bind)["socket_options"]).map(({ description: _, ...option }) => option);
   const all = [...options, ...(mark === undefined ? [] : [markOption(mark)])];
   return {
     ...cluster,
+    ...(timeout !== DEFAULT_CONNECT_TIMEOUT && { connect_timeout: timeout }),
+    ...(cluster["health_checks"] !== undefined && { ignore_health_on_host_removal: ignoreHealth }),
     alt_stat_name: OUTBOUND_STATS,
     ...(all.length > 0 && { upstream_bind_config: { socket_options: all } }),
   };

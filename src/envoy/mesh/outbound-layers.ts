@@ -3,7 +3,7 @@
  *
  *     families, client's family, telemetry            clusters, listeners of single Services
  *     families, client's family, zone                 endpoints
- *     families, client's family, telemetry, unknown   listeners of HTTP ports, virtualOutbound
+ *     families, client's family, telemetry, unknown   listeners that Services share, virtualOutbound
  *     namespace, unknown                              route tables
  */
 import type { Family } from "../../ip/family.ts";
@@ -13,6 +13,7 @@ import { namedHosts } from "../desired/cluster.ts";
 import { targetsOf } from "../desired/endpoints.ts";
 import { originRef, trustSecret } from "../desired/names.ts";
 import type { Wanted } from "../desired/resource-set.ts";
+import type { Part } from "../desired/routes.ts";
 import { trustOf } from "../desired/secrets.ts";
 import { apiListener, grpcAssignment, grpcCluster, grpcRoutes, grpcTarget } from "./grpc.ts";
 import { type Layer, made } from "./layer.ts";
@@ -21,13 +22,12 @@ import type { Dirty, Outbound } from "./outbound.ts";
 import { directCluster, fixedClusters, outboundCluster } from "./outbound-cluster.ts";
 import { meantFor, meshAssignment } from "./outbound-endpoints.ts";
 import {
-  httpListener,
   type OutboundStyle,
   streamListener,
   type UnknownOutbound,
   virtualOutbound,
 } from "./outbound-listener.ts";
-import { ownTable } from "./routes.ts";
+import { sharedListener } from "./shared-listener.ts";
 import { backendsAt, identitiesOf, type ListenerPlan } from "./services.ts";
 import { collectorClusters, tracingClusters } from "./telemetry.ts";
 import { TLS_SECRETS } from "./tls.ts";
@@ -134,15 +134,14 @@ function streamPort(
   { destinations, directs }: Outbound,
   style: OutboundStyle,
 ): Wanted {
-  const { cluster: to, port, auto, table } = plan;
+  const { cluster: to, port, auto } = plan;
   const known = destinations.has(to) || directs.has(to);
   return {
     name,
-    from: [addresses.join(), to, port, auto, table, plan.service, known],
+    from: [addresses.join(), to, port, auto, plan.service, known],
     make: () =>
-      made("listener", streamListener({ name, addresses, port, cluster: to, auto, table }, style), {
+      made("listener", streamListener({ name, addresses, port, cluster: to, auto }, style), {
         needsClusters: [...(known ? [to] : []), ...(auto ? collectorClusters(style.telemetry) : [])],
-        needsRoutes: table === undefined ? [] : [table],
         origins: [`Service/${plan.service}`],
       }),
   };
@@ -194,39 +193,41 @@ export function putEndpoints(
   }
 }
 
-/** Brings what every sidecar has, and the listeners of HTTP ports, up to date. */
-export function putEdge(
-  layer: Layer,
-  { families, unknown, telemetry, preferClient = false }: OfEdge,
-  outbound: Outbound,
-  dirty: Dirty,
-  { mark }: MarkStyle,
-): void {
-  const style = { mark, telemetry, preferClient };
+/** Brings what every sidecar has, and the listeners of port numbers that Services share, up to date. */
+export function putEdge(layer: Layer, of: OfEdge, outbound: Outbound, dirty: Dirty): void {
+  const { families, unknown, telemetry } = of;
   for (const json of [...fixedClusters(), ...tracingClusters(telemetry, families)]) {
     layer.put("cluster", { name: String(json["name"]), from: [], make: () => made("cluster", json) });
   }
   layer.put("listener", {
     name: "virtualOutbound",
     from: [],
-    make: () => made("listener", virtualOutbound(families, unknown, style)),
+    make: () => made("listener", virtualOutbound(families, unknown, of)),
   });
-  const collectors = collectorClusters(telemetry);
   for (const port of dirty.ports) {
     const name = wildcardName(families, port);
     if (!outbound.ports.has(port)) layer.delete("listener", name);
-    else {
-      layer.put("listener", {
-        name,
-        from: [],
-        make: () =>
-          made("listener", httpListener(port, families, unknown, style), {
-            needsRoutes: [String(port)],
-            needsClusters: collectors,
-          }),
-      });
-    }
+    else layer.put("listener", sharedPort(name, port, of, outbound));
   }
+}
+
+function sharedPort(name: string, port: number, of: OfEdge, outbound: Outbound): Wanted {
+  const ports = outbound.sniffed.get(port);
+  return {
+    name,
+    from: [ports, ports?.revision],
+    make: () => {
+      const sniffed = ports?.parts(of) ?? [];
+      return {
+        bytes: sharedListener({ port, families: of.families, unknown: of.unknown, sniffed }, of),
+        needsRoutes: [String(port)],
+        needsClusters: [...sniffed.map(({ cluster }) => cluster), ...collectorClusters(of.telemetry)],
+        get origins() {
+          return sniffed.map(({ service }) => `Service/${service}`);
+        },
+      };
+    },
+  };
 }
 
 /** Brings route tables up to date. */
@@ -243,24 +244,13 @@ export function putTables(
       layer.put("route", {
         name: String(number),
         from: [port, port.revision],
-        make: () => knownOnly(port.encode(number, namespace, unknown), outbound),
-      });
-    }
-  }
-  for (const name of dirty.tables) {
-    const own = outbound.tables.get(name);
-    if (own === undefined) layer.delete("route", name);
-    else {
-      layer.put("route", {
-        name,
-        from: [own.service, own.port],
-        make: () => knownOnly(ownTable(name, own, namespace), outbound),
+        make: () => knownOnly(port.encode(namespace, unknown), outbound),
       });
     }
   }
 }
 
-function knownOnly(table: ReturnType<typeof ownTable>, { destinations, directs }: Outbound) {
+function knownOnly(table: Part, { destinations, directs }: Outbound) {
   const needsClusters = table.clusters.filter((name) => destinations.has(name) || directs.has(name));
   return { bytes: table.bytes, needsClusters, origins: table.origins };
 }

@@ -1,12 +1,11 @@
 /**
  * What leaves a pod. Connections come to one listener (virtualOutbound), which hands each to the listener of the address
- * that it was meant for: a Service's port of bytes has one of its own with the addresses of both families, and those of
- * HTTP share one per port number, where the host of a request says which Service is meant. None of them is a socket. So
- * a change of one Service touches nobody else's connections, and costs what that Service costs.
+ * that it was meant for: a Service's port of bytes has one of its own with the addresses of both families, and those that
+ * are HTTP, or may be, share one per port number (shared-listener.ts). None of them is a socket. A change of one Service
+ * touches nobody else's connections.
  */
 import type { Family } from "../../ip/family.ts";
 import type { Telemetry } from "../../traffic/mesh/model.ts";
-import { httpFilters } from "../desired/http-filters.ts";
 import { socketAddress } from "../desired/names.ts";
 import { tcpProxy } from "../desired/stream.ts";
 import type { JsonObject } from "../proto/index.ts";
@@ -20,14 +19,7 @@ import {
   PLAIN_HTTP,
   ROUTER,
 } from "./http.ts";
-import {
-  CLUSTERS,
-  listenerAddresses,
-  OUTBOUND_STATS,
-  SIDECAR_PORTS,
-  wildcardName,
-  wildcards,
-} from "./names.ts";
+import { CLUSTERS, listenerAddresses, OUTBOUND_STATS, SIDECAR_PORTS, wildcards } from "./names.ts";
 import { httpTelemetry, streamTelemetry } from "./telemetry.ts";
 
 /** Of what all listeners of an output are made alike. */
@@ -38,16 +30,15 @@ export interface OutboundStyle {
   readonly mark?: number | undefined;
 }
 
-/** A port of bytes, or one that has to be looked at. */
+/** A port of bytes, or one of a headless Service that has to be looked at. */
 export interface StreamPort {
   readonly name: string;
   /** The addresses that clients connect to, those of one thing. */
   readonly addresses: readonly string[];
   readonly port: number;
   readonly cluster: string;
-  /** Looks whether connections are HTTP; these follow the table, if there is one of this Service's own. */
+  /** Looks whether connections are HTTP. */
   readonly auto: boolean;
-  readonly table?: string | undefined;
 }
 
 /** The listener of a Service's port. */
@@ -68,7 +59,8 @@ export function streamListener(port: StreamPort, style: OutboundStyle): JsonObje
   };
 }
 
-function prefers({ preferClient = false }: OutboundStyle): boolean {
+/** Whether there are chains for each family of clients. */
+export function prefers({ preferClient = false }: OutboundStyle): boolean {
   return preferClient;
 }
 
@@ -77,56 +69,30 @@ function onlyHttp(): JsonObject {
 }
 
 function sniffedHttp(
-  { cluster, table }: StreamPort,
+  { cluster }: StreamPort,
   { telemetry }: OutboundStyle,
   client: Family | undefined,
 ): JsonObject {
   return meshHttp({
     statPrefix: "outbound",
-    routes: table === undefined ? { config: everythingTo(cluster) } : { table },
-    filters: [...familyFilters(client), ...(table === undefined ? [ROUTER] : httpFilters({}))],
+    routes: { config: everythingTo(cluster) },
+    filters: [...familyFilters(client), ROUTER],
     more: httpTelemetry(telemetry, "source"),
   });
 }
 
-function streamTo(cluster: string, { telemetry }: OutboundStyle): JsonObject {
+/** The filter by which bytes go to a cluster. There are thousands: its name is as short as can be. */
+export function streamTo(cluster: string, { telemetry }: OutboundStyle): JsonObject {
   const forward = { shares: [{ weight: 1, destination: cluster }] };
-  return streamTelemetry(tcpProxy(forward, "outbound", {}), telemetry, "source");
+  return streamTelemetry({ ...tcpProxy(forward, "outbound", {}), name: "tcp" }, telemetry, "source");
 }
 
 /** Where connections go that nobody is known for. */
 export type UnknownOutbound = "passthrough" | "blocked";
 
-function unknownCluster(unknown: UnknownOutbound): string {
+/** The cluster for what nobody is known for. */
+export function unknownCluster(unknown: UnknownOutbound): string {
   return unknown === "passthrough" ? CLUSTERS.passthrough : CLUSTERS.blackHole;
-}
-
-/** The listener of a port on which some Service speaks HTTP. What is not HTTP there goes the way of the unknown. */
-export function httpListener(
-  port: number,
-  families: readonly Family[],
-  unknown: UnknownOutbound,
-  style: OutboundStyle,
-): JsonObject {
-  const http = (client: Family | undefined) =>
-    meshHttp({
-      statPrefix: `outbound_${port}`,
-      routes: { table: String(port) },
-      filters: [...familyFilters(client), ...httpFilters({})],
-      more: { normalize_path: true, ...httpTelemetry(style.telemetry, "source") },
-    });
-  return {
-    name: wildcardName(families, port),
-    ...listenerAddresses(wildcards(families, port)),
-    bind_to_port: false,
-    traffic_direction: "OUTBOUND",
-    listener_filters: [HTTP_INSPECTOR],
-    ...INSPECTION,
-    filter_chains: chainsByFamily(prefers(style) && families.length > 1, (client) => [
-      { name: "http", ...onlyHttp(), filters: [http(client)] },
-      { name: "other", filters: [streamTo(unknownCluster(unknown), style)] },
-    ]),
-  };
 }
 
 /** The one listener that capture sends to. Connections to its own port would come back for ever: they are closed. */

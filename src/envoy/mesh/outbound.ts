@@ -5,7 +5,14 @@ import type { Frontend } from "../../traffic/model.ts";
 import type { FrontendLookup } from "../desired/output.ts";
 import { grpcTarget } from "./grpc.ts";
 import { HttpPort, type ServicePort } from "./routes.ts";
-import { type DirectPlan, type ListenerPlan, planService, type ServicePlan } from "./services.ts";
+import {
+  type DirectPlan,
+  type ListenerPlan,
+  planService,
+  type ServicePlan,
+  type SniffedPlan,
+} from "./services.ts";
+import { SniffedPorts } from "./sniffed-ports.ts";
 
 /** What has to be looked at again in every layer. */
 export interface Dirty {
@@ -14,8 +21,6 @@ export interface Dirty {
   /** `ADDRESS_PORT` of listeners that came, went, or are others. */
   readonly listeners: Set<string>;
   readonly ports: Set<number>;
-  /** Tables of single Services. */
-  readonly tables: Set<string>;
   /** Names that gRPC clients may ask for. */
   readonly targets: Set<string>;
   trust: boolean;
@@ -28,7 +33,6 @@ export function nothingDirty(): Dirty {
     endpoints: new Set(),
     listeners: new Set(),
     ports: new Set(),
-    tables: new Set(),
     targets: new Set(),
     trust: false,
   };
@@ -39,7 +43,8 @@ export class Outbound {
   readonly destinations = new Map<string, Destination>();
   readonly directs = new Map<string, DirectPlan>();
   readonly ports = new Map<number, HttpPort>();
-  readonly tables = new Map<string, ServicePort>();
+  /** By port number; where there is one there is a table as well. */
+  readonly sniffed = new Map<number, SniffedPorts>();
   readonly #listeners = new Map<string, ListenerPlan>();
   /** Listeners that want an address and port. */
   readonly #claims = new Map<string, Set<string>>();
@@ -74,7 +79,7 @@ export class Outbound {
     this.#replaceListeners(before?.listeners ?? [], plan?.listeners ?? []);
     this.#replaceDirects(before?.directs ?? [], plan?.directs ?? []);
     this.#replaceHosts(before, plan);
-    this.#replaceTables(before, plan);
+    this.#replaceSniffed(before?.sniffed ?? [], plan?.sniffed ?? []);
     this.#replacePorts(before?.service, service);
     for (const name of before?.autos ?? []) this.#countAuto(name, -1);
     for (const name of plan?.autos ?? []) this.#countAuto(name, 1);
@@ -218,7 +223,7 @@ export class Outbound {
     for (const { port, meshPort } of now?.hosts ?? []) {
       let table = this.ports.get(port);
       if (table === undefined) {
-        table = new HttpPort();
+        table = new HttpPort(port);
         this.ports.set(port, table);
       }
       if (now !== undefined) table.put({ service: now.service, port: meshPort });
@@ -227,15 +232,18 @@ export class Outbound {
     for (const { port } of before?.hosts ?? []) if (this.ports.get(port)?.isEmpty) this.ports.delete(port);
   }
 
-  #replaceTables(before: ServicePlan | undefined, now: ServicePlan | undefined): void {
-    for (const name of before?.tables.keys() ?? []) {
-      this.tables.delete(name);
-      this.dirty.tables.add(name);
+  #replaceSniffed(before: readonly SniffedPlan[], now: readonly SniffedPlan[]): void {
+    for (const { port, service } of before) this.sniffed.get(port)?.delete(service);
+    for (const plan of now) {
+      let ports = this.sniffed.get(plan.port);
+      if (ports === undefined) {
+        ports = new SniffedPorts();
+        this.sniffed.set(plan.port, ports);
+      }
+      ports.put(plan);
     }
-    for (const [name, port] of now?.tables ?? []) {
-      this.tables.set(name, { service: (now as ServicePlan).service, port });
-      this.dirty.tables.add(name);
-    }
+    for (const { port } of before) if (this.sniffed.get(port)?.isEmpty) this.sniffed.delete(port);
+    for (const { port } of [...before, ...now]) this.dirty.ports.add(port);
   }
 
   #replacePorts(before: MeshService | undefined, now: MeshService | undefined): void {

@@ -78,7 +78,7 @@ class Output implements MeshOutput {
     putEndpoints(layer, of, this.#outbound, this.#everything()),
   );
   readonly #edges = new Layers<Parameters<typeof putEdge>[1]>((layer, of) =>
-    putEdge(layer, of, this.#outbound, this.#everything(), this.#options),
+    putEdge(layer, of, this.#outbound, this.#everything()),
   );
   readonly #tables = new Layers<Parameters<typeof putTables>[1]>((layer, of) =>
     putTables(layer, of, this.#outbound, this.#everything()),
@@ -149,13 +149,12 @@ class Output implements MeshOutput {
 
   /** Everything that there is, for a layer that is new. */
   #everything(): Dirty {
-    const { destinations, directs, ports, tables } = this.#outbound;
+    const { destinations, directs, ports } = this.#outbound;
     return {
       clusters: new Set([...destinations.keys(), ...directs.keys()]),
       endpoints: new Set(destinations.keys()),
       listeners: new Set(this.#outbound.listenerKeys()),
       ports: new Set(ports.keys()),
-      tables: new Set(tables.keys()),
       targets: new Set(),
       trust: true,
     };
@@ -166,7 +165,7 @@ class Output implements MeshOutput {
     const { dirty } = outbound;
     this.#services.each((layer, of) => putServices(layer, of, outbound, dirty, this.#options));
     this.#endpoints.each((layer, of) => putEndpoints(layer, of, outbound, dirty));
-    this.#edges.each((layer, of) => putEdge(layer, of, outbound, dirty, this.#options));
+    this.#edges.each((layer, of) => putEdge(layer, of, outbound, dirty));
     this.#tables.each((layer, of) => putTables(layer, of, outbound, dirty));
     this.#grpc.each((layer, of) => putGrpc(layer, of, outbound, dirty));
     outbound.dirty = nothingDirty();

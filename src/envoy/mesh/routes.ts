@@ -1,13 +1,15 @@
 /**
- * Route tables of sidecars: one per port number on which some Service speaks HTTP. Each Service is a virtual host with
- * its names and its addresses of both families. Only its short name is known in its own namespace alone; so tables
- * are the same for all sidecars but for those of namespaces with Services on that port.
+ * Route tables of sidecars: one per port number on which some Service speaks HTTP, or may. Each Service is a virtual host,
+ * found by the address that a request was sent to, of either family, whatever host it names: GAMMA's routes belong to
+ * Services, and an application may keep the host that its own caller named. What has no address of its own (ExternalName,
+ * headless) is found by names, of which the short one is known in its own namespace alone.
  */
+import { canonicalAddress } from "../../ip/address.ts";
 import type { RouteRule } from "../../traffic/gateway/model.ts";
 import type { MeshPort, MeshService } from "../../traffic/mesh/model.ts";
 import { encodeHost, joinParts, type Part } from "../desired/routes.ts";
 import { encode } from "../proto/index.ts";
-import { CLUSTERS } from "./names.ts";
+import { CLUSTERS, DESTINATION_HEADER } from "./names.ts";
 import type { UnknownOutbound } from "./outbound-listener.ts";
 
 const TABLE = "envoy.config.route.v3.RouteConfiguration";
@@ -19,19 +21,25 @@ export interface ServicePort {
 }
 
 /**
- * A Service's virtual host: as all see it, and as some namespaces do: its own, and those with routes of their own. Each
- * is encoded when a sidecar is there that wants it.
+ * A Service's virtual host: as all see it, and as some namespaces do: those with routes of their own, and for what is found
+ * by names its own. Each is encoded when a sidecar is there that wants it.
  */
 class Host {
+  /** The ends of what is looked for, by address. */
+  readonly addresses: readonly string[];
   readonly #of: ServicePort;
+  readonly #port: number;
   readonly #parts = new Map<string | undefined, Part>();
 
-  constructor(of: ServicePort) {
+  constructor(of: ServicePort, port: number) {
     this.#of = of;
+    this.#port = port;
+    this.addresses = addressesOf(of.service);
   }
 
   in(namespace: string): Part {
-    const special = namespace === this.#home || this.#of.port.consumerRules?.[namespace] !== undefined;
+    const shortName = this.addresses.length === 0 && namespace === this.#home;
+    const special = shortName || this.#of.port.consumerRules?.[namespace] !== undefined;
     const view = special ? namespace : undefined;
     let part = this.#parts.get(view);
     if (part === undefined) {
@@ -48,10 +56,33 @@ class Host {
   #encode(namespace: string | undefined): Part {
     const { service } = this.#of;
     const [home = "", name = ""] = service.key.split("/");
-    const all = [...new Set([...service.hostnames, ...addressDomains(service)])];
-    const domains = namespace === home ? all : all.filter((domain) => domain !== name);
+    const names = service.hostnames.filter((hostname) => hostname !== name || namespace === home);
+    const domains =
+      this.addresses.length > 0
+        ? this.addresses.map((address) => `*|${address}`)
+        : names.flatMap((hostname) => [`${hostname}|*`, `${hostname}:${this.#port}|*`]);
     return encodeHost({ hostname: `${name}.${home}`, rules: rulesOf(this.#of, namespace) }, domains);
   }
+}
+
+/** As Envoy writes them, without brackets. */
+function addressesOf({ addresses, kind }: MeshService): string[] {
+  if (kind !== "virtual") return [];
+  return Object.values(addresses).map((address: string) => canonicalAddress(address) ?? address);
+}
+
+/**
+ * Those of which no address is another's: of several that have one the first is kept. That is never so in a cluster that
+ * is well, and Envoy would refuse the whole for it.
+ */
+export function withoutRivals<T>(all: Iterable<T>, addressesOf: (one: T) => readonly string[]): T[] {
+  const taken = new Set<string>();
+  return [...all].filter((one) => {
+    const addresses = addressesOf(one);
+    if (addresses.some((address) => taken.has(address))) return false;
+    for (const address of addresses) taken.add(address);
+    return true;
+  });
 }
 
 function namespaceOf({ key }: MeshService): string {
@@ -80,8 +111,13 @@ function toBackends({ key }: MeshService, { destination }: MeshPort): RouteRule 
 /** The virtual hosts of one port number. */
 export class HttpPort {
   readonly #hosts = new Map<string, Host>();
+  readonly #port: number;
   /** How often it was changed. */
   revision = 0;
+
+  constructor(port: number) {
+    this.#port = port;
+  }
 
   get isEmpty(): boolean {
     return this.#hosts.size === 0;
@@ -89,7 +125,7 @@ export class HttpPort {
 
   /** Takes in a Service's port. */
   put(of: ServicePort): void {
-    this.#hosts.set(of.service.key, new Host(of));
+    this.#hosts.set(of.service.key, new Host(of, this.#port));
     this.revision++;
   }
 
@@ -99,33 +135,20 @@ export class HttpPort {
   }
 
   /** The table as the sidecars of a namespace have it. */
-  encode(port: number, namespace: string, unknown: UnknownOutbound): Part {
-    const hosts = [...this.#hosts.values()];
+  encode(namespace: string, unknown: UnknownOutbound): Part {
+    const hosts = withoutRivals(this.#hosts.values(), (host) => host.addresses);
     return joinParts(
-      tableHead(String(port), unknown),
+      tableHead(String(this.#port), unknown),
       hosts.map((host) => host.in(namespace)),
     );
   }
 }
 
-/** As they stand in a URL: those of IPv6 in brackets. */
-function addressDomains({ addresses, kind }: MeshService): string[] {
-  if (kind !== "virtual") return [];
-  return Object.values(addresses).map((address: string) =>
-    address.includes(":") ? `[${address}]` : address,
-  );
-}
-
-/** The table of a Service whose port is told by its address, whatever host a request names. */
-export function ownTable(name: string, of: ServicePort, namespace: string): Part {
-  const host = { hostname: of.service.key, rules: rulesOf(of, namespace) };
-  return joinParts(encode(TABLE, { name }), [encodeHost(host, ["*"])]);
-}
-
 function tableHead(name: string, unknown: UnknownOutbound): Uint8Array {
   return encode(TABLE, {
     name,
-    ignore_port_in_host_matching: true,
+    vhost_header: DESTINATION_HEADER,
+    request_headers_to_remove: [DESTINATION_HEADER],
     virtual_hosts: [
       unknown === "passthrough"
         ? {

@@ -16,9 +16,18 @@ export interface ListenerPlan {
   readonly families: readonly Family[];
   readonly port: number;
   readonly cluster: string;
+  /** Whether connections are looked at. */
   readonly auto: boolean;
-  /** The route table of its own. */
-  readonly table?: string;
+}
+
+/** A Service's port that is looked at (HTTP or not), as the listener of its port number has it. */
+export interface SniffedPlan {
+  readonly service: string;
+  readonly addresses: PerFamily<string>;
+  /** Preferred first. */
+  readonly families: readonly Family[];
+  readonly port: number;
+  readonly cluster: string;
 }
 
 /** A cluster to the very pods that connections were meant for. */
@@ -40,8 +49,7 @@ export interface ServicePlan {
   readonly listeners: readonly ListenerPlan[];
   readonly directs: readonly DirectPlan[];
   readonly hosts: readonly HostPlan[];
-  /** Route tables of its own, by name. */
-  readonly tables: ReadonlyMap<string, MeshPort>;
+  readonly sniffed: readonly SniffedPlan[];
   /** Destinations whose connections are looked at. */
   readonly autos: readonly string[];
 }
@@ -59,25 +67,20 @@ export function planService(service: MeshService, around: Surroundings): Service
   const listeners: ListenerPlan[] = [];
   const directs: DirectPlan[] = [];
   const hosts: HostPlan[] = [];
-  const tables = new Map<string, MeshPort>();
+  const sniffed: SniffedPlan[] = [];
   for (const port of service.ports) {
     const headless = service.kind === "headless" ? backendsOf(port, around.frontend) : undefined;
     const direct = headless && directPlans(port, headless, around);
     directs.push(...(direct?.plans ?? []));
     if (HTTP.has(port.protocol)) hosts.push(...hostPlans(port, headless, direct));
     else if (headless && direct) listeners.push(...headlessListeners(service, port, headless, direct));
-    else if (service.kind === "virtual") {
-      const table = port.protocol === "auto" && hasRules(port) ? port.destination : undefined;
-      if (table !== undefined) tables.set(table, port);
-      listeners.push(virtualListener(service, port, table));
-    }
+    else if (service.kind === "virtual" && port.protocol === "auto") {
+      hosts.push({ port: port.port, meshPort: port });
+      sniffed.push(virtualPort(service, port));
+    } else if (service.kind === "virtual") listeners.push(virtualListener(service, port));
   }
   const autos = service.ports.flatMap((port) => (port.protocol === "auto" ? [port.destination] : []));
-  return { service, listeners, directs, hosts, tables, autos };
-}
-
-function hasRules({ rules, consumerRules }: MeshPort): boolean {
-  return rules !== undefined || consumerRules !== undefined;
+  return { service, listeners, directs, hosts, sniffed, autos };
 }
 
 function backendsOf(port: MeshPort, frontend: Frontend | undefined): readonly PortBackend[] {
@@ -125,17 +128,13 @@ function hostPlans(
   return [...numbers].map((number) => ({ port: number, meshPort }));
 }
 
-function virtualListener(service: MeshService, port: MeshPort, table: string | undefined): ListenerPlan {
-  return {
-    id: `${service.key}:${port.port}`,
-    service: service.key,
-    addresses: service.addresses,
-    families: service.families,
-    port: port.port,
-    cluster: port.destination,
-    auto: port.protocol === "auto",
-    ...(table !== undefined && { table }),
-  };
+function virtualPort(service: MeshService, port: MeshPort): SniffedPlan {
+  const { key, addresses, families } = service;
+  return { service: key, addresses, families, port: port.port, cluster: port.destination };
+}
+
+function virtualListener(service: MeshService, port: MeshPort): ListenerPlan {
+  return { id: `${service.key}:${port.port}`, ...virtualPort(service, port), auto: false };
 }
 
 /** One for each pod, with its address of each family. */

@@ -5,7 +5,7 @@ import { MESH_SERVER_NAME, SECRETS } from "./names.ts";
 
 /** Endpoints whose pods have sidecars say so, and a cluster picks their transport socket by it. */
 export const PEER_METADATA: JsonObject = {
-  filter_metadata: { "envoy.transport_socket_match": { tlsMode: "tandem" } },
+  filter_metadata: { "envoy.transport_socket_match": { mtls: true } },
 };
 
 const TLS_1_3: JsonObject = {
@@ -17,7 +17,7 @@ const WORKLOAD: readonly JsonObject[] = [secretOverAds(SECRETS.workload)];
 
 /** The choice of a cluster between its endpoints with sidecars, which must be one of these identities, and the others. */
 export function peerSocketMatches(identities: readonly string[]): JsonObject[] {
-  return [{ name: "mtls", match: { tlsMode: "tandem" }, transport_socket: peerSocket(identities) }];
+  return [{ name: "mtls", match: { mtls: true }, transport_socket: peerSocket(identities) }];
 }
 
 /**

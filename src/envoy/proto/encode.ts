@@ -198,7 +198,10 @@ function enumCodec(type: DescEnum): ScalarCodec {
   };
 }
 
-/** google.protobuf.Any: the type's URL in `@type` beside the fields; types with a JSON form of their own in `value`. */
+/**
+ * google.protobuf.Any: the type's URL in `@type` beside the fields; types with a JSON form of their own in `value`. What
+ * was encoded before stands in `@encoded`, in base64.
+ */
 function writeAny(writer: WireWriter, json: JsonValue): void {
   if (!isJsonObject(json)) throw new ProtoFieldError(`must be an object, is ${kindOf(json)}`);
   const url = json["@type"];
@@ -209,6 +212,12 @@ function writeAny(writer: WireWriter, json: JsonValue): void {
   const typeName = typeNameOfUrl(url);
   writer.tag(1, WIRE.bytes);
   writer.string(url);
+  const encoded = json["@encoded"];
+  if (typeof encoded === "string") {
+    writer.tag(2, WIRE.bytes);
+    writer.bytes(Buffer.from(encoded, "base64"));
+    return;
+  }
   const inner = writerOf(typeName);
   const bare = typeName === ANY || wellKnownWriter(typeName) !== undefined;
   writer.tag(2, WIRE.bytes);
