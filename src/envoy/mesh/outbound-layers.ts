@@ -221,7 +221,10 @@ function sharedPort(name: string, port: number, of: OfEdge, outbound: Outbound):
       return {
         bytes: sharedListener({ port, families: of.families, unknown: of.unknown, sniffed }, of),
         needsRoutes: [String(port)],
-        needsClusters: [...sniffed.map(({ cluster }) => cluster), ...collectorClusters(of.telemetry)],
+        needsClusters: [
+          ...sniffed.flatMap(({ cluster: name }) => (outbound.destinations.has(name) ? [name] : [])),
+          ...collectorClusters(of.telemetry),
+        ],
         get origins() {
           return sniffed.map(({ service }) => `Service/${service}`);
         },
