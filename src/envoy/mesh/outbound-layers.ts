@@ -4,7 +4,7 @@
  *     families, client's family, telemetry            clusters, listeners of single Services
  *     families, client's family, zone                 endpoints
  *     families, client's family, telemetry, unknown   listeners that Services share, virtualOutbound
- *     namespace, unknown                              route tables
+ *     namespace, unknown                              route tables, whose bytes most namespaces share
  */
 import type { Family } from "../../ip/family.ts";
 import type { Destination } from "../../traffic/gateway/model.ts";
@@ -13,7 +13,7 @@ import { namedHosts } from "../desired/cluster.ts";
 import { targetsOf } from "../desired/endpoints.ts";
 import { originRef, trustSecret } from "../desired/names.ts";
 import type { Wanted } from "../desired/resource-set.ts";
-import type { Part } from "../desired/routes.ts";
+import type { EncodedTable } from "../desired/routes.ts";
 import { trustOf } from "../desired/secrets.ts";
 import { apiListener, grpcAssignment, grpcCluster, grpcRoutes, grpcTarget } from "./grpc.ts";
 import { type Layer, made } from "./layer.ts";
@@ -253,9 +253,16 @@ export function putTables(
   }
 }
 
-function knownOnly(table: Part, { destinations, directs }: Outbound) {
+function knownOnly(table: EncodedTable, { destinations, directs }: Outbound) {
   const needsClusters = table.clusters.filter((name) => destinations.has(name) || directs.has(name));
-  return { bytes: table.bytes, needsClusters, origins: table.origins };
+  return {
+    bytes: table.bytes,
+    version: table.version,
+    needsClusters,
+    get origins() {
+      return table.origins;
+    },
+  };
 }
 
 /** Brings what gRPC clients without a proxy ask for up to date. */

@@ -7,7 +7,7 @@
 import { canonicalAddress } from "../../ip/address.ts";
 import type { RouteRule } from "../../traffic/gateway/model.ts";
 import type { MeshPort, MeshService } from "../../traffic/mesh/model.ts";
-import { encodeHost, joinParts, type Part } from "../desired/routes.ts";
+import { encodeHost, type EncodedTable, joinParts, type Part } from "../desired/routes.ts";
 import { encode } from "../proto/index.ts";
 import { CLUSTERS, DESTINATION_HEADER } from "./names.ts";
 import type { UnknownOutbound } from "./outbound-listener.ts";
@@ -37,10 +37,14 @@ class Host {
     this.addresses = addressesOf(of.service);
   }
 
-  in(namespace: string): Part {
+  /** Whether a namespace sees it as others do not. */
+  isSpecialIn(namespace: string): boolean {
     const shortName = this.addresses.length === 0 && namespace === this.#home;
-    const special = shortName || this.#of.port.consumerRules?.[namespace] !== undefined;
-    const view = special ? namespace : undefined;
+    return shortName || this.#of.port.consumerRules?.[namespace] !== undefined;
+  }
+
+  in(namespace: string | undefined): Part {
+    const view = namespace !== undefined && this.isSpecialIn(namespace) ? namespace : undefined;
     let part = this.#parts.get(view);
     if (part === undefined) {
       part = this.#encode(view);
@@ -112,6 +116,8 @@ function toBackends({ key }: MeshService, { destination }: MeshPort): RouteRule 
 export class HttpPort {
   readonly #hosts = new Map<string, Host>();
   readonly #port: number;
+  /** What all namespaces have in which nothing is special, until the next change. */
+  readonly #common = new Map<UnknownOutbound, EncodedTable>();
   /** How often it was changed. */
   revision = 0;
 
@@ -126,21 +132,37 @@ export class HttpPort {
   /** Takes in a Service's port. */
   put(of: ServicePort): void {
     this.#hosts.set(of.service.key, new Host(of, this.#port));
-    this.revision++;
+    this.#changed();
   }
 
   /** Takes out a Service. */
   delete(service: string): void {
-    if (this.#hosts.delete(service)) this.revision++;
+    if (this.#hosts.delete(service)) this.#changed();
   }
 
   /** The table as the sidecars of a namespace have it. */
-  encode(namespace: string, unknown: UnknownOutbound): Part {
+  encode(namespace: string, unknown: UnknownOutbound): EncodedTable {
+    const isSpecial = [...this.#hosts.values()].some((host) => host.isSpecialIn(namespace));
+    if (isSpecial) return this.#encode(namespace, unknown);
+    let table = this.#common.get(unknown);
+    if (table === undefined) {
+      table = this.#encode(undefined, unknown);
+      this.#common.set(unknown, table);
+    }
+    return table;
+  }
+
+  #encode(namespace: string | undefined, unknown: UnknownOutbound): EncodedTable {
     const hosts = withoutRivals(this.#hosts.values(), (host) => host.addresses);
     return joinParts(
       tableHead(String(this.#port), unknown),
       hosts.map((host) => host.in(namespace)),
     );
+  }
+
+  #changed(): void {
+    this.revision++;
+    this.#common.clear();
   }
 }
 
