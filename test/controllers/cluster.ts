@@ -138,6 +138,24 @@ export async function eventually<T>(ask: () => Promise<T>, holds: (answer: T) =>
   }
 }
 
+/** Renews a Lease of kube-system for its holder, as if that were alive, until it is told to end. */
+export function keepLease(client: KubeClient, name: string): () => Promise<void> {
+  let over = false;
+  const work = async (): Promise<void> => {
+    while (!over) {
+      const renewTime = new Date().toISOString().replace("Z", "000Z");
+      await client.patch(KINDS.Lease, name, "kube-system", { spec: { renewTime } }, { type: "merge" });
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  };
+  const ended = work();
+  ended.catch(() => {}); // told to whoever ends it
+  return () => {
+    over = true;
+    return ended;
+  };
+}
+
 /** The objects of a kind in a namespace. */
 export async function itemsOf<T = AnyObject>(
   client: KubeClient,

@@ -14,7 +14,7 @@ import { GATEWAY_KINDS, type HTTPRoute } from "../../src/objects/gateway/index.t
 import { KINDS } from "../../src/objects/kinds.ts";
 import type { Deployment, Lease, Secret } from "../../src/objects/types.ts";
 import { ENVOY, freePort } from "../envoy/ads-envoy.ts";
-import { startCluster, type TestCluster } from "./cluster.ts";
+import { keepLease, startCluster, type TestCluster } from "./cluster.ts";
 
 const TANDEM = join(import.meta.dirname, "../../bin/tandem");
 /** Much longer than a lease of a leader that is silent. */
@@ -100,6 +100,7 @@ test("of two replicas one writes and both serve; after kill -9 the other one wri
   const listener = await freePort();
   const children: ChildProcess[] = [];
   let endLoad: ReturnType<typeof startLoad> | undefined;
+  let endLease: ReturnType<typeof keepLease> | undefined;
   const route = (name: string) =>
     client.create(GATEWAY_KINDS.HTTPRoute, {
       metadata: { name, namespace: "default" },
@@ -146,12 +147,14 @@ test("of two replicas one writes and both serve; after kill -9 the other one wri
     endLoad = startLoad(listener, "one.test", 302);
     // the one that leads stands still: the other one writes nothing while the Lease is not its own
     first.child.kill("SIGSTOP");
+    endLease = keepLease(client, "tandem-gateway");
     await route("two");
     await sleep(1500);
     assert.deepEqual(await conditionsOf("two"), []);
     first.child.kill("SIGKILL");
     await served("two");
     assert.equal(second.leads(), false, "the proxy has its configuration from one that does not lead");
+    await endLease();
     await accepted("two");
     assert.equal(second.leads(), true);
     const lease = await client.get<Lease>(KINDS.Lease, "tandem-gateway", "kube-system");
@@ -161,6 +164,7 @@ test("of two replicas one writes and both serve; after kill -9 the other one wri
     assert.ok(ok > 10, String(ok));
   } finally {
     await endLoad?.();
+    await endLease?.();
     for (const child of children.reverse()) child.kill("SIGKILL");
     await cluster.close();
     await rm(folder, { recursive: true, force: true });

@@ -11,7 +11,7 @@ import { deployment, echo, service, strictEnvoy } from "./mesh-demo.ts";
 import { downAfterTest, type Home, manifestIn, upForTest } from "./tandem.ts";
 
 const SHELL = { image: "curlimages/curl", command: ["sleep", "infinity"] };
-const CURL = ["curl", "-gsS", "--max-time", "5"];
+const CURL = ["curl", "-gsS", "--max-time", "20"];
 /** Legal for Gateway API and for Envoy as it is; 57 instructions for RE2. */
 const LONG = "/([a-z]{3}[0-9]{4}){5}/abcdef";
 
@@ -86,7 +86,10 @@ describe("an Envoy that refuses what a route says", { skip: ENVOY === undefined 
       (said) => said.join() === "books,books",
     );
     assert.match(await eventually(() => accepted("long"), Boolean), /^True Accepted/);
-    assert.equal(proxyStatus().status, 0);
+    await eventually(
+      async () => proxyStatus().status,
+      (code) => code === 0,
+    );
 
     await rewrite("long", LONG);
     const told = await eventually(
@@ -101,15 +104,19 @@ describe("an Envoy that refuses what a route says", { skip: ENVOY === undefined 
   });
 
   test("proxy-status says which sidecars refuse what, and the route has an event", async () => {
-    const { status, stdout } = proxyStatus();
-    assert.equal(status, 79);
-    assert.match(stdout, /client-[^ ]+\.demo +SYNCED +SYNCED +SYNCED +ERROR/);
+    const { stdout } = await eventually(
+      async () => proxyStatus(),
+      (said) => /client-[^ ]+\.demo +SYNCED +SYNCED +SYNCED +ERROR/.test(said.stdout) && said.status === 79,
+    );
     assert.ok(stdout.includes("RE2 program size of 57"), stdout);
     type Event = KubeObject & { reason?: string; message?: string; involvedObject?: { name?: string } };
-    const { items } = await client.list<Event>(KINDS.Event, { namespace: "demo" });
-    const event = items.find(({ reason, involvedObject }) => {
-      return reason === "Refused" && involvedObject?.name === "long";
-    });
+    const isAboutIt = ({ reason, involvedObject }: Event) =>
+      reason === "Refused" && involvedObject?.name === "long";
+    const { items } = await eventually(
+      () => client.list<Event>(KINDS.Event, { namespace: "demo" }),
+      (list) => list.items.some(isAboutIt),
+    );
+    const event = items.find(isAboutIt);
     assert.match(event?.message ?? "", /RE2 program size of 57/);
     const others = items.filter(({ reason, involvedObject }) => {
       return reason === "Refused" && involvedObject?.name !== "long";
