@@ -159,6 +159,40 @@ describe("infrastructure of Gateways", () => {
     assert.equal(await find("Service", "taken-tandem"), undefined);
   });
 
+  test("who begins to lead while it looks makes everything in its next pass, and nothing else before", async () => {
+    const gateway = await createGateway("led");
+    const said: string[] = [];
+    const ending = new AbortController();
+    let asked = 0;
+    const follower = await startGatewayInfrastructure(
+      {
+        client: cluster.client,
+        authority: await ensureAuthority(cluster.client, "tandem-system"),
+        trustDomain: "cluster.local",
+        container: () => container,
+        onState: () => {},
+        leads: () => ++asked > 2,
+        log: (line) => said.push(line),
+      },
+      ending.signal,
+    );
+    follower.set("default/led", { gateway, ports: PORTS });
+    await eventually(
+      async () => asked,
+      (times) => times >= 2,
+    );
+    follower.look();
+    await eventually(
+      () => find<AnyObject>("Deployment", "led-tandem"),
+      (found) => found !== undefined,
+    );
+    const secret = await find<Secret>("Secret", "led-tandem");
+    assert.equal(secret?.type, "kubernetes.io/tls");
+    assert.deepEqual(said, []);
+    ending.abort();
+    await follower.stopped;
+  });
+
   test("a Gateway that goes to another class loses its infrastructure", async () => {
     const gateway = await createGateway("moving");
     infrastructure.set("default/moving", { gateway, ports: PORTS });

@@ -139,12 +139,18 @@ async function ensure(
   const desired = desiredInfrastructure(request, options.container(request));
   const owner = gateway.metadata.uid ?? "";
   try {
-    const secret = leads(options) ? await proxySecret(options, gateway, caches.secret(key)) : desired.account;
-    await apply(options, caches, KINDS.ServiceAccount, desired.account, owner);
-    await apply(options, caches, KINDS.Secret, secret, owner);
-    const { service } = desired;
-    if (service !== undefined) await apply(options, caches, KINDS.Service, service, owner);
-    await apply(options, caches, KINDS.Deployment, desired.deployment, owner);
+    const { account, service, deployment } = desired;
+    // it may begin to lead in between: then the next pass writes, and makes the certificate first
+    if (leads(options)) {
+      const secret = await proxySecret(options, gateway, caches.secret(key));
+      await apply(options, caches, KINDS.ServiceAccount, account, owner);
+      await apply(options, caches, KINDS.Secret, secret, owner);
+      if (service !== undefined) await apply(options, caches, KINDS.Service, service, owner);
+      await apply(options, caches, KINDS.Deployment, deployment, owner);
+    } else
+      for (const kind of MADE)
+        if (kind !== KINDS.Service || service !== undefined)
+          await find(options.client, caches, kind, account.metadata, owner);
   } catch (error) {
     if (!(error instanceof NameTaken)) throw error;
     return { ...UNREACHABLE, problem: error.message };
@@ -155,7 +161,24 @@ async function ensure(
   return { ...reachable, readyProxies: caches.readyProxies(key, service) };
 }
 
-/** Server-side apply, where something differs; fields no longer wanted go as well. Who does not lead only looks. */
+const MADE = [KINDS.ServiceAccount, KINDS.Secret, KINDS.Service, KINDS.Deployment];
+
+/** What is there of a name. @throws NameTaken where it is somebody else's */
+async function find(
+  client: KubeClient,
+  caches: Caches,
+  kind: Kind,
+  metadata: AnyObject["metadata"],
+  owner: string,
+): Promise<KubeObject | undefined> {
+  const key = objectKey({ metadata });
+  const live = caches.get(kind, key) ?? (await getOrNothing(client, kind, metadata));
+  if (live !== undefined && controllerOf(live)?.uid !== owner)
+    throw new NameTaken(`${kind.kind} ${key} exists and is not this Gateway's`);
+  return live;
+}
+
+/** Server-side apply, where something differs and this process leads; fields no longer wanted go as well. */
 async function apply(
   options: InfrastructureOptions,
   caches: Caches,
@@ -165,10 +188,7 @@ async function apply(
 ): Promise<void> {
   const key = objectKey(desired);
   const { client } = options;
-  const live = caches.get(kind, key) ?? (await getOrNothing(client, kind, desired));
-  if (live !== undefined && controllerOf(live)?.uid !== owner) {
-    throw new NameTaken(`${kind.kind} ${key} exists and is not this Gateway's`);
-  }
+  const live = await find(client, caches, kind, desired.metadata, owner);
   if (!leads(options)) return;
   const text = JSON.stringify(desired);
   if (live !== undefined && caches.applied.get(`${kind.kind}/${key}`) === text && covers(live, desired))
@@ -180,7 +200,7 @@ async function apply(
   caches.applied.set(`${kind.kind}/${key}`, text);
 }
 
-async function getOrNothing(client: KubeClient, kind: Kind, { metadata }: AnyObject) {
+async function getOrNothing(client: KubeClient, kind: Kind, metadata: AnyObject["metadata"]) {
   try {
     return await client.get<KubeObject>(kind, metadata.name, metadata.namespace);
   } catch (error) {
