@@ -16,6 +16,7 @@ import { ownershipOf } from "./ownership.ts";
 import { portsOf } from "./ports.ts";
 import { checkProxy } from "./proxy-protocol.ts";
 import { AnnotationReader } from "./reader.ts";
+import { shapeFindings } from "./shape.ts";
 
 export {
   ALL_ANNOTATIONS,
@@ -43,6 +44,8 @@ export function translateBalancer(given: Service, world: BalancerWorld): Transla
   });
   if (!ownership.owned)
     return { ownership, model: undefined, findings: ownership.finding ? [ownership.finding] : [] };
+  const misshapen = shapeFindings(given);
+  if (misshapen.length > 0) return { ownership, model: undefined, findings: misshapen };
   const annotations = new AnnotationReader(service.metadata.annotations ?? {}, world.provider);
   const translation: Translation = { ...world, flags, service, annotations, findings: [] };
   const model = modelOf(translation);
