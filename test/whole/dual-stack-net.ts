@@ -29,8 +29,8 @@ export async function apply(lab: TestCluster, yaml: string): Promise<void> {
   await applyManifests(lab.client, parseManifest("test.yaml", yaml));
 }
 
-/** Tries a check again until it holds, at most for about 10 s as the suite does. */
-export async function eventually(check: () => Promise<void>, attempts = 100): Promise<void> {
+/** Tries a check again until it holds, at most for about a minute: a busy machine takes longer than the 10 s of the suite. */
+export async function eventually(check: () => Promise<void>, attempts = 600): Promise<void> {
   for (let left = attempts; ; left--) {
     try {
       return await check();
