@@ -70,6 +70,21 @@ describe("tandem balancer --provider=aws where AWS cannot be asked", () => {
     assert.match(noRegion.err, /^tandem: cannot serve .*\n {2}where: flag --region\n/);
   });
 
+  test("a region and an endpoint that can be none are told by their flags, before they are asked", async () => {
+    const noUrl = await run(plan, { "aws-endpoint": "notaurl" });
+    assert.equal(noUrl.code, 64);
+    assert.match(
+      noUrl.err,
+      /it is no http or https URL\n {2}where: flag --aws-endpoint, value "notaurl"\n {2}next: /,
+    );
+    const badRegion = await run(plan, { region: "EU (Ireland)" });
+    assert.equal(badRegion.code, 64);
+    assert.match(
+      badRegion.err,
+      /a region's name .*\n {2}where: flag --region, value "EU \(Ireland\)"\n {2}next: /,
+    );
+  });
+
   test("a VPC that is not there is told, instead of subnets that are missing", async () => {
     for (const { code, err } of [
       await serve({ "vpc-id": "vpc-9" }),

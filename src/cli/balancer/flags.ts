@@ -94,7 +94,7 @@ export function readBalancerFlags(flags: BalancerFlags): BalancerSettings {
     clusterName: clusterNameOf(flags.clusterName),
     region: flags.region,
     vpcId: flags.vpcId,
-    awsEndpoint: flags.awsEndpoint,
+    awsEndpoint: urlOf("--aws-endpoint", flags.awsEndpoint),
     defaultScheme: oneOf("--default-scheme", flags.defaultScheme, ["internal", "internet-facing"]),
     defaultTargetType: oneOf("--default-target-type", flags.defaultTargetType, ["instance", "ip"]),
     replacementGraceMs: parseDurationFlag("--replacement-grace", flags.replacementGrace),
@@ -119,6 +119,18 @@ function oneOf<T extends string>(flag: string, text: string, values: readonly T[
     what: "cannot serve load balancers",
     where: `flag ${flag}, value ${JSON.stringify(text)}`,
     why: `the values are ${values.join(", ")}`,
+    next: `give ${flag}=${values.join(` or ${flag}=`)}`,
+    exitCode: EXIT.usage,
+  });
+}
+
+function urlOf(flag: string, text: string | undefined): string | undefined {
+  if (text === undefined || (URL.canParse(text) && /^https?:/.test(text))) return text;
+  throw new UserError({
+    what: "cannot serve load balancers",
+    where: `flag ${flag}, value ${JSON.stringify(text)}`,
+    why: "it is no http or https URL",
+    next: `for example ${flag}=http://127.0.0.1:5000 for an emulator, or leave it out for AWS`,
     exitCode: EXIT.usage,
   });
 }
