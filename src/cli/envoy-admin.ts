@@ -1,11 +1,12 @@
 /** Asks Envoys in pods for their configuration. Their admin interface is on loopback, so it is asked from inside. */
 import { execToText, type KubeClient } from "../client/index.ts";
-import { GATEWAY_NAME_LABEL, PROXY_LABEL } from "../controllers/gateway/names.ts";
+import { GATEWAY_NAME_LABEL, labelValue, PROXY_LABEL } from "../controllers/gateway/names.ts";
 import { type EnvoyDump, parseDump } from "../envoy/current/dump.ts";
 import { PROXY_CONTAINER, SIDECAR_LABEL } from "../controllers/mesh/injection.ts";
 import { SIDECAR_PORTS } from "../envoy/mesh/names.ts";
 import { PROXY_PORTS } from "../envoy/process/bootstrap.ts";
 import { UserError } from "../errors/user-error.ts";
+import { GATEWAY_KINDS, type Gateway } from "../objects/gateway/index.ts";
 import { KINDS } from "../objects/kinds.ts";
 import { ApiError } from "../objects/status.ts";
 import type { Pod } from "../objects/types.ts";
@@ -34,13 +35,16 @@ const GATEWAY_WORDS = ["gateway", "gateways", "gtw"];
 export async function findEnvoyPod(client: KubeClient, target: string, namespace: string): Promise<EnvoyPod> {
   const [type = "", name = ""] = target.split("/");
   if (GATEWAY_WORDS.includes(type.toLowerCase())) {
-    const pods = await proxies(client, `${GATEWAY_NAME_LABEL}=${name}`, namespace);
+    const pods = await proxies(client, `${GATEWAY_NAME_LABEL}=${labelValue(name)}`, namespace);
     if (pods[0] !== undefined) return pods[0];
+    const isThere = await hasGateway(client, name, namespace);
     throw new UserError({
       what: "cannot ask Envoy",
       where: `${target} in namespace ${namespace}`,
-      why: "none of the Gateway's proxies is running",
-      next: `kubectl -n ${namespace} describe gateway ${name}`,
+      why: isThere ? "none of the Gateway's proxies is running" : "there is no such Gateway",
+      next: isThere
+        ? `kubectl -n ${namespace} describe gateway ${name}`
+        : "kubectl get gateways -A; other namespaces with -n",
     });
   }
   const podName = await findPodOf(client, target, namespace);
@@ -52,6 +56,16 @@ export async function findEnvoyPod(client: KubeClient, target: string, namespace
     why: `it has no sidecar (container ${PROXY_CONTAINER}), nor another container with Envoy`,
     next: `pods get one when they are made: kubectl label namespace ${pod.namespace} tandem.dev/inject=enabled, and restart them`,
   });
+}
+
+async function hasGateway(client: KubeClient, name: string, namespace: string): Promise<boolean> {
+  try {
+    await client.get<Gateway>(GATEWAY_KINDS.Gateway, name, namespace);
+    return true;
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 404) return false;
+    throw error;
+  }
 }
 
 async function readPod(client: KubeClient, name: string, namespace: string): Promise<Pod> {

@@ -10,12 +10,13 @@ import {
   StatusWriter,
   startGatewayInfrastructure,
 } from "../../src/controllers/gateway/index.ts";
-import { infrastructureName } from "../../src/controllers/gateway/names.ts";
+import { GATEWAY_NAME_LABEL, infrastructureName, labelValue } from "../../src/controllers/gateway/names.ts";
 import { reachabilityOf } from "../../src/controllers/gateway/addresses.ts";
 import { mergeStatus } from "../../src/controllers/gateway/status-merge.ts";
 import { GATEWAY_KINDS, type Gateway, type HTTPRoute } from "../../src/objects/gateway/index.ts";
 import { KINDS } from "../../src/objects/kinds.ts";
 import type { AnyObject, Deployment, Secret, Service } from "../../src/objects/types.ts";
+import { findEnvoyPod } from "../../src/cli/envoy-admin.ts";
 import { installDefinitions } from "../../src/cli/gateway/definitions.ts";
 import { eventually, startCluster, type TestCluster } from "./cluster.ts";
 
@@ -191,6 +192,29 @@ describe("infrastructure of Gateways", () => {
     assert.deepEqual(said, []);
     ending.abort();
     await follower.stopped;
+  });
+
+  test("a Gateway's proxy is found by the Gateway's name, however long; where there is none it is said why", async () => {
+    const name = "long-".repeat(20).slice(0, -1);
+    await createGateway(name);
+    const asked = findEnvoyPod(cluster.client, `gateway/${name}`, "default");
+    await assert.rejects(asked, /none of the Gateway's proxies is running/);
+    await assert.rejects(findEnvoyPod(cluster.client, "gateway/none", "default"), /there is no such Gateway/);
+    const labels = { [GATEWAY_NAME_LABEL]: labelValue(name) };
+    const spec = { containers: [{ name: "envoy", image: "envoy" }] };
+    await cluster.client.create(KINDS.Pod, {
+      metadata: { name: "proxy", namespace: "default", labels },
+      spec,
+    });
+    const status = { phase: "Running" };
+    await cluster.client.patch(
+      KINDS.Pod,
+      "proxy",
+      "default",
+      { status },
+      { type: "merge", subresource: "status" },
+    );
+    assert.equal((await findEnvoyPod(cluster.client, `gateway/${name}`, "default")).name, "proxy");
   });
 
   test("a Gateway that goes to another class loses its infrastructure", async () => {
