@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { stringify } from "yaml";
 import { KubeClient, loadKubeconfig } from "../client/index.ts";
-import { startBalancerController } from "../controllers/balancer/index.ts";
+import { LOCAL_WORKERS, startBalancerController } from "../controllers/balancer/index.ts";
 import { type BalancerFlags, readBalancerFlags, withBalancerFlags } from "./balancer/flags.ts";
 import { balancerManifests } from "./balancer/manifests.ts";
 import { printOrphaned } from "./balancer/orphans.ts";
@@ -103,7 +103,7 @@ async function serve(flags: ServeFlags): Promise<void> {
       ? undefined
       : { everyMs: parseDurationFlag("--sweep-orphans", flags.sweepOrphans), olderThanMs };
   // addresses of a host are its own, and another Service may want them
-  const goneGraceMs = settings.provider === "aws" ? olderThanMs : 0;
+  const kind = settings.provider === "aws" ? { goneGraceMs: olderThanMs } : { workers: LOCAL_WORKERS };
   const signal = untilStopped();
   const client = new KubeClient(await loadKubeconfig(settings.kubeconfig));
   const log = reportOnce("tandem balancer");
@@ -116,7 +116,7 @@ async function serve(flags: ServeFlags): Promise<void> {
     );
     const translate = translateWith.bind(undefined, settings);
     const { provider } = opened;
-    const options = { client, provider, translate, log, goneGraceMs, ...(sweep && { sweep }) };
+    const options = { client, provider, translate, log, ...kind, ...(sweep && { sweep }) };
     const { stopped } = await startBalancerController(options, term);
     console.log(
       `tandem balancer: serving Services of ${client.config.server} by provider ${settings.provider}`,

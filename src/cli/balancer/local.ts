@@ -36,7 +36,7 @@ export interface LocalOptions {
   readonly log: (line: string) => void;
 }
 
-/** The provider, and what resolves when its Envoy has ended after the signal. */
+/** The provider, and what resolves when its Envoy has ended after the signal, and addresses with a lifetime are gone. */
 export interface RunningLocal {
   readonly provider: LocalProvider;
   readonly stopped: Promise<void>;
@@ -72,12 +72,12 @@ export async function startLocalProvider(options: LocalOptions, signal: AbortSig
         matchesSelector(namespaceSelector, namespaces.get(namespace)?.metadata.labels))
     );
   };
-  const writePools = (counts: PoolCounts): void => {
-    if (!options.readOnly) void writePoolStatuses(client, pools.list(), counts).catch(onError);
-  };
+  const write = (counts: PoolCounts) => writePoolStatuses(client, pools.list(), counts).catch(onError);
+  const writePools = options.readOnly ? (): void => {} : latest(write);
+  const host = createHost({ folder: addresses, link: options.link, lifetime: options.lifetime, signal });
   const provider = createLocalProvider({
     proxy: envoy,
-    host: createHost({ folder: addresses, link: options.link, lifetime: options.lifetime, signal }),
+    host,
     pools: () => pools.list().map((pool) => poolOf(pool, (key) => accepts(pool, key))),
     linkOf: (name) => pools.get(name)?.spec.announce?.interface,
     certificates: (names) => secrets.pairs(names),
@@ -92,7 +92,25 @@ export async function startLocalProvider(options: LocalOptions, signal: AbortSig
     const timer = setTimeout(settle, HOLD_MS);
     signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
   }
-  return { provider, stopped: envoy.stopped };
+  return { provider, stopped: Promise.all([envoy.stopped, host.ended]).then(() => {}) };
+}
+
+/** Does work for the latest value, one after the other: what comes meanwhile waits, and only the last of it. */
+function latest<T>(work: (value: T) => Promise<void>): (value: T) => void {
+  let waiting: { readonly value: T } | undefined;
+  let isWorking = false;
+  const all = async (): Promise<void> => {
+    isWorking = true;
+    for (let next = waiting; next !== undefined; next = waiting) {
+      waiting = undefined;
+      await work(next.value);
+    }
+    isWorking = false;
+  };
+  return (value) => {
+    waiting = { value };
+    if (!isWorking) void all();
+  };
 }
 
 /** Less than a Lease's duration (src/client/leader.ts): the addresses are gone before the next leader has them. */

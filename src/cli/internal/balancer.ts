@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { startBalancerController } from "../../controllers/balancer/index.ts";
+import { LOCAL_WORKERS, startBalancerController } from "../../controllers/balancer/index.ts";
 import { setUpBalancerHost } from "../../lab/cloud/host.ts";
 import { LAB_ENVOY } from "../../lab/images/registry.ts";
 import { followNodeRoutes } from "../../lab/node/routes.ts";
@@ -48,6 +48,7 @@ async function serve(part: LabPart): Promise<void> {
     {
       client,
       provider: local.provider,
+      workers: LOCAL_WORKERS,
       translate: (service, cluster) => translateBalancer(service, { ...cluster, provider: "local" }),
       log,
     },

@@ -44,7 +44,8 @@ export class BalancerController {
     this.#services = context.informers.of(KINDS.Service);
     this.#nodes = context.informers.of(KINDS.Node);
     this.#slices = context.informers.of(KINDS.EndpointSlice);
-    const queue = { name: "balancer", workers: WORKERS, firstRetry: FIRST_RETRY_MS, maxRetries: Infinity };
+    const { workers = WORKERS } = options;
+    const queue = { name: "balancer", workers, firstRetry: FIRST_RETRY_MS, maxRetries: Infinity };
     this.#queue = context.queue(queue, (key) => this.#settle(key));
     this.#follow();
   }

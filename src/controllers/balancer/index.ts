@@ -5,7 +5,12 @@ import { BalancerController } from "./controller.ts";
 import type { BalancerControllerOptions } from "./options.ts";
 import { sweepOrphans } from "./orphans.ts";
 
-export { BALANCER_FINALIZER, type BalancerCluster, type BalancerControllerOptions } from "./options.ts";
+export {
+  BALANCER_FINALIZER,
+  type BalancerCluster,
+  type BalancerControllerOptions,
+  LOCAL_WORKERS,
+} from "./options.ts";
 export { isOlderThan, liveServices, type SweepResult, sweepOrphans } from "./orphans.ts";
 
 /**

@@ -6,6 +6,12 @@ import type { BalancerProvider } from "../../traffic/balancer/provider.ts";
 /** Kept on every Service that something was made for, until all of it is gone. */
 export const BALANCER_FINALIZER = "service.tandem.dev/resources";
 
+/**
+ * Services at work at once with the local provider: those that change together are one change of its Envoy, which costs
+ * about as much for many as for one.
+ */
+export const LOCAL_WORKERS = 64;
+
 /** What a Service is understood with. */
 export interface BalancerCluster {
   readonly nodes: readonly Node[];
@@ -24,6 +30,8 @@ export interface BalancerControllerOptions {
   readonly provider: BalancerProvider;
   /** Pure: what a Service asks for, and whether it is ours. */
   readonly translate: (service: Service, cluster: BalancerCluster) => TranslatedBalancer;
+  /** Services at work at once; 3 by default, as in the AWS Load Balancer Controller, whose account's rates are few. */
+  readonly workers?: number;
   /** Milliseconds after which a Service that nothing happened to is compared with what exists; 10 minutes by default. */
   readonly resyncMs?: number;
   /** Orphans are looked for so often and deleted when so old, both in milliseconds; undefined: only when asked. */
