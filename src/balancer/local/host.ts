@@ -26,17 +26,31 @@ export interface HostOptions {
   readonly now?: () => Date;
 }
 
+/** The host, and what resolves after the signal: when addresses that have a lifetime are gone. */
+export interface RunningHost extends LocalHost {
+  readonly ended: Promise<void>;
+}
+
 interface Remembered extends HeldAddress {
   readonly created: string;
 }
 
-/** Needs CAP_NET_ADMIN. What fails is thrown, with what `ip` said. */
-export function createHost(options: HostOptions): LocalHost {
-  const { folder, link, lifetime, now = () => new Date() } = options;
+/** Needs CAP_NET_ADMIN. What fails is thrown, with what `ip` said; nothing with a lifetime is added after the signal. */
+export function createHost(options: HostOptions): RunningHost {
+  const { folder, link, lifetime, signal, now = () => new Date() } = options;
   mkdirSync(folder, { recursive: true });
   /** The addresses that are kept alive from here, and their interfaces. */
   const own = new Map<string, string>();
-  if (lifetime !== undefined) keepAlive(own, lifetime, folder, options.signal);
+  const inTurn = oneAfterTheOther();
+  const ended = lifetime === undefined ? Promise.resolve() : keepAlive(own, lifetime, folder, inTurn, signal);
+  const refuseAfterEnd = (): void => {
+    if (lifetime !== undefined) signal?.throwIfAborted();
+  };
+  const put = async (address: string, on: string): Promise<void> => {
+    refuseAfterEnd();
+    await ip(["address", "replace", ...addressOn(address, on, lifetime)]);
+    own.set(address, on);
+  };
   const presence = new Presence();
   const announceSoon = announcer();
   let defaultLink: Promise<string> | undefined;
@@ -49,13 +63,12 @@ export function createHost(options: HostOptions): LocalHost {
     async add(addresses) {
       for (const held of addresses) {
         const on = await linkFor(held.link);
+        refuseAfterEnd();
         if (!isSame(readOne(folder, held.address), held, on))
           write(folder, { ...held, link: on, created: stamp(now()) });
         const present = await presence.now();
         const isNew = present.get(held.address) !== on;
-        if (isNew || !own.has(held.address))
-          await ip(["address", "replace", ...addressOn(held.address, on, lifetime)]);
-        own.set(held.address, on);
+        if (isNew || own.get(held.address) !== on) await inTurn(() => put(held.address, on));
         present.set(held.address, on);
         if (isNew) announceSoon(on);
       }
@@ -65,12 +78,26 @@ export function createHost(options: HostOptions): LocalHost {
         own.delete(address);
         const present = await presence.now();
         const on = present.get(address);
-        if (on !== undefined) await ip(["address", "del", `${address}/${bits(address)}`, "dev", on]);
+        const where = [`${address}/${bits(address)}`, "dev", on ?? ""];
+        if (on !== undefined) await inTurn(() => ip(["address", "del", ...where]));
         present.delete(address);
         rmSync(fileOf(folder, address), { force: true });
       }
     },
     list: () => Promise.resolve(readAll(folder)),
+    ended,
+  };
+}
+
+type InTurn = <T>(change: () => Promise<T>) => Promise<T>;
+
+/** Changes of addresses in the order in which they were asked for: of two that are under way at once, either could count. */
+function oneAfterTheOther(): InTurn {
+  let last: Promise<unknown> = Promise.resolve();
+  return (change) => {
+    const next = last.then(change);
+    last = next.catch(() => {});
+    return next;
   };
 }
 
@@ -89,28 +116,32 @@ function addressOn(address: string, link: string, lifetime: number | undefined):
   return lifetime === undefined ? own : [...own, "valid_lft", life, "preferred_lft", life];
 }
 
-/** Four signs of life in a lifetime: one that comes late does no harm. */
+/** Four signs of life in a lifetime: one that comes late does no harm. Resolves when all are gone after the signal. */
 function keepAlive(
   own: ReadonlyMap<string, string>,
   lifetime: number,
   folder: string,
+  inTurn: InTurn,
   signal: AbortSignal | undefined,
-): void {
+): Promise<void> {
   const each = (verb: string, write: (address: string, on: string) => readonly string[]) =>
     [...own].map(([address, on]) => `address ${verb} ${write(address, on).join(" ")}\n`).join("");
-  const batch = (lines: string): void => {
+  const batch = async (lines: string): Promise<void> => {
     if (lines === "") return;
-    const child = execFile("ip", ["-force", "-batch", "-"], { timeout: 10_000 }, () => {});
-    child.stdin?.end(lines);
+    const running = execute("ip", ["-force", "-batch", "-"], { timeout: 10_000 });
+    running.child.stdin?.end(lines);
+    await running.catch(() => {});
   };
-  const timer = setInterval(
-    () => batch(each("replace", (address, on) => addressOn(address, on, lifetime))),
-    (lifetime * 1000) / 4,
-  );
-  signal?.addEventListener("abort", () => {
+  const renew = () => inTurn(() => batch(each("replace", (address, on) => addressOn(address, on, lifetime))));
+  const timer = setInterval(() => void renew(), (lifetime * 1000) / 4);
+  const end = async (): Promise<void> => {
     clearInterval(timer);
-    batch(each("del", (address, on) => [`${address}/${bits(address)}`, "dev", on]));
+    await inTurn(() => batch(each("del", (address, on) => [`${address}/${bits(address)}`, "dev", on])));
     for (const address of own.keys()) rmSync(fileOf(folder, address), { force: true });
+  };
+  return new Promise((resolve) => {
+    if (signal?.aborted) resolve(end());
+    else signal?.addEventListener("abort", () => resolve(end()), { once: true });
   });
 }
 
