@@ -79,7 +79,9 @@ class Local implements LocalProvider {
   /** Services that had addresses at the start and have not been heard of. */
   readonly #expected: Set<string>;
   readonly #startedAt: number;
-  #applying: Promise<readonly ProxyRefusal[]> | undefined;
+  /** The change that the Envoy takes in, and the one after it. */
+  #applying: Promise<void> = Promise.resolve();
+  #next: Promise<readonly ProxyRefusal[]> | undefined;
 
   constructor(options: LocalProviderOptions) {
     this.#options = options;
@@ -253,16 +255,17 @@ class Local implements LocalProvider {
     return this.#book.ownersOf(address).length === 0;
   }
 
-  /** Several Services that change in one turn of the event loop are one change of the Envoy. */
+  /** Services that change in one turn of the event loop, or while the Envoy takes a change in, are one change of it. */
   async #apply(key: string): Promise<readonly ProxyRefusal[]> {
-    this.#applying ??= new Promise((resolve, reject) => {
-      setImmediate(() => {
-        this.#applying = undefined;
-        const parts = [...this.#served.values()].map((one) => one.parts);
-        this.#options.proxy.apply(proxyModelOf("local", parts)).then(resolve, reject);
-      });
+    this.#next ??= this.#applying.then(() => {
+      this.#next = undefined;
+      const parts = [...this.#served.values()].map((one) => one.parts);
+      const refusals = this.#options.proxy.apply(proxyModelOf("local", parts));
+      const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+      this.#applying = refusals.then(turn, turn);
+      return refusals;
     });
-    const refusals = await this.#applying;
+    const refusals = await this.#next;
     return refusals.filter(({ name }) => name.startsWith(`${key}/`));
   }
 
