@@ -5,10 +5,9 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { KINDS } from "../../src/objects/kinds.ts";
 import type { AnyObject, KubeEvent, Node, Service } from "../../src/objects/types.ts";
-import { eventually, itemsOf, startCluster, type TestCluster } from "../controllers/cluster.ts";
+import { eventually, firstLineOf, itemsOf, startCluster, type TestCluster } from "../controllers/cluster.ts";
 import { type FakeAws, usualAws } from "./fake-aws/fake.ts";
 import { type FakeAwsServer, serveFakeAws } from "./fake-aws/http/server.ts";
 
@@ -83,8 +82,7 @@ export class CommandWorld {
     const args = ["balancer", ...this.flags, ...more];
     const child = spawn(TANDEM, args, { env: this.#env, stdio: ["ignore", "pipe", "inherit"] });
     this.#children.push(child);
-    const [line] = (await once(createInterface(child.stdout), "line")) as string[];
-    assert.match(line ?? "", /^tandem balancer: serving Services of .* by provider aws$/);
+    assert.match(await firstLineOf(child), /^tandem balancer: serving Services of .* by provider aws$/);
     return async () => {
       child.kill("SIGTERM");
       const [code] = (await once(child, "exit")) as [number | null];

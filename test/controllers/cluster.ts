@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { inspect } from "node:util";
 import { type ApiServer, startApiServer } from "../../src/apiserver/index.ts";
 import { Informer, KubeClient } from "../../src/client/index.ts";
@@ -136,6 +139,14 @@ export async function eventually<T>(ask: () => Promise<T>, holds: (answer: T) =>
     if (performance.now() > end) assert.fail(`not so after ${PATIENCE} ms: ${inspect(answer, { depth: 9 })}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+}
+
+/** The first line that a process says; fails where it ends without one. */
+export async function firstLineOf(child: ChildProcess): Promise<string> {
+  const said = once(createInterface(child.stdout as NodeJS.ReadableStream), "line");
+  const ended = once(child, "exit").then(([code]) => assert.fail(`it ended with ${code} and said nothing`));
+  const [line] = await Promise.race([said, ended]);
+  return String(line);
 }
 
 /** Renews a Lease of kube-system for its holder, as if that were alive, until it is told to end. */

@@ -2,11 +2,10 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { KINDS } from "../../src/objects/kinds.ts";
 import type { Node } from "../../src/objects/types.ts";
-import { eventually, startCluster } from "./cluster.ts";
+import { eventually, firstLineOf, startCluster } from "./cluster.ts";
 
 const TANDEM = join(import.meta.dirname, "../../bin/tandem");
 
@@ -20,8 +19,7 @@ test("tandem controllers says when it runs, works, and ends with SIGTERM", async
   ];
   const child = spawn(TANDEM, ["controllers", ...flags], { stdio: ["ignore", "pipe", "inherit"] });
   try {
-    const [line] = (await once(createInterface(child.stdout), "line")) as string[];
-    assert.equal(line, `controllers are running against ${cluster.server.urls[0]}`);
+    assert.equal(await firstLineOf(child), `controllers are running against ${cluster.server.urls[0]}`);
     await cluster.client.create(KINDS.Node, { metadata: { name: "n" } });
     const node = await eventually(
       () => cluster.client.get<Node>(KINDS.Node, "n"),

@@ -14,7 +14,7 @@ import {
 import { KINDS } from "../../src/objects/kinds.ts";
 import type { Condition, Deployment, Service } from "../../src/objects/types.ts";
 import { freePort } from "../envoy/ads-envoy.ts";
-import { eventually, startCluster } from "./cluster.ts";
+import { eventually, firstLineOf, startCluster } from "./cluster.ts";
 
 const TANDEM = join(import.meta.dirname, "../../bin/tandem");
 
@@ -29,8 +29,10 @@ test("tandem gateway waits for definitions, then serves classes, Gateways and pa
   flags.push("--xds-bind=127.0.0.1", "--xds-bind=::1", "--xds-advertise=192.0.2.10,2001:db8::10");
   const child = spawn(TANDEM, ["gateway", ...flags], { stdio: ["ignore", "pipe", "inherit"] });
   try {
-    const [line] = (await once(createInterface(child.stdout), "line")) as string[];
-    assert.match(line ?? "", new RegExp(`^tandem gateway: serving Gateways of .*; xDS on port ${port}$`));
+    assert.match(
+      await firstLineOf(child),
+      new RegExp(`^tandem gateway: serving Gateways of .*; xDS on port ${port}$`),
+    );
     const { client } = cluster;
     await installDefinitions(client);
     await client.create(GATEWAY_KINDS.GatewayClass, {

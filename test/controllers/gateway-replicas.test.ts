@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { get } from "node:http";
 import { tmpdir } from "node:os";
@@ -14,7 +13,7 @@ import { GATEWAY_KINDS, type HTTPRoute } from "../../src/objects/gateway/index.t
 import { KINDS } from "../../src/objects/kinds.ts";
 import type { Deployment, Lease, Secret } from "../../src/objects/types.ts";
 import { ENVOY, freePort } from "../envoy/ads-envoy.ts";
-import { keepLease, startCluster, type TestCluster } from "./cluster.ts";
+import { firstLineOf, keepLease, startCluster, type TestCluster } from "./cluster.ts";
 
 const TANDEM = join(import.meta.dirname, "../../bin/tandem");
 /** Much longer than a lease of a leader that is silent. */
@@ -37,7 +36,7 @@ async function startReplica(cluster: TestCluster, port: number, address: string)
   const child = spawn(TANDEM, ["gateway", ...flags], { stdio: ["ignore", "pipe", "pipe"] });
   const said: string[] = [];
   createInterface(child.stderr).on("line", (line) => said.push(line));
-  await once(createInterface(child.stdout), "line");
+  await firstLineOf(child);
   return {
     child,
     leads: () => said.some((line) => /^tandem gateway: \S+ leads \(/.test(line)),
