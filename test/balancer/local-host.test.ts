@@ -18,6 +18,55 @@ case "$*" in
 esac
 `;
 
+/** A fake `ip` that is slow, notes how it was called, and cannot do what is about 192.0.2.66. */
+const REFUSING = `#!/bin/sh
+cd "$(dirname "$0")"
+case "$*" in
+  "-json address show") echo "[]" ;;
+  "-json link show"*) echo "[{}]" ;;
+  *-batch*)
+    sleep 0.2
+    number=0
+    status=0
+    while read -r line; do
+      number=$((number + 1))
+      echo "$line" >> log
+      case "$line" in *192.0.2.66*) echo "Error: no such thing." >&2; echo "Command failed -:$number" >&2; status=2 ;; esac
+    done
+    echo "called" >> log
+    exit $status ;;
+esac
+`;
+
+test("addresses that come together are put by one process; one that cannot be is told alone", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "tandem-host-"));
+  const path = process.env["PATH"];
+  t.after(() => {
+    process.env["PATH"] = path;
+    rmSync(folder, { recursive: true, force: true });
+  });
+  writeFileSync(join(folder, "ip"), REFUSING, { mode: 0o755 });
+  process.env["PATH"] = `${folder}${delimiter}${path}`;
+  const host = createHost({ folder: join(folder, "own"), link: "eth0" });
+  const add = (address: string) => host.add([{ address, service: "default/web", uid: "1", link: undefined }]);
+  const first = add("192.0.2.1");
+  const asked = ["192.0.2.2", "192.0.2.66", "2001:db8::3"].map(add);
+  const [second, refused, third] = await Promise.allSettled(asked);
+  await first;
+  assert.equal(second?.status, "fulfilled");
+  assert.equal(third?.status, "fulfilled");
+  assert.match(
+    String(refused?.status === "rejected" && refused.reason),
+    /ip address replace 192\.0\.2\.66\/32 dev eth0: Error: no such thing\.$/,
+  );
+  const calls = readFileSync(join(folder, "log"), "utf8").split("called\n");
+  assert.deepEqual(
+    calls.map((call) => call.trim().split("\n").length),
+    [1, 3, 1],
+    "the last one is empty",
+  );
+});
+
 test("an address is taken away after the sign of life that is under way, and none is added from then on", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "tandem-host-"));
   const path = process.env["PATH"];

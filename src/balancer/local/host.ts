@@ -7,6 +7,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { familyOfText } from "../../ip/address.ts";
+import { IpChanges } from "./ip-changes.ts";
 import type { HeldAddress, LocalHost } from "./seams.ts";
 
 const execute = promisify(execFile);
@@ -41,15 +42,19 @@ export function createHost(options: HostOptions): RunningHost {
   mkdirSync(folder, { recursive: true });
   /** The addresses that are kept alive from here, and their interfaces. */
   const own = new Map<string, string>();
-  const inTurn = oneAfterTheOther();
-  const ended = lifetime === undefined ? Promise.resolve() : keepAlive(own, lifetime, folder, inTurn, signal);
+  const changes = new IpChanges();
+  const ended =
+    lifetime === undefined ? Promise.resolve() : keepAlive(own, lifetime, folder, changes, signal);
   const refuseAfterEnd = (): void => {
     if (lifetime !== undefined) signal?.throwIfAborted();
   };
   const put = async (address: string, on: string): Promise<void> => {
-    refuseAfterEnd();
-    await ip(["address", "replace", ...addressOn(address, on, lifetime)]);
-    own.set(address, on);
+    await changes.make(() => {
+      refuseAfterEnd();
+      // before it is made: at the end everything goes that may have come
+      own.set(address, on);
+      return ["address", "replace", ...addressOn(address, on, lifetime)];
+    });
   };
   const presence = new Presence();
   const announceSoon = announcer();
@@ -68,7 +73,7 @@ export function createHost(options: HostOptions): RunningHost {
           write(folder, { ...held, link: on, created: stamp(now()) });
         const present = await presence.now();
         const isNew = present.get(held.address) !== on;
-        if (isNew || own.get(held.address) !== on) await inTurn(() => put(held.address, on));
+        if (isNew || own.get(held.address) !== on) await put(held.address, on);
         present.set(held.address, on);
         if (isNew) announceSoon(on);
       }
@@ -79,25 +84,13 @@ export function createHost(options: HostOptions): RunningHost {
         const present = await presence.now();
         const on = present.get(address);
         const where = [`${address}/${bits(address)}`, "dev", on ?? ""];
-        if (on !== undefined) await inTurn(() => ip(["address", "del", ...where]));
+        if (on !== undefined) await changes.make(() => ["address", "del", ...where]);
         present.delete(address);
         rmSync(fileOf(folder, address), { force: true });
       }
     },
     list: () => Promise.resolve(readAll(folder)),
     ended,
-  };
-}
-
-type InTurn = <T>(change: () => Promise<T>) => Promise<T>;
-
-/** Changes of addresses in the order in which they were asked for: of two that are under way at once, either could count. */
-function oneAfterTheOther(): InTurn {
-  let last: Promise<unknown> = Promise.resolve();
-  return (change) => {
-    const next = last.then(change);
-    last = next.catch(() => {});
-    return next;
   };
 }
 
@@ -121,22 +114,20 @@ function keepAlive(
   own: ReadonlyMap<string, string>,
   lifetime: number,
   folder: string,
-  inTurn: InTurn,
+  changes: IpChanges,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const each = (verb: string, write: (address: string, on: string) => readonly string[]) =>
-    [...own].map(([address, on]) => `address ${verb} ${write(address, on).join(" ")}\n`).join("");
-  const batch = async (lines: string): Promise<void> => {
-    if (lines === "") return;
-    const running = execute("ip", ["-force", "-batch", "-"], { timeout: 10_000 });
-    running.child.stdin?.end(lines);
-    await running.catch(() => {});
+  // what does not succeed is tried again, or goes by itself
+  const each = (words: (address: string, on: string) => readonly string[]): Promise<unknown> =>
+    Promise.allSettled([...own].map(([address, on]) => changes.make(() => words(address, on))));
+  const renew = (address: string, on: string): readonly string[] => {
+    if (!own.has(address)) throw new Error("it has been taken away meanwhile");
+    return ["address", "replace", ...addressOn(address, on, lifetime)];
   };
-  const renew = () => inTurn(() => batch(each("replace", (address, on) => addressOn(address, on, lifetime))));
-  const timer = setInterval(() => void renew(), (lifetime * 1000) / 4);
+  const timer = setInterval(() => void each(renew), (lifetime * 1000) / 4);
   const end = async (): Promise<void> => {
     clearInterval(timer);
-    await inTurn(() => batch(each("del", (address, on) => [`${address}/${bits(address)}`, "dev", on])));
+    await each((address, on) => ["address", "del", `${address}/${bits(address)}`, "dev", on]);
     for (const address of own.keys()) rmSync(fileOf(folder, address), { force: true });
   };
   return new Promise((resolve) => {
