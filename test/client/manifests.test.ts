@@ -103,8 +103,11 @@ test("a patch holds what differs, and null for what the manifest dropped", () =>
   assert.ok(LAST_APPLIED in (patch.metadata as { annotations: object }).annotations);
 });
 
-/** A server with namespaces and configmaps in a map, that refuses ConfigMaps with a field `bad`. */
-async function smallServer() {
+/**
+ * A server with namespaces and configmaps in a map, that refuses ConfigMaps with a field `bad`; `quicker` is what another
+ * client writes before the first ConfigMap comes.
+ */
+async function smallServer(quicker: readonly (readonly [path: string, object: AnyObject])[] = []) {
   const objects = new Map<string, AnyObject>();
   const writes: string[] = [];
   const fake = await fakeServer((request, response) => {
@@ -132,6 +135,9 @@ async function smallServer() {
       return json(response, 400, failure(400, "BadRequest", 'strict decoding error: unknown field "bad"'));
     }
     const path = request.method === "POST" ? `${request.path}/${body.metadata.name}` : request.path;
+    if (namespace && !dryRun) for (const [place, object] of quicker) objects.set(place, object);
+    if (request.method === "POST" && objects.has(path))
+      return json(response, 409, failure(409, "AlreadyExists", `${body.metadata.name} already exists`));
     const result = {
       ...objects.get(path),
       ...body,
@@ -154,6 +160,20 @@ test("a set is applied with its namespace first, whatever its order, and found u
   assert.deepEqual(await actions(), ["Namespace created", "ConfigMap created"]);
   assert.deepEqual(fake.writes, ["POST /api/v1/namespaces", "POST /api/v1/namespaces/new/configmaps"]);
   assert.deepEqual(await actions(), ["Namespace unchanged", "ConfigMap unchanged"]);
+  await fake.close();
+});
+
+test("an object that another client makes meanwhile is brought to what the manifest says", async () => {
+  const path = "/api/v1/namespaces/new/configmaps/m";
+  const metadata = { name: "m", namespace: "new", resourceVersion: "7" };
+  const other = { apiVersion: "v1", kind: "ConfigMap", metadata, data: { a: "other" } } as AnyObject;
+  const fake = await smallServer([[path, other]]);
+  const applied = await applyManifests(fake.client, parseManifest("f.yaml", `${NAMESPACE}---\n${MAP}`));
+  assert.deepEqual(
+    applied.map(({ action }) => action),
+    ["created", "configured"],
+  );
+  assert.deepEqual(fake.writes.slice(1), ["POST /api/v1/namespaces/new/configmaps", `PATCH ${path}`]);
   await fake.close();
 });
 

@@ -81,10 +81,16 @@ async function applyAll(client: KubeClient, targets: readonly Target[]): Promise
 async function applyOne(client: KubeClient, target: Target, dryRun: boolean): Promise<Applied["action"]> {
   const desired = withLastApplied(target.object);
   const options = { dryRun, fieldValidation: "Strict" } as const;
-  const live = await getOrNothing(client, target);
+  let live = await getOrNothing(client, target);
   if (live === undefined) {
-    await createPatiently(() => client.create(target.resource, desired, options));
-    return "created";
+    try {
+      await createPatiently(() => client.create(target.resource, desired, options));
+      return "created";
+    } catch (error) {
+      // somebody else was quicker, as a controller that makes the GatewayClass of its own
+      if (isTaken(error)) live = await getOrNothing(client, target);
+      if (live === undefined) throw error;
+    }
   }
   const patch = applyPatch(live, desired);
   if (patch === undefined) return "unchanged";
@@ -104,6 +110,10 @@ async function getOrNothing(client: KubeClient, target: Target): Promise<AnyObje
     if (error instanceof ApiError && error.code === 404) return undefined;
     throw error;
   }
+}
+
+function isTaken(error: unknown): boolean {
+  return error instanceof ApiError && error.status.reason === "AlreadyExists";
 }
 
 async function createPatiently(create: () => Promise<unknown>): Promise<void> {
