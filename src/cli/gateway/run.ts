@@ -14,7 +14,7 @@ import { createEnvoyOutput } from "../../envoy/desired/index.ts";
 import type { Family } from "../../ip/family.ts";
 import { objectKey } from "../../objects/kinds.ts";
 import { formatTime } from "../../objects/time.ts";
-import { createGatewayModel } from "../../traffic/gateway/index.ts";
+import { createGatewayModel, type GatewayModel } from "../../traffic/gateway/index.ts";
 import { createTrafficModel, type FamilyReadiness } from "../../traffic/index.ts";
 import type { Lead } from "../election.ts";
 import { collectGarbage } from "../memory.ts";
@@ -26,11 +26,13 @@ import { Pump } from "./pump.ts";
 import { gatewayRefusals } from "./refusals.ts";
 import { patiently } from "../xds/patiently.ts";
 import { LEASE_NAMESPACE, RefusalBoard } from "../xds/refusal-board.ts";
+import type { RefusalBook } from "../xds/refusal-book.ts";
 import { startSources } from "../xds/sources.ts";
 
 /** The controllerName of GatewayClasses that are ours. */
 export const CONTROLLER_NAME = "tandem.dev/gateway-controller";
 
+/** What Gateways are served with. */
 export interface GatewayOptions {
   readonly client: KubeClient;
   /** Addresses that xDS is served on. */
@@ -90,17 +92,7 @@ export async function startGateways(options: GatewayOptions): Promise<{ readonly
   sources.onAny((kind, { type, object }) => statuses.recheck(kind, type, objectKey(object)));
   const ads = await startXds(options, xdsPort, authority);
   const output = createEnvoyOutput({ families });
-  const refusals = gatewayRefusals(ads, model, () => board.poke());
-  const board = new RefusalBoard({
-    client,
-    namespace: options.leaseNamespace ?? LEASE_NAMESPACE,
-    component: "tandem-gateway",
-    own: () => refusals.own(),
-    onPeriod: () => refusals.prune(),
-    onOthers: () => refusals.setOthers(board.others()),
-    log,
-  });
-  const boarded = board.run(signal);
+  const { refusals, boarded } = shareRefusals(options, ads, model);
   new Pump({
     model,
     traffic,
@@ -133,6 +125,25 @@ export async function startGateways(options: GatewayOptions): Promise<{ readonly
 function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}
+
+/** The book of what proxies refuse, here and at other replicas; `boarded` resolves when its Lease is gone. */
+function shareRefusals(
+  { client, leaseNamespace = LEASE_NAMESPACE, log, signal }: GatewayOptions,
+  ads: AdsServer,
+  model: GatewayModel,
+): { readonly refusals: RefusalBook; readonly boarded: Promise<void> } {
+  const refusals = gatewayRefusals(ads, model, () => board.poke());
+  const board = new RefusalBoard({
+    client,
+    namespace: leaseNamespace,
+    component: "tandem-gateway",
+    own: () => refusals.own(),
+    onPeriod: () => refusals.prune(),
+    onOthers: () => refusals.setOthers(board.others()),
+    log,
+  });
+  return { refusals, boarded: board.run(signal) };
 }
 
 /** Over mutual TLS: what a proxy gets is told by its certificate alone. */
