@@ -172,7 +172,7 @@ function listenerState({ id, owner, spec }: ResolvedListener, state: GatewayStat
  * Whether a ListenerSet counts as attached: the Gateway allows it, and one of its listeners is valid. Other than for a
  * Gateway, a listener without a certificate that it may use is not (the suite's ListenerSetReferenceGrant).
  */
-export function isAcceptedSet({ allowed, listeners }: SetResolution): boolean {
+function isAcceptedSet({ allowed, listeners }: SetResolution): boolean {
   return allowed && listeners.some(({ serves }) => serves);
 }
 

@@ -13,7 +13,7 @@ export interface ListenerState {
 }
 
 /** The facts of a listener, in the order in which they are shown. */
-export function listenerFacts(listener: ResolvedListener, state: ListenerState): readonly Fact[] {
+function listenerFacts(listener: ResolvedListener, state: ListenerState): readonly Fact[] {
   const { conflict, security, unresolved } = listener;
   return [
     acceptedFact(listener),
