@@ -37,11 +37,16 @@ export class AwsError extends Error {
 
 /** Load balancers without what takes calls of their own: listeners, attributes and tags. */
 export type BareLoadBalancer = Omit<LoadBalancer, "listeners" | "attributes" | "tags">;
+
+/** A listener as one call gives it: with the ARNs of its default certificates, without attributes and tags. */
 export type BareListener = Omit<Listener, "attributes" | "tags" | "certificates"> & {
   readonly defaultCertificates: readonly string[];
 };
+
+/** A target group as one call gives it: without attributes, tags and targets. */
 export type BareTargetGroup = Omit<TargetGroup, "attributes" | "tags" | "targets">;
 
+/** What a load balancer is made with (CreateLoadBalancer); `securityGroups` are ids. */
 export interface NewLoadBalancer {
   readonly name: string;
   readonly scheme: BalancerScheme;

@@ -25,7 +25,10 @@ export const TAG = {
   privateLink: "tandem.dev/private-link-rules",
 } as const;
 
+/** The IP address types that a Network Load Balancer may have (ELBv2 IpAddressType). */
 export type IpAddressType = "ipv4" | "dualstack";
+
+/** The protocols of listeners and target groups of Network Load Balancers (ELBv2 ProtocolEnum). */
 export type ListenerProtocol = "TCP" | "UDP" | "TCP_UDP" | "TLS" | "QUIC" | "TCP_QUIC";
 
 /** All that one Service should have. */
@@ -42,6 +45,7 @@ export interface DesiredStack {
   readonly manageBackendRules: boolean;
 }
 
+/** The load balancer itself, as it should be. */
 export interface DesiredLoadBalancer {
   readonly name: string;
   readonly scheme: BalancerScheme;
@@ -57,6 +61,7 @@ export interface DesiredLoadBalancer {
   readonly tags: Tags;
 }
 
+/** A subnet of a load balancer, with the addresses that it has there where somebody chose them. */
 export interface SubnetMapping {
   readonly subnetId: string;
   readonly allocationId?: string;
@@ -79,6 +84,7 @@ export interface DesiredListener {
   readonly tags: Tags;
 }
 
+/** A target group as it should be: the backends of one port, reached over one family. */
 export interface DesiredTargetGroup {
   /** The hash in it covers all that cannot change: type, protocol, port and IP address type. */
   readonly name: string;
@@ -93,6 +99,7 @@ export interface DesiredTargetGroup {
   readonly tags: Tags;
 }
 
+/** One backend of a target group. */
 export interface Target {
   /** `i-…`, or an address. */
   readonly id: string;
@@ -101,6 +108,7 @@ export interface Target {
   readonly availabilityZone?: string;
 }
 
+/** A security group as it should be; names that exist once in a VPC. */
 export interface DesiredSecurityGroup {
   readonly name: string;
   readonly description: string;
@@ -132,6 +140,7 @@ export interface Surroundings {
   readonly securityGroups: readonly SecurityGroup[];
 }
 
+/** A subnet of the VPC, as EC2 has it. */
 export interface Subnet {
   readonly id: string;
   readonly vpcId: string;
@@ -154,6 +163,7 @@ export interface CurrentStack {
   readonly securityGroups: readonly SecurityGroup[];
 }
 
+/** A load balancer as it is, with its listeners. */
 export interface LoadBalancer {
   readonly arn: string;
   readonly name: string;
@@ -172,10 +182,12 @@ export interface LoadBalancer {
   readonly tags: Tags;
 }
 
+/** A listener as it is. */
 export interface Listener extends DesiredListener {
   readonly arn: string;
 }
 
+/** A target group as it is. */
 export interface TargetGroup extends Omit<DesiredTargetGroup, "targetType" | "targets"> {
   readonly arn: string;
   readonly targetType: "instance" | "ip" | "alb" | "lambda";
@@ -185,6 +197,7 @@ export interface TargetGroup extends Omit<DesiredTargetGroup, "targetType" | "ta
   readonly loadBalancers: readonly string[];
 }
 
+/** A security group as it is, without its description: that cannot change. */
 export interface SecurityGroup extends Omit<DesiredSecurityGroup, "description"> {
   readonly id: string;
 }

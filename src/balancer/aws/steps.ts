@@ -41,6 +41,7 @@ interface On {
   readonly target: Reference;
 }
 
+/** One step; `do` says what is done. */
 export type Step =
   | { readonly do: "createSecurityGroup"; readonly spec: Omit<DesiredSecurityGroup, "inbound"> }
   | (On & { readonly do: "authorizeIngress"; readonly rules: readonly Rule[] })

@@ -12,6 +12,7 @@ import type { HeldAddress, LocalHost } from "./seams.ts";
 
 const execute = promisify(execFile);
 
+/** What the addresses of a host are kept with. */
 export interface HostOptions {
   /** A folder that outlives this process: a file for each address, which says whose it is. */
   readonly folder: string;

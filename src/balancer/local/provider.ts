@@ -19,6 +19,7 @@ import { planOf } from "./plan.ts";
 import { type AddressAnswer, AddressBook, type AddressPool, type AddressRequest, inOrder } from "./pools.ts";
 import type { HeldAddress, LocalHost, LocalProxy, ProxyRefusal } from "./seams.ts";
 
+/** What the local provider works with. */
 export interface LocalProviderOptions {
   readonly proxy: LocalProxy;
   readonly host: LocalHost;

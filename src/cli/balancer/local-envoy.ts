@@ -8,8 +8,10 @@ import type { RunningEnvoy } from "./run-envoy.ts";
 /** Where the Envoy's admin interface, statistics and readiness are, beside those of any Gateway on the same host. */
 export const BALANCER_PORTS = { admin: 19100, stats: 19101, ready: 19103 } as const;
 
+/** Port numbers for all that {@link BALANCER_PORTS} names. */
 export type EnvoyPorts = { readonly [name in keyof typeof BALANCER_PORTS]: number };
 
+/** What the Envoy of a host is started with. */
 export interface LocalEnvoyOptions {
   /** For the socket of xDS, the bootstrap and the id of the process. */
   readonly folder: string;

@@ -21,6 +21,7 @@ import type { BalancerSettings } from "./flags.ts";
 import { type PoolCounts, writePoolStatuses } from "./pool-status.ts";
 import { createLocalEnvoy, type LocalEnvoyOptions } from "./local-envoy.ts";
 
+/** What the local provider of a host is started with. */
 export interface LocalOptions {
   readonly client: KubeClient;
   /** A folder that outlives this process. */
