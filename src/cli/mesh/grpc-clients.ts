@@ -15,6 +15,7 @@ export const GRPC_CLIENTS = "grpc clients";
 
 const PREFIX = "grpc~";
 
+/** What {@link GrpcClients} works with. */
 export interface GrpcClientsOptions {
   readonly trustDomain: string;
   /** Called for the account of each such pod. */

@@ -16,6 +16,7 @@ import {
 import type { Refusals } from "./refusals.ts";
 import { Quiet } from "../xds/quiet.ts";
 
+/** What the pump connects. */
 export interface MeshPumpParts {
   readonly model: IncrementalMeshModel;
   readonly traffic: TrafficModel;

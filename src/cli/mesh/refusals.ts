@@ -2,6 +2,7 @@
 import type { AdsServer, Nack } from "../../envoy/ads/index.ts";
 import { RefusalBook } from "../xds/refusal-book.ts";
 
+/** What {@link Refusals} works with. */
 export interface RefusalParts {
   readonly ads: Pick<AdsServer, "applied" | "status">;
   /** Takes what a sidecar refuses now: its proxy's messages by object, `Kind/namespace/name`. */

@@ -25,6 +25,7 @@ import { ServerCredentials } from "./server-credentials.ts";
 import { Term } from "./term.ts";
 import { serveWebhook } from "./webhook.ts";
 
+/** What a mesh is served with. */
 export interface MeshOptions {
   readonly client: KubeClient;
   /** Addresses that xDS and the webhook are served on. */

@@ -9,6 +9,7 @@ import type { KeyPair } from "../../pki/issue.ts";
 /** Sidecars know the new authority by then: kubelets bring Secrets into pods within about a minute. Milliseconds. */
 const SHOW_AFTER = 90_000;
 
+/** What {@link ServerCredentials} works with; `advertise` are the names and addresses in the certificate. */
 export interface ServerCredentialsOptions {
   readonly clusterDomain: string;
   readonly advertise: readonly string[];

@@ -1,5 +1,6 @@
 /** What one replica of a mesh alone does: the one that leads. */
 
+/** What a {@link Term} works with. */
 export interface TermParts {
   /** Has the API server ask the webhook; tries until it has worked. @throws the reason of the signal */
   readonly register: (during: AbortSignal) => Promise<void>;

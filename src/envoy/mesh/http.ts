@@ -69,15 +69,19 @@ export const HTTP2_ONLY: JsonObject = {
   [OPTIONS]: any(OPTIONS, { explicit_http_config: { http2_protocol_options: {} } }),
 };
 
-/** What connections are told apart by: TLS with its server name, and HTTP. */
+/** Tells TLS from other bytes, and its server name. */
 export const TLS_INSPECTOR = extension(
   "tls",
   "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
 );
+
+/** Tells HTTP from other bytes, and its version. */
 export const HTTP_INSPECTOR = extension(
   "http",
   "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector",
 );
+
+/** Gives a connection that capture has turned here the address that it was going to. */
 export const ORIGINAL_DST = extension(
   "original_dst",
   "envoy.extensions.filters.listener.original_dst.v3.OriginalDst",

@@ -17,6 +17,8 @@ export const SIDECAR_PORTS = {
  * two thirds of the time that Envoy takes for its first configuration, and 30 KB of its memory each.
  */
 export const OUTBOUND_STATS = "outbound";
+
+/** The prefixes of these statistics, as a bootstrap leaves them out (`stats_matcher`). */
 export const STATS_LEFT_OUT: readonly string[] = [
   `cluster.${OUTBOUND_STATS}.`,
   `listener.${OUTBOUND_STATS}.`,

@@ -36,19 +36,29 @@ import { TLS_SECRETS } from "./tls.ts";
 export interface OfFamilies {
   readonly families: readonly Family[];
 }
+
+/** What resources depend on in which one family may come before the other. */
 export interface OfOrder extends OfFamilies {
   /** Backends are reached over the family of the client's connection first. */
   readonly preferClient?: boolean;
 }
+
+/** What endpoints depend on; `zone` is undefined for pods of no known zone. */
 export interface OfZone extends OfOrder {
   readonly zone: string | undefined;
 }
+
+/** What clusters, and listeners of single Services, depend on. */
 export interface OfServices extends OfOrder {
   readonly telemetry?: Telemetry | undefined;
 }
+
+/** What the listeners that Services share depend on. */
 export interface OfEdge extends OfServices {
   readonly unknown: UnknownOutbound;
 }
+
+/** What route tables depend on: the caller's namespace, and what becomes of hosts that nobody knows. */
 export interface OfTables {
   readonly namespace: string;
   readonly unknown: UnknownOutbound;

@@ -82,12 +82,14 @@ export interface Tracing {
   readonly sampling: number;
 }
 
+/** A port of a pod that Services send to, or that its containers declare. */
 export interface InboundPort {
   /** The port that the application listens on. */
   readonly port: number;
   readonly protocol: MeshProtocol;
 }
 
+/** A rule on who may ask a sidecar for what: it holds where one of its callers makes one of its requests. */
 export interface AuthorizationRule {
   readonly name: string;
   readonly action: "allow" | "deny";
@@ -107,6 +109,7 @@ export interface Caller {
   readonly notCidrs?: readonly string[];
 }
 
+/** What a request must be like; to be read as {@link Caller}. */
 export interface RequestMatch {
   readonly ports?: readonly number[];
   readonly methods?: readonly string[];
@@ -126,6 +129,7 @@ export interface MeshService {
   readonly ports: readonly MeshPort[];
 }
 
+/** One port of a Service as sidecars see it. */
 export interface MeshPort {
   readonly name: string;
   readonly port: number;
