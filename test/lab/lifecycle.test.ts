@@ -18,6 +18,7 @@ import { KubeClient, loadKubeconfig } from "../../src/client/index.ts";
 import { tearDown } from "../../src/lab/index.ts";
 import { KINDS } from "../../src/objects/kinds.ts";
 import type { Node, Pod } from "../../src/objects/types.ts";
+import { parentOf } from "./processes.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const PARENT = join(import.meta.dirname, "parent.ts");
@@ -72,15 +73,6 @@ function labNamespaces(home: string): Set<string> {
     for (const other of processes()) if (found.has(parentOf(other))) found.add(other);
   }
   return new Set([...found].map(namespaceOf).filter((item) => item !== "" && item !== namespaceOf("self")));
-}
-
-function parentOf(pid: string): string {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return text.slice(text.lastIndexOf(")") + 2).split(" ")[1] ?? "";
-  } catch {
-    return "";
-  }
 }
 
 function namespaceOf(pid: string): string {

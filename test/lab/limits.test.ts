@@ -10,6 +10,7 @@ import { readConfig, statePaths } from "../../src/lab/index.ts";
 import type { LabCgroups } from "../../src/lab/host/cgroups.ts";
 import type { Pod } from "../../src/objects/types.ts";
 import { temporaryHome, TestCluster } from "./cluster.ts";
+import { parentOf } from "./processes.ts";
 
 const home = temporaryHome();
 const otherHome = mkdtempSync(join(tmpdir(), "tandem-limits-"));
@@ -214,15 +215,6 @@ function isAgent(pid: string): boolean {
     return words.some((word) => word.startsWith(home.path)) && words.includes("node-1");
   } catch {
     return false;
-  }
-}
-
-function parentOf(pid: string): string {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return text.slice(text.lastIndexOf(")") + 2).split(" ")[1] ?? "";
-  } catch {
-    return "";
   }
 }
 
