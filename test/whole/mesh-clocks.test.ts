@@ -10,7 +10,7 @@ import { MESH_KINDS } from "../../src/objects/mesh/index.ts";
 import type { Pod, Service } from "../../src/objects/types.ts";
 import { eventually } from "../controllers/cluster.ts";
 import { ENVOY } from "../envoy/ads-envoy.ts";
-import { echo, realEnvoy, service } from "./mesh-demo.ts";
+import { DEMO, echo, realEnvoy, service } from "./mesh-demo.ts";
 import { downAfterTest, type Home, manifestIn, ROOT, upForTest } from "./tandem.ts";
 
 const CURL = ["curl", "-gsS", "--max-time", "5"];
@@ -49,11 +49,6 @@ exec "$envoy" "$@"
 
 const list = (...items: object[]) => ({ apiVersion: "v1", kind: "List", items });
 const web = (name: string) => [service(name, { name: "http", port: 80, targetPort: 8080 }), echo(name)];
-const NAMESPACE = {
-  apiVersion: "v1",
-  kind: "Namespace",
-  metadata: { name: "demo", labels: { "tandem.dev/inject": "enabled" } },
-};
 const STRICT = {
   apiVersion: "tandem.dev/v1alpha1",
   kind: "MeshPolicy",
@@ -70,7 +65,7 @@ describe("sidecars whose clocks differ", { skip }, () => {
       "--envoy",
       envoyWithClocks(at),
       "-f",
-      manifestIn(at, list(NAMESPACE, ...["web", "ahead", "behind"].flatMap(web))),
+      manifestIn(at, list(DEMO, ...["web", "ahead", "behind"].flatMap(web))),
     ]));
     await client.create(MESH_KINDS.MeshPolicy, STRICT);
   });

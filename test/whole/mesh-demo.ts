@@ -6,6 +6,13 @@ import type { Home } from "./tandem.ts";
 
 const IN_LAB = "/run/tandem/app/.tools/envoy/bin/envoy";
 
+/** The namespace `demo`, whose pods get sidecars. */
+export const DEMO = {
+  apiVersion: "v1",
+  kind: "Namespace",
+  metadata: { name: "demo", labels: { "tandem.dev/inject": "enabled" } },
+};
+
 /** A Deployment of one container; the pods' label `app` is its name. */
 export function deployment(name: string, container: object, labels: object = {}, more: object = {}): object {
   const all = { app: name, ...labels };

@@ -11,7 +11,7 @@ import { MESH_KINDS, type MeshPolicy } from "../../src/objects/mesh/index.ts";
 import type { Pod, Secret, Service } from "../../src/objects/types.ts";
 import { eventually } from "../controllers/cluster.ts";
 import type { LoadReport } from "./http-load.ts";
-import { deployment, service } from "./mesh-demo.ts";
+import { DEMO, deployment, service } from "./mesh-demo.ts";
 import type { Phase } from "./tcp-load.ts";
 import { downAfterTest, type Home, manifestIn, upForTest } from "./tandem.ts";
 
@@ -34,11 +34,7 @@ function manifests(): object {
     apiVersion: "v1",
     kind: "List",
     items: [
-      {
-        apiVersion: "v1",
-        kind: "Namespace",
-        metadata: { name: "demo", labels: { "tandem.dev/inject": "enabled" } },
-      },
+      DEMO,
       service("web", { name: "http", port: 80, targetPort: 8080 }),
       deployment(
         "web",

@@ -7,7 +7,7 @@ import { KINDS } from "../../src/objects/kinds.ts";
 import type { KubeObject, Service } from "../../src/objects/types.ts";
 import { eventually } from "../controllers/cluster.ts";
 import { ENVOY } from "../envoy/ads-envoy.ts";
-import { deployment, echo, service, strictEnvoy } from "./mesh-demo.ts";
+import { DEMO, deployment, echo, service, strictEnvoy } from "./mesh-demo.ts";
 import { downAfterTest, type Home, manifestIn, upForTest } from "./tandem.ts";
 
 const SHELL = { image: "curlimages/curl", command: ["sleep", "infinity"] };
@@ -19,11 +19,7 @@ const OBJECTS = {
   apiVersion: "v1",
   kind: "List",
   items: [
-    {
-      apiVersion: "v1",
-      kind: "Namespace",
-      metadata: { name: "demo", labels: { "tandem.dev/inject": "enabled" } },
-    },
+    DEMO,
     ...["web", "shop", "books"].flatMap((name) => [
       service(name, { name: "http", port: 80, targetPort: 8080 }),
       echo(name),

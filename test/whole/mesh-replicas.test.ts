@@ -13,7 +13,7 @@ import type { Lease, Secret, Service } from "../../src/objects/types.ts";
 import { eventually, keepLease } from "../controllers/cluster.ts";
 import { ENVOY } from "../envoy/ads-envoy.ts";
 import type { LoadReport } from "./http-load.ts";
-import { deployment, echo, service, strictEnvoy } from "./mesh-demo.ts";
+import { DEMO, deployment, echo, service, strictEnvoy } from "./mesh-demo.ts";
 import { downAfterTest, type Home, ROOT, upForTest } from "./tandem.ts";
 
 const NODE = "/run/tandem/node/node";
@@ -25,11 +25,6 @@ const RATE = 50;
 const UNDER_WAY = 16;
 /** More than the strict Envoy's 30 instructions. */
 const LONG = "/([a-z]{3}[0-9]{4}){5}/abcdef";
-const NAMESPACE = {
-  apiVersion: "v1",
-  kind: "Namespace",
-  metadata: { name: "demo", labels: { "tandem.dev/inject": "enabled" } },
-};
 
 const web = (name: string): object[] => [
   service(name, { name: "http", port: 80, targetPort: 8080 }),
@@ -122,7 +117,7 @@ describe("several replicas of the mesh", { skip: ENVOY === undefined }, () => {
     const leader = await startReplica("loopback");
     await eventually(async () => leads(leader), Boolean);
     const other = await startReplica("IPv4");
-    await apply([NAMESPACE, ...web("web"), ...web("shop"), deployment("client", SHELL)]);
+    await apply([DEMO, ...web("web"), ...web("shop"), deployment("client", SHELL)]);
     await answered("web", "web,web");
     await route("long", LONG);
     const told = await eventually(
