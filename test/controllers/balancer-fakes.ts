@@ -1,7 +1,11 @@
-/** Fakes of what the balancer controller works with. */
+/** Fakes of what the balancer controller works with, and a way to run it with them. */
 import { KINDS } from "../../src/objects/kinds.ts";
 import type { Service } from "../../src/objects/types.ts";
-import type { BalancerCluster } from "../../src/controllers/balancer/index.ts";
+import {
+  type BalancerCluster,
+  type BalancerControllerOptions,
+  startBalancerController,
+} from "../../src/controllers/balancer/index.ts";
 import type { BalancerModel, TranslatedBalancer } from "../../src/traffic/balancer/model.ts";
 import type {
   BalancerContext,
@@ -70,6 +74,16 @@ export function translate(service: Service, { nodes }: BalancerCluster): Transla
   }
   const model = { key: `${namespace}/${name}`, uid, ports: service.spec.ports, nodes: nodes.length };
   return { ownership: { owned: true, by: "class" }, model: model as never, findings: [] };
+}
+
+/** Starts the controller; the result stops it, and resolves when it has stopped. */
+export async function startController(options: BalancerControllerOptions): Promise<() => Promise<void>> {
+  const abort = new AbortController();
+  const { stopped } = await startBalancerController(options, abort.signal);
+  return async () => {
+    abort.abort();
+    await stopped;
+  };
 }
 
 /** A Service that is the fake translation's own. */

@@ -1,13 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
-import {
-  BALANCER_FINALIZER,
-  type BalancerControllerOptions,
-  startBalancerController,
-} from "../../src/controllers/balancer/index.ts";
+import { BALANCER_FINALIZER, type BalancerControllerOptions } from "../../src/controllers/balancer/index.ts";
 import { KINDS } from "../../src/objects/kinds.ts";
 import type { KubeEvent, Service } from "../../src/objects/types.ts";
-import { createService, FakeProvider, translate } from "./balancer-fakes.ts";
+import { createService, FakeProvider, startController, translate } from "./balancer-fakes.ts";
 import { eventually, itemsOf, startCluster, type TestCluster } from "./cluster.ts";
 
 const HOUR = 3600_000;
@@ -20,15 +16,10 @@ describe("a Service that goes without clean-up", () => {
   let stop: () => Promise<void>;
 
   const start = async (more: Partial<BalancerControllerOptions> = {}): Promise<void> => {
-    const abort = new AbortController();
     const { client } = cluster;
     const options = { client, provider, translate, log: (line: string) => void log.push(line) };
     const clock = { now: () => new Date(now) };
-    const { stopped } = await startBalancerController({ ...options, ...clock, ...more }, abort.signal);
-    stop = async () => {
-      abort.abort();
-      await stopped;
-    };
+    stop = await startController({ ...options, ...clock, ...more });
   };
   before(async () => {
     cluster = await startCluster();
@@ -166,11 +157,7 @@ describe("a finalizer that is taken away", () => {
   test("comes back while the Service lives; one that is no longer ours is released all the same", async () => {
     const cluster = await startCluster();
     const provider = new FakeProvider();
-    const abort = new AbortController();
-    const { stopped } = await startBalancerController(
-      { client: cluster.client, provider, translate },
-      abort.signal,
-    );
+    const stop = await startController({ client: cluster.client, provider, translate });
     const get = () => cluster.client.get<Service>(KINDS.Service, "web", "default");
     const patch = (metadata: object) =>
       cluster.client.patch(KINDS.Service, "web", "default", { metadata }, { type: "merge" });
@@ -185,8 +172,7 @@ describe("a finalizer that is taken away", () => {
       (released) => released.includes("default/web"),
     );
     assert.equal((await get()).metadata.finalizers, undefined);
-    abort.abort();
-    await stopped;
+    await stop();
     await cluster.close();
   });
 });

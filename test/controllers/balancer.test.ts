@@ -1,14 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
-import {
-  BALANCER_FINALIZER,
-  isOlderThan,
-  startBalancerController,
-} from "../../src/controllers/balancer/index.ts";
+import { BALANCER_FINALIZER, isOlderThan } from "../../src/controllers/balancer/index.ts";
 import { KINDS } from "../../src/objects/kinds.ts";
 import type { KubeEvent, Service } from "../../src/objects/types.ts";
 import type { Orphan } from "../../src/traffic/balancer/provider.ts";
-import { createService, FakeProvider, INGRESS, translate } from "./balancer-fakes.ts";
+import { createService, FakeProvider, INGRESS, startController, translate } from "./balancer-fakes.ts";
 import { eventually, itemsOf, startCluster, type TestCluster } from "./cluster.ts";
 
 describe("the balancer controller", () => {
@@ -18,15 +14,9 @@ describe("the balancer controller", () => {
   const log: string[] = [];
 
   const start = async (sweep?: { everyMs: number; olderThanMs: number }): Promise<void> => {
-    const abort = new AbortController();
-    const { stopped } = await startBalancerController(
-      { client: cluster.client, provider, translate, log: (line) => log.push(line), ...(sweep && { sweep }) },
-      abort.signal,
-    );
-    stop = async () => {
-      abort.abort();
-      await stopped;
-    };
+    const { client } = cluster;
+    const options = { client, provider, translate, log: (line: string) => void log.push(line) };
+    stop = await startController({ ...options, ...(sweep && { sweep }) });
   };
   before(async () => {
     cluster = await startCluster();
