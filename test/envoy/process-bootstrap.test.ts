@@ -73,18 +73,6 @@ for (const families of ORDERS) {
   });
 }
 
-test("io_uring is taken by Envoy where it is asked for, and not there where it is not", () => {
-  const config = bootstrap({ node, families: ["IPv4", "IPv6"], ioUring: true });
-  assert.equal(
-    config["default_socket_interface"],
-    "envoy.extensions.network.socket_interface.default_socket_interface",
-  );
-  const file = join(folder, "io-uring.json");
-  writeFileSync(file, JSON.stringify(config));
-  execFileSync(envoy, ["--mode", "validate", "-c", file, "--log-level", "error"], { stdio: "pipe" });
-  assert.ok(!("default_socket_interface" in bootstrap({ node, families: ["IPv4"] })));
-});
-
 test("the admin interface is on loopback, of the family that there is", () => {
   const admin = (families: Family[]) => (bootstrap({ node, families })["admin"] as JsonObject)["address"];
   assert.deepEqual(admin(["IPv6"]), { socket_address: { address: "::1", port_value: 19000 } });

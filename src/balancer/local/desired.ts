@@ -3,6 +3,7 @@
  * and one destination with all targets; clients' families and targets' families have nothing to do with each other.
  */
 import type { PerFamily } from "../../ip/family.ts";
+import { FAMILIES } from "../../ip/family.ts";
 import type {
   BalancerEndpoint,
   BalancerModel,
@@ -20,7 +21,6 @@ import type {
   ProxyModel,
   ServerTls,
 } from "../../traffic/gateway/model.ts";
-import { FAMILIES } from "../../ip/family.ts";
 import type { ClientPolicy, DestinationPolicy } from "../../traffic/gateway/policy-model.ts";
 import { activeCheck } from "./health.ts";
 
@@ -48,6 +48,8 @@ export interface ServiceParts {
 
 /** As AWS's network load balancers have it. Seconds. */
 const IDLE_TIMEOUT = 350;
+/** Four times what Envoy advises for edges: with less, large answers take more than with HAProxy (bench/balancer.ts). */
+const BUFFER_LIMIT = 131_072;
 /** More than any machine has ports for: a balancer is not to be the limit. */
 const NO_LIMIT = 1_000_000;
 
@@ -114,7 +116,10 @@ function listenerOf(one: OnePort, certificates: Map<string, Certificate>): Proxy
   const { model, port, transport, facts, name } = one;
   const idle = Number(port.listenerAttributes["tcp.idle_timeout.seconds"] ?? IDLE_TIMEOUT);
   const policy: ClientPolicy = {
-    ...(transport === "TCP" && { idleTimeout: (idle > 0 ? idle : IDLE_TIMEOUT) * 1000 }),
+    ...(transport === "TCP" && {
+      idleTimeout: (idle > 0 ? idle : IDLE_TIMEOUT) * 1000,
+      bufferLimit: BUFFER_LIMIT,
+    }),
     ...(model.sourceRanges.length > 0 && { allowedSources: model.sourceRanges }),
   };
   return {
@@ -183,6 +188,7 @@ function destinationOf(one: OnePort): Destination {
     events.push({ type: "Warning", reason: "ProxyProtocolNotSpoken", message });
   }
   const policy: DestinationPolicy = {
+    ...(transport === "TCP" && { bufferLimit: BUFFER_LIMIT }),
     loadBalancing: sticky ? { kind: "hash", by: "source" } : { kind: "round-robin" },
     circuitBreaker: { maxConnections: NO_LIMIT, maxPendingRequests: NO_LIMIT, maxRequests: NO_LIMIT },
     // with policy Local a node without pods drops what it gets; else it is better to try than to refuse

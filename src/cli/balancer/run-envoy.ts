@@ -95,7 +95,6 @@ async function run(
     xds: { path },
     ports,
     maxConnections: MAX_CONNECTIONS,
-    ioUring: true,
   });
   writeFileSync(configPath, JSON.stringify(config), { mode: 0o600 });
   await superviseEnvoy(
@@ -104,6 +103,7 @@ async function run(
       configPath,
       admin: { host: families[0] === "IPv6" ? "::1" : "127.0.0.1", port: ports.admin },
       listenerDrainSeconds: LISTENER_DRAIN_S,
+      batchEvents: true,
       drainMs: 0,
       log,
       onStart: (pid) => writeFileSync(pidFile, String(pid)),

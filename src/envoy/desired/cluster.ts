@@ -2,7 +2,7 @@
 import type { Family } from "../../ip/family.ts";
 import type { Destination, HostTarget } from "../../traffic/gateway/model.ts";
 import type { JsonObject } from "../proto/index.ts";
-import { CHECK_SOCKET, outlierDetection, healthChecks } from "./health.ts";
+import { CHECK_SOCKET, healthChecks, outlierDetection } from "./health.ts";
 import { loadBalancing } from "./load-balancing.ts";
 import { any, duration, OVER_ADS, socketAddress, tcpKeepalive } from "./names.ts";
 import { checkSocket, upstreamSocket } from "./upstream-tls.ts";
@@ -53,7 +53,7 @@ export function clusterOf(destination: Destination, options: ClusterOptions): Js
     ...discovery(destination, options),
     connect_timeout: duration(policy.connectTimeout ?? CONNECT_TIMEOUT_MS),
     ...(protocol !== "udp" && { upstream_bind_config: { socket_options: [userTimeout(destination)] } }),
-    per_connection_buffer_limit_bytes: BUFFER_LIMIT,
+    per_connection_buffer_limit_bytes: policy.bufferLimit ?? BUFFER_LIMIT,
     ...loadBalancing(policy, options.weighted ?? false),
     circuit_breakers: circuitBreakers(destination),
     // A backend that is no longer listed gets nothing new, whatever its last health was.

@@ -32,11 +32,6 @@ export interface BootstrapOptions {
   readonly statsLeftOut?: readonly string[];
   /** Connections from clients that are taken at most at a time; health and stats do not count. Default 50,000. */
   readonly maxConnections?: number;
-  /**
-   * Reads and writes sockets by io_uring where the kernel lets Envoy, and as ever where it does not: a fifth less
-   * processor time for bytes that are only passed on (bench/balancer.ts). Envoy calls it new.
-   */
-  readonly ioUring?: boolean;
 }
 
 const LOOPBACK: Readonly<Record<Family, string>> = { IPv4: "127.0.0.1", IPv6: "::1" };
@@ -63,7 +58,6 @@ export function bootstrap(options: BootstrapOptions): JsonObject {
     },
     overload_manager: overloadManager(options.maxConnections ?? 50_000),
     layered_runtime: RUNTIME,
-    ...(options.ioUring && IO_URING),
     ...(options.statsLeftOut && { stats_config: statsWithout(options.statsLeftOut) }),
   };
 }
@@ -79,21 +73,6 @@ export const RUNTIME: JsonObject = {
       static_layer: {
         "re2.max_program_size.error_level": 4_294_967_295,
         "re2.max_program_size.warn_level": 4_294_967_295,
-      },
-    },
-  ],
-};
-
-const SOCKET_INTERFACE = "envoy.extensions.network.socket_interface.default_socket_interface";
-/** A buffer as large as Envoy's other reads are. Source: envoy.extensions.network.socket_interface.v3.IoUringOptions. */
-const IO_URING: JsonObject = {
-  default_socket_interface: SOCKET_INTERFACE,
-  bootstrap_extensions: [
-    {
-      name: SOCKET_INTERFACE,
-      typed_config: {
-        "@type": "type.googleapis.com/envoy.extensions.network.socket_interface.v3.DefaultSocketInterface",
-        io_uring_options: { read_buffer_size: 16_384 },
       },
     },
   ],

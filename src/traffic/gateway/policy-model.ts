@@ -99,6 +99,8 @@ export interface DestinationPolicy {
   /** How long a backend may leave sent bytes unacknowledged, or keep its window closed (TCP_USER_TIMEOUT). */
   readonly unacknowledgedTimeout?: number;
   readonly keepalive?: ClientPolicy["keepalive"];
+  /** Bytes that are read ahead of a connection to a backend; default 32,768. */
+  readonly bufferLimit?: number;
   /** Asked over every family that a backend has: an address that fails is left out, not the backend. */
   readonly activeHealthCheck?: ActiveHealthCheck;
   readonly passiveHealthCheck?: PassiveHealthCheck;
