@@ -45,7 +45,10 @@ for (const command of [
 
 /** One listening socket a node port, as a node has them. */
 const targets = Array.from({ length: SERVICES + 1 }, (_, index) =>
-  createServer((socket) => socket.on("error", () => {}).end("served")).listen(FIRST_PORT + index, "127.0.0.1"),
+  createServer((socket) => socket.on("error", () => {}).end("served")).listen(
+    FIRST_PORT + index,
+    "127.0.0.1",
+  ),
 );
 const folder = mkdtempSync(join(tmpdir(), "tandem-bench-"));
 
