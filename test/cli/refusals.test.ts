@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { statusTable, withRefusals } from "../../src/cli/proxy-status.ts";
 import { RefusalBoard } from "../../src/cli/xds/refusal-board.ts";
-import { RefusalBook, type Told } from "../../src/cli/xds/refusal-book.ts";
+import { RefusalBook, type RefusalBookParts, type Told } from "../../src/cli/xds/refusal-book.ts";
 import { annotationsOf, type Refusal, REFUSALS_LABEL, refusalsOf } from "../../src/cli/xds/refusal-lease.ts";
 import type { Nack, StreamStatus } from "../../src/envoy/ads/index.ts";
 import { KINDS } from "../../src/objects/kinds.ts";
@@ -41,7 +41,7 @@ describe("the book of refusals", () => {
   const NACK: Nack = { ...REFUSAL, node: "edge-1.demo", version: "1" };
 
   /** A book beside a fake xDS server, whose one stream refuses what it is told to. */
-  function bookBeside() {
+  function bookBeside(more: Pick<RefusalBookParts, "isWithheld"> = {}) {
     const now = { refused: [REFUSAL.name], connected: true };
     const told: [string, readonly Told[]][] = [];
     const status = (): StreamStatus[] => {
@@ -55,6 +55,7 @@ describe("the book of refusals", () => {
       podOf: () => "demo/edge-1",
       tell: (proxy, all) => told.push([proxy, all.map(({ origins, message }) => ({ origins, message }))]),
       onOwn: () => count.own++,
+      ...more,
     });
     return { book, told, now, count };
   }
@@ -80,6 +81,21 @@ describe("the book of refusals", () => {
     book.setOthers([]);
     assert.deepEqual(told.at(-1), ["demo/edge", []]);
     assert.equal(count.own, 2);
+  });
+
+  test("tells of what is withheld since it was refused as if it were refused still", () => {
+    const withheld = { is: true };
+    const { book, told, now } = bookBeside({ isWithheld: (found) => withheld.is && found === origins });
+    book.add(NACK);
+    now.refused = [];
+    book.recheck("demo/edge");
+    for (let period = 0; period < 3; period++) book.prune();
+    assert.deepEqual(book.own(), [REFUSAL]);
+    assert.equal(told.length, 1);
+    withheld.is = false;
+    book.recheck("demo/edge");
+    assert.deepEqual(book.own(), []);
+    assert.deepEqual(told.at(-1), ["demo/edge", []]);
   });
 
   test("waits for a client that comes back, and forgets one that does not", () => {

@@ -38,14 +38,14 @@ describe("an Envoy that refuses what a route says", { skip: ENVOY === undefined 
 
   after(() => downAfterTest({ home, client }));
 
-  const inClient = (...command: string[]) =>
-    home.run(["lab", "exec", "-n", "demo", "deploy/client", "--", ...command]).stdout;
+  const inClient = (from: string, ...command: string[]) =>
+    home.run(["lab", "exec", "-n", "demo", `deploy/${from}`, "--", ...command]).stdout;
   /** What a Service says to a path at each of its addresses. */
-  const answers = async (name: string, path: string): Promise<string[]> => {
+  const answers = async (name: string, path: string, from = "client"): Promise<string[]> => {
     const { spec } = await client.get<Service>(KINDS.Service, name, "demo");
     return (spec.clusterIPs ?? []).map((address) => {
       const host = address.includes(":") ? `[${address}]` : address;
-      return inClient(...CURL, "-H", `Host: ${name}.demo`, `http://${host}${path}`).trim();
+      return inClient(from, ...CURL, "-H", `Host: ${name}.demo`, `http://${host}${path}`).trim();
     });
   };
   const route = (name: string, matches: object[], backend: string): HTTPRoute =>
@@ -118,6 +118,34 @@ describe("an Envoy that refuses what a route says", { skip: ENVOY === undefined 
       return reason === "Refused" && involvedObject?.name !== "long";
     });
     assert.deepEqual(others, []);
+  });
+
+  test("is withheld: sidecars that start have all else, and other routes of that port take effect", async () => {
+    await client.create(GATEWAY_KINDS.HTTPRoute, {
+      metadata: { name: "other", namespace: "demo" },
+      spec: {
+        parentRefs: [{ group: "", kind: "Service", name: "shop", port: 80 }],
+        rules: [
+          { matches: regex("/o[0-9]"), backendRefs: [{ name: "books", port: 80 }] },
+          { backendRefs: [{ name: "shop", port: 80 }] },
+        ],
+      },
+    } as unknown as HTTPRoute);
+    await eventually(
+      () => answers("shop", "/o1"),
+      (said) => said.join() === "books,books",
+    );
+    await client.create(KINDS.Deployment, deployment("late", SHELL) as never);
+    const late = async (path: string) => (await answers("web", path, "late")).join();
+    // as the others have it
+    await eventually(
+      () => late("/b1"),
+      (said) => said === "books,books",
+    );
+    assert.equal(await late("/"), "web,web");
+    assert.match(await accepted("long"), /^False UnsupportedValue/, "and its status stays as it is");
+    assert.match(await accepted("other"), /^True/);
+    assert.equal(proxyStatus().status, 79);
   });
 
   test("is forgotten when the route is mended", async () => {

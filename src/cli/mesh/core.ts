@@ -88,7 +88,8 @@ export async function startCore(options: MeshOptions, credentials: Credentials):
     },
     ...(options.mark !== undefined && { mark: options.mark }),
   });
-  const { refusals, boarded } = refusalsOf(options, { ads, sources, events, setRefused });
+  const isWithheld = (object: string): boolean => model.isWithheld(object);
+  const { refusals, boarded } = refusalsOf(options, { ads, sources, events, setRefused, isWithheld });
   const parts = {
     model,
     traffic,
@@ -123,14 +124,14 @@ function statusesOf({ client, log }: MeshOptions, sources: Sources, model: Incre
     log,
   });
   sources.onAny((kind, { type, object }) => statuses.recheck(kind, type, objectKey(object)));
-  const setRefused: RefusalParts["setRefused"] = (sidecar, messages) => {
-    model.setRefused(sidecar, messages);
+  const setRefused: RefusalParts["setRefused"] = (sidecar, messages, sure) => {
+    model.setRefused(sidecar, messages, sure);
     routes.setRefused(sidecar, messages);
   };
   return { statuses, setRefused };
 }
 
-interface RefusalSources extends Pick<RefusalParts, "ads" | "setRefused"> {
+interface RefusalSources extends Pick<RefusalParts, "ads" | "setRefused" | "isWithheld"> {
   readonly sources: Sources;
   readonly events: EventRecorder;
 }
@@ -138,11 +139,12 @@ interface RefusalSources extends Pick<RefusalParts, "ads" | "setRefused"> {
 /** What sidecars refuse, those of other replicas included. */
 function refusalsOf(
   { client, leaseNamespace = LEASE_NAMESPACE, signal, log }: MeshOptions,
-  { ads, sources, events, setRefused }: RefusalSources,
+  { ads, sources, events, setRefused, isWithheld }: RefusalSources,
 ): { readonly refusals: Refusals; readonly boarded: Promise<void> } {
   const refusals = new Refusals({
     ads,
     setRefused,
+    ...(isWithheld && { isWithheld }),
     specOf: (id) => (objectOf(id, sources) as { spec?: unknown } | undefined)?.spec,
     record: (id, reason, message) => {
       const object = objectOf(id, sources);

@@ -5,8 +5,17 @@ import { RefusalBook } from "../xds/refusal-book.ts";
 /** What {@link Refusals} works with. */
 export interface RefusalParts {
   readonly ads: Pick<AdsServer, "applied" | "status">;
-  /** Takes what a sidecar refuses now: its proxy's messages by object, `Kind/namespace/name`. */
-  readonly setRefused: (sidecar: string, messages: ReadonlyMap<string, string>) => void;
+  /**
+   * Takes what a sidecar refuses now: its proxy's messages by object, `Kind/namespace/name`, and those of the objects
+   * that say what a message quotes: it is about them, for sure, and about what they say now.
+   */
+  readonly setRefused: (
+    sidecar: string,
+    messages: ReadonlyMap<string, string>,
+    sure: ReadonlySet<string>,
+  ) => void;
+  /** Whether an object is withheld from sidecars since one has refused it. */
+  readonly isWithheld?: (object: string) => boolean;
   /** What an object, `Kind/namespace/name`, says, where it is known: what a proxy quotes is looked for in it. */
   readonly specOf: (object: string) => unknown;
   /** Tells an object, `Kind/namespace/name`, what became of what it says. */
@@ -29,17 +38,19 @@ export class Refusals {
 
   constructor(parts: RefusalParts) {
     this.#parts = parts;
-    const { ads, podOf, onOwn, setRefused } = parts;
+    const { ads, podOf, onOwn, setRefused, isWithheld = () => false } = parts;
     this.book = new RefusalBook({
       ads,
       podOf,
       ...(onOwn && { onOwn }),
       blamed: (nack) => this.#blamed(nack),
+      isWithheld: (origins) => origins.some(isWithheld),
       tell: (sidecar, refusals) => {
         const messages = refusals.flatMap(({ origins, message }) =>
           origins.map((one) => [one, message] as const),
         );
-        setRefused(sidecar, new Map(messages));
+        const sure = messages.flatMap(([one, message]) => (this.#says(one, message) ? [one] : []));
+        setRefused(sidecar, new Map(messages), new Set(sure));
       },
     });
   }
@@ -71,16 +82,18 @@ export class Refusals {
    */
   #blamed({ origins, message }: Nack): string[] {
     const objects = [...new Set(origins.map((origin) => origin.split("#")[0] ?? ""))];
-    const quoted = /'([^']+)'/.exec(message)?.[1];
-    const words = quoted === undefined ? undefined : JSON.stringify(quoted).slice(1, -1);
-    const culprits = objects.filter((object) => words && this.#says(object, words));
+    const culprits = objects.filter((object) => this.#says(object, message));
     if (culprits.length > 0) return culprits;
     const written = objects.filter((object) => !object.startsWith("Service/"));
     const candidates = written.length > 0 ? written : objects;
     return candidates.length > MOST_ORIGINS ? [] : candidates;
   }
 
-  #says(object: string, words: string): boolean {
+  /** Whether an object says what a message quotes. */
+  #says(object: string, message: string): boolean {
+    const quoted = /'([^']+)'/.exec(message)?.[1];
+    if (quoted === undefined) return false;
+    const words = JSON.stringify(quoted).slice(1, -1);
     return JSON.stringify(this.#parts.specOf(object) ?? "").includes(words);
   }
 }

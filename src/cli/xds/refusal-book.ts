@@ -13,6 +13,8 @@ export interface RefusalBookParts {
   readonly tell: (proxy: string, refusals: readonly Told[]) => void;
   /** Called when something refused here has come or gone. */
   readonly onOwn?: () => void;
+  /** Whether what was refused is withheld since then: it is told as if it were refused still. */
+  readonly isWithheld?: (origins: readonly string[]) => boolean;
 }
 
 /** What is told of a refusal. */
@@ -23,6 +25,8 @@ interface Known {
   readonly nack: Nack;
   readonly origins: readonly string[];
   unseen: boolean;
+  /** Those that refused it when it was looked at last. */
+  pods: readonly string[];
 }
 
 /** Bounded by what proxies have. */
@@ -41,7 +45,8 @@ export class RefusalBook {
     const { proxy, kind, name } = nack;
     const origins = this.#parts.blamed?.(nack) ?? nack.origins;
     const known = this.#own.get(proxy) ?? new Map<string, Known>();
-    this.#own.set(proxy, known.set(`${kind}/${name}`, { nack, origins, unseen: false }));
+    const pods = this.#refusing(nack);
+    this.#own.set(proxy, known.set(`${kind}/${name}`, { nack, origins, unseen: false, pods }));
     this.#changed(proxy);
     return origins;
   }
@@ -75,12 +80,15 @@ export class RefusalBook {
     }
   }
 
-  /** What clients refuse that are connected here now. */
+  /** What clients refuse that are connected here now, and what is withheld from them as they refused it. */
   own(): Refusal[] {
     return [...this.#own.values()].flatMap((all) =>
-      [...all.values()].flatMap(({ nack, origins }) => {
+      [...all.values()].flatMap((known) => {
+        const { nack, origins } = known;
         const { proxy, kind, name, message } = nack;
-        const pods = this.#refusing(nack).map((node) => this.#parts.podOf(node));
+        const now = this.#refusing(nack);
+        const pods = now.length === 0 && this.#isWithheld(known) ? known.pods : now;
+        known.pods = pods;
         return pods.length === 0 ? [] : [{ proxy, kind, name, message, origins, pods }];
       }),
     );
@@ -114,14 +122,19 @@ export class RefusalBook {
     this.#parts.tell(proxy, [...(this.#others.get(proxy) ?? []), ...own]);
   }
 
-  #isRefused({ nack }: Known): boolean {
-    return this.#refusing(nack).length > 0;
+  #isRefused(known: Known): boolean {
+    return this.#refusing(known.nack).length > 0 || this.#isWithheld(known);
   }
 
+  #isWithheld({ origins }: Known): boolean {
+    return this.#parts.isWithheld?.(origins) ?? false;
+  }
+
+  /** The pods whose clients refuse it now. */
   #refusing({ proxy, kind, name }: Nack): string[] {
     return this.#parts.ads
       .status(proxy)
       .filter(({ kinds }) => kinds[kind].refused.some((one) => one.name === name))
-      .map(({ node }) => node);
+      .map(({ node }) => this.#parts.podOf(node));
   }
 }

@@ -41,7 +41,8 @@ export function createMeshModel(options: MeshModelOptions): IncrementalMeshModel
     trust: state.trust.entries,
     peerOf: (pod) => state.peers.get(pod),
     on: (kind, change) => state.on(kind, change),
-    setRefused: (sidecar, messages) => state.setRefused(sidecar, messages),
+    setRefused: (sidecar, messages, sure) => state.setRefused(sidecar, messages, sure),
+    isWithheld: (route) => state.isWithheld(route),
     flush: () => state.flush(),
     onDirty: (listener) => state.onDirty(listener),
   };
@@ -125,8 +126,17 @@ class MeshState {
     };
   }
 
-  setRefused(sidecar: string, messages: ReadonlyMap<string, string>): void {
+  setRefused(
+    sidecar: string,
+    messages: ReadonlyMap<string, string>,
+    sure: ReadonlySet<string> = new Set(),
+  ): void {
     if (this.#policyStatuses.setRefused(sidecar, messages)) this.#tell();
+    for (const route of this.#routes.setRefused(sidecar, sure)) this.#dirt.add("routes", route);
+  }
+
+  isWithheld(route: string): boolean {
+    return this.#routes.isWithheld(route);
   }
 
   #tell(): void {

@@ -23,6 +23,7 @@ import {
 } from "./routes.ts";
 import type { PortRules } from "./services.ts";
 import type { MeshModelOptions, MeshRouteStatus } from "./types.ts";
+import { Withheld } from "./withheld.ts";
 
 /** What a route's update came to. */
 export interface RouteUpdate {
@@ -32,6 +33,10 @@ export interface RouteUpdate {
   readonly needs: Needs | undefined;
 }
 
+interface Translated extends MeshRoute {
+  readonly lookups: ReadonlySet<LookupKey>;
+}
+
 /** Routes by id, and by the Services that they are attached to. */
 export class RouteBook {
   readonly #options: MeshModelOptions;
@@ -39,6 +44,7 @@ export class RouteBook {
   readonly #dependents: Dependents;
   readonly #routes = new Map<string, MeshRoute>();
   readonly #routesOf = new Map<string, Set<string>>();
+  readonly #withheld: Withheld<HTTPRoute | GRPCRoute>;
   readonly #statuses = new Map<string, MeshRouteStatus>();
   readonly #changed = new Map<string, MeshRouteStatus>();
 
@@ -46,6 +52,17 @@ export class RouteBook {
     this.#options = options;
     this.#objects = objects;
     this.#dependents = dependents;
+    this.#withheld = new Withheld((id) => objects.route(id) as HTTPRoute | GRPCRoute | undefined);
+  }
+
+  /** Takes in which routes a sidecar refuses for sure; gives those that are to be updated. */
+  setRefused(sidecar: string, routes: ReadonlySet<string>): readonly string[] {
+    return this.#withheld.setRefused(sidecar, new Set([...routes].filter((id) => ROUTE.test(id))));
+  }
+
+  /** Whether what a route says is withheld from sidecars. */
+  isWithheld(id: string): boolean {
+    return this.#withheld.has(id);
   }
 
   /** Translates a route (again) that changed, or one of the objects that it asked for. */
@@ -53,13 +70,17 @@ export class RouteBook {
     const before = this.#routes.get(id);
     const object = this.#objects.route(id) as HTTPRoute | GRPCRoute | undefined;
     const isOurs = object?.spec.parentRefs?.some(refersToService) ?? false;
-    const after = isOurs && object !== undefined ? this.#translate(id, object) : undefined;
+    const judged = isOurs && object !== undefined ? this.#translate(id, object) : undefined;
+    const inForce = this.#withheld.inForce(id, judged && object);
+    const after = inForce && (inForce === object ? judged : this.#translate(id, inForce));
+    this.#dependents.record(id, new Set([...(judged?.lookups ?? []), ...(after?.lookups ?? [])]));
     const services = new Set([...servicesOf(before), ...servicesOf(after)]);
     for (const service of servicesOf(before)) removeFrom(this.#routesOf, service, id);
     for (const service of servicesOf(after)) addTo(this.#routesOf, service, id);
-    if (after === undefined) this.#forget(id);
+    if (judged === undefined) this.#statuses.delete(id);
+    if (after === undefined) this.#routes.delete(id);
     else this.#routes.set(id, after);
-    if (object !== undefined && (after ?? before) !== undefined) this.#judge(id, object, after);
+    if (object !== undefined && (judged ?? before) !== undefined) this.#judge(id, object, judged);
     return { services, needs: after?.translated.needs };
   }
 
@@ -90,13 +111,7 @@ export class RouteBook {
     this.#changed.delete(id);
   }
 
-  #forget(id: string): void {
-    this.#routes.delete(id);
-    this.#statuses.delete(id);
-    this.#dependents.record(id, new Set());
-  }
-
-  #translate(id: string, object: HTTPRoute | GRPCRoute): MeshRoute {
+  #translate(id: string, object: HTTPRoute | GRPCRoute): Translated {
     const translated = translateRoute(object, withParentsGranted(this.#objects, object));
     const namespace = object.metadata.namespace ?? "";
     const lookups = new Set<LookupKey>(translated.lookups);
@@ -105,9 +120,8 @@ export class RouteBook {
       lookups.add(`Service/${service}`);
       return serviceParent(parentRef, service, portsOf(this.#objects.service(service)));
     });
-    this.#dependents.record(id, lookups);
     const renamed = withMeshNames(translated, (destination) => this.#nameOf(destination));
-    return { id, namespace, translated: renamed, parents };
+    return { id, namespace, translated: renamed, parents, lookups };
   }
 
   /** A backend that is spoken to as everybody does is the Service's plain destination. */
@@ -151,6 +165,8 @@ export class RouteBook {
     this.#changed.set(id, wish);
   }
 }
+
+const ROUTE = /^(HTTP|GRPC)Route\//;
 
 function servicesOf(route: MeshRoute | undefined): readonly string[] {
   return route === undefined ? [] : route.parents.map(({ service }) => service);

@@ -73,10 +73,14 @@ export interface IncrementalMeshModel extends MeshModel {
   /** Takes a change in. Nothing is computed before {@link IncrementalMeshModel.flush}, so a burst costs one computation. */
   on<K extends MeshIntakeKind>(kind: K, change: ObjectChange<MeshIntakeKinds[K]>): void;
   /**
-   * Takes in what a sidecar's proxy refuses now: its messages by the policies that it comes from, as
-   * `MeshPolicy/namespace/name`. Their statuses tell it.
+   * Takes in what a sidecar's proxy refuses now: its messages by the objects that it comes from, as
+   * `MeshPolicy/namespace/name`. Statuses of policies tell it. A route of which it is `sure` is withheld from all
+   * sidecars until it says something else, or nobody refuses it any more: what it said before is in force meanwhile,
+   * and a table without it goes to sidecars that start.
    */
-  setRefused(sidecar: string, messages: ReadonlyMap<string, string>): void;
+  setRefused(sidecar: string, messages: ReadonlyMap<string, string>, sure?: ReadonlySet<string>): void;
+  /** Whether a route, `HTTPRoute/namespace/name`, is withheld. */
+  isWithheld(route: string): boolean;
   /** Computes what the changes since the last time came to. Call it only once all objects are known after a start. */
   flush(): MeshChanges;
   /** Calls the listener when there is something to flush after there was nothing; the result ends that. */
