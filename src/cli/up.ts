@@ -69,10 +69,21 @@ async function up(flags: UpFlags): Promise<void> {
     const matrix = await populate(cluster, shape, objects, steps, timeoutSeconds, abort);
     console.log(render(matrix, output, matrixTable));
     process.exitCode = matrix.ok ? EXIT.ok : EXIT.findings;
+    if (!flags.once) await serveDefinitions(cluster);
     if (!flags.once && !flags.quiet) printNext(cluster, shape, objects);
   } finally {
     if (flags.once) await cluster.stop();
   }
+}
+
+/**
+ * Gateways, routes and policies can be applied as soon as the command is done. The lab brings their definitions by itself,
+ * and goes on trying where this does not succeed.
+ */
+async function serveDefinitions({ kubeconfig }: RunningCluster): Promise<void> {
+  const client = new KubeClient(await loadKubeconfig(kubeconfig));
+  await installDefinitions(client).catch(() => {});
+  client.close();
 }
 
 type Manifests = Awaited<ReturnType<typeof readManifests>>;

@@ -25,9 +25,7 @@ export function switchesOf({ spec }: Shoot): Switches {
     controller: control?.loadBalancerController?.enabled === true || ipv6,
     ipv6,
     vpcId: infrastructure?.networks?.vpc?.id,
-    ownSubnets: (infrastructure?.networks?.zones ?? []).some(
-      ({ workersSubnetID }) => workersSubnetID !== undefined,
-    ),
+    ownSubnets: (infrastructure?.networks?.zones ?? []).some((zone) => zone?.workersSubnetID !== undefined),
   };
 }
 
