@@ -25,8 +25,8 @@ interface Known {
   readonly nack: Nack;
   readonly origins: readonly string[];
   unseen: boolean;
-  /** Those that refused it when it was looked at last. */
-  pods: readonly string[];
+  /** The nodes whose clients refused it when it was looked at last. */
+  nodes: readonly string[];
 }
 
 /** Bounded by what proxies have. */
@@ -45,8 +45,8 @@ export class RefusalBook {
     const { proxy, kind, name } = nack;
     const origins = this.#parts.blamed?.(nack) ?? nack.origins;
     const known = this.#own.get(proxy) ?? new Map<string, Known>();
-    const pods = this.#refusing(nack);
-    this.#own.set(proxy, known.set(`${kind}/${name}`, { nack, origins, unseen: false, pods }));
+    const nodes = this.#refusing(nack);
+    this.#own.set(proxy, known.set(`${kind}/${name}`, { nack, origins, unseen: false, nodes }));
     this.#changed(proxy);
     return origins;
   }
@@ -87,8 +87,8 @@ export class RefusalBook {
         const { nack, origins } = known;
         const { proxy, kind, name, message } = nack;
         const now = this.#refusing(nack);
-        const pods = now.length === 0 && this.#isWithheld(known) ? known.pods : now;
-        known.pods = pods;
+        if (now.length > 0 || !this.#isWithheld(known)) known.nodes = now;
+        const pods = known.nodes.map((node) => this.#parts.podOf(node));
         return pods.length === 0 ? [] : [{ proxy, kind, name, message, origins, pods }];
       }),
     );
@@ -130,11 +130,11 @@ export class RefusalBook {
     return this.#parts.isWithheld?.(origins) ?? false;
   }
 
-  /** The pods whose clients refuse it now. */
+  /** The nodes whose clients refuse it now. */
   #refusing({ proxy, kind, name }: Nack): string[] {
     return this.#parts.ads
       .status(proxy)
       .filter(({ kinds }) => kinds[kind].refused.some((one) => one.name === name))
-      .map(({ node }) => this.#parts.podOf(node));
+      .map(({ node }) => node);
   }
 }
