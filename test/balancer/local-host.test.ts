@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { createHost } from "../../src/balancer/local/index.ts";
 import { eventually } from "../controllers/cluster.ts";
 
@@ -38,15 +38,22 @@ case "$*" in
 esac
 `;
 
-test("addresses that come together are put by one process; one that cannot be is told alone", async (t) => {
+/** A folder whose `ip` is found before the machine's until the test ends, and its empty log. */
+function withIp(t: TestContext, script: string): string {
   const folder = mkdtempSync(join(tmpdir(), "tandem-host-"));
   const path = process.env["PATH"];
   t.after(() => {
     process.env["PATH"] = path;
     rmSync(folder, { recursive: true, force: true });
   });
-  writeFileSync(join(folder, "ip"), REFUSING, { mode: 0o755 });
+  writeFileSync(join(folder, "ip"), script, { mode: 0o755 });
+  writeFileSync(join(folder, "log"), "");
   process.env["PATH"] = `${folder}${delimiter}${path}`;
+  return folder;
+}
+
+test("addresses that come together are put by one process; one that cannot be is told alone", async (t) => {
+  const folder = withIp(t, REFUSING);
   const host = createHost({ folder: join(folder, "own"), link: "eth0" });
   const add = (address: string) => host.add([{ address, service: "default/web", uid: "1", link: undefined }]);
   const first = add("192.0.2.1");
@@ -68,15 +75,7 @@ test("addresses that come together are put by one process; one that cannot be is
 });
 
 test("an address is taken away after the sign of life that is under way, and none is added from then on", async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), "tandem-host-"));
-  const path = process.env["PATH"];
-  t.after(() => {
-    process.env["PATH"] = path;
-    rmSync(folder, { recursive: true, force: true });
-  });
-  writeFileSync(join(folder, "ip"), FAKE, { mode: 0o755 });
-  writeFileSync(join(folder, "log"), "");
-  process.env["PATH"] = `${folder}${delimiter}${path}`;
+  const folder = withIp(t, FAKE);
   const log = () => readFileSync(join(folder, "log"), "utf8").trim().split("\n");
   const stop = new AbortController();
   const host = createHost({ folder: join(folder, "own"), link: "eth0", lifetime: 2, signal: stop.signal });

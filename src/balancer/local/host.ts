@@ -84,8 +84,7 @@ export function createHost(options: HostOptions): RunningHost {
         own.delete(address);
         const present = await presence.now();
         const on = present.get(address);
-        const where = [`${address}/${bits(address)}`, "dev", on ?? ""];
-        if (on !== undefined) await changes.make(() => ["address", "del", ...where]);
+        if (on !== undefined) await changes.make(() => removal(address, on));
         present.delete(address);
         rmSync(fileOf(folder, address), { force: true });
       }
@@ -110,6 +109,10 @@ function addressOn(address: string, link: string, lifetime: number | undefined):
   return lifetime === undefined ? own : [...own, "valid_lft", life, "preferred_lft", life];
 }
 
+function removal(address: string, link: string): readonly string[] {
+  return ["address", "del", `${address}/${bits(address)}`, "dev", link];
+}
+
 /** Four signs of life in a lifetime: one that comes late does no harm. Resolves when all are gone after the signal. */
 function keepAlive(
   own: ReadonlyMap<string, string>,
@@ -128,7 +131,7 @@ function keepAlive(
   const timer = setInterval(() => void each(renew), (lifetime * 1000) / 4);
   const end = async (): Promise<void> => {
     clearInterval(timer);
-    await each((address, on) => ["address", "del", `${address}/${bits(address)}`, "dev", on]);
+    await each(removal);
     for (const address of own.keys()) rmSync(fileOf(folder, address), { force: true });
   };
   return new Promise((resolve) => {

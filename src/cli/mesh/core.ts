@@ -131,7 +131,7 @@ function statusesOf({ client, log }: MeshOptions, sources: Sources, model: Incre
   return { statuses, setRefused };
 }
 
-interface RefusalSources extends Pick<RefusalParts, "ads" | "setRefused" | "isWithheld"> {
+interface RefusalSources extends Required<Pick<RefusalParts, "ads" | "setRefused" | "isWithheld">> {
   readonly sources: Sources;
   readonly events: EventRecorder;
 }
@@ -144,7 +144,7 @@ function refusalsOf(
   const refusals = new Refusals({
     ads,
     setRefused,
-    ...(isWithheld && { isWithheld }),
+    isWithheld,
     specOf: (id) => (objectOf(id, sources) as { spec?: unknown } | undefined)?.spec,
     record: (id, reason, message) => {
       const object = objectOf(id, sources);
