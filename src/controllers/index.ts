@@ -1,6 +1,7 @@
 import type { KubeClient } from "../client/index.ts";
 import { runDaemonSets } from "./daemonset/controller.ts";
 import { runDeployments } from "./deployment/controller.ts";
+import { runDisruptionBudgets } from "./disruption/controller.ts";
 import { runEndpoints } from "./endpoints/controller.ts";
 import { runEndpointSlices } from "./endpointslice/controller.ts";
 import { runGarbageCollector } from "./garbage/collector.ts";
@@ -27,6 +28,7 @@ const CONTROLLERS: readonly ((context: ControllerContext) => void)[] = [
   runReplicaSets,
   runDeployments,
   runDaemonSets,
+  runDisruptionBudgets,
   runNamespaceDefaults,
   runNamespaceDeletion,
   runNodeLifecycle,

@@ -118,6 +118,12 @@ export const KINDS = {
     shortNames: ["ip"],
     namespaced: false,
   }),
+  PodDisruptionBudget: kind("policy", "v1", {
+    kind: "PodDisruptionBudget",
+    plural: "poddisruptionbudgets",
+    shortNames: ["pdb"],
+    subresources: ["status"],
+  }),
   Role: rbac({ kind: "Role", plural: "roles" }),
   RoleBinding: rbac({ kind: "RoleBinding", plural: "rolebindings" }),
   ClusterRole: rbac({ kind: "ClusterRole", plural: "clusterroles", namespaced: false }),

@@ -31,7 +31,8 @@ export function deleteObject(
   return context.store.transact((tx) => deleteOne(context, tx, place, options));
 }
 
-function deleteOne(
+/** {@link deleteObject} inside a transaction. */
+export function deleteOne(
   context: ApiContext,
   tx: Transaction<string>,
   { kind, namespace, name }: { kind: Kind; namespace: string | undefined; name: string },

@@ -73,6 +73,7 @@ apps.ReplicaSetSpec replicas
 apps.ReplicaSetStatus terminatingReplicas
 apps.DaemonSetSpec revisionHistoryLimit
 apps.DaemonSetStatus collisionCount
+policy.PodDisruptionBudgetSpec unhealthyPodEvictionPolicy
 networking.IngressSpec ingressClassName
 networking.HTTPIngressPath pathType
 networking.NetworkPolicyPort endPort

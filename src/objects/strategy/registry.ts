@@ -1,5 +1,6 @@
 import { customRules } from "../crd/custom-rules.ts";
 import { CUSTOM_RESOURCE_DEFINITION } from "../crd/definition/strategy.ts";
+import { POD_DISRUPTION_BUDGET } from "../disruption/strategy.ts";
 import type { Kind } from "../kinds.ts";
 import { CLUSTER_ROLE, CLUSTER_ROLE_BINDING, ROLE, ROLE_BINDING } from "../rbac/strategy.ts";
 import type { AnyObject } from "../types.ts";
@@ -37,6 +38,7 @@ const RULES: Readonly<Record<string, KindRules<any>>> = {
   "DaemonSet.apps": DAEMON_SET,
   "ServiceCIDR.networking.k8s.io": SERVICE_CIDR,
   "IPAddress.networking.k8s.io": IP_ADDRESS,
+  "PodDisruptionBudget.policy": POD_DISRUPTION_BUDGET,
   "CustomResourceDefinition.apiextensions.k8s.io": CUSTOM_RESOURCE_DEFINITION,
   "Role.rbac.authorization.k8s.io": ROLE,
   "ClusterRole.rbac.authorization.k8s.io": CLUSTER_ROLE,

@@ -11,6 +11,7 @@ import {
   NODES,
   SECRETS,
 } from "./core.ts";
+import { POD_DISRUPTION_BUDGETS } from "./disruption.ts";
 import { PODS } from "./pods.ts";
 import { CLUSTER_ROLE_BINDINGS, ROLE_BINDINGS } from "./rbac.ts";
 import { ENDPOINT_SLICES, ENDPOINTS, IP_ADDRESSES, SERVICE_CIDRS, SERVICES } from "./services.ts";
@@ -36,6 +37,7 @@ const LAYOUTS: Readonly<Record<string, Layout<any>>> = {
   "DaemonSet.apps": DAEMON_SETS,
   "ServiceCIDR.networking.k8s.io": SERVICE_CIDRS,
   "IPAddress.networking.k8s.io": IP_ADDRESSES,
+  "PodDisruptionBudget.policy": POD_DISRUPTION_BUDGETS,
   "MutatingWebhookConfiguration.admissionregistration.k8s.io": WEBHOOK_CONFIGURATIONS,
   "ValidatingWebhookConfiguration.admissionregistration.k8s.io": WEBHOOK_CONFIGURATIONS,
   "RoleBinding.rbac.authorization.k8s.io": ROLE_BINDINGS,

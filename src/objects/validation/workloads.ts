@@ -1,13 +1,13 @@
 import { type FieldError, forbidden, invalid, notSupported, required } from "../field-errors.ts";
 import { matchesLabelSelector } from "../selectors/label-selector.ts";
 import type { DaemonSet, Deployment, LabelSelector, PodTemplateSpec, ReplicaSet } from "../types.ts";
+import { atMostAll, checkIntOrPercent, notNegative } from "./int-or-percent.ts";
 import { validatePodSpec } from "./pod.ts";
 import { validateLabelSelector } from "./selectors.ts";
 import { validateMetadataOfTemplate } from "./template-metadata.ts";
 
 // Checks of apps/v1 (pkg/apis/apps/validation/validation.go).
 
-const PERCENT = /^[0-9]+%$/;
 const TEMPLATE = "spec.template";
 
 /** Checks a Deployment. */
@@ -43,12 +43,6 @@ export function validateDaemonSet({ spec }: DaemonSet): FieldError[] {
     ...checkUpdateStrategy(spec.updateStrategy ?? {}),
     ...notNegative("spec.revisionHistoryLimit", spec.revisionHistoryLimit),
   ];
-}
-
-/** A number that is not below zero, if given. */
-function notNegative(field: string, value: number | undefined): FieldError[] {
-  if (value === undefined || value >= 0) return [];
-  return [invalid(field, value, "must be greater than or equal to 0")];
 }
 
 function checkSelector(selector: LabelSelector | undefined, kind: string, isRequired = true): FieldError[] {
@@ -128,23 +122,11 @@ function checkRolling(field: string, rolling: Rolling | undefined): FieldError[]
   if (numberOf(maxUnavailable) === 0 && numberOf(maxSurge) === 0) {
     errors.push(invalid(`${field}.maxUnavailable`, maxUnavailable, "may not be 0 when `maxSurge` is 0"));
   }
-  if (typeof maxUnavailable === "string" && PERCENT.test(maxUnavailable) && numberOf(maxUnavailable) > 100) {
-    errors.push(invalid(`${field}.maxUnavailable`, maxUnavailable, "must not be greater than 100%"));
-  }
-  return errors;
+  return [...errors, ...atMostAll(`${field}.maxUnavailable`, maxUnavailable)];
 }
 
 function numberOf(value: number | string): number {
   return typeof value === "number" ? value : Number.parseInt(value, 10);
-}
-
-function checkIntOrPercent(field: string, value: number | string): FieldError[] {
-  if (typeof value === "number") return notNegative(field, value);
-  if (PERCENT.test(value)) return [];
-  const detail =
-    "a valid percent string must be a numeric string followed by an ending '%' " +
-    "(e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')";
-  return [invalid(field, value, detail)];
 }
 
 function checkProgress(spec: Deployment["spec"]): FieldError[] {
