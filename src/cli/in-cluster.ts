@@ -5,8 +5,41 @@ import type { AnyObject } from "../objects/types.ts";
 export const CONFIG_FOLDER = "/etc/tandem";
 const ACCOUNT_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount";
 
+/** What the objects of one of our processes are called alike, and its pods are selected by. */
+export interface OwnMetadata {
+  readonly name: string;
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** What differs from cluster to cluster for a process that serves proxies. */
+export interface ManifestSettings {
+  /** An image with `tandem` as its entrypoint, and the programs that the process calls. */
+  readonly image: string;
+  readonly clusterDomain: string;
+}
+
+/** Name, namespace, and the label that is Kubernetes' recommendation for an application's name. */
+export function ownMetadata(name: string, namespace: string): OwnMetadata {
+  return { name, namespace, labels: { "app.kubernetes.io/name": name } };
+}
+
+/** The namespace, the account of a process in there, and what it may do in the whole cluster. */
+export function ownAccount(metadata: OwnMetadata, rules: readonly Rule[]): AnyObject[] {
+  return [
+    { apiVersion: "v1", kind: "Namespace", metadata: { name: metadata.namespace } },
+    { apiVersion: "v1", kind: "ServiceAccount", metadata },
+    ...rightsIn("Cluster", metadata, rules),
+  ];
+}
+
+/** Where a process finds its kubeconfig, in {@link CONFIG_FOLDER}. */
+export function ownConfig(metadata: OwnMetadata): AnyObject {
+  return { apiVersion: "v1", kind: "ConfigMap", metadata, data: { kubeconfig: inClusterKubeconfig() } };
+}
+
 /** A kubeconfig, as text, that signs in by the pod's service account; Kubernetes renews the token in its file. */
-export function inClusterKubeconfig(): string {
+function inClusterKubeconfig(): string {
   return JSON.stringify({
     apiVersion: "v1",
     kind: "Config",
@@ -25,29 +58,27 @@ export function inClusterKubeconfig(): string {
   });
 }
 
+/** A container beside its name, rights and configuration. */
+export interface OwnContainer {
+  readonly image: string;
+  readonly args: readonly string[];
+  readonly [field: string]: unknown;
+}
+
 /** What differs between the Deployments of our processes. */
 export interface OwnDeployment {
-  readonly metadata: AnyObject["metadata"];
-  /** Of the pods, and what they are selected by. */
-  readonly labels: Readonly<Record<string, string>>;
-  /** Replicas and strategy. */
-  readonly spec: object;
+  readonly metadata: OwnMetadata;
   /** More of the pods' spec. */
   readonly pod?: object;
-  /** The container beside its name, rights and configuration. */
-  readonly container: {
-    readonly image: string;
-    readonly args: readonly string[];
-    readonly [field: string]: unknown;
-  };
+  readonly container: OwnContainer;
   /** More of what the container's rights are. */
   readonly security?: object;
 }
 
-/** A Deployment of one of our processes: no rights on the node, no root, its kubeconfig in {@link CONFIG_FOLDER}. */
+/** A Deployment of two of our processes: no rights on the node, no root, its kubeconfig in {@link CONFIG_FOLDER}. */
 export function ownDeployment(of: OwnDeployment): AnyObject {
-  const { metadata, labels } = of;
-  const { name } = metadata;
+  const { metadata } = of;
+  const { name, labels } = metadata;
   const { image, args, ...container } = of.container;
   const securityContext = {
     allowPrivilegeEscalation: false,
@@ -67,16 +98,26 @@ export function ownDeployment(of: OwnDeployment): AnyObject {
     apiVersion: "apps/v1",
     kind: "Deployment",
     metadata,
-    spec: { ...of.spec, selector: { matchLabels: labels }, template: { metadata: { labels }, spec } },
+    spec: { replicas: 2, selector: { matchLabels: labels }, template: { metadata: { labels }, spec } },
   };
 }
 
+/** Two processes, on two nodes where there are two, of which one is there at any time while nodes are drained. */
+export function ownReplicas(metadata: OwnMetadata, container: OwnContainer): AnyObject[] {
+  return [ownDeployment({ metadata, pod: overNodes(metadata), container }), disruptionBudget(metadata)];
+}
+
 /** A rule of a Role. */
-export const rule = (apiGroups: string[], resources: string[], verbs: string[]) => ({
-  apiGroups,
-  resources,
-  verbs,
-});
+export interface Rule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+/** The rule that allows the verbs on the resources of the groups. */
+export function rule(apiGroups: string[], resources: string[], verbs: string[]): Rule {
+  return { apiGroups, resources, verbs };
+}
 
 /** Replicas elect a leader, and tell each other what proxies refuse. */
 export const LEASE_RULES = [
@@ -84,11 +125,7 @@ export const LEASE_RULES = [
 ];
 
 /** A Role of the account of the same name, in the whole cluster or in its namespace, and its binding. */
-export function rightsIn(
-  scope: "Cluster" | "",
-  metadata: AnyObject["metadata"],
-  rules: readonly ReturnType<typeof rule>[],
-): AnyObject[] {
+export function rightsIn(scope: "Cluster" | "", metadata: OwnMetadata, rules: readonly Rule[]): AnyObject[] {
   const apiGroup = "rbac.authorization.k8s.io";
   const { namespace, ...anywhere } = metadata;
   const { name } = metadata;
@@ -103,21 +140,17 @@ export function rightsIn(
 }
 
 /** A Service of both families where the cluster is, with TCP ports by their names. */
-export function ownService(
-  metadata: AnyObject["metadata"],
-  selector: Readonly<Record<string, string>>,
-  ports: Readonly<Record<string, number>>,
-): AnyObject {
+export function ownService(metadata: OwnMetadata, ports: Readonly<Record<string, number>>): AnyObject {
   const spec = {
     ipFamilyPolicy: "PreferDualStack",
-    selector,
+    selector: metadata.labels,
     ports: Object.entries(ports).map(([name, port]) => ({ name, port, targetPort: port, protocol: "TCP" })),
   };
   return { apiVersion: "v1", kind: "Service", metadata, spec };
 }
 
 /** Of a pod's spec: replicas are on several nodes, where there are several. */
-export function overNodes(labels: Readonly<Record<string, string>>): object {
+function overNodes({ labels }: OwnMetadata): object {
   const spread = {
     maxSkew: 1,
     topologyKey: "kubernetes.io/hostname",
@@ -128,10 +161,7 @@ export function overNodes(labels: Readonly<Record<string, string>>): object {
 }
 
 /** Nodes are drained one after the other. */
-export function disruptionBudget(
-  metadata: AnyObject["metadata"],
-  labels: Readonly<Record<string, string>>,
-): AnyObject {
-  const spec = { maxUnavailable: 1, selector: { matchLabels: labels } };
+function disruptionBudget(metadata: OwnMetadata): AnyObject {
+  const spec = { maxUnavailable: 1, selector: { matchLabels: metadata.labels } };
   return { apiVersion: "policy/v1", kind: "PodDisruptionBudget", metadata, spec };
 }

@@ -2,7 +2,7 @@
 import { EXIT } from "../../errors/exit-codes.ts";
 import { UserError } from "../../errors/user-error.ts";
 import type { AnyObject } from "../../objects/types.ts";
-import { CONFIG_FOLDER, inClusterKubeconfig, ownDeployment } from "../in-cluster.ts";
+import { CONFIG_FOLDER, ownConfig, ownDeployment, ownMetadata, rightsIn, rule } from "../in-cluster.ts";
 import type { BalancerSettings } from "./flags.ts";
 
 /** What differs beside the flags of the balancer itself. */
@@ -16,8 +16,6 @@ export interface ManifestSettings {
 const NAME = "tandem-balancer";
 /** Where the Lease is, too. */
 const NAMESPACE = "kube-system";
-const LABELS = { "app.kubernetes.io/name": NAME };
-const RBAC = "rbac.authorization.k8s.io";
 
 /** Account, rights and the Deployment of two processes, of which one is elected. @throws UserError without --vpc-id or --region */
 export function balancerManifests(
@@ -25,19 +23,23 @@ export function balancerManifests(
   { image, roleArn }: ManifestSettings,
 ): AnyObject[] {
   const args = argsOf(settings);
-  const metadata = { name: NAME, namespace: NAMESPACE, labels: LABELS };
+  const metadata = ownMetadata(NAME, NAMESPACE);
   const annotations: Record<string, string> = {};
   if (roleArn !== undefined) annotations["eks.amazonaws.com/role-arn"] = roleArn;
   return [
     { apiVersion: "v1", kind: "ServiceAccount", metadata: { ...metadata, annotations } },
-    ...role("ClusterRole", { name: NAME, labels: LABELS }, CLUSTER_RULES),
-    ...role("Role", metadata, LEASE_RULES),
-    { apiVersion: "v1", kind: "ConfigMap", metadata, data: { kubeconfig: inClusterKubeconfig() } },
-    deployment(metadata, image, args),
+    ...rightsIn("Cluster", metadata, CLUSTER_RULES),
+    ...rightsIn("", metadata, LEASE_RULES),
+    ownConfig(metadata),
+    // the second process goes on where the first one's node fails; load balancers serve without either
+    ownDeployment({
+      metadata,
+      pod: { priorityClassName: "system-cluster-critical" },
+      container: { image, args, resources: { requests: { cpu: "20m", memory: "160Mi" } } },
+      security: { readOnlyRootFilesystem: true },
+    }),
   ];
 }
-
-const rule = (apiGroups: string[], resources: string[], verbs: string[]) => ({ apiGroups, resources, verbs });
 
 /** Services are written to for the finalizer, annotations of our own, and the status. */
 const CLUSTER_RULES = [
@@ -48,20 +50,6 @@ const CLUSTER_RULES = [
   rule([""], ["events"], ["create", "patch"]),
 ];
 const LEASE_RULES = [rule(["coordination.k8s.io"], ["leases"], ["get", "create", "update"])];
-
-function role(
-  kind: "Role" | "ClusterRole",
-  metadata: AnyObject["metadata"],
-  rules: readonly ReturnType<typeof rule>[],
-): AnyObject[] {
-  const apiVersion = `${RBAC}/v1`;
-  const roleRef = { apiGroup: RBAC, kind, name: NAME };
-  const subjects = [{ kind: "ServiceAccount", name: NAME, namespace: NAMESPACE }];
-  return [
-    { apiVersion, kind, metadata, rules },
-    { apiVersion, kind: `${kind}Binding`, metadata, roleRef, subjects },
-  ];
-}
 
 function argsOf(settings: BalancerSettings): string[] {
   const { region, vpcId, clusterName, loadBalancerClass, defaultScheme, defaultTargetType } = settings;
@@ -93,17 +81,5 @@ function needed(flag: string, value: string | undefined): string {
     why: "it is missing, and the pod needs to be told",
     next: `give ${flag} as for the balancer itself`,
     exitCode: EXIT.usage,
-  });
-}
-
-/** Two processes: the second goes on where the first one's node fails. Load balancers serve without either. */
-function deployment(metadata: AnyObject["metadata"], image: string, args: readonly string[]): AnyObject {
-  return ownDeployment({
-    metadata,
-    labels: LABELS,
-    spec: { replicas: 2 },
-    pod: { priorityClassName: "system-cluster-critical" },
-    container: { image, args, resources: { requests: { cpu: "20m", memory: "160Mi" } } },
-    security: { readOnlyRootFilesystem: true },
   });
 }

@@ -2,39 +2,30 @@
 import type { AnyObject } from "../../objects/types.ts";
 import {
   CONFIG_FOLDER,
-  disruptionBudget,
-  inClusterKubeconfig,
   LEASE_RULES,
-  overNodes,
-  ownDeployment,
+  type ManifestSettings,
+  type OwnContainer,
+  ownAccount,
+  ownConfig,
+  ownMetadata,
+  ownReplicas,
   ownService,
   rightsIn,
   rule,
 } from "../in-cluster.ts";
 import { TANDEM_NAMESPACE, XDS_PORT } from "./places.ts";
 
-/** What differs from cluster to cluster. */
-export interface ManifestSettings {
-  /** An image with `tandem` as its entrypoint, and `openssl`. */
-  readonly image: string;
-  readonly clusterDomain: string;
-}
-
 const NAME = "tandem-gateway";
-const LABELS = { "app.kubernetes.io/name": NAME };
 
 /** Namespace, account, rights, Service of both families, and the Deployment; the definitions of kinds are apart. */
 export function gatewayManifests(settings: ManifestSettings): AnyObject[] {
-  const metadata = { name: NAME, namespace: TANDEM_NAMESPACE, labels: LABELS };
+  const metadata = ownMetadata(NAME, TANDEM_NAMESPACE);
   return [
-    { apiVersion: "v1", kind: "Namespace", metadata: { name: TANDEM_NAMESPACE } },
-    { apiVersion: "v1", kind: "ServiceAccount", metadata },
-    ...rightsIn("Cluster", metadata, RULES),
+    ...ownAccount(metadata, RULES),
     ...rightsIn("", metadata, LEASE_RULES),
-    { apiVersion: "v1", kind: "ConfigMap", metadata, data: { kubeconfig: inClusterKubeconfig() } },
-    ownService(metadata, LABELS, { "tls-xds": XDS_PORT }),
-    deployment(metadata, settings),
-    disruptionBudget(metadata, LABELS),
+    ownConfig(metadata),
+    ownService(metadata, { "tls-xds": XDS_PORT }),
+    ...ownReplicas(metadata, container(settings)),
   ];
 }
 
@@ -60,8 +51,8 @@ const RULES = [
   rule(["apps"], ["deployments"], [...WATCH, "create", "patch", "delete"]),
 ];
 
-/** Two processes, on two nodes where there are two: both serve proxies, and one of them writes. */
-function deployment(metadata: AnyObject["metadata"], { image, clusterDomain }: ManifestSettings): AnyObject {
+/** Of two processes both serve proxies, and one writes. */
+function container({ image, clusterDomain }: ManifestSettings): OwnContainer {
   const args = [
     "gateway",
     `--kubeconfig=${CONFIG_FOLDER}/kubeconfig`,
@@ -69,18 +60,11 @@ function deployment(metadata: AnyObject["metadata"], { image, clusterDomain }: M
     `--cluster-domain=${clusterDomain}`,
     `--lease-namespace=${TANDEM_NAMESPACE}`,
   ];
-  const container = {
+  return {
     image,
     args,
     ports: [{ containerPort: XDS_PORT }],
     readinessProbe: { tcpSocket: { port: XDS_PORT }, periodSeconds: 2 },
     resources: { requests: { cpu: "50m", memory: "160Mi" } },
   };
-  return ownDeployment({
-    metadata,
-    labels: LABELS,
-    spec: { replicas: 2 },
-    pod: overNodes(LABELS),
-    container,
-  });
 }

@@ -3,39 +3,32 @@ import { MESH_NAMESPACE } from "../../objects/mesh/index.ts";
 import type { AnyObject } from "../../objects/types.ts";
 import {
   CONFIG_FOLDER,
-  disruptionBudget,
-  inClusterKubeconfig,
   LEASE_RULES,
-  overNodes,
-  ownDeployment,
+  type ManifestSettings,
+  type OwnContainer,
+  ownAccount,
+  ownConfig,
+  ownMetadata,
+  ownReplicas,
   ownService,
   rightsIn,
   rule,
 } from "../in-cluster.ts";
 import { MESH_GRPC_PORT, MESH_XDS_PORT, WEBHOOK_PORT } from "./ports.ts";
 
-/** What differs from cluster to cluster. */
-export interface ManifestSettings {
-  /** An image with `tandem` as its entrypoint, `nft`, `ip` and `openssl`. */
-  readonly image: string;
-  readonly clusterDomain: string;
-}
-
 const NAME = "tandem-mesh";
-const LABELS = { "app.kubernetes.io/name": NAME };
+/** Sidecars may be of either family, so that the Service is of both where the cluster is. */
+const PORTS = { "tls-xds": MESH_XDS_PORT, "tls-webhook": WEBHOOK_PORT, "tcp-grpc-xds": MESH_GRPC_PORT };
 
 /** Namespace, account, rights, Service of both families, and the Deployment; the definitions of kinds are apart. */
 export function meshManifests(settings: ManifestSettings): AnyObject[] {
-  const metadata = { name: NAME, namespace: MESH_NAMESPACE, labels: LABELS };
+  const metadata = ownMetadata(NAME, MESH_NAMESPACE);
   return [
-    { apiVersion: "v1", kind: "Namespace", metadata: { name: MESH_NAMESPACE } },
-    { apiVersion: "v1", kind: "ServiceAccount", metadata },
-    ...rightsIn("Cluster", metadata, RULES),
-    { apiVersion: "v1", kind: "ConfigMap", metadata, data: { kubeconfig: inClusterKubeconfig() } },
+    ...ownAccount(metadata, RULES),
+    ownConfig(metadata),
     ...rightsIn("", metadata, LEASE_RULES),
-    service(metadata),
-    deployment(metadata, settings),
-    disruptionBudget(metadata, LABELS),
+    ownService(metadata, PORTS),
+    ...ownReplicas(metadata, container(settings)),
   ];
 }
 
@@ -60,14 +53,8 @@ const RULES = [
   rule(["admissionregistration.k8s.io"], ["mutatingwebhookconfigurations"], ["get", "create", "patch"]),
 ];
 
-/** Sidecars may be of either family, so that it is of both where the cluster is. */
-function service(metadata: AnyObject["metadata"]): AnyObject {
-  const ports = { "tls-xds": MESH_XDS_PORT, "tls-webhook": WEBHOOK_PORT, "tcp-grpc-xds": MESH_GRPC_PORT };
-  return ownService(metadata, LABELS, ports);
-}
-
-/** Two processes, on two nodes where there are two: pods that are to have a sidecar wait while nobody answers. */
-function deployment(metadata: AnyObject["metadata"], { image, clusterDomain }: ManifestSettings): AnyObject {
+/** Pods that are to have a sidecar wait while none of the processes answers. */
+function container({ image, clusterDomain }: ManifestSettings): OwnContainer {
   const host = `${NAME}.${MESH_NAMESPACE}.svc`;
   const args = [
     "mesh",
@@ -78,18 +65,11 @@ function deployment(metadata: AnyObject["metadata"], { image, clusterDomain }: M
     `--cluster-domain=${clusterDomain}`,
     `--lease-namespace=${MESH_NAMESPACE}`,
   ];
-  const container = {
+  return {
     image,
     args,
-    ports: [MESH_XDS_PORT, WEBHOOK_PORT, MESH_GRPC_PORT].map((containerPort) => ({ containerPort })),
+    ports: Object.values(PORTS).map((containerPort) => ({ containerPort })),
     readinessProbe: { tcpSocket: { port: WEBHOOK_PORT }, periodSeconds: 2 },
     resources: { requests: { cpu: "50m", memory: "128Mi" } },
   };
-  return ownDeployment({
-    metadata,
-    labels: LABELS,
-    spec: { replicas: 2 },
-    pod: overNodes(LABELS),
-    container,
-  });
 }
