@@ -7,9 +7,11 @@ import { GATEWAY_KINDS, type Gateway, TANDEM_GATEWAY_KINDS } from "../../objects
 import type { DesiredStatus, GatewayChanges, GatewayModel } from "../../traffic/gateway/index.ts";
 import type { TrafficModel } from "../../traffic/index.ts";
 import { requestOf } from "./infrastructure.ts";
+import { allOrLate } from "../xds/all-or-late.ts";
 import { Quiet } from "../xds/quiet.ts";
 import type { RefusalBook } from "../xds/refusal-book.ts";
 import type { Sources } from "../xds/sources.ts";
+import { Turns } from "../xds/turns.ts";
 
 /** The kinds whose statuses are written. */
 const STATUS_KINDS = { ...GATEWAY_KINDS, ...TANDEM_GATEWAY_KINDS };
@@ -40,19 +42,14 @@ const ELSEWHERE_WAIT = 1_000;
 /** How often proxies that are not connected yet are looked for, in milliseconds. */
 const LOOK_PERIOD = 100;
 
-/**
- * One turn of the event loop's changes are one step. Statuses follow once the proxies that they speak of have answered,
- * so that what is Accepted is served.
- */
+/** Statuses follow once the proxies that they speak of have answered, so that what is Accepted is served. */
 export class Pump {
   readonly #parts: PumpParts;
-  /** Frontends whose endpoints changed. */
-  readonly #frontends = new Set<string>();
+  readonly #turns = new Turns(() => this.#step());
   /** The newest status of each object that waits for its proxies. */
   readonly #waiting = new Map<string, DesiredStatus>();
   /** Gateways without a proxy that is connected, and since when (milliseconds of the monotonic clock). */
   readonly #missing = new Map<string, number>();
-  #planned = false;
   /** Resolves when the proxies that were there at the start have been heard of. */
   readonly #started = Promise.withResolvers<void>();
   readonly #quiet: Quiet;
@@ -65,14 +62,7 @@ export class Pump {
   /** Begins, with all that the models hold; to be called when they know everything that there is. */
   start(signal: AbortSignal): void {
     const { model, traffic, ads } = this.#parts;
-    const ends = [
-      model.onDirty(() => this.#plan()),
-      traffic.onChange((keys) => {
-        for (const key of keys) this.#frontends.add(key);
-        this.#plan();
-      }),
-      ads.onNack((nack) => this.#onNack(nack)),
-    ];
+    const ends = [this.#turns.follow(model, traffic), ads.onNack((nack) => this.#onNack(nack))];
     const timer = setInterval(() => this.#lookForProxies(), LOOK_PERIOD);
     const startTimer = setTimeout(() => this.#started.resolve(), START_WAIT);
     signal.addEventListener("abort", () => {
@@ -81,17 +71,10 @@ export class Pump {
       this.#quiet.stop();
       for (const end of ends) end();
     });
-    this.#step();
-  }
-
-  #plan(): void {
-    if (this.#planned) return;
-    this.#planned = true;
-    setImmediate(() => this.#step());
+    this.#turns.now();
   }
 
   #step(): void {
-    this.#planned = false;
     try {
       const changes = this.#parts.model.flush();
       this.#sendProxies(changes);
@@ -125,14 +108,14 @@ export class Pump {
   #sendEndpoints(): void {
     const { ads, output } = this.#parts;
     const all = new Map<string, ResourceChange[]>();
-    for (const frontend of this.#frontends) {
+    for (const frontend of this.#turns.frontends) {
       for (const [proxy, changes] of output.endpointsChanged(frontend)) {
         const list = all.get(proxy);
         if (list === undefined) all.set(proxy, [...changes]);
         else list.push(...changes);
       }
     }
-    this.#frontends.clear();
+    this.#turns.frontends.clear();
     for (const [proxy, changes] of all) ads.set(proxy, changes);
   }
 
@@ -176,13 +159,9 @@ export class Pump {
   async #applied(proxies: readonly string[]): Promise<void> {
     if (proxies.length === 0) return;
     await this.#started.promise;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, APPLIED_WAIT).unref();
-    });
-    await Promise.race([Promise.all(proxies.map((proxy) => this.#answered(proxy))), late]);
-    clearTimeout(timer);
-    if (this.#planned) this.#step();
+    const answers = proxies.map((proxy) => this.#answered(proxy));
+    await allOrLate(answers, APPLIED_WAIT);
+    if (this.#turns.isPlanned) this.#turns.now();
   }
 
   /** Tells the model when a proxy has taken in what it has now, and what it refuses of that. */

@@ -14,7 +14,9 @@ import {
   type Sidecar,
 } from "../../traffic/mesh/index.ts";
 import type { Refusals } from "./refusals.ts";
+import { allOrLate } from "../xds/all-or-late.ts";
 import { Quiet } from "../xds/quiet.ts";
+import { Turns } from "../xds/turns.ts";
 
 /** What the pump connects. */
 export interface MeshPumpParts {
@@ -37,10 +39,10 @@ const STATUS_KINDS = { ...GATEWAY_KINDS, ...MESH_KINDS };
 /** A route's status waits so long (ms) for sidecars to take it in; then it is written anyway. */
 const APPLIED_WAIT = 5_000;
 
-/** One turn of the event loop's changes are one step. Sidecars are served once they have a certificate. */
+/** Sidecars are served once they have a certificate. */
 export class MeshPump {
   readonly #parts: MeshPumpParts;
-  readonly #frontends = new Set<string>();
+  readonly #turns = new Turns(() => this.#step());
   /** Accounts whose certificates changed. */
   readonly #renewed = new Set<string>();
   /** Sidecars by their accounts, `namespace/account`. */
@@ -53,7 +55,6 @@ export class MeshPump {
   /** Pods that came before their objects, by what they said they are; bounded by {@link MOST_CLAIMS}. */
   readonly #claims = new Map<string, string>();
   readonly #quiet: Quiet;
-  #planned = false;
 
   constructor(parts: MeshPumpParts) {
     this.#parts = parts;
@@ -63,25 +64,18 @@ export class MeshPump {
   /** Begins, with all that the models hold; to be called when they know everything that there is. */
   start(signal: AbortSignal): void {
     const { model, traffic, ads } = this.#parts;
-    const ends = [
-      model.onDirty(() => this.#plan()),
-      traffic.onChange((keys) => {
-        for (const key of keys) this.#frontends.add(key);
-        this.#plan();
-      }),
-      ads.onNack((nack) => this.#parts.refusals.add(nack)),
-    ];
+    const ends = [this.#turns.follow(model, traffic), ads.onNack((nack) => this.#parts.refusals.add(nack))];
     signal.addEventListener("abort", () => {
       this.#quiet.stop();
       for (const end of ends) end();
     });
-    this.#step();
+    this.#turns.now();
   }
 
   /** Takes note that an account has another certificate, or trusts others. */
   renewed({ namespace, account }: Account): void {
     this.#renewed.add(`${namespace}/${account}`);
-    this.#plan();
+    this.#turns.plan();
   }
 
   /**
@@ -116,22 +110,16 @@ export class MeshPump {
     return key;
   }
 
-  #plan(): void {
-    if (this.#planned) return;
-    this.#planned = true;
-    setImmediate(() => this.#step());
-  }
-
   #step(): void {
-    this.#planned = false;
     this.#quiet.note();
     try {
       const { model, output, traffic } = this.#parts;
       const changes = model.flush();
       this.#follow(changes);
       this.#send(output.update(model, changes, (key) => traffic.get(key)));
-      if (this.#frontends.size > 0) this.#send(output.endpointsChanged(this.#frontends));
-      this.#frontends.clear();
+      const { frontends } = this.#turns;
+      if (frontends.size > 0) this.#send(output.endpointsChanged(frontends));
+      frontends.clear();
       if (this.#renewed.size > 0) this.#send(output.identitiesChanged(this.#takeRenewed()));
       this.#announce(changes.statuses);
     } catch (error) {
@@ -216,17 +204,8 @@ export class MeshPump {
     const wishes = [...statuses.values()].map(({ kind, key, status }) => {
       return { kind: STATUS_KINDS[kind], key, status };
     });
-    void this.#applied().then(() => this.#parts.statuses.set(wishes));
-  }
-
-  async #applied(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, APPLIED_WAIT).unref();
-    });
     const answers = [...this.#served].map((key) => this.#parts.ads.applied(key));
-    await Promise.race([Promise.all(answers), late]);
-    clearTimeout(timer);
+    void allOrLate(answers, APPLIED_WAIT).then(() => this.#parts.statuses.set(wishes));
   }
 }
 
