@@ -1,17 +1,18 @@
 /** What sidecars refuse of routes, said in the routes' statuses: a parent is Accepted when the sidecars follow it. */
 import type { RouteStatus } from "../../objects/gateway/index.ts";
+import { RefusedBy } from "../../traffic/mesh/index.ts";
 
 /** The kinds that are told so; policies are told by the model. */
 const ROUTE = /^(HTTP|GRPC)Route\//;
 /** Of a message so many characters are told; a condition takes 32,768. */
 const MOST = 4_096;
 
-/** Bounded by the routes that are refused, and the sidecars that refuse them. */
+/** Routes that sidecars refuse. */
 export class RouteRefusals {
   readonly #controllerName: string;
   readonly #onChange: (route: string) => void;
-  /** Messages by route, `Kind/namespace/name`, then by sidecar. */
-  readonly #refused = new Map<string, Map<string, string>>();
+  /** Messages of routes. */
+  readonly #refused = new RefusedBy<string>();
 
   /**
    * @param controllerName whose parents of routes are ours
@@ -24,25 +25,14 @@ export class RouteRefusals {
 
   /** Replaces what a sidecar refuses: messages by `Kind/namespace/name`. */
   setRefused(sidecar: string, messages: ReadonlyMap<string, string>): void {
-    for (const [route, by] of this.#refused) {
-      if (messages.has(route) || !by.delete(sidecar)) continue;
-      if (by.size === 0) this.#refused.delete(route);
-      this.#onChange(route);
-    }
-    for (const [route, message] of messages) {
-      if (!ROUTE.test(route)) continue;
-      const by = this.#refused.get(route) ?? new Map<string, string>();
-      this.#refused.set(route, by);
-      if (by.get(sidecar) === message) continue;
-      by.set(sidecar, message);
-      this.#onChange(route);
-    }
+    const ofRoutes = new Map([...messages].filter(([object]) => ROUTE.test(object)));
+    for (const route of this.#refused.replace(sidecar, ofRoutes)) this.#onChange(route);
   }
 
   /** The status of a route, with what sidecars say of it. */
   amend(route: string, status: RouteStatus): RouteStatus {
-    const by = this.#refused.get(route);
-    if (by === undefined) return status;
+    const by = this.#refused.of(route);
+    if (by.size === 0) return status;
     const accepted = { status: "False", reason: "UnsupportedValue", message: sentence(by) };
     return {
       parents: status.parents.map((parent) => {

@@ -2,5 +2,6 @@
 export { createMeshModel } from "./mesh.ts";
 export * from "./model.ts";
 export { accountOfIdentity, hostOf, outboundName, workloadIdentity } from "./names.ts";
+export { RefusedBy } from "./refused-by.ts";
 export * from "./types.ts";
 export { SIDECAR_CONTAINER } from "./workloads.ts";

@@ -3,6 +3,7 @@ import type { AuthorizationPolicy, MeshPolicy, MeshPolicyStatus } from "../../ob
 import { conditionsOf, type Fact, fails, holds } from "../gateway/conditions.ts";
 import { equal } from "../gateway/equality.ts";
 import { accessContradictions, type Contradiction, meshContradictions } from "./policy-conflicts.ts";
+import { RefusedBy } from "./refused-by.ts";
 import { cidrTextOf, type PolicyBook, type PolicyKind } from "./policies.ts";
 import { collectorOf } from "./telemetry.ts";
 
@@ -26,8 +27,8 @@ export class PolicyStatuses {
   /** `KIND/NAMESPACE` whose policies are to be judged again. */
   readonly #dirty = new Set<string>();
   readonly #known = new Map<string, PolicyStatusWish>();
-  /** What sidecars say of what follows from a policy, by `KIND/NAMESPACE/NAME`. */
-  readonly #refused = new Map<string, Map<string, string>>();
+  /** What sidecars say of what follows from a policy. */
+  readonly #refused = new RefusedBy<string>();
 
   constructor(book: PolicyBook, now: () => string) {
     this.#book = book;
@@ -39,22 +40,14 @@ export class PolicyStatuses {
     this.#dirty.add(`${kind}/${key.slice(0, key.indexOf("/"))}`);
     if (!isGone) return;
     this.#known.delete(`${kind}/${key}`);
-    this.#refused.delete(`${kind}/${key}`);
+    this.#refused.forget(`${kind}/${key}`);
   }
 
   /** Replaces what a sidecar cannot follow: messages of its proxy by `KIND/NAMESPACE/NAME` of policies. */
   setRefused(sidecar: string, messages: ReadonlyMap<string, string>): boolean {
-    let changed = false;
-    for (const [id, by] of this.#refused)
-      if (!messages.has(id) && by.delete(sidecar)) changed = this.#soil(id);
-    for (const [id, message] of messages) {
-      const by = this.#refused.get(id) ?? new Map<string, string>();
-      this.#refused.set(id, by);
-      if (by.get(sidecar) === message) continue;
-      by.set(sidecar, message);
-      changed = this.#soil(id);
-    }
-    return changed;
+    const changed = this.#refused.replace(sidecar, messages);
+    for (const id of changed) this.#dirty.add(id.split("/").slice(0, 2).join("/"));
+    return changed.length > 0;
   }
 
   /** The statuses that are different from the last time, by `KIND/NAMESPACE/NAME`. */
@@ -78,11 +71,6 @@ export class PolicyStatuses {
     return changed;
   }
 
-  #soil(id: string): true {
-    this.#dirty.add(id.split("/").slice(0, 2).join("/"));
-    return true;
-  }
-
   #statusOf(
     kind: PolicyKind,
     id: string,
@@ -97,7 +85,7 @@ export class PolicyStatuses {
           ? meshContradictions(policy as MeshPolicy, all as MeshPolicy[])
           : accessContradictions(policy as AuthorizationPolicy, all as AuthorizationPolicy[]),
       ),
-      ...refusal(this.#refused.get(id)),
+      ...refusal(this.#refused.of(id)),
     ];
     const { generation } = policy.metadata;
     return { conditions: conditionsOf(facts, before?.conditions, generation, { now: this.#now() }) };
@@ -145,8 +133,8 @@ function conflict(found: readonly Contradiction[]): Fact[] {
   return [{ type: "Conflicted", status: "True", reason: "Contradicts", message: listed(texts) }];
 }
 
-function refusal(by: ReadonlyMap<string, string> | undefined): Fact[] {
-  if (by === undefined || by.size === 0) return [];
+function refusal(by: ReadonlyMap<string, string>): Fact[] {
+  if (by.size === 0) return [];
   const texts = [...by].map(([sidecar, message]) => `the sidecar of ${sidecar} refuses it: ${message}`);
   return [fails("Programmed", "Refused", listed(texts.sort()))];
 }

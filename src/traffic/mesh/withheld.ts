@@ -1,5 +1,6 @@
 /** Routes that some sidecar refuses: what they said before is in force instead, or nothing of them. */
 import { equal } from "../gateway/equality.ts";
+import { RefusedBy } from "./refused-by.ts";
 
 /** What is asked of an object here. */
 interface WithSpec {
@@ -9,8 +10,8 @@ interface WithSpec {
 /** Bounded by the routes, and the sidecars that refuse one. */
 export class Withheld<Route extends WithSpec> {
   readonly #current: (id: string) => Route | undefined;
-  /** By route, `Kind/namespace/name`: the spec that was refused, and by whom. */
-  readonly #refused = new Map<string, { readonly spec: unknown; readonly by: Set<string> }>();
+  /** The specs that sidecars refuse. */
+  readonly #refused = new RefusedBy<unknown>();
   /** What routes say now, and what they said last that nobody has refused. */
   readonly #said = new Map<string, { readonly now: Route; readonly before: Route | undefined }>();
 
@@ -21,45 +22,40 @@ export class Withheld<Route extends WithSpec> {
 
   /** Replaces the routes that a sidecar refuses; gives those that are withheld from now on, or not any more. */
   setRefused(sidecar: string, routes: ReadonlySet<string>): readonly string[] {
-    const different: string[] = [];
-    for (const [id, { by }] of this.#refused) {
-      if (routes.has(id) || !by.delete(sidecar) || by.size > 0) continue;
-      this.#refused.delete(id);
-      different.push(id);
-    }
+    const specs = new Map<string, unknown>();
     for (const id of routes) {
       const route = this.#current(id);
-      if (route === undefined) continue;
-      if (this.has(id)) this.#refused.get(id)?.by.add(sidecar);
-      else {
-        this.#refused.set(id, { spec: route.spec, by: new Set([sidecar]) });
-        different.push(id);
-      }
+      if (route !== undefined) specs.set(id, route.spec);
     }
-    return different;
+    const before = new Set([...this.#refused.objects()].filter((id) => this.has(id)));
+    const different = this.#refused.replace(sidecar, specs);
+    return different.filter((id) => this.has(id) !== before.has(id));
   }
 
   /** Whether what a route says now is withheld. */
   has(id: string): boolean {
-    const refused = this.#refused.get(id);
     const route = this.#current(id);
-    return refused !== undefined && route !== undefined && equal(refused.spec, route.spec);
+    return route !== undefined && this.#isRefused(id, route);
   }
 
   /** What of a route is in force: itself, what it said before, or nothing. */
   inForce(id: string, route: Route | undefined): Route | undefined {
     if (route === undefined) {
       this.#said.delete(id);
-      this.#refused.delete(id);
+      this.#refused.forget(id);
       return undefined;
     }
     const known = this.#said.get(id);
-    const wasRefused = known !== undefined && equal(this.#refused.get(id)?.spec, known.now.spec);
+    const wasRefused = known !== undefined && this.#isRefused(id, known.now);
     const isSame = known !== undefined && equal(known.now.spec, route.spec);
     const before = isSame || wasRefused ? known?.before : known?.now;
     this.#said.set(id, { now: route, before });
     if (this.has(id)) return before;
-    this.#refused.delete(id);
+    this.#refused.forget(id);
     return route;
+  }
+
+  #isRefused(id: string, { spec }: Route): boolean {
+    return [...this.#refused.of(id).values()].some((refused) => equal(refused, spec));
   }
 }

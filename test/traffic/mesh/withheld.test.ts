@@ -72,6 +72,17 @@ test("what it said before is in force, and what it says next", () => {
   assert.deepEqual(paths(models), ["/a"], "what was refused before does not come back");
 });
 
+test("what one sidecar refused does not come back when another one refuses what it says next", () => {
+  const models = modelsWith(route("/a", 1));
+  put(models, route("/b", 2), "updated");
+  models.mesh.flush();
+  refuse(models, "demo/one");
+  put(models, route("/c", 3), "updated");
+  refuse(models, "demo/two");
+  models.mesh.flush();
+  assert.deepEqual(paths(models), ["/a"]);
+});
+
 test("of one that was refused from the start nothing is in force", () => {
   const models = modelsWith(route("/a", 1));
   refuse(models, "demo/one");
