@@ -109,52 +109,49 @@ describe("the patch", () => {
 });
 
 describe("the decision", () => {
-  const asked = { "tandem.dev/inject": "enabled" };
-  const cases: [string, Pod, Record<string, string> | undefined, boolean][] = [
-    ["nobody asks", podOf(), {}, false],
-    ["the namespace asks", podOf(), asked, true],
-    ["the namespace asks as Istio's do", podOf(), { "istio-injection": "enabled" }, true],
-    [
-      "our word counts before Istio's",
-      podOf(),
-      { "tandem.dev/inject": "false", "istio-injection": "enabled" },
-      false,
-    ],
-    ["the pod asks", podOf({ labels: { "tandem.dev/inject": "true" } }), {}, true],
-    ["the pod asks as Istio's do", podOf({ labels: { "sidecar.istio.io/inject": "true" } }), {}, true],
-    ["the pod wants none", podOf({ labels: { "sidecar.istio.io/inject": "false" } }), asked, false],
-    [
-      "an annotation is as good",
-      podOf({ annotations: { "sidecar.istio.io/inject": "false" } }),
-      asked,
-      false,
-    ],
-    ["the API server has chosen", podOf(), undefined, true],
-    ["the node's network", podOf({ spec: { hostNetwork: true } }), asked, false],
-    ["it has one", podOf({ spec: { initContainers: [{ name: "tandem-proxy" }] } }), asked, false],
-    ["a Gateway's own proxy", podOf({ labels: { "tandem.dev/proxy": "gw-tandem" } }), asked, false],
-    ["Windows", podOf({ spec: { os: { name: "windows" } } }), asked, false],
+  const ours = (word: string) => ({ labels: { "tandem.dev/inject": word } });
+  const cases: [string, Pod, boolean | "grpc"][] = [
+    ["the namespace asks", podOf(), true],
+    ["the pod asks", podOf(ours("True")), true],
+    ["the pod asks as Istio's do", podOf({ labels: { "sidecar.istio.io/inject": "true" } }), true],
+    ["the pod wants none", podOf({ labels: { "sidecar.istio.io/inject": "false" } }), false],
+    ["an annotation is as good", podOf({ annotations: { "sidecar.istio.io/inject": "false" } }), false],
+    ["it speaks xDS itself", podOf(ours("grpc")), "grpc"],
+    ["it says so in an annotation", podOf({ annotations: { "tandem.dev/inject": "grpc" } }), "grpc"],
+    ["only ours knows of that", podOf({ labels: { "sidecar.istio.io/inject": "grpc" } }), true],
+    ["the node's network", podOf({ spec: { hostNetwork: true } }), false],
+    ["it has one", podOf({ spec: { initContainers: [{ name: "tandem-proxy" }] } }), false],
+    ["it has one of Istio's", podOf({ spec: { initContainers: [{ name: "istio-proxy" }] } }), false],
+    ["a Gateway's own proxy", podOf({ labels: { "tandem.dev/proxy": "gw-tandem" } }), false],
+    ["Windows", podOf({ spec: { os: { name: "windows" } } }), false],
   ];
-  for (const [why, pod, labels, expected] of cases) {
-    test(why, () => assert.equal(decideInjection(pod, "shop", labels).inject, expected));
+  for (const [why, pod, expected] of cases) {
+    test(why, () => {
+      const decision = decideInjection(pod, "shop", "asked");
+      assert.equal(decision.inject && (decision.mode === "grpc" ? "grpc" : true), expected);
+    });
   }
 
   test("namespaces that the mesh needs have none", () => {
-    const pod = podOf({ labels: { "tandem.dev/inject": "true" } });
     for (const name of ["kube-system", "tandem-system"])
-      assert.equal(decideInjection(pod, name, asked).inject, false);
+      assert.equal(decideInjection(podOf(ours("true")), name, "asked").inject, false);
   });
 });
 
 describe("the registration", () => {
   const { webhooks } = injectionRegistration("tandem", "PEM", { url: "https://10.0.0.1:15017" });
-  type Selecting = { namespaceSelector: LabelSelector; objectSelector: LabelSelector };
-  const chosen = (namespace: object, pod: object): number =>
+  type Selecting = {
+    clientConfig: { url: string };
+    namespaceSelector: LabelSelector;
+    objectSelector: LabelSelector;
+  };
+  const matching = (namespace: object, pod: object): Selecting[] =>
     (webhooks as Selecting[]).filter(
       ({ namespaceSelector, objectSelector }) =>
         matchesLabelSelector(namespaceSelector, { "kubernetes.io/metadata.name": "shop", ...namespace }) &&
         matchesLabelSelector(objectSelector, { ...pod }),
-    ).length;
+    );
+  const chosen = (namespace: object, pod: object): number => matching(namespace, pod).length;
 
   test("is what the API takes", () => {
     const kind = KINDS.MutatingWebhookConfiguration;
@@ -179,10 +176,53 @@ describe("the registration", () => {
     assert.equal(chosen(ours, { "tandem.dev/inject": "false" }), 0);
     assert.equal(chosen({ ...ours, "kubernetes.io/metadata.name": "kube-system" }, ours), 0);
   });
+
+  /** What becomes of a pod: the selectors' part and the webhook's together. */
+  function outcome(namespace: Record<string, string>, labels: Record<string, string>): string {
+    const [webhook, ...more] = matching(namespace, labels);
+    assert.equal(more.length, 0, JSON.stringify({ namespace, labels }));
+    if (webhook === undefined) return "none";
+    const review = {
+      request: {
+        uid: "u",
+        operation: "CREATE",
+        namespace: "shop",
+        resource: { resource: "pods" },
+        object: podOf({ labels }),
+      },
+    };
+    const path = new URL(webhook.clientConfig.url).pathname;
+    const { response } = reviewInjection(review, { settings: SETTINGS }, path);
+    return response.allowed ? (response.patch === undefined ? "none" : "sidecar") : "refused";
+  }
+
+  test("has the pod's own word count before its namespace's, and ours before Istio's, whatever all of them say", () => {
+    const words = [undefined, "true", "Enabled", "false", "maybe"];
+    const meaning = (word?: string) =>
+      ({ true: "sidecar", enabled: "sidecar", false: "none" })[`${word}`.toLowerCase()];
+    for (const [namespaceOurs, namespaceIstio, podOurs, podIstio] of words.flatMap((a) =>
+      words.flatMap((b) => words.flatMap((c) => words.map((d) => [a, b, c, d] as const))),
+    )) {
+      const labels = (ours?: string, name?: string, istio?: string) => ({
+        ...(ours !== undefined && { "tandem.dev/inject": ours }),
+        ...(istio !== undefined && { [`${name}`]: istio }),
+      });
+      const expected = (): string => {
+        const own = podOurs === undefined ? meaning(podIstio) : (meaning(podOurs) ?? "refused");
+        const asked = namespaceOurs ?? namespaceIstio;
+        const isBad = namespaceOurs === "maybe";
+        const there = isBad ? "refused" : (meaning(asked) ?? "none");
+        return own ?? there;
+      };
+      const namespace = labels(namespaceOurs, "istio-injection", namespaceIstio);
+      const pod = labels(podOurs, "sidecar.istio.io/inject", podIstio);
+      assert.equal(outcome(namespace, pod), expected(), JSON.stringify({ namespace, pod }));
+    }
+  });
 });
 
 describe("the webhook", () => {
-  const options = { settings: SETTINGS, namespaceLabels: () => ({ "tandem.dev/inject": "enabled" }) };
+  const options = { settings: SETTINGS };
   const review = (pod: unknown, more: object = {}): object => ({
     apiVersion: "admission.k8s.io/v1",
     kind: "AdmissionReview",
@@ -225,22 +265,71 @@ describe("the webhook", () => {
       [
         "tandem.dev/excludeInboundPorts",
         "80,http",
-        'annotation tandem.dev/excludeInboundPorts: "http" is no port',
+        '"http" is no port: numbers from 0 to 65535 are expected, with commas between',
       ],
       [
         "traffic.sidecar.istio.io/excludeOutboundIPRanges",
         "10.0.0.0/40",
-        'annotation traffic.sidecar.istio.io/excludeOutboundIPRanges: "10.0.0.0/40" is no address or range of IPv4 or IPv6',
+        '"10.0.0.0/40" is no address or range of IPv4 or IPv6, such as 10.0.0.0/8 or fd00::/8',
       ],
-      [
-        "tandem.dev/excludeInterfaces",
-        'a"}',
-        'annotation tandem.dev/excludeInterfaces: "a\\"}" is no name of an interface',
-      ],
+      ["tandem.dev/excludeInterfaces", 'a"}', '"a\\"}" is no name of an interface'],
     ] as const) {
       const { response } = reviewInjection(review(podOf({ annotations: { [name]: value } })), options);
-      assert.deepEqual([response.allowed, response.status?.message], [false, expected]);
+      const message = `pod shop/web: annotation ${name}: ${expected}`;
+      assert.deepEqual([response.allowed, response.status?.message], [false, message]);
     }
+  });
+
+  test("refuses a pod with an annotation whose name is nearly a known one, and no other", () => {
+    const messageOf = (name: string) =>
+      reviewInjection(review(podOf({ annotations: { [name]: "80" } })), options).response.status?.message;
+    assert.equal(
+      messageOf("tandem.dev/excludeInboundPort"),
+      "pod shop/web: annotation tandem.dev/excludeInboundPort is not known: excludeInboundPorts may be meant",
+    );
+    assert.match(
+      messageOf("tandem.dev/excludeOutboundIpRanges") ?? "",
+      /excludeOutboundIPRanges may be meant/,
+    );
+    assert.match(
+      messageOf("traffic.sidecar.istio.io/kubevirtInterfaces") ?? "",
+      /is not known: known are include/,
+    );
+    for (const name of [
+      "tandem.dev/ip-families",
+      "example.com/excludeInboundPort",
+      "tandem.dev/includeInboundPorts",
+    ])
+      assert.equal(messageOf(name), undefined, name);
+  });
+
+  test("refuses a pod whose application would pass for the sidecar", () => {
+    const messageOf = (spec: object) =>
+      reviewInjection(review(podOf({ spec })), options).response.status?.message;
+    const container = (securityContext: object) => ({
+      containers: [{ name: "web", image: "x", securityContext }],
+    });
+    const user =
+      "pod shop/web: container web runs as user 1337, which is the sidecar's own: take another one";
+    assert.equal(messageOf(container({ runAsUser: 1337 })), user);
+    assert.equal(messageOf({ securityContext: { runAsUser: 1337 } }), user);
+    assert.match(messageOf(container({ runAsGroup: 1337 })) ?? "", /runs as group 1337/);
+    assert.equal(
+      messageOf({ ...container({ runAsUser: 1 }), securityContext: { runAsUser: 1337 } }),
+      undefined,
+    );
+  });
+
+  test("says who asks in vain, and what of Istio's has no effect", () => {
+    const warningsOf = (change: object) => reviewInjection(review(podOf(change)), options).response.warnings;
+    const labels = { "tandem.dev/inject": "true" };
+    assert.deepEqual(warningsOf({ labels, spec: { hostNetwork: true } }), [
+      "no sidecar, as the pod uses its node's network",
+    ]);
+    assert.deepEqual(warningsOf({ annotations: { "sidecar.istio.io/proxyCPU": "1", "a.io/b": "" } }), [
+      "annotation sidecar.istio.io/proxyCPU has no effect on a sidecar of Tandem's",
+    ]);
+    assert.equal(warningsOf({}), undefined);
   });
 
   test("is served by HTTP; what is no review is refused", async () => {
@@ -255,6 +344,8 @@ describe("the webhook", () => {
       assert.equal(((await good.json()) as AnyObject)["response"].patchType, "JSONPatch");
       assert.equal((await post("/inject", "hello")).status, 400);
       assert.equal((await post("/inject", "{}")).status, 400);
+      const unreadable = await post("/inject/unreadable-namespace", JSON.stringify(review(podOf())));
+      assert.equal(((await unreadable.json()) as AnyObject)["response"].allowed, false);
       assert.equal((await post("/other", "{}")).status, 404);
       assert.equal((await fetch(`${root}/inject`)).status, 405);
     } finally {

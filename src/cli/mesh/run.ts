@@ -130,7 +130,6 @@ async function startWebhook(
   const { listen, webhookPort = WEBHOOK_PORT, log } = options;
   const webhook = await serveWebhook(listen, webhookPort, servers.certificate, {
     settings: injectionSettings(sidecarSettings(options), identitySecretName),
-    namespaceLabels: () => undefined, // the webhook's selectors have looked at them
     onInject,
     log,
   });

@@ -2,12 +2,10 @@
 import { parseAddress } from "../../ip/address.ts";
 import { parseCidr } from "../../ip/cidr.ts";
 import type { Container, Pod, Probe } from "../../objects/types.ts";
+import { PodRefused } from "./pod-refused.ts";
 
 /** Flags without their dashes and their values; those that nothing is said about are left out. */
 export type CaptureRequest = Readonly<Record<string, string>>;
-
-/** An annotation that cannot be read; the pod is refused with this text, instead of started otherwise than it asks. */
-export class BadAnnotation extends Error {}
 
 /** Annotation, flag, what it may hold. `tandem.dev/NAME` comes before `traffic.sidecar.istio.io/NAME`. */
 const ANNOTATIONS = [
@@ -21,15 +19,18 @@ const ANNOTATIONS = [
   ["excludeUsers", "exclude-users", isUser, false],
 ] as const;
 
-const PREFIXES = ["tandem.dev/", "traffic.sidecar.istio.io/"];
+const OUR_PREFIX = "tandem.dev/";
+const ISTIO_PREFIX = "traffic.sidecar.istio.io/";
+const PREFIXES = [OUR_PREFIX, ISTIO_PREFIX];
 
 /**
  * What a pod's annotations and probes ask of capture.
  * @param declared whether the kubelet also asks the ports that containers without a readiness probe declare
- * @throws BadAnnotation with the annotation and the part of it that is wrong
+ * @throws PodRefused with the annotation and the part of it that is wrong, or that there is none of that name
  */
 export function captureRequest(pod: Pod, declared = false): CaptureRequest {
   const annotations = pod.metadata.annotations ?? {};
+  for (const key of Object.keys(annotations)) refuseUnknown(key);
   const request: Record<string, string> = {};
   for (const [name, flag, isGood, takesAll] of ANNOTATIONS) {
     const key = PREFIXES.map((prefix) => prefix + name).find((each) => annotations[each] !== undefined);
@@ -45,6 +46,19 @@ export function captureArguments(request: CaptureRequest): string[] {
   return Object.entries(request).map(([flag, value]) => `--${flag}=${value}`);
 }
 
+/** A name that is nearly one of these would leave traffic captured, or not, against what its author believes. */
+function refuseUnknown(key: string): void {
+  const isOurs = key.startsWith(OUR_PREFIX) && /^(in|ex)clude/i.test(key.slice(OUR_PREFIX.length));
+  if (!isOurs && !key.startsWith(ISTIO_PREFIX)) return;
+  const name = key.slice(key.indexOf("/") + 1);
+  const known = ANNOTATIONS.map(([each]) => each as string);
+  if (known.includes(name)) return;
+  const plain = (text: string) => text.toLowerCase().replace(/s$/, "");
+  const meant = known.find((each) => plain(each) === plain(name));
+  const hint = meant === undefined ? `known are ${known.join(", ")}` : `${meant} may be meant`;
+  throw new PodRefused(`annotation ${key} is not known: ${hint}`);
+}
+
 function checked(key: string, text: string, isGood: (word: string) => boolean, takesAll: boolean): string {
   if (takesAll && text.trim() === "*") return "*";
   const words = text
@@ -53,9 +67,7 @@ function checked(key: string, text: string, isGood: (word: string) => boolean, t
     .filter((word) => word !== "");
   const bad = words.find((word) => !isGood(word));
   if (bad === undefined) return words.join(",");
-  throw new BadAnnotation(
-    `annotation ${key}: ${JSON.stringify(bad)} ${EXPECTED.get(isGood) ?? "is not valid"}`,
-  );
+  throw new PodRefused(`annotation ${key}: ${JSON.stringify(bad)} ${EXPECTED.get(isGood) ?? "is not valid"}`);
 }
 
 function isPort(word: string): boolean {
@@ -75,10 +87,10 @@ function isUser(word: string): boolean {
 }
 
 const EXPECTED = new Map<unknown, string>([
-  [isPort, "is no port"],
-  [isRange, "is no address or range of IPv4 or IPv6"],
+  [isPort, "is no port: numbers from 0 to 65535 are expected, with commas between"],
+  [isRange, "is no address or range of IPv4 or IPv6, such as 10.0.0.0/8 or fd00::/8"],
   [isInterface, "is no name of an interface"],
-  [isUser, "is no user id"],
+  [isUser, "is no user id: numbers are expected, with commas between"],
 ]);
 
 /**

@@ -1,16 +1,15 @@
 /** The webhook that gives pods their sidecars: AdmissionReview in, AdmissionReview out (admission.k8s.io/v1). */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Pod } from "../../objects/types.ts";
-import { BadAnnotation } from "./injection-capture.ts";
-import { decideInjection, speaksXds } from "./injection-decision.ts";
-import { grpcPatch } from "./injection-grpc.ts";
+import { decideInjection } from "./injection-decision.ts";
+import { GRPC_MODE, grpcPatch } from "./injection-grpc.ts";
+import { unheeded } from "./injection-unheeded.ts";
 import { type InjectionSettings, injectionPatch } from "./injection.ts";
+import { PodRefused } from "./pod-refused.ts";
 
 /** What the webhook needs to know. */
 export interface InjectionWebhookOptions {
   readonly settings: InjectionSettings;
-  /** Labels of a namespace; undefined when it is not known (yet). */
-  readonly namespaceLabels: (namespace: string) => Readonly<Record<string, string>> | undefined;
   /** Called before the answer for each pod that gets a sidecar: makes its certificate. It must not take long. */
   readonly onInject?: (workload: { namespace: string; serviceAccount: string }) => void;
   readonly log?: (text: string) => void;
@@ -34,10 +33,14 @@ export interface AdmissionResponse {
   /** Base64. */
   readonly patch?: string;
   readonly status?: { readonly message: string; readonly code: number };
+  /** Shown to whoever makes the pod. */
+  readonly warnings?: readonly string[];
 }
 
-/** The path that the webhook is served under. */
+/** The path that the webhook is served under, for pods that are to have a sidecar by their own or their namespace's word. */
 export const INJECTION_PATH = "/inject";
+/** The same for pods of namespaces whose label of ours says neither yes nor no. */
+export const UNREADABLE_PATH = "/inject/unreadable-namespace";
 /** As the API server's own for what it sends. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
 
@@ -45,35 +48,59 @@ const MAX_BODY_BYTES = 16 * 1024 * 1024;
 export function reviewInjection(
   review: unknown,
   options: InjectionWebhookOptions,
+  path: string = INJECTION_PATH,
 ): { apiVersion: string; kind: string; response: AdmissionResponse } {
   const request = (review as { request?: AdmissionRequest } | null)?.request;
   if (typeof request?.uid !== "string") throw new Error("the body is no AdmissionReview with a request");
-  return { apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview", response: answer(request, options) };
+  const response = answer(request, options, path);
+  return { apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview", response };
 }
 
-function answer(request: AdmissionRequest, options: InjectionWebhookOptions): AdmissionResponse {
+function answer(
+  request: AdmissionRequest,
+  options: InjectionWebhookOptions,
+  path: string,
+): AdmissionResponse {
   const { uid, object: pod, namespace = "" } = request;
   const isNewPod =
     request.operation === "CREATE" && request.resource?.resource === "pods" && !request.subResource;
   if (!isNewPod || !Array.isArray(pod?.spec?.containers)) return { uid, allowed: true };
-  if (!decideInjection(pod, namespace, options.namespaceLabels(namespace)).inject)
-    return { uid, allowed: true };
   try {
-    const { settings } = options;
-    const { identitySecret, grpcServers: servers = [] } = settings;
-    const patch = speaksXds(pod)
-      ? grpcPatch(pod, namespace, { servers, identitySecret })
-      : injectionPatch(pod, namespace, settings);
-    options.onInject?.({ namespace, serviceAccount: pod.spec.serviceAccountName || "default" });
-    const text = Buffer.from(JSON.stringify(patch)).toString("base64");
-    return { uid, allowed: true, patchType: "JSONPatch", patch: text };
+    return { uid, allowed: true, ...injected(pod, namespace, options, path) };
   } catch (error) {
-    if (!(error instanceof BadAnnotation)) throw error;
-    return { uid, allowed: false, status: { message: error.message, code: 422 } };
+    if (!(error instanceof PodRefused)) throw error;
+    const name = pod.metadata?.name || `${pod.metadata?.generateName ?? ""}…`;
+    return {
+      uid,
+      allowed: false,
+      status: { message: `pod ${namespace}/${name}: ${error.message}`, code: 422 },
+    };
   }
 }
 
-/** The handler of an HTTPS server. Anything but a POST of a review to {@link INJECTION_PATH} is refused. */
+function injected(
+  pod: Pod,
+  namespace: string,
+  { settings, onInject }: InjectionWebhookOptions,
+  path: string,
+): Omit<AdmissionResponse, "uid" | "allowed"> {
+  const decision = decideInjection(pod, namespace, path === UNREADABLE_PATH ? "unreadable" : "asked");
+  if (!decision.inject) return decision.inVain ? { warnings: [`no sidecar, as ${decision.why}`] } : {};
+  const { identitySecret, grpcServers: servers = [] } = settings;
+  const patch =
+    decision.mode === GRPC_MODE
+      ? grpcPatch(pod, namespace, { servers, identitySecret })
+      : injectionPatch(pod, namespace, settings);
+  onInject?.({ namespace, serviceAccount: pod.spec.serviceAccountName || "default" });
+  const warnings = unheeded(pod);
+  return {
+    patchType: "JSONPatch",
+    patch: Buffer.from(JSON.stringify(patch)).toString("base64"),
+    ...(warnings.length > 0 && { warnings }),
+  };
+}
+
+/** The handler of an HTTPS server. Anything but a POST of a review to one of the paths is refused. */
 export function injectionHandler(
   options: InjectionWebhookOptions,
 ): (request: IncomingMessage, response: ServerResponse) => void {
@@ -92,9 +119,10 @@ async function serve(
   options: InjectionWebhookOptions,
 ): Promise<void> {
   const path = (request.url ?? "").split("?", 1)[0];
-  if (path !== INJECTION_PATH || request.method !== "POST") {
+  const isKnown = path === INJECTION_PATH || path === UNREADABLE_PATH;
+  if (!isKnown || request.method !== "POST") {
     request.resume();
-    response.writeHead(path === INJECTION_PATH ? 405 : 404).end();
+    response.writeHead(isKnown ? 405 : 404).end();
     return;
   }
   const chunks: Buffer[] = [];
@@ -104,6 +132,6 @@ async function serve(
     if (size > MAX_BODY_BYTES) throw new Error("the body is too long");
     chunks.push(chunk);
   }
-  const review = reviewInjection(JSON.parse(Buffer.concat(chunks).toString("utf8")), options);
+  const review = reviewInjection(JSON.parse(Buffer.concat(chunks).toString("utf8")), options, path);
   response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(review));
 }

@@ -6,6 +6,7 @@
 import type { JsonPatchOperation } from "../../objects/index.ts";
 import type { AnyVolume, Container, EnvVar, Pod } from "../../objects/types.ts";
 import { type CaptureRequest, captureArguments, captureRequest } from "./injection-capture.ts";
+import { PodRefused } from "./pod-refused.ts";
 
 /** The names of what is added; the mesh finds a pod's sidecar by them. */
 export const INIT_CONTAINER = "tandem-init";
@@ -55,7 +56,7 @@ export interface InjectionSettings {
 
 /**
  * The patch for a pod that is to have a sidecar, see `decideInjection`.
- * @throws BadAnnotation when an annotation about its traffic cannot be read
+ * @throws PodRefused when an annotation about its traffic cannot be read, or an application runs as the sidecar's user
  */
 export function injectionPatch(
   pod: Pod,
@@ -63,6 +64,7 @@ export function injectionPatch(
   settings: InjectionSettings,
 ): JsonPatchOperation[] {
   const serviceAccount = pod.spec.serviceAccountName || "default";
+  refuseProxyUser(pod, userOf(settings));
   const capture = captureRequest(pod, settings.probesDeclaredPorts);
   const command = settings.proxy({ namespace, serviceAccount, pod });
   const volume: AnyVolume = {
@@ -75,6 +77,25 @@ export function injectionPatch(
     ...first("/spec/initContainers", pod.spec.initContainers, containers),
     ...lastItem("/spec/volumes", pod.spec.volumes, volume),
   ];
+}
+
+function userOf({ proxyUser = 1337 }: InjectionSettings): number {
+  return proxyUser;
+}
+
+/** What the sidecar's user connects to is let out as it is: an application of that user would be in no mesh, unseen. */
+function refuseProxyUser({ spec }: Pod, user: number): void {
+  const containers = [...(spec.initContainers ?? []), ...spec.containers];
+  const { securityContext: all } = spec as { securityContext?: { runAsUser?: number; runAsGroup?: number } };
+  for (const { name, securityContext: own } of containers) {
+    const runsAs = own?.["runAsUser"] ?? all?.runAsUser;
+    const group = own?.["runAsGroup"] ?? all?.runAsGroup;
+    if (runsAs !== user && group !== user) continue;
+    const what = runsAs === user ? "user" : "group";
+    throw new PodRefused(
+      `container ${name} runs as ${what} ${user}, which is the sidecar's own: take another one`,
+    );
+  }
 }
 
 function initContainer(capture: CaptureRequest, settings: InjectionSettings): Container {
@@ -104,7 +125,7 @@ function guardArguments({ proxyUser, proxyMark }: InjectionSettings): string[] {
 }
 
 function proxyContainer({ command, args, env = [] }: ProxyCommand, settings: InjectionSettings): Container {
-  const user = settings.proxyUser ?? 1337;
+  const user = userOf(settings);
   const httpGet = { path: settings.healthPath ?? "/ready", port: HEALTH_PORT };
   return {
     name: PROXY_CONTAINER,
