@@ -3,7 +3,7 @@
  * docs/gateway-features.md is written from this table (a test compares them).
  */
 
-const MESH = "Mesh: Tandem routes at gateways; sidecars are a matter of their own.";
+const MESH = "Mesh: a GatewayClass speaks for Gateways; docs/mesh.md tells of sidecars.";
 
 /** Every feature by name: true where it is claimed, otherwise the reason. */
 export const FEATURES: Readonly<Record<string, true | string>> = {

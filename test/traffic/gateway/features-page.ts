@@ -23,6 +23,8 @@ ${rest.map(([name, reason]) => `| ${name} | ${reason} |`).join("\n")}
 - **Hostnames**: a request goes to the most specific hostname that some route has on its listener, and is answered by
   the rules of that hostname alone (404 if none matches). Rules of wider hostnames are not tried after that.
 - **Regular expressions** in paths come after exact paths and before prefixes; they are RE2, and match the whole path.
+- **Query parameters** are compared as they stand in the request, name and value, undecoded: \`b%20c\` and \`b+c\` are not
+  \`b c\`. Of several of one name the first counts.
 - **Retries** (\`rules[].retry\`, a field of the experimental channel's definitions): besides the codes, connections that
   fail or are reset and tries that run into \`timeouts.backendRequest\` are tried again. Pauses are random: up to
   \`backoff\` before the first retry, up to the double before the next, and so on, at most ten times of it.
