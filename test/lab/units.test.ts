@@ -211,6 +211,24 @@ test("the phase of a pod follows its containers and policy", () => {
   assert.equal(phase("Always", [waiting], [running]), "Pending");
 });
 
+test("a pod that was initialized stays so while its sidecar is started anew", () => {
+  const pod = { spec: { containers: [] }, metadata: { name: "p" } } as unknown as Pod;
+  const sidecar = facts({ waiting: {} }, { spec: { name: "s", image: "i", restartPolicy: "Always" } });
+  const initialized = (main: ContainerFacts): string | undefined => {
+    const all = {
+      init: [sidecar],
+      main: [main],
+      sandboxReady: true,
+      podIPs: [],
+      hostIPs: [],
+      startTime: "t",
+    };
+    return podStatusOf(pod, all, "now").conditions?.find(({ type }) => type === "Initialized")?.status;
+  };
+  assert.equal(initialized(facts({ waiting: {} })), "False");
+  assert.equal(initialized(facts({ running: {} })), "True");
+});
+
 test("conditions keep the time of their last change", () => {
   const pod = { spec: { containers: [] }, metadata: { name: "p" } } as unknown as Pod;
   const base: PodFacts = {

@@ -82,6 +82,11 @@ function initDone(facts: ContainerFacts): boolean {
   return facts.state.terminated?.exitCode === 0;
 }
 
+/** Whether a container of the pod's own has been started: it was initialized then, whatever its sidecars do now. */
+function hasStarted(main: readonly ContainerFacts[]): boolean {
+  return main.some(({ state }) => state.running || state.terminated);
+}
+
 /** As getPhase of pkg/kubelet/kubelet_pods.go. */
 function phaseOf(pod: Pod, { init, main }: PodFacts): NonNullable<PodStatus["phase"]> {
   const policy = pod.spec.restartPolicy ?? "Always";
@@ -89,8 +94,7 @@ function phaseOf(pod: Pod, { init, main }: PodFacts): NonNullable<PodStatus["pha
     (facts) => !isSidecar(facts.spec) && (facts.state.terminated?.exitCode ?? 0) !== 0,
   );
   if (failedInit && policy === "Never") return "Failed";
-  if (!init.every(initDone) && !main.some((facts) => facts.state.running || facts.state.terminated))
-    return "Pending";
+  if (!init.every(initDone) && !hasStarted(main)) return "Pending";
   const ended = main.map((facts) => facts.state.terminated ?? facts.lastState?.terminated);
   if (main.some((facts, index) => facts.state.waiting && ended[index] === undefined)) return "Pending";
   if (main.some((facts) => facts.state.running)) return "Running";
@@ -112,7 +116,8 @@ function conditionsOf(pod: Pod, facts: PodFacts, phase: string): Condition[] {
       ? { reason: "ContainersNotReady", message: `containers with unready status: [${unready.join(" ")}]` }
       : undefined;
   const initialized: Fault | undefined =
-    uninitialized.length > 0 && phase !== "Succeeded"
+    // as GeneratePodInitializedCondition of pkg/kubelet/status/generate.go
+    uninitialized.length > 0 && phase !== "Succeeded" && !hasStarted(main)
       ? {
           reason: "ContainersNotInitialized",
           message: `containers with incomplete status: [${uninitialized.join(" ")}]`,
