@@ -37,6 +37,7 @@ test("it may watch every kind that Gateways are made from, and write the statuse
   for (const { group, plural } of own)
     if (plural !== "referencegrants")
       assert.ok(may(role, "patch", { group, plural: `${plural}/status` }), plural);
+  for (const verb of ["create", "patch"]) assert.ok(may(role, verb, KINDS.Event), `${verb} events`);
   for (const kind of [KINDS.Deployment, KINDS.Service, KINDS.ServiceAccount, KINDS.Secret])
     for (const verb of ["create", "patch", "delete"])
       assert.ok(may(role, verb, kind), `${verb} ${kind.plural}`);

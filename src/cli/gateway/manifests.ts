@@ -36,7 +36,7 @@ const REPORTED = ["gatewayclasses", "gateways", "listenersets", ...ROUTES, "back
 const POLICIES = ["clienttrafficpolicies", "backendtrafficpolicies", "securitypolicies"];
 const statusesOf = (kinds: readonly string[]) => kinds.map((kind) => `${kind}/status`);
 
-/** What it reads, and what it writes: statuses, finalizers of classes, and what proxies are made of. */
+/** What it reads, and what it writes: statuses, events, finalizers of classes, and what proxies are made of. */
 const RULES = [
   rule([GATEWAY], [...REPORTED, "referencegrants"], WATCH),
   rule([GATEWAY], ["gatewayclasses", ...statusesOf(REPORTED)], ["patch"]),
@@ -47,6 +47,7 @@ const RULES = [
   rule([""], ["namespaces", "services", "secrets", "configmaps", "nodes", "serviceaccounts", "pods"], WATCH),
   rule([""], ["services", "secrets", "serviceaccounts"], ["create", "patch", "delete"]),
   rule([""], ["namespaces"], ["create"]),
+  rule([""], ["events"], ["create", "patch"]),
   rule(["discovery.k8s.io"], ["endpointslices"], WATCH),
   rule(["apps"], ["deployments"], [...WATCH, "create", "patch", "delete"]),
 ];

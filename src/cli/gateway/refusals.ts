@@ -1,15 +1,24 @@
 /** What proxies of Gateways refuse, told to the model, whose statuses say it. */
 import type { AdsServer } from "../../envoy/ads/index.ts";
 import type { GatewayModel, Rejection } from "../../traffic/gateway/index.ts";
-import { RefusalBook } from "../xds/refusal-book.ts";
+import { RefusalBook, type Told } from "../xds/refusal-book.ts";
 
-/** The book of what is refused here and at other replicas; `onOwn` is called when something refused here came or went. */
-export function gatewayRefusals(ads: AdsServer, model: GatewayModel, onOwn: () => void): RefusalBook {
+/**
+ * The book of what is refused here and at other replicas; `onOwn` is called when something refused here came or went,
+ * and `onTold` with all that the proxies of a Gateway refuse when that has changed.
+ */
+export function gatewayRefusals(
+  ads: AdsServer,
+  model: GatewayModel,
+  onOwn: () => void,
+  onTold: (gateway: string, refusals: readonly Told[]) => void = () => {},
+): RefusalBook {
   return new RefusalBook({
     ads,
     podOf,
     onOwn,
     tell: (gateway, refusals) => {
+      onTold(gateway, refusals);
       if (model.proxy(gateway) === undefined) return;
       model.setRejected(
         gateway,

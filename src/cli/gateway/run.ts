@@ -6,12 +6,15 @@ import {
   issueServerCertificate,
   proxyOfIdentity,
   serverIdentity,
+  StatusEvents,
   StatusWriter,
   startGatewayInfrastructure,
 } from "../../controllers/gateway/index.ts";
 import { type AdsServer, startAdsServer } from "../../envoy/ads/index.ts";
 import { createEnvoyOutput } from "../../envoy/desired/index.ts";
+import { EventRecorder } from "../../controllers/runtime/events.ts";
 import type { Family } from "../../ip/family.ts";
+import { GATEWAY_KINDS } from "../../objects/gateway/index.ts";
 import { objectKey } from "../../objects/kinds.ts";
 import { formatTime } from "../../objects/time.ts";
 import { createGatewayModel, type GatewayModel } from "../../traffic/gateway/index.ts";
@@ -23,14 +26,18 @@ import { modelStateOf } from "./infrastructure.ts";
 import { sourcesOf } from "./kinds.ts";
 import { TANDEM_NAMESPACE, XDS_PORT } from "./places.ts";
 import { Pump } from "./pump.ts";
+import { RefusalNews } from "./refusal-news.ts";
 import { gatewayRefusals } from "./refusals.ts";
 import { patiently } from "../xds/patiently.ts";
 import { LEASE_NAMESPACE, RefusalBoard } from "../xds/refusal-board.ts";
 import type { RefusalBook } from "../xds/refusal-book.ts";
-import { startSources } from "../xds/sources.ts";
+import { type Sources, startSources } from "../xds/sources.ts";
 
 /** The controllerName of GatewayClasses that are ours. */
 export const CONTROLLER_NAME = "tandem.dev/gateway-controller";
+
+/** Who writes, as `kubectl describe gateway` shows it. */
+const COMPONENT = "tandem-gateway";
 
 /** What Gateways are served with. */
 export interface GatewayOptions {
@@ -88,11 +95,10 @@ export async function startGateways(options: GatewayOptions): Promise<{ readonly
     },
     signal,
   );
-  const statuses = new StatusWriter({ client, controllerName: CONTROLLER_NAME, current: sources.get, log });
-  sources.onAny((kind, { type, object }) => statuses.recheck(kind, type, objectKey(object)));
+  const { statuses, onRefused, told } = startTelling(options, sources, () => leads);
   const ads = await startXds(options, xdsPort, authority);
   const output = createEnvoyOutput({ families });
-  const { refusals, boarded } = shareRefusals(options, ads, model);
+  const { refusals, boarded } = shareRefusals(options, ads, model, onRefused);
   new Pump({
     model,
     traffic,
@@ -118,6 +124,7 @@ export async function startGateways(options: GatewayOptions): Promise<{ readonly
   const led = lead === undefined ? work(signal) : lead(work, signal);
   const stopped = Promise.all([infrastructure.stopped, led, boarded]).then(async () => {
     await Promise.all([statuses.stop(), classes.stop(), ads.close()]);
+    await told();
   });
   return { stopped };
 }
@@ -127,17 +134,41 @@ function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }
 
+type OnRefused = NonNullable<Parameters<typeof gatewayRefusals>[3]>;
+
+/** What tells objects what became of them, in statuses and Events; `told` resolves when all Events are written. */
+function startTelling({ client, log }: GatewayOptions, sources: Sources, leads: () => boolean) {
+  const recorder = new EventRecorder(client);
+  const events = new StatusEvents(recorder, COMPONENT);
+  const statuses = new StatusWriter({
+    client,
+    controllerName: CONTROLLER_NAME,
+    current: sources.get,
+    tell: (object, news) => events.tell(object, news),
+    log,
+  });
+  sources.onAny((kind, { type, object }) => statuses.recheck(kind, type, objectKey(object)));
+  const refused = new RefusalNews();
+  const onRefused: OnRefused = (key, refusals) => {
+    const news = refused.set(key, refusals);
+    const gateway = sources.get(GATEWAY_KINDS.Gateway, key);
+    if (leads() && gateway !== undefined) events.tell(gateway, news);
+  };
+  return { statuses, onRefused, told: () => recorder.flush() };
+}
+
 /** The book of what proxies refuse, here and at other replicas; `boarded` resolves when its Lease is gone. */
 function shareRefusals(
   { client, leaseNamespace = LEASE_NAMESPACE, log, signal }: GatewayOptions,
   ads: AdsServer,
   model: GatewayModel,
+  onRefused: OnRefused,
 ): { readonly refusals: RefusalBook; readonly boarded: Promise<void> } {
-  const refusals = gatewayRefusals(ads, model, () => board.poke());
+  const refusals = gatewayRefusals(ads, model, () => board.poke(), onRefused);
   const board = new RefusalBoard({
     client,
     namespace: leaseNamespace,
-    component: "tandem-gateway",
+    component: COMPONENT,
     own: () => refusals.own(),
     onPeriod: () => refusals.prune(),
     onOthers: () => refusals.setOthers(board.others()),

@@ -22,4 +22,6 @@ export {
   startGatewayInfrastructure,
 } from "./infrastructure.ts";
 export { GATEWAY_NAME_LABEL, labelValue } from "./names.ts";
+export type { News } from "./condition-news.ts";
+export { StatusEvents } from "./status-events.ts";
 export { type DesiredStatus, StatusWriter } from "./status-writer.ts";

@@ -4,6 +4,7 @@ import { ApiError } from "../../objects/status.ts";
 import type { KubeObject } from "../../objects/types.ts";
 import { formatTime } from "../../objects/time.ts";
 import { WorkQueue } from "../runtime/work-queue.ts";
+import { type News, newsOf } from "./condition-news.ts";
 import { mergeStatus, statusPatch } from "./status-merge.ts";
 
 /** The status that one object is to have; conditions need no `lastTransitionTime`. */
@@ -23,6 +24,8 @@ export interface StatusWriterOptions {
   readonly current: (kind: Kind, key: string) => KubeObject | undefined;
   /** What is written of a wish, where more than the wish itself decides; `recheck` has it asked again. */
   readonly amend?: (kind: Kind, key: string, status: object) => object;
+  /** Takes what has become worse or well again, each time that a status was written. */
+  readonly tell?: (object: KubeObject, news: readonly News[]) => void;
   readonly log?: (line: string) => void;
 }
 
@@ -87,7 +90,7 @@ export class StatusWriter {
     if (wish === undefined) return;
     const object = this.#options.current(wish.kind, wish.key) as StatusObject | undefined;
     if (object === undefined) return;
-    const { client, controllerName, amend } = this.#options;
+    const { client, controllerName, amend, tell } = this.#options;
     const wished = (amend?.(wish.kind, wish.key, wish.status) ?? wish.status) as Fields;
     const next = mergeStatus(object.status, wished, controllerName, formatTime(new Date()));
     if (next === undefined) return;
@@ -99,6 +102,7 @@ export class StatusWriter {
       if (error instanceof ApiError && error.code === 404) return;
       throw error;
     }
+    tell?.(object, newsOf(object.status, next, controllerName));
   }
 }
 

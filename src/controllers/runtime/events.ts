@@ -4,6 +4,8 @@ import { KINDS } from "../../objects/kinds.ts";
 import type { KubeEvent, KubeObject } from "../../objects/types.ts";
 import { formatTime } from "../../objects/time.ts";
 
+/** Events that are being written at once; those beyond are dropped, as client-go's broadcaster does. */
+const MOST_UNDER_WAY = 1000;
 /** Events remembered so that their repetition counts up instead of adding another one. */
 const REMEMBERED = 1000;
 
@@ -25,6 +27,7 @@ export class EventRecorder {
     reason: string,
     message: string,
   ): void {
+    if (this.#underWay.size >= MOST_UNDER_WAY) return;
     const key = [object.metadata.uid, reason, message].join("\n");
     const writing = this.#write(key, source, object, type, reason, message).catch(() => {});
     this.#underWay.add(writing);
