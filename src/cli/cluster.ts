@@ -138,6 +138,22 @@ export function kubeconfigOf(name: string): string {
   return runningCluster(name).kubeconfig;
 }
 
+/**
+ * The kubeconfig of a command that works with any cluster: the one that is given, else that of the lab's cluster of this
+ * name, else of the default one where it runs; undefined where none does and $KUBECONFIG says which is meant.
+ * @throws UserError when the named cluster does not run, or there is nothing to work with
+ */
+export function kubeconfigFor(
+  given: string | undefined,
+  name: string | undefined,
+  env: NodeJS.ProcessEnv = process.env,
+): string | undefined {
+  if (given !== undefined) return given;
+  if (name !== undefined) return kubeconfigOf(name);
+  const isSaid = (env["KUBECONFIG"] ?? "") !== "";
+  return isSaid ? findCluster(DEFAULT_NAME)?.kubeconfig : kubeconfigOf(DEFAULT_NAME);
+}
+
 /** The folder of a running cluster. @throws UserError when none of that name runs */
 export function stateDirOfCluster(name: string): string {
   return runningCluster(name).stateDir;

@@ -2,7 +2,7 @@
 import { execToText, type KubeClient } from "../client/index.ts";
 import { GATEWAY_NAME_LABEL, labelValue, PROXY_LABEL } from "../controllers/gateway/names.ts";
 import { type EnvoyDump, parseDump } from "../envoy/current/dump.ts";
-import { PROXY_CONTAINER, SIDECAR_LABEL } from "../controllers/mesh/injection.ts";
+import { INIT_CONTAINER, PROXY_CONTAINER, SIDECAR_LABEL } from "../controllers/mesh/injection.ts";
 import { SIDECAR_PORTS } from "../envoy/mesh/names.ts";
 import { PROXY_PORTS } from "../envoy/process/bootstrap.ts";
 import { UserError } from "../errors/user-error.ts";
@@ -20,23 +20,53 @@ export interface EnvoyPod {
   readonly container?: string;
   /** The loopback port of its admin interface. */
   readonly adminPort: number;
+  /** Why its Envoy does not run. */
+  readonly trouble?: string;
 }
+
+/** How users name a proxy, for the help of commands. */
+export const TARGETS = "a pod, gateway/NAME or deploy/NAME; NAME may be NAME.NAMESPACE";
 
 const DUMP_PATH = "/config_dump?include_eds";
 /** Endpoints with what their health checks say. */
 export const CLUSTERS_PATH = "/clusters?format=json";
+const CONNECTED = "control_plane.connected_state";
 const GATEWAY_WORDS = ["gateway", "gateways", "gtw"];
 
 /**
- * The pod that a target means: `NAME`, `NAME.NAMESPACE` (as proxy-status prints them), `pod/NAME`, `gateway/NAME`,
- * `deploy/NAME`….
+ * The pod that a target means: `NAME`, `pod/NAME`, `gateway/NAME`, `deploy/NAME`…, each with `.NAMESPACE` (as proxy-status
+ * prints them) or without.
  * @throws UserError when there is none that runs
  */
 export async function findEnvoyPod(client: KubeClient, target: string, namespace: string): Promise<EnvoyPod> {
+  try {
+    return await findIn(client, target, namespace);
+  } catch (error) {
+    // names may have dots, those of namespaces cannot
+    const dot = target.lastIndexOf(".");
+    if (!(error instanceof UserError) || dot <= 0 || !(await isNamespace(client, target.slice(dot + 1))))
+      throw error;
+    return await findIn(client, target.slice(0, dot), target.slice(dot + 1));
+  }
+}
+
+/** Namespaces may be hidden from a user who may see pods in them. */
+async function isNamespace(client: KubeClient, name: string): Promise<boolean> {
+  if (!/^[a-z0-9-]{1,63}$/.test(name)) return false;
+  try {
+    await client.get(KINDS.Namespace, name);
+    return true;
+  } catch (error) {
+    return !(error instanceof ApiError && error.code === 404);
+  }
+}
+
+async function findIn(client: KubeClient, target: string, namespace: string): Promise<EnvoyPod> {
   const [type = "", name = ""] = target.split("/");
   if (GATEWAY_WORDS.includes(type.toLowerCase())) {
     const pods = await proxies(client, `${GATEWAY_NAME_LABEL}=${labelValue(name)}`, namespace);
-    if (pods[0] !== undefined) return pods[0];
+    const pod = pods.find(({ trouble }) => trouble === undefined) ?? pods[0];
+    if (pod !== undefined) return pod;
     const isThere = await hasGateway(client, name, namespace);
     throw new UserError({
       what: "cannot ask Envoy",
@@ -73,8 +103,6 @@ async function readPod(client: KubeClient, name: string, namespace: string): Pro
     return await client.get<Pod>(KINDS.Pod, name, namespace);
   } catch (cause) {
     if (!(cause instanceof ApiError)) throw cause;
-    const qualified = cause.code === 404 ? await byFullName(client, name) : undefined;
-    if (qualified !== undefined) return qualified;
     throw new UserError({
       what: "cannot ask Envoy",
       where: `pod ${namespace}/${name}`,
@@ -85,14 +113,7 @@ async function readPod(client: KubeClient, name: string, namespace: string): Pro
   }
 }
 
-/** A pod by `NAME.NAMESPACE`; names of pods may have dots, those of namespaces cannot. */
-async function byFullName(client: KubeClient, text: string): Promise<Pod | undefined> {
-  const dot = text.lastIndexOf(".");
-  if (dot <= 0) return undefined;
-  return await client.get<Pod>(KINDS.Pod, text.slice(0, dot), text.slice(dot + 1)).catch(() => undefined);
-}
-
-/** All proxies that run, those of Gateways and sidecars; or only of pods with a label. */
+/** All proxies that run or cannot, those of Gateways and sidecars; or only of pods with a label. */
 export async function proxies(
   client: KubeClient,
   labelSelector?: string,
@@ -110,7 +131,10 @@ async function labelled(client: KubeClient, labelSelector: string, namespace?: s
     labelSelector,
     ...(namespace !== undefined && { namespace }),
   });
-  return items.filter((pod) => !pod.metadata.deletionTimestamp && runsEnvoy(pod)).map(placeOf);
+  return items
+    .filter((pod) => !pod.metadata.deletionTimestamp)
+    .filter((pod) => runsEnvoy(pod) || troubleOf(pod) !== undefined)
+    .map(placeOf);
 }
 
 /** A pod waits for its sidecar's first configuration: it does not run yet, and its sidecar does. */
@@ -119,9 +143,29 @@ function runsEnvoy({ status }: Pod): boolean {
   return status?.phase === "Running" || sidecar?.state?.running !== undefined;
 }
 
-function placeOf({ metadata, spec }: Pod): EnvoyPod {
+/** What kubelets say of containers that are about to run. */
+const ON_THE_WAY = ["PodInitializing", "ContainerCreating"];
+
+/** Why the sidecar of a pod does not run, or its capture has not worked; undefined where it runs, or is on its way. */
+function troubleOf({ status }: Pod): string | undefined {
+  if (status?.phase === "Succeeded" || status?.phase === "Failed") return undefined;
+  for (const name of [INIT_CONTAINER, PROXY_CONTAINER]) {
+    const container = status?.initContainerStatuses?.find((each) => each.name === name);
+    const { waiting, terminated } = container?.state ?? {};
+    const reason =
+      waiting?.reason ?? (terminated && terminated.exitCode !== 0 ? terminated.reason : undefined);
+    if (reason === undefined || ON_THE_WAY.includes(reason)) continue;
+    const said = terminated?.message ?? container?.lastState?.terminated?.message ?? waiting?.message;
+    return `container ${name} does not run: ${reason}${said === undefined ? "" : `: ${said.trim()}`}`;
+  }
+  return undefined;
+}
+
+function placeOf(pod: Pod): EnvoyPod {
+  const { metadata, spec } = pod;
   const { containers, initContainers = [] } = spec;
   const sidecar = [...initContainers, ...containers].find(({ name }) => name === PROXY_CONTAINER);
+  const trouble = troubleOf(pod);
   const container =
     sidecar ?? containers.find(({ name, image }) => name === "envoy" || image?.includes("envoy"));
   return {
@@ -129,7 +173,14 @@ function placeOf({ metadata, spec }: Pod): EnvoyPod {
     name: metadata.name,
     ...(container && { container: container.name }),
     adminPort: sidecar ? SIDECAR_PORTS.admin : PROXY_PORTS.admin,
+    ...(trouble !== undefined && { trouble }),
   };
+}
+
+/** Whether an Envoy is connected to its control plane. @throws as dumpOf */
+export async function hasControlPlane(client: KubeClient, pod: EnvoyPod): Promise<boolean> {
+  const text = await askEnvoy(client, pod, `/stats?filter=${CONNECTED}`);
+  return !text.includes(`${CONNECTED}: 0`);
 }
 
 /** What the Envoy of a pod has. @throws UserError where it does not answer; ApiError where the pod cannot be entered */
@@ -169,6 +220,13 @@ async function answerOf(
   path: string,
   signal?: AbortSignal,
 ): Promise<Answer> {
+  if (pod.trouble !== undefined)
+    throw new UserError({
+      what: "cannot ask Envoy",
+      where: `pod ${pod.namespace}/${pod.name}`,
+      why: pod.trouble,
+      next: `kubectl -n ${pod.namespace} describe pod ${pod.name}`,
+    });
   const { code, out, err } = await execToText(client, {
     namespace: pod.namespace,
     pod: pod.name,

@@ -8,12 +8,12 @@ import { withOutliers } from "../envoy/current/outliers.ts";
 import { COLUMNS, ROWS, type ShownRow } from "../envoy/current/rows.ts";
 import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
-import { kubeconfigOf } from "./cluster.ts";
-import { askEnvoy, CLUSTERS_PATH, dumpOf, findEnvoyPod } from "./envoy-admin.ts";
+import { kubeconfigFor } from "./cluster.ts";
+import { askEnvoy, CLUSTERS_PATH, dumpOf, findEnvoyPod, TARGETS } from "./envoy-admin.ts";
 import { type Output, parseOutput, render } from "./output.ts";
 
 interface ProxyConfigFlags {
-  clusterName: string;
+  clusterName?: string;
   kubeconfig?: string;
   namespace: string;
   output: string;
@@ -32,15 +32,28 @@ export interface RowFilter {
 
 const KINDS = [...DUMP_KINDS, "all"] as const;
 
+/** As istioctl's users shorten them. */
+const SHORT: Readonly<Record<string, (typeof KINDS)[number]>> = {
+  l: "listeners",
+  c: "clusters",
+  ep: "endpoints",
+  r: "routes",
+  s: "secrets",
+  a: "all",
+};
+
 /** `tandem proxy-config KIND TARGET`: what an Envoy really has, from Envoy. */
 export function define(): Command {
   return new Command("proxy-config")
     .alias("pc")
     .description("Show what an Envoy has: read from Envoy itself, with all addresses of both families.")
-    .argument("<kind>", KINDS.join(", "))
-    .argument("[target]", "a pod (NAME or NAME.NAMESPACE), gateway/NAME or deploy/NAME")
-    .option("--cluster-name <cluster>", "the cluster of `tandem up`", "tandem")
-    .option("--kubeconfig <file>", "the cluster of this kubeconfig instead")
+    .argument("<kind>", `${KINDS.join(", ")}; short: ${Object.keys(SHORT).join(", ")}`)
+    .argument("[target]", TARGETS)
+    .option("--cluster-name <cluster>", "the cluster of `tandem up` (default: tandem)")
+    .option(
+      "--kubeconfig <file>",
+      "the cluster of this kubeconfig instead (default: $KUBECONFIG, where none is up)",
+    )
     .option("-n, --namespace <namespace>", "the target's namespace", "default")
     .option("-f, --file <dump>", "read an Envoy's config_dump?include_eds from a file instead of a target")
     .option("--name <name>", "only what has this name")
@@ -64,7 +77,7 @@ async function readDump(
   if (flags.file !== undefined) return parseDump(await textOf(flags.file), `file ${flags.file}`);
   if (target === undefined)
     throw usage("<target>", "it is missing", "name a pod, gateway/NAME or deploy/NAME, or give --file");
-  const client = new KubeClient(await loadKubeconfig(flags.kubeconfig ?? kubeconfigOf(flags.clusterName)));
+  const client = new KubeClient(await loadKubeconfig(kubeconfigFor(flags.kubeconfig, flags.clusterName)));
   try {
     const pod = await findEnvoyPod(client, target, flags.namespace);
     const dump = await dumpOf(client, pod);
@@ -92,8 +105,9 @@ async function textOf(file: string): Promise<string> {
 }
 
 function parseKind(text: string): readonly DumpKind[] {
-  if (text === "all") return DUMP_KINDS;
-  const kind = DUMP_KINDS.find((known) => known === text || known === `${text}s`);
+  const word = SHORT[text] ?? text;
+  if (word === "all") return DUMP_KINDS;
+  const kind = DUMP_KINDS.find((known) => known === word || known === `${word}s`);
   if (kind !== undefined) return [kind];
   throw usage(`argument ${JSON.stringify(text)}`, `the kinds are ${KINDS.join(", ")}`);
 }

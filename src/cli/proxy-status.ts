@@ -3,8 +3,15 @@ import { KubeClient, loadKubeconfig } from "../client/index.ts";
 import { formatColumns } from "../diagnosis/index.ts";
 import { syncOf, type TypeSync, XDS_TYPES } from "../envoy/current/sync.ts";
 import { EXIT } from "../errors/exit-codes.ts";
-import { kubeconfigOf } from "./cluster.ts";
-import { dumpAndClockOf, type EnvoyPod, findEnvoyPod, proxies } from "./envoy-admin.ts";
+import { kubeconfigFor } from "./cluster.ts";
+import {
+  dumpAndClockOf,
+  type EnvoyPod,
+  findEnvoyPod,
+  hasControlPlane,
+  proxies,
+  TARGETS,
+} from "./envoy-admin.ts";
 import { KINDS } from "../objects/kinds.ts";
 import { ApiError } from "../objects/status.ts";
 import { humanDuration } from "../objects/time.ts";
@@ -13,7 +20,7 @@ import { parseOutput, render } from "./output.ts";
 import { type Refusal, REFUSALS_LABEL, refusalsOf } from "./xds/refusal-lease.ts";
 
 interface ProxyStatusFlags {
-  name: string;
+  name?: string;
   clusterName?: string;
   kubeconfig?: string;
   namespace?: string;
@@ -26,6 +33,8 @@ export interface ProxyStatus {
   readonly name: string;
   readonly types: readonly TypeSync[];
   readonly error?: string;
+  /** Whether it is connected to its control plane. */
+  readonly connected?: boolean;
   /** How far its clock is ahead of this machine's (behind: below 0), where that is more than one minute. */
   readonly clockOffsetSeconds?: number;
 }
@@ -43,19 +52,19 @@ export function define(): Command {
     .description(
       "Show of each Envoy, from Envoy itself and from what it told its control plane, whether all that it was sent is in force.",
     )
-    .argument(
-      "[target]",
-      "a pod (NAME or NAME.NAMESPACE), gateway/NAME or deploy/NAME; default: the proxies of all Gateways and all sidecars",
-    )
-    .option("--name <cluster>", "the cluster of `tandem up`", "tandem")
+    .argument("[target]", `${TARGETS}; default: the proxies of all Gateways and all sidecars`)
+    .option("--name <cluster>", "the cluster of `tandem up` (default: tandem)")
     .addOption(new Option("--cluster-name <cluster>", "the same, as proxy-config has it").hideHelp())
-    .option("--kubeconfig <file>", "the cluster of this kubeconfig instead")
+    .option(
+      "--kubeconfig <file>",
+      "the cluster of this kubeconfig instead (default: $KUBECONFIG, where none is up)",
+    )
     .option("-n, --namespace <namespace>", "the target's namespace, or only proxies of this one")
     .option("-o, --output <format>", "table, wide, json or yaml", "table")
     .action(async (target: string | undefined, flags: ProxyStatusFlags) => {
       const output = parseOutput(flags.output);
       const client = new KubeClient(
-        await loadKubeconfig(flags.kubeconfig ?? kubeconfigOf(flags.clusterName ?? flags.name)),
+        await loadKubeconfig(kubeconfigFor(flags.kubeconfig, flags.clusterName ?? flags.name)),
       );
       try {
         const pods =
@@ -67,6 +76,7 @@ export function define(): Command {
         console.log(render(statuses, output, statusTable));
         const healthy = (status: ProxyStatus) =>
           status.error === undefined &&
+          status.connected !== false &&
           status.types.every(({ state }) => state !== "ERROR") &&
           clockProblem(status.clockOffsetSeconds) === undefined;
         process.exitCode = statuses.every(healthy) ? EXIT.ok : EXIT.findings;
@@ -84,11 +94,15 @@ async function statusOf(
 ): Promise<ProxyStatus> {
   const name = `${pod.name}.${pod.namespace}`;
   const own = refusals.filter(({ pods }) => pods.includes(`${pod.namespace}/${pod.name}`));
+  if (pod.trouble !== undefined) return { name, types: [], error: pod.trouble };
   try {
-    const { dump, clockOffset = 0 } = await dumpAndClockOf(client, pod);
+    const [{ dump, clockOffset = 0 }, connected] = await Promise.all([
+      dumpAndClockOf(client, pod),
+      hasControlPlane(client, pod),
+    ]);
     const clockOffsetSeconds = Math.round(clockOffset / 1000);
     const isOff = Math.abs(clockOffsetSeconds) > CLOCK_NOTED;
-    return { name, types: withRefusals(syncOf(dump), own), ...(isOff && { clockOffsetSeconds }) };
+    return { name, types: withRefusals(syncOf(dump), own), connected, ...(isOff && { clockOffsetSeconds }) };
   } catch (error) {
     return { name, types: [], error: (error as Error).message };
   }
@@ -143,6 +157,9 @@ function clockProblem(seconds = 0): string | undefined {
   return undefined;
 }
 
+const AWAY =
+  "it is not connected to its control plane; what came before stays in force, and nothing new comes";
+
 /** A line for each Envoy, and below what was refused and why. */
 export function statusTable(statuses: readonly ProxyStatus[], wide: boolean): string {
   if (statuses.length === 0) return "No proxies found.";
@@ -152,8 +169,9 @@ export function statusTable(statuses: readonly ProxyStatus[], wide: boolean): st
     name,
     ...XDS_TYPES.map(([type]) => cell(types.find((sync) => sync.type === type))),
   ]);
-  const problems = statuses.flatMap(({ name, types, error, clockOffsetSeconds }) => [
+  const problems = statuses.flatMap(({ name, types, error, connected, clockOffsetSeconds }) => [
     ...(error === undefined ? [] : [`${name}: ${error}`]),
+    ...(connected === false ? [`${name}: ${AWAY}`] : []),
     ...(clockOffsetSeconds === undefined ? [] : [`${name}: ${clockText(clockOffsetSeconds)}`]),
     ...types.flatMap(({ type, problems }) =>
       problems.map(({ name: resource, problem }) => `${name}: ${type} ${resource}: ${problem}`),

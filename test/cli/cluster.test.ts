@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseShape, type ShapeFlags } from "../../src/cli/cluster.ts";
+import { kubeconfigFor, parseShape, type ShapeFlags } from "../../src/cli/cluster.ts";
 import { UserError } from "../../src/errors/user-error.ts";
 import { formatCidr } from "../../src/ip/cidr.ts";
 
@@ -31,5 +31,19 @@ test("wrong flags name the flag, the value, why, and what would do", () => {
       (error) => error instanceof UserError && expected.test(error.message) && error.parts.next !== undefined,
       JSON.stringify(flags),
     );
+  }
+});
+
+test("without a cluster of the lab, $KUBECONFIG says which cluster is meant", () => {
+  const before = process.env["TANDEM_HOME"];
+  process.env["TANDEM_HOME"] = "/nonexistent";
+  try {
+    assert.equal(kubeconfigFor("given", undefined, { KUBECONFIG: "/a" }), "given");
+    assert.equal(kubeconfigFor(undefined, undefined, { KUBECONFIG: "/a" }), undefined);
+    assert.throws(() => kubeconfigFor(undefined, "lab", { KUBECONFIG: "/a" }), /cluster lab/);
+    assert.throws(() => kubeconfigFor(undefined, undefined, {}), /next: tandem up/);
+  } finally {
+    if (before === undefined) delete process.env["TANDEM_HOME"];
+    else process.env["TANDEM_HOME"] = before;
   }
 });

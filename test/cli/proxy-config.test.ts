@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
-import { join } from "node:path";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
 import { show } from "../../src/cli/proxy-config.ts";
 import { statusTable } from "../../src/cli/proxy-status.ts";
@@ -408,6 +410,18 @@ test("the short names of the commands are known", () => {
   }
 });
 
+test("the kinds have the short names of istioctl", () => {
+  const file = join(mkdtempSync(join(tmpdir(), "tandem-proxy-config-")), "dump.json");
+  writeFileSync(file, JSON.stringify({ configs: [] }));
+  for (const [short, expected] of [
+    ["l", "No listeners found."],
+    ["ep", "No endpoints found."],
+    ["route", "No routes found."],
+  ] as const)
+    assert.equal(spawnSync(TANDEM, ["pc", short, "-f", file], { encoding: "utf8" }).stdout.trim(), expected);
+  rmSync(dirname(file), { recursive: true });
+});
+
 describe("an Envoy's state", () => {
   test("is told for each type, with what was refused and why", () => {
     const types = syncOf(dump);
@@ -427,6 +441,13 @@ describe("an Envoy's state", () => {
       /^NAME +CDS +EDS +LDS +RDS +SDS\nweb-1\.demo +STALE +SYNCED +ERROR +SYNCED +NOT SENT\n/,
     );
     assert.match(table, /web-1\.demo: LDS tcp-80: it is refused$/);
+  });
+
+  test("of one without its control plane is told beside what it has", () => {
+    const types = syncOf(dump);
+    const table = (connected: boolean) => statusTable([{ name: "web-1.demo", types, connected }], false);
+    assert.match(table(false), /\nweb-1\.demo: it is not connected to its control plane/);
+    assert.doesNotMatch(table(true), /connected/);
   });
 
   test("of one that does not answer is told beside the others", () => {
