@@ -28,7 +28,7 @@ export function deployment(name: string, container: object, labels: object = {},
 }
 
 /** A Service of both families, IPv4 first, in front of the Deployment of its name or of another one. */
-export function service(name: string, port: object, app = name): object {
+export function service(name: string, port: object, app = name, more: object = {}): object {
   return {
     apiVersion: "v1",
     kind: "Service",
@@ -38,6 +38,7 @@ export function service(name: string, port: object, app = name): object {
       ipFamilies: ["IPv4", "IPv6"],
       selector: { app },
       ports: [port],
+      ...more,
     },
   };
 }

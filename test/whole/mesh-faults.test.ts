@@ -47,6 +47,7 @@ function manifests(): object {
         on("node-1"),
       ),
       service("bytes", { name: "tcp", port: 9000 }),
+      service("pods", { name: "tcp", port: 9000 }, "bytes", { clusterIP: "None" }),
       deployment(
         "bytes",
         {
@@ -235,9 +236,11 @@ describe("a mesh in which things go wrong", () => {
     assert.ok(report.ok > 0 && report.gap < STANDSTILL / 2, JSON.stringify(report));
   });
 
-  test("connections opened after a family is lost between two nodes go over the other one", async (t) => {
+  test("connections to Services and to their very pods go over the other family once one is lost between two nodes", async (t) => {
     for (const family of FAMILIES) {
-      const targets = (await addressesOf("bytes")).map((host) => `${host}/9000`);
+      const pods = (await podOf("bytes")).status?.podIPs ?? [];
+      const hosts = [...(await addressesOf("bytes")), ...pods.map(({ ip }) => ip)];
+      const targets = hosts.map((host) => `${host}/9000`);
       const load = await start(home, [NODE, `${APP}/test/whole/tcp-load.ts`, "20", ...targets]);
       await sleep(1_000);
       const broken = home.run(["lab", "break", "link", "node-1", "node-2", "--family", family]);

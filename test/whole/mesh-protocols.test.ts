@@ -5,7 +5,7 @@ import type { KubeClient } from "../../src/client/index.ts";
 import { FAMILIES } from "../../src/ip/family.ts";
 import { KINDS } from "../../src/objects/kinds.ts";
 import { MESH_KINDS } from "../../src/objects/mesh/index.ts";
-import type { KubeEvent, Pod } from "../../src/objects/types.ts";
+import type { KubeEvent, Pod, Service } from "../../src/objects/types.ts";
 import { eventually } from "../controllers/cluster.ts";
 import { manifests, uncapturable } from "./mesh-protocols.ts";
 import { downAfterTest, type Home, manifestIn, upForTest } from "./tandem.ts";
@@ -67,9 +67,15 @@ describe("a mesh of many protocols", () => {
     await withdraw("MeshPolicy");
   });
 
-  test("pods of a headless Service are reached over the family that was asked for", () => {
-    assert.equal(ask("demo/client", "http://pods.demo:8080/", "-4"), "200 127.0.0.6");
-    assert.equal(ask("demo/client", "http://pods.demo:8080/", "-6"), "200 ::6");
+  test("pods of a headless Service are reached over its first family, or the caller's where that is wished", async () => {
+    const both = () =>
+      FAMILIES.map((family) => ask("demo/client", "http://pods.demo:8080/", FLAGS[family])).join();
+    const { spec } = await client.get<Service>(KINDS.Service, "pods", "demo");
+    const first = spec.ipFamilies?.[0] === "IPv6" ? "::6" : "127.0.0.6";
+    assert.equal(both(), `200 ${first},200 ${first}`);
+    await policy("MeshPolicy", { preferClientFamily: true });
+    await settled(both, "200 127.0.0.6,200 ::6");
+    await withdraw("MeshPolicy");
   });
 
   test("UDP is left alone", () => {

@@ -78,16 +78,18 @@ const HTTP2: JsonObject = {
   [HTTP_OPTIONS]: any(HTTP_OPTIONS, { explicit_http_config: { http2_protocol_options: {} } }),
 };
 
-/**
- * Connections that nobody needs any more go before backends close them (Node does after 5 s), and before their family
- * is lost: only those in use can hold a request then.
- */
-const HTTP1: JsonObject = {
-  [HTTP_OPTIONS]: any(HTTP_OPTIONS, {
-    common_http_protocol_options: { idle_timeout: "4s" },
-    explicit_http_config: { http_protocol_options: {} },
-  }),
-};
+/** The `typed_extension_protocol_options` of HTTP/1.1; connections that nobody needs go after `idle`. */
+export function http1Options(idle: string): JsonObject {
+  return {
+    [HTTP_OPTIONS]: any(HTTP_OPTIONS, {
+      common_http_protocol_options: { idle_timeout: idle },
+      explicit_http_config: { http_protocol_options: {} },
+    }),
+  };
+}
+
+/** Before backends close them (Node does after 5 s), and before their family is lost: only those in use hold requests. */
+const HTTP1 = http1Options("4s");
 
 /** Hosts by name are resolved by Envoy; all else comes as endpoints. */
 function discovery(destination: Destination, { name, families }: ClusterOptions): JsonObject {

@@ -25,7 +25,7 @@ export function targetsOf(
   frontend: Frontend | undefined,
   capabilities: ProxyCapabilities,
 ): readonly Target[] {
-  const { target, protocol, preferFamily } = destination;
+  const { target, preferFamily } = destination;
   if (target.kind === "hosts") {
     const order = familyOrder(preferFamily, FAMILIES, capabilities);
     return target.hosts.flatMap((host) => {
@@ -36,11 +36,35 @@ export function targetsOf(
       return addresses.length === 0 ? [] : [{ addresses, port, ...(zone !== undefined && { zone }) }];
     });
   }
-  if (frontend === undefined) return [];
+  return usable(...listed(destination, frontend, capabilities));
+}
+
+/**
+ * All backends of a frontend's port, ready or not: over the families over which they are ready, or if there are none over
+ * all that they have.
+ */
+export function allTargets(
+  destination: Destination,
+  frontend: Frontend | undefined,
+  capabilities: ProxyCapabilities,
+): readonly Target[] {
+  const [backends, order] = listed(destination, frontend, capabilities);
+  return backends.flatMap((backend) => {
+    const ready = having([backend], order, (conditions) => conditions.ready);
+    return ready.length > 0 ? ready : having([backend], order, () => true);
+  });
+}
+
+function listed(
+  { target, protocol, preferFamily }: Destination,
+  frontend: Frontend | undefined,
+  capabilities: ProxyCapabilities,
+): [backends: readonly PortBackend[], order: readonly Family[]] {
+  if (frontend === undefined || target.kind !== "frontend") return [[], []];
   const wanted = protocol === "udp" ? "UDP" : "TCP";
   const port = frontend.ports.find((one) => one.port === target.port && one.protocol === wanted);
   const families = frontend.families.length > 0 ? frontend.families : FAMILIES;
-  return usable(port?.backends ?? [], familyOrder(preferFamily, families, capabilities));
+  return [port?.backends ?? [], familyOrder(preferFamily, families, capabilities)];
 }
 
 /** The preferred family first, then as listed; only what the proxy's host has. */

@@ -67,10 +67,13 @@ export function misdirectedHost(table: string, hostname: string): JsonObject {
   return { name: virtualHostName(table, hostname), domains: [hostname], routes };
 }
 
-/** One virtual host of a table, encoded as its field there; its rules are for requests to any of the domains. */
-export function encodeHost(host: VirtualHost, domains: readonly string[]): Part {
+/**
+ * One virtual host of a table, encoded as its field there; its rules are for requests to any of the domains.
+ * @param more further fields of the host
+ */
+export function encodeHost(host: VirtualHost, domains: readonly string[], more?: JsonObject): Part {
   const parts = partsOf(host, rulePart);
-  const bytes = message(host.hostname, domains, parts);
+  const bytes = message(host.hostname, domains, parts, more);
   // RouteConfiguration.virtual_hosts = 2
   return {
     bytes: concat([lengthPrefix(2, bytes.length), bytes]),
@@ -119,8 +122,13 @@ function partsOf({ rules }: VirtualHost, encodeRule: (rule: RouteRule) => Part):
   return rules.map(encodeRule);
 }
 
-function message(name: string, domains: readonly string[], rules: readonly Part[]): Uint8Array {
-  const head = encode(HOST, { name, domains, retry_policy: DEFAULT_RETRY });
+function message(
+  name: string,
+  domains: readonly string[],
+  rules: readonly Part[],
+  more?: JsonObject,
+): Uint8Array {
+  const head = encode(HOST, { name, domains, retry_policy: DEFAULT_RETRY, ...more });
   return concat([head, ...rules.map((part) => part.bytes)]);
 }
 

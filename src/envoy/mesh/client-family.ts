@@ -7,41 +7,28 @@
  * family is still tried where the first does not answer.
  */
 import { familyOfText } from "../../ip/address.ts";
-import type { Family } from "../../ip/family.ts";
+import { type Family, FAMILIES } from "../../ip/family.ts";
 import { cidrRange, extension } from "../desired/names.ts";
 import type { Target } from "../desired/endpoints.ts";
 import { isJsonObject, type JsonObject } from "../proto/index.ts";
+import { FAMILY, SUBSETS } from "./subsets.ts";
 
-const KEY = "family";
-const NAMESPACE = "envoy.lb";
-
-/** What a cluster needs to have such subsets; a backend of neither subset still serves. */
-export const FAMILY_SUBSETS: JsonObject = {
-  lb_subset_config: {
-    fallback_policy: "ANY_ENDPOINT",
-    subset_selectors: [{ keys: [KEY] }],
-    list_as_any: true,
-  },
-};
-
-/** A backend in each order of its addresses, with what says which subset it is in. */
-export function inEachOrder(target: Target): { readonly target: Target; readonly metadata: JsonObject }[] {
+/** A backend in each order of its addresses, with the families of clients that each is for. */
+export function inEachOrder(
+  target: Target,
+): readonly { readonly target: Target; readonly families: readonly Family[] }[] {
   const { addresses } = target;
   const families = [...new Set(addresses.flatMap((address) => familyOfText(address) ?? []))];
-  if (families.length < 2) return [{ target, metadata: memberOf(["IPv4", "IPv6"]) }];
+  if (families.length < 2) return [{ target, families: FAMILIES }];
   return families.map((family) => ({
     target: { ...target, addresses: firstOf(family, addresses) },
-    metadata: memberOf([family]),
+    families: [family],
   }));
 }
 
 function firstOf(family: Family, addresses: readonly string[]): string[] {
   const isFirst = (address: string) => familyOfText(address) === family;
   return [...addresses.filter(isFirst), ...addresses.filter((address) => !isFirst(address))];
-}
-
-function memberOf(families: readonly Family[]): JsonObject {
-  return { [NAMESPACE]: { [KEY]: families.length === 1 ? (families[0] as Family) : [...families] } };
 }
 
 /** The filter chains of a listener: as they are, or for each family of clients with what says which it is. */
@@ -74,17 +61,7 @@ export function familyFilters(client: Family | undefined): JsonObject[] {
   if (client === undefined) return [];
   return [
     extension("client_family", "envoy.extensions.filters.http.set_metadata.v3.Config", {
-      metadata: [{ metadata_namespace: NAMESPACE, value: { [KEY]: client } }],
+      metadata: [{ metadata_namespace: SUBSETS, value: { [FAMILY]: client } }],
     }),
   ];
-}
-
-/** A TcpProxy that goes to the subset of a family. */
-export function familyStream(filter: JsonObject, client: Family | undefined): JsonObject {
-  const config = filter["typed_config"];
-  if (client === undefined || !isJsonObject(config)) return filter;
-  return {
-    ...filter,
-    typed_config: { ...config, metadata_match: { filter_metadata: memberOf([client]) } },
-  };
 }

@@ -1,4 +1,5 @@
 /** How sidecars speak HTTP: nothing is added for or taken from those who speak. */
+import { http1Options } from "../desired/cluster.ts";
 import { any, extension, OVER_ADS } from "../desired/names.ts";
 import type { JsonObject } from "../proto/index.ts";
 
@@ -38,14 +39,14 @@ export function meshHttp({ statPrefix, routes, filters, more }: MeshHttp): JsonO
   );
 }
 
-/** A table with one host for all names: everything goes to a cluster. */
-export function everythingTo(cluster: string): JsonObject {
+/** A table with one host for all names: everything goes to a cluster. `more`: further fields of its action. */
+export function everythingTo(cluster: string, more: JsonObject = {}): JsonObject {
   return {
     virtual_hosts: [
       {
         name: "all",
         domains: ["*"],
-        routes: [{ match: { prefix: "/" }, route: { cluster, timeout: "0s" } }],
+        routes: [{ match: { prefix: "/" }, route: { cluster, timeout: "0s", ...more } }],
       },
     ],
   };
@@ -53,16 +54,28 @@ export function everythingTo(cluster: string): JsonObject {
 
 const OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
+function sameVersion(idle: string): JsonObject {
+  return {
+    [OPTIONS]: any(OPTIONS, {
+      common_http_protocol_options: { idle_timeout: idle },
+      use_downstream_protocol_config: { http_protocol_options: {}, http2_protocol_options: {} },
+    }),
+  };
+}
+
 /**
  * The HTTP version of a connection to a backend is that of the one that it came over. Idle connections go before a
  * server closes them (Node does after 5 s): a request that is sent on one at that moment would fail.
  */
-export const SAME_VERSION: JsonObject = {
-  [OPTIONS]: any(OPTIONS, {
-    common_http_protocol_options: { idle_timeout: "4s" },
-    use_downstream_protocol_config: { http_protocol_options: {}, http2_protocol_options: {} },
-  }),
-};
+export const SAME_VERSION: JsonObject = sameVersion("4s");
+
+const PEERS_IDLE = "60s";
+
+/** The options where all backends have sidecars: these keep idle connections, and a new one costs a handshake. */
+export const PEERS = {
+  sameVersion: sameVersion(PEERS_IDLE),
+  http1: http1Options(PEERS_IDLE),
+} as const;
 
 /** Backends speak HTTP/2 without asking. */
 export const HTTP2_ONLY: JsonObject = {

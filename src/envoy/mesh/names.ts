@@ -56,9 +56,9 @@ export function inboundCluster(port: number): string {
   return `inbound|${port}||`;
 }
 
-/** Another way to reach the destination of a cluster: `outbound|80||a.b` → `outbound|80|VARIANT|a.b`. */
-export function variantOf(cluster: string, variant: string): string {
-  return cluster.replace("||", `|${variant}|`);
+/** The cluster by which single backends of a destination are reached: `outbound|80||a.b` → `outbound|80|direct|a.b`. */
+export function directOf(destination: string): string {
+  return destination.replace("||", "|direct|");
 }
 
 /** The fields of a listener that say where it is: one listener, an address of each family. */

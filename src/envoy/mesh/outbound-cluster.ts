@@ -3,10 +3,10 @@ import type { Destination } from "../../traffic/gateway/model.ts";
 import type { Family } from "../../ip/family.ts";
 import { clusterOf } from "../desired/cluster.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../proto/index.ts";
-import { FAMILY_SUBSETS } from "./client-family.ts";
-import { SAME_VERSION } from "./http.ts";
+import { PEERS, SAME_VERSION } from "./http.ts";
 import { CLUSTERS, markOption, OUTBOUND_STATS } from "./names.ts";
-import { peerSocket, peerSocketMatches } from "./tls.ts";
+import { BY_FAMILY, byAddress } from "./subsets.ts";
+import { peerSocketMatches } from "./tls.ts";
 
 /** What a cluster of a sidecar is made from. */
 export interface OutboundCluster {
@@ -15,6 +15,8 @@ export interface OutboundCluster {
   readonly auto: boolean;
   /** Identities of the backends that have sidecars. */
   readonly identities: readonly string[];
+  /** Whether all backends have sidecars. */
+  readonly allPeers: boolean;
   readonly families: readonly Family[];
   /** Whether it has a subset per family of clients. */
   readonly byClient?: boolean;
@@ -24,28 +26,38 @@ export interface OutboundCluster {
 
 /** A Service's port as a cluster with endpoints. */
 export function outboundCluster(name: string, from: OutboundCluster): JsonObject {
-  const { auto, identities } = from;
-  return {
-    ...common(name, from),
-    ...(from.byClient && FAMILY_SUBSETS),
-    ...(auto && { typed_extension_protocol_options: SAME_VERSION }),
-    ...(identities.length > 0 &&
-      from.destination.tls === undefined && { transport_socket_matches: peerSocketMatches(identities) }),
-  };
+  return { ...common(name, from), ...(from.byClient && BY_FAMILY), ...whomItMeets(from) };
 }
 
-/** A headless Service's port: connections go to the very pod that they were meant for, which has a sidecar or not. */
+/**
+ * A headless Service's port: connections go to the very pod that they were meant for, whatever its state, as they would
+ * without a mesh. Nothing is balanced or checked.
+ */
 export function directCluster(name: string, from: OutboundCluster): JsonObject {
-  const { type: _type, eds_cluster_config: _eds, load_assignment: _hosts, ...rest } = common(name, from);
+  const {
+    load_balancing_policy: _policy,
+    common_lb_config: _lb,
+    health_checks: _checks,
+    outlier_detection: _outliers,
+    ...rest
+  } = common(name, from);
+  return { ...rest, lb_policy: "RANDOM", ...byAddress(from.byClient === true), ...whomItMeets(from) };
+}
+
+function whomItMeets({ auto, allPeers, identities, destination }: OutboundCluster): JsonObject {
+  const options = httpOptions(destination, auto, allPeers);
   return {
-    ...rest,
-    ...ORIGINAL,
-    ...(from.auto && { typed_extension_protocol_options: SAME_VERSION }),
-    ...(from.identities.length > 0 && { transport_socket: peerSocket(from.identities) }),
+    ...(options && { typed_extension_protocol_options: options }),
+    ...(identities.length > 0 &&
+      destination.tls === undefined && { transport_socket_matches: peerSocketMatches(identities) }),
   };
 }
 
-const ORIGINAL = { type: "ORIGINAL_DST", lb_policy: "CLUSTER_PROVIDED" } as const;
+/** What is other than {@link clusterOf} has it. */
+function httpOptions({ protocol }: Destination, auto: boolean, allPeers: boolean): JsonObject | undefined {
+  if (auto) return allPeers ? PEERS.sameVersion : SAME_VERSION;
+  return protocol === "http1" && allPeers ? PEERS.http1 : undefined;
+}
 
 /** What Envoy does if nothing is said. Source: envoy.config.cluster.v3.Cluster, `connect_timeout`. */
 const DEFAULT_CONNECT_TIMEOUT = "5s";
@@ -76,6 +88,8 @@ function objectOr(value: JsonValue): JsonObject {
 function objectsIn(value: JsonValue): JsonObject[] {
   return Array.isArray(value) ? value.filter(isJsonObject) : [];
 }
+
+const ORIGINAL = { type: "ORIGINAL_DST", lb_policy: "CLUSTER_PROVIDED" } as const;
 
 /** The clusters that every sidecar has beside those of Services. */
 export function fixedClusters(): JsonObject[] {

@@ -1,12 +1,22 @@
 /** Backends as sidecars reach them: one endpoint each with its addresses, and whether a sidecar answers there. */
+import { FAMILIES } from "../../ip/family.ts";
 import type { Destination } from "../../traffic/gateway/model.ts";
 import type { Frontend, PortBackend } from "../../traffic/model.ts";
 import { lbEndpoints, localities, type Target } from "../desired/endpoints.ts";
-import { partsByAddress } from "../desired/health.ts";
-import { isJsonObject, type JsonObject } from "../proto/index.ts";
+import type { JsonObject } from "../proto/index.ts";
 import { inEachOrder } from "./client-family.ts";
 import { backendsAt } from "./services.ts";
-import { PEER_METADATA } from "./tls.ts";
+import { type Membership, memberOf } from "./subsets.ts";
+import { PEER } from "./tls.ts";
+
+/** What an assignment is made from. */
+export interface Assignment {
+  readonly name: string;
+  readonly targets: readonly Target[];
+  isPeer(pod: string, port: number): boolean;
+  /** Whether each backend is there in each order of its addresses, for clients of each family; see client-family.ts. */
+  readonly inEachOrder: boolean;
+}
 
 /**
  * A frontend with those backends alone that its slices mean for callers of a zone, as the Service data plane has it:
@@ -32,46 +42,80 @@ export function meantFor(
   };
 }
 
+/** What an assignment is made from. */
+export interface Assignment {
+  readonly name: string;
+  readonly targets: readonly Target[];
+  isPeer(pod: string, port: number): boolean;
+  /** Whether each backend is there in each order of its addresses, for clients of each family; see client-family.ts. */
+  readonly inEachOrder: boolean;
+}
+
 /**
- * The backends of a destination as a ClusterLoadAssignment. What is true of all of a locality is said once for it.
+ * The backends of a destination as a ClusterLoadAssignment.
  * @param near the zone that the others only stand in for; undefined: all are alike
- * @param byClient whether each is there in both orders of its addresses, see client-family.ts
+ * @param parted whether each address of a backend stands by itself
  */
-export function meshAssignment(
-  name: string,
-  { policy }: Destination,
-  targets: readonly Target[],
-  isPeer: (pod: string, port: number) => boolean,
-  near: string | undefined,
-  byClient = false,
-): JsonObject {
-  const most = Math.max(1, ...targets.map((target) => target.addresses.length));
-  const parted = partsByAddress(policy);
-  const peer = ({ pod, port }: Target) => pod !== undefined && isPeer(pod, port);
+export function meshAssignment({
+  near,
+  parted,
+  ...of
+}: Assignment & { readonly near: string | undefined; readonly parted: boolean }): JsonObject {
+  const { targets } = of;
+  const most = Math.max(1, ...targets.map(({ addresses }) => addresses.length));
   const farther = near !== undefined && targets.some((target) => target.zone === near);
+  const hosts = (target: Target): Host[] =>
+    of.inEachOrder && !parted
+      ? inEachOrder(target).map(({ target: one, families }) => host(one, { families }))
+      : lbEndpoints([target], parted, most).map((json) => ({ json, membership: {} }));
+  return assignment(of, hosts, (zone) => (farther && zone !== near ? { priority: 1 } : {}));
+}
+
+/**
+ * Backends that are each a subset of their own, by any of their addresses.
+ * @param byFamily whether clients' families are asked for as well
+ */
+export function directAssignment({
+  byFamily,
+  ...of
+}: Assignment & { readonly byFamily: boolean }): JsonObject {
+  return assignment(of, (target) => {
+    const { addresses } = target;
+    if (!byFamily) return [host(target, { addresses })];
+    const each = of.inEachOrder ? inEachOrder(target) : [{ target, families: FAMILIES }];
+    return each.map(({ target: one, families }) => host(one, { families, addresses }));
+  });
+}
+
+interface Host {
+  readonly json: JsonObject;
+  readonly membership: Membership;
+}
+
+function host(target: Target, membership: Membership): Host {
+  return { json: lbEndpoints([target], false, 1)[0] ?? {}, membership };
+}
+
+/** What is true of all of a locality is said once for it. `more`: further fields of the locality of a zone. */
+function assignment(
+  { name, targets, isPeer }: Assignment,
+  hosts: (target: Target) => readonly Host[],
+  more: (zone: string | undefined) => JsonObject = () => ({}),
+): JsonObject {
+  const peer = ({ pod, port }: Target) => pod !== undefined && isPeer(pod, port);
   const endpoints = localities(targets).map(({ zone, locality, those }) => {
     const allPeers = those.every(peer);
-    const hosts = (target: Target): JsonObject[] => {
-      if (byClient && !parted) return ordered(target, peer(target));
-      const made = lbEndpoints([target], parted, most);
-      return allPeers || !peer(target) ? made : made.map((host) => ({ ...host, metadata: PEER_METADATA }));
-    };
     return {
       ...(locality && { locality }),
-      lb_endpoints: those.flatMap(hosts),
-      ...(farther && zone !== near && { priority: 1 }),
-      ...(allPeers && { metadata: PEER_METADATA }),
+      lb_endpoints: those.flatMap((target) =>
+        hosts(target).map(({ json, membership }) => {
+          const said = { ...(!allPeers && peer(target) && PEER), ...memberOf(membership) };
+          return Object.keys(said).length === 0 ? json : { ...json, metadata: { filter_metadata: said } };
+        }),
+      ),
+      ...more(zone),
+      ...(allPeers && { metadata: { filter_metadata: PEER } }),
     };
   });
   return { cluster_name: name, ...(endpoints.length > 0 && { endpoints }) };
-}
-
-function ordered(target: Target, isPeer: boolean): JsonObject[] {
-  const { filter_metadata: peer } = PEER_METADATA;
-  return inEachOrder(target).flatMap(({ target: one, metadata }) =>
-    lbEndpoints([one], false, 1).map((host) => ({
-      ...host,
-      metadata: { filter_metadata: { ...(isPeer && isJsonObject(peer) && peer), ...metadata } },
-    })),
-  );
 }

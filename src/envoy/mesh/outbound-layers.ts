@@ -9,8 +9,10 @@
 import type { Family } from "../../ip/family.ts";
 import type { Destination } from "../../traffic/gateway/model.ts";
 import type { Telemetry } from "../../traffic/mesh/model.ts";
+import type { Frontend } from "../../traffic/model.ts";
 import { namedHosts } from "../desired/cluster.ts";
-import { targetsOf } from "../desired/endpoints.ts";
+import { allTargets, targetsOf } from "../desired/endpoints.ts";
+import { partsByAddress } from "../desired/health.ts";
 import { originRef, trustSecret } from "../desired/names.ts";
 import type { Wanted } from "../desired/resource-set.ts";
 import type { EncodedTable } from "../desired/routes.ts";
@@ -20,7 +22,7 @@ import { type Layer, made } from "./layer.ts";
 import { wildcardName } from "./names.ts";
 import type { Dirty, Outbound } from "./outbound.ts";
 import { directCluster, fixedClusters, outboundCluster } from "./outbound-cluster.ts";
-import { meantFor, meshAssignment } from "./outbound-endpoints.ts";
+import { directAssignment, meantFor, meshAssignment } from "./outbound-endpoints.ts";
 import {
   type OutboundStyle,
   streamListener,
@@ -107,20 +109,15 @@ function cluster(
   const key = direct?.destination ?? name;
   const destination = outbound.destinations.get(key);
   if (destination === undefined) return undefined;
-  const peers = identitiesOf(destination, outbound.frontendOf(destination), (pod) => outbound.peerOf(pod));
-  const identities = direct?.mutualTls === false ? [] : peers;
+  const frontend = outbound.frontendOf(destination);
+  const identities = identitiesOf(destination, frontend, (pod) => outbound.peerOf(pod));
+  const allPeers = !peersOf(destination, frontend, outbound).includes(false);
   const auto = outbound.isAuto(key);
-  const byClient = preferClient && takesOrders(destination);
-  const from = { destination, auto, identities, families, mark, byClient };
+  const byClient = preferClient && (direct !== undefined || takesOrders(destination));
+  const from = { destination, auto, identities, allPeers, families, mark, byClient };
   return {
     name,
-    from: [
-      destination,
-      auto,
-      identities.join(),
-      namedHosts(destination) && families.join(),
-      direct?.mutualTls,
-    ],
+    from: [destination, auto, identities.join(), allPeers, namedHosts(destination) && families.join()],
     make: () =>
       made("cluster", direct ? directCluster(name, from) : outboundCluster(name, from), {
         needsRoutes: [
@@ -130,6 +127,13 @@ function cluster(
         origins: destination.origins.map(originRef),
       }),
   };
+}
+
+/** Of each backend in turn, whether connections to it are mutual TLS. */
+function peersOf(destination: Destination, frontend: Frontend | undefined, outbound: Outbound): boolean[] {
+  return backendsAt(destination, frontend).map(({ backend: { pod }, port }) => {
+    return pod !== undefined && outbound.isPeer(`${pod.namespace}/${pod.name}`, port);
+  });
 }
 
 /** Where neither the Service itself says which family is first, nor a name has to be resolved. */
@@ -145,12 +149,13 @@ function streamPort(
   style: OutboundStyle,
 ): Wanted {
   const { cluster: to, port, auto } = plan;
-  const known = destinations.has(to) || directs.has(to);
+  const direct = directs.has(to);
+  const known = direct || destinations.has(to);
   return {
     name,
     from: [addresses.join(), to, port, auto, plan.service, known],
     make: () =>
-      made("listener", streamListener({ name, addresses, port, cluster: to, auto }, style), {
+      made("listener", streamListener({ name, addresses, port, cluster: to, direct, auto }, style), {
         needsClusters: [...(known ? [to] : []), ...(auto ? collectorClusters(style.telemetry) : [])],
         origins: [`Service/${plan.service}`],
       }),
@@ -175,30 +180,32 @@ export function putEndpoints(
   dirty: Dirty,
 ): void {
   for (const name of dirty.endpoints) {
-    const destination = outbound.destinations.get(name);
+    const direct = outbound.directs.has(name);
+    const destination = outbound.destinations.get(outbound.directs.get(name)?.destination ?? name);
     if (destination === undefined || namedHosts(destination)) {
       layer.delete("endpoint", name);
       continue;
     }
     const frontend = outbound.frontendOf(destination);
-    const targets = () =>
-      targetsOf(destination, meantFor(zone, destination, frontend), {
-        families,
-        ...(zone !== undefined && { zone }),
-      });
-    const isPeer = (pod: string, port: number) => outbound.isPeer(pod, port);
-    const peers = backendsAt(destination, frontend).map(({ backend: { pod }, port }) =>
-      pod && isPeer(`${pod.namespace}/${pod.name}`, port) ? 1 : 0,
-    );
-    const near = destination.policy?.preferZone ? zone : undefined;
-    const byClient = preferClient && takesOrders(destination);
+    const capabilities = { families, ...(zone !== undefined && { zone }) };
+    const common = {
+      name,
+      isPeer: (pod: string, port: number) => outbound.isPeer(pod, port),
+      inEachOrder: preferClient && takesOrders(destination),
+    };
+    const make = () => {
+      if (direct) {
+        const targets = allTargets(destination, frontend, capabilities);
+        return directAssignment({ ...common, targets, byFamily: preferClient });
+      }
+      const targets = targetsOf(destination, meantFor(zone, destination, frontend), capabilities);
+      const near = destination.policy?.preferZone ? zone : undefined;
+      return meshAssignment({ ...common, targets, near, parted: partsByAddress(destination.policy) });
+    };
     layer.put("endpoint", {
       name,
-      from: [destination, frontend, peers.join("")],
-      make: () =>
-        made("endpoint", meshAssignment(name, destination, targets(), isPeer, near, byClient), {
-          origins: destination.origins.map(originRef),
-        }),
+      from: [destination, frontend, peersOf(destination, frontend, outbound).join()],
+      make: () => made("endpoint", make(), { origins: destination.origins.map(originRef) }),
     });
   }
 }

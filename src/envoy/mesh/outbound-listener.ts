@@ -9,7 +9,7 @@ import type { Telemetry } from "../../traffic/mesh/model.ts";
 import { socketAddress } from "../desired/names.ts";
 import { tcpProxy } from "../desired/stream.ts";
 import type { JsonObject } from "../proto/index.ts";
-import { chainsByFamily, familyFilters, familyStream } from "./client-family.ts";
+import { chainsByFamily } from "./client-family.ts";
 import {
   everythingTo,
   HTTP_INSPECTOR,
@@ -20,6 +20,7 @@ import {
   ROUTER,
 } from "./http.ts";
 import { CLUSTERS, listenerAddresses, OUTBOUND_STATS, SIDECAR_PORTS, wildcards } from "./names.ts";
+import { type Subset, streamToSubset, toSubset } from "./subsets.ts";
 import { httpTelemetry, streamTelemetry } from "./telemetry.ts";
 
 /** Of what all listeners of an output are made alike. */
@@ -37,6 +38,8 @@ export interface StreamPort {
   readonly addresses: readonly string[];
   readonly port: number;
   readonly cluster: string;
+  /** Whether only the backend with these addresses is meant, of all in the cluster. */
+  readonly direct?: boolean;
   /** Looks whether connections are HTTP. */
   readonly auto: boolean;
 }
@@ -45,8 +48,9 @@ export interface StreamPort {
 export function streamListener(port: StreamPort, style: OutboundStyle): JsonObject {
   const { name, addresses, auto } = port;
   const chains = chainsByFamily(prefers(style) && addresses.length > 1, (client) => {
-    const stream = { filters: [familyStream(streamTo(port.cluster, style), client)] };
-    return auto ? [{ ...onlyHttp(), filters: [sniffedHttp(port, style, client)] }, stream] : [stream];
+    const subset = { family: client, address: port.direct ? addresses[0] : undefined };
+    const stream = { filters: [streamToSubset(streamTo(port.cluster, style), subset)] };
+    return auto ? [{ ...onlyHttp(), filters: [sniffedHttp(port, style, subset)] }, stream] : [stream];
   });
   return {
     name,
@@ -68,15 +72,11 @@ function onlyHttp(): JsonObject {
   return { filter_chain_match: { application_protocols: PLAIN_HTTP } };
 }
 
-function sniffedHttp(
-  { cluster }: StreamPort,
-  { telemetry }: OutboundStyle,
-  client: Family | undefined,
-): JsonObject {
+function sniffedHttp({ cluster }: StreamPort, { telemetry }: OutboundStyle, subset: Subset): JsonObject {
   return meshHttp({
     statPrefix: "outbound",
-    routes: { config: everythingTo(cluster) },
-    filters: [...familyFilters(client), ROUTER],
+    routes: { config: everythingTo(cluster, toSubset(subset)) },
+    filters: [ROUTER],
     more: httpTelemetry(telemetry, "source"),
   });
 }

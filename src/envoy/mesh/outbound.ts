@@ -4,6 +4,7 @@ import type { MeshModel, MeshPort, MeshService } from "../../traffic/mesh/model.
 import type { Frontend } from "../../traffic/model.ts";
 import type { FrontendLookup } from "../desired/output.ts";
 import { grpcTarget } from "./grpc.ts";
+import { directOf } from "./names.ts";
 import { HttpPort, type ServicePort } from "./routes.ts";
 import {
   type DirectPlan,
@@ -68,12 +69,7 @@ export class Outbound {
   /** Takes in a Service, or that it is gone. */
   putService(key: string, service: MeshService | undefined): void {
     const before = this.#plans.get(key);
-    const plan =
-      service &&
-      planService(service, {
-        frontend: this.#frontend(key),
-        isPeer: (pod, port) => this.isPeer(pod, port),
-      });
+    const plan = service && planService(service, this.#frontend(key));
     if (plan === undefined) this.#plans.delete(key);
     else this.#plans.set(key, plan);
     this.#replaceListeners(before?.listeners ?? [], plan?.listeners ?? []);
@@ -99,6 +95,7 @@ export class Outbound {
     }
     this.dirty.clusters.add(key);
     this.dirty.endpoints.add(key);
+    if (this.directs.has(directOf(key))) this.#soilDirect(directOf(key));
   }
 
   /** Takes in that backends of a frontend, or who answers for them, are others. */
@@ -110,7 +107,7 @@ export class Outbound {
     const plan = this.#plans.get(key);
     if (plan?.service.kind !== "headless") return;
     this.putService(key, plan.service);
-    for (const { name } of plan.directs) this.dirty.clusters.add(name);
+    for (const { name } of plan.directs) this.#soilDirect(name);
   }
 
   /** Takes in that pods have got a sidecar, or have none any more. */
@@ -212,7 +209,12 @@ export class Outbound {
   #replaceDirects(before: readonly DirectPlan[], now: readonly DirectPlan[]): void {
     for (const { name } of before) this.directs.delete(name);
     for (const direct of now) this.directs.set(direct.name, direct);
-    for (const { name } of [...before, ...now]) this.dirty.clusters.add(name);
+    for (const { name } of [...before, ...now]) this.#soilDirect(name);
+  }
+
+  #soilDirect(name: string): void {
+    this.dirty.clusters.add(name);
+    this.dirty.endpoints.add(name);
   }
 
   #replaceHosts(before: ServicePlan | undefined, now: ServicePlan | undefined): void {

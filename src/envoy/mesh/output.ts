@@ -152,7 +152,7 @@ class Output implements MeshOutput {
     const { destinations, directs, ports } = this.#outbound;
     return {
       clusters: new Set([...destinations.keys(), ...directs.keys()]),
-      endpoints: new Set(destinations.keys()),
+      endpoints: new Set([...destinations.keys(), ...directs.keys()]),
       listeners: new Set(this.#outbound.listenerKeys()),
       ports: new Set(ports.keys()),
       targets: new Set(),

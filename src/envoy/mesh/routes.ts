@@ -10,6 +10,7 @@ import type { MeshPort, MeshService } from "../../traffic/mesh/model.ts";
 import { encodeHost, type EncodedTable, joinParts, type Part } from "../desired/routes.ts";
 import { encode } from "../proto/index.ts";
 import { CLUSTERS, DESTINATION_HEADER } from "./names.ts";
+import { TO_POD } from "./subsets.ts";
 import type { UnknownOutbound } from "./outbound-listener.ts";
 
 const TABLE = "envoy.config.route.v3.RouteConfiguration";
@@ -65,7 +66,10 @@ class Host {
       this.addresses.length > 0
         ? this.addresses.map((address) => `*|${address}`)
         : names.flatMap((hostname) => [`${hostname}|*`, `${hostname}:${this.#port}|*`]);
-    return encodeHost({ hostname: `${name}.${home}`, rules: rulesOf(this.#of, namespace) }, domains);
+    const rules = rulesOf(this.#of, namespace);
+    return encodeHost({ hostname: `${name}.${home}`, rules: rules ?? [toBackends(this.#of)] }, domains, {
+      ...(rules === undefined && service.kind === "headless" && { typed_per_filter_config: TO_POD }),
+    });
   }
 }
 
@@ -93,13 +97,14 @@ function namespaceOf({ key }: MeshService): string {
   return key.slice(0, key.indexOf("/"));
 }
 
-/** The rules for callers of a namespace; without any all requests go to the port's backends. */
-function rulesOf({ service, port }: ServicePort, namespace?: string): readonly RouteRule[] {
+/** The rules for callers of a namespace. */
+function rulesOf({ port }: ServicePort, namespace?: string): readonly RouteRule[] | undefined {
   const own = namespace === undefined ? undefined : port.consumerRules?.[namespace];
-  return own ?? port.rules ?? [toBackends(service, port)];
+  return own ?? port.rules;
 }
 
-function toBackends({ key }: MeshService, { destination }: MeshPort): RouteRule {
+/** Without any rules all requests go to the port's backends; of a headless Service to the very pod. */
+function toBackends({ service: { key }, port: { destination } }: ServicePort): RouteRule {
   return {
     name: "default",
     match: {},

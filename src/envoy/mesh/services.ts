@@ -4,7 +4,7 @@ import { FAMILIES } from "../../ip/family.ts";
 import type { Destination } from "../../traffic/gateway/model.ts";
 import type { MeshPort, MeshService } from "../../traffic/mesh/model.ts";
 import type { Frontend, PortBackend } from "../../traffic/model.ts";
-import { variantOf } from "./names.ts";
+import { directOf } from "./names.ts";
 
 /** A listener that should be there, before it is known which families the host of a sidecar has. */
 export interface ListenerPlan {
@@ -30,11 +30,10 @@ export interface SniffedPlan {
   readonly cluster: string;
 }
 
-/** A cluster to the very pods that connections were meant for. */
+/** A cluster by which connections get to the very pods that they were meant for. */
 export interface DirectPlan {
   readonly name: string;
   readonly destination: string;
-  readonly mutualTls: boolean;
 }
 
 /** A virtual host that should be in the table of a port. */
@@ -54,24 +53,18 @@ export interface ServicePlan {
   readonly autos: readonly string[];
 }
 
-/** What is asked about pods and backends. */
-export interface Surroundings {
-  readonly frontend: Frontend | undefined;
-  isPeer(pod: string, port: number): boolean;
-}
-
 const HTTP: ReadonlySet<string> = new Set(["http", "http2", "grpc"]);
 
-/** Takes a Service apart. */
-export function planService(service: MeshService, around: Surroundings): ServicePlan {
+/** Takes a Service apart; `frontend` has its backends. */
+export function planService(service: MeshService, frontend: Frontend | undefined): ServicePlan {
   const listeners: ListenerPlan[] = [];
   const directs: DirectPlan[] = [];
   const hosts: HostPlan[] = [];
   const sniffed: SniffedPlan[] = [];
   for (const port of service.ports) {
-    const headless = service.kind === "headless" ? backendsOf(port, around.frontend) : undefined;
-    const direct = headless && directPlans(port, headless, around);
-    directs.push(...(direct?.plans ?? []));
+    const headless = service.kind === "headless" ? backendsOf(port, frontend) : undefined;
+    const direct = headless && directPlan(port);
+    if (direct) directs.push(direct);
     if (HTTP.has(port.protocol)) hosts.push(...hostPlans(port, headless, direct));
     else if (headless && direct) listeners.push(...headlessListeners(service, port, headless, direct));
     else if (service.kind === "virtual" && port.protocol === "auto") {
@@ -88,42 +81,17 @@ function backendsOf(port: MeshPort, frontend: Frontend | undefined): readonly Po
   return found?.backends ?? [];
 }
 
-interface Direct {
-  readonly plans: readonly DirectPlan[];
-  clusterOf(backend: PortBackend): string;
-  /** For requests, which do not say for which pod they are before they are there. */
-  readonly any: string;
-}
-
-function podOf({ backend }: PortBackend): string | undefined {
-  return backend.pod && `${backend.pod.namespace}/${backend.pod.name}`;
-}
-
-/** One cluster for pods with a sidecar, one for those without; of each only if there are such. */
-function directPlans(port: MeshPort, backends: readonly PortBackend[], { isPeer }: Surroundings): Direct {
-  const peer = (backend: PortBackend) => {
-    const pod = podOf(backend);
-    return pod !== undefined && isPeer(pod, backend.port);
-  };
-  const { destination } = port;
-  const plain = { name: variantOf(destination, "direct"), destination, mutualTls: false };
-  const secure = { name: variantOf(destination, "direct-mtls"), destination, mutualTls: true };
-  const some = backends.some(peer);
-  const every = some && backends.every(peer);
-  return {
-    plans: [...(every ? [] : [plain]), ...(some ? [secure] : [])],
-    clusterOf: (backend) => (peer(backend) ? secure.name : plain.name),
-    any: every ? secure.name : plain.name,
-  };
+function directPlan({ destination }: MeshPort): DirectPlan {
+  return { name: directOf(destination), destination };
 }
 
 /** A headless Service is dialed on the ports of its pods; there the very pod is meant, if no route says otherwise. */
 function hostPlans(
   port: MeshPort,
   headless: readonly PortBackend[] | undefined,
-  direct: Direct | undefined,
+  direct: DirectPlan | undefined,
 ): HostPlan[] {
-  const meshPort = direct ? { ...port, destination: direct.any } : port;
+  const meshPort = direct ? { ...port, destination: direct.name } : port;
   const numbers = new Set([port.port, ...(headless ?? []).map((backend) => backend.port)]);
   return [...numbers].map((number) => ({ port: number, meshPort }));
 }
@@ -142,7 +110,7 @@ function headlessListeners(
   service: MeshService,
   { port, protocol }: MeshPort,
   backends: readonly PortBackend[],
-  direct: Direct,
+  direct: DirectPlan,
 ): ListenerPlan[] {
   return backends.map((one) => ({
     id: `${service.key}:${port}:${one.backend.id}`,
@@ -150,7 +118,7 @@ function headlessListeners(
     addresses: one.backend.addresses,
     families: service.families.length > 0 ? service.families : FAMILIES,
     port: one.port,
-    cluster: direct.clusterOf(one),
+    cluster: direct.name,
     auto: protocol === "auto",
   }));
 }
@@ -163,6 +131,10 @@ export function backendsAt(
   if (target.kind !== "frontend") return [];
   const port = frontend?.ports.find((one) => one.port === target.port && one.protocol === "TCP");
   return port?.backends ?? [];
+}
+
+function podOf({ backend }: PortBackend): string | undefined {
+  return backend.pod && `${backend.pod.namespace}/${backend.pod.name}`;
 }
 
 /** The identities of a destination's backends that have sidecars, each once, in order. */

@@ -23,6 +23,7 @@ import {
   unknownCluster,
 } from "./outbound-listener.ts";
 import type { SniffedPart } from "./sniffed-ports.ts";
+import { POD_FILTER } from "./subsets.ts";
 import { httpTelemetry } from "./telemetry.ts";
 
 /** What such a listener is made of. */
@@ -70,7 +71,7 @@ function requests(port: number, { telemetry }: OutboundStyle, client: Family | u
   return meshHttp({
     statPrefix: `outbound_${port}`,
     routes: { table: String(port) },
-    filters: [...familyFilters(client), ...httpFilters({})],
+    filters: [...familyFilters(client), POD_FILTER, ...httpFilters({})],
     more: {
       normalize_path: true,
       early_header_mutation_extensions: [WHERE_TO],

@@ -7,11 +7,11 @@ import type { Family } from "../../ip/family.ts";
 import { cidrRange } from "../desired/names.ts";
 import { encodeField, type JsonObject } from "../proto/index.ts";
 import { TYPE_URLS } from "../resources.ts";
-import { familyStream } from "./client-family.ts";
 import { IP_MATCHER, toChain } from "./destination-matcher.ts";
 import { type OutboundStyle, streamTo } from "./outbound-listener.ts";
 import { withoutRivals } from "./routes.ts";
 import type { SniffedPlan } from "./services.ts";
+import { streamToSubset } from "./subsets.ts";
 
 /** What a listener with such ports depends on. */
 export interface SniffedStyle extends OutboundStyle {
@@ -77,7 +77,7 @@ function sniffedPart(plan: SniffedPlan, style: SniffedStyle): SniffedPart | unde
   const chains: JsonObject[] = [];
   const ranges: JsonObject[] = [];
   const add = (name: string, those: readonly string[], client: Family | undefined) => {
-    chains.push({ name, filters: [familyStream(streamTo(plan.cluster, style), client)] });
+    chains.push({ name, filters: [streamToSubset(streamTo(plan.cluster, style), { family: client })] });
     ranges.push({ ranges: those.map(cidrRange), on_match: toChain(name) });
   };
   if (style.preferClient === true && addresses.length > 1)

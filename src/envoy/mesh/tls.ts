@@ -3,10 +3,8 @@ import { extension, secretOverAds } from "../desired/names.ts";
 import type { JsonObject } from "../proto/index.ts";
 import { MESH_SERVER_NAME, SECRETS } from "./names.ts";
 
-/** Endpoints whose pods have sidecars say so, and a cluster picks their transport socket by it. */
-export const PEER_METADATA: JsonObject = {
-  filter_metadata: { "envoy.transport_socket_match": { mtls: true } },
-};
+/** Endpoints whose pods have sidecars say so in their `filter_metadata`, and a cluster picks their transport socket by it. */
+export const PEER: JsonObject = { "envoy.transport_socket_match": { mtls: true } };
 
 const TLS_1_3: JsonObject = {
   tls_minimum_protocol_version: "TLSv1_3",
