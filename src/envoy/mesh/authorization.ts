@@ -1,4 +1,5 @@
 /** Who may do what, as Envoy's RBAC: rules that deny, and then those that allow, of which one must hold if there are any. */
+import { isIPv6 } from "node:net";
 import type { AuthorizationRule, Caller, RequestMatch } from "../../traffic/mesh/model.ts";
 import { cidrRange, extension } from "../desired/names.ts";
 import type { JsonObject } from "../proto/index.ts";
@@ -41,7 +42,7 @@ function permissionsOf({ to, action }: AuthorizationRule, http: boolean): JsonOb
   if (to.length === 0) return [ANY];
   return to.flatMap((match) => {
     if (!http && action === "allow" && asksForHttp(match)) return [];
-    return [all("and_rules", "rules", permissionParts(match, http))];
+    return [all("and_rules", "rules", permissionParts(match, http, action === "deny"))];
   });
 }
 
@@ -49,16 +50,16 @@ function asksForHttp({ methods, paths, hosts }: RequestMatch): boolean {
   return [methods, paths, hosts].some((values) => values !== undefined);
 }
 
-function permissionParts({ ports, methods, paths, hosts }: RequestMatch, http: boolean): JsonObject[] {
+function permissionParts(match: RequestMatch, http: boolean, denies: boolean): JsonObject[] {
+  const { ports, methods, paths, hosts } = match;
   const or = (values: readonly JsonObject[]) => ({ or_rules: { rules: values } });
-  const header = (name: string, value: string, ignoreCase = false) => ({
-    header: { name, string_match: { ...pattern(value), ...(ignoreCase && { ignore_case: true }) } },
-  });
+  const header = (name: string, matcher: JsonObject) => ({ header: { name, string_match: matcher } });
+  const path = (text: string) => ({ url_path: { path: denies ? anySlashes(text) : pattern(text) } });
   return [
     ...(ports ? [or(ports.map((port) => ({ destination_port: port })))] : []),
-    ...(http && methods ? [or(methods.map((method) => header(":method", method)))] : []),
-    ...(http && paths ? [or(paths.map((path) => ({ url_path: { path: pattern(path) } })))] : []),
-    ...(http && hosts ? [or(hosts.map((host) => header(":authority", host, true)))] : []),
+    ...(http && methods ? [or(methods.map((method) => header(":method", pattern(method))))] : []),
+    ...(http && paths ? [or(paths.map(path))] : []),
+    ...(http && hosts ? [or(hosts.map((host) => header(":authority", hostPattern(host))))] : []),
   ];
 }
 
@@ -93,11 +94,42 @@ function pattern(text: string): JsonObject {
   return { exact: text };
 }
 
+/** A `*` at one end, and what is before or after it. */
+function parts(text: string): [before: string, middle: string, after: string] {
+  if (text.endsWith("*")) return ["", text.slice(0, -1), ".*"];
+  return text.startsWith("*") ? [".*", text.slice(1), ""] : ["", text, ""];
+}
+
+/**
+ * A host, whatever its case, with a port and the root's dot or without: clients say the port where it is not that of the
+ * scheme (RFC 9110, 7.2), and nobody comes past a rule by saying it. Where the pattern has a port, that one is meant.
+ */
+function hostPattern(text: string): JsonObject {
+  if (text === "*") return pattern(text);
+  const [before, name, after] = parts(isIPv6(text) ? `[${text}]` : text);
+  const hasPort = /:[0-9]*$/.test(name);
+  const end = after === "" && !hasPort ? "\\.?(:[0-9]+)?" : after;
+  return { safe_regex: { regex: `(?i)${before}${literal(name)}${end}` } };
+}
+
+/**
+ * A path that is denied, with any number of slashes for one, encoded or not: many servers take them for the same, and a
+ * rule would be passed by `//admin`.
+ */
+function anySlashes(text: string): JsonObject {
+  if (text === "*") return pattern(text);
+  const [before, path, after] = parts(text);
+  const slashes = path.split(/\/+/).map(literal).join("(?:/|%2[fF]|%5[cC])+");
+  return { safe_regex: { regex: `${before}${slashes}${after}` } };
+}
+
+/** Text as a regular expression that matches it alone (RE2). */
+function literal(text: string): string {
+  return text.replaceAll(/[.+*?^${}()|[\]\\]/g, "\\$&");
+}
+
 /** Identities of a namespace, whose own name may have a `*` at an end: `spiffe://TRUST-DOMAIN/ns/NAMESPACE/sa/ACCOUNT`. */
 function ofNamespace(namespace: string): JsonObject {
-  const inner = namespace
-    .split("*")
-    .map((part) => part.replaceAll(/[.+?^${}()|[\]\\]/g, "\\$&"))
-    .join("[^/]*");
+  const inner = namespace.split("*").map(literal).join("[^/]*");
   return { safe_regex: { regex: `spiffe://[^/]+/ns/${inner}/sa/.+` } };
 }

@@ -130,7 +130,7 @@ function rulesOfPolicy({ metadata, spec }: AuthorizationPolicy): readonly Author
   return rules.map(({ from = [], to = [] }, index) => ({
     name: `${key}/rule/${index}`,
     action,
-    from: from.map(callerOf),
+    from: from.map((caller) => callerOf(caller, action)),
     to,
     origin: { ...origin, part: `rules[${index}]` },
   }));
@@ -141,20 +141,27 @@ const NOBODY: Caller = { notCidrs: ["0.0.0.0/0", "::/0"] };
 
 type From = NonNullable<NonNullable<AuthorizationPolicy["spec"]["rules"]>[number]["from"]>[number];
 
-function callerOf({ identities, namespaces, cidrs, notCidrs }: From): Caller {
+/**
+ * What cannot be read never lets more callers in: of those who are allowed it is left out, and so is an exception from
+ * those who are denied; where it says who is denied, or who is not allowed, it may be anybody.
+ */
+function callerOf({ identities, namespaces, cidrs, notCidrs }: From, action: "allow" | "deny"): Caller {
   const ranges = cidrs?.flatMap(cidrTextOf);
   const others = notCidrs?.flatMap(cidrTextOf);
-  if ([identities, namespaces, ranges].some((list) => list?.length === 0)) return NOBODY;
+  const allRead = (texts: readonly string[] | undefined, read: readonly string[] | undefined) =>
+    texts?.length === read?.length;
+  if ([identities, namespaces, cidrs].some((list) => list?.length === 0)) return NOBODY;
+  if (action === "allow" && (ranges?.length === 0 || !allRead(notCidrs, others))) return NOBODY;
   return {
     ...(identities && { identities: identities.map(identityOf) }),
     ...(namespaces && { namespaces }),
-    ...(ranges && { cidrs: ranges }),
+    ...(ranges && (action === "allow" || allRead(cidrs, ranges)) && { cidrs: ranges }),
     ...(others?.length && { notCidrs: others }),
   };
 }
 
-/** People may leave out the scheme, as in Istio's principals. */
-function identityOf(text: string): string {
+/** The SPIFFE ID, or its pattern, that a text of a policy means: people may leave out the scheme, as in Istio. */
+export function identityOf(text: string): string {
   return text.startsWith("spiffe://") || text.startsWith("*") ? text : `spiffe://${text}`;
 }
 

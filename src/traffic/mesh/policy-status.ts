@@ -4,8 +4,8 @@ import { conditionsOf, type Fact, fails, holds } from "../gateway/conditions.ts"
 import { equal } from "../gateway/equality.ts";
 import { accessContradictions, type Contradiction, meshContradictions } from "./policy-conflicts.ts";
 import { RefusedBy } from "./refused-by.ts";
-import { cidrTextOf, type PolicyBook, type PolicyKind } from "./policies.ts";
-import { collectorOf } from "./telemetry.ts";
+import type { PolicyBook, PolicyKind } from "./policies.ts";
+import { findingsOfAccess, findingsOfMesh } from "./policy-findings.ts";
 
 /** The status that a policy is to have. */
 export interface PolicyStatusWish {
@@ -93,34 +93,13 @@ export class PolicyStatuses {
 }
 
 function acceptance(kind: PolicyKind, policy: Policy): Fact {
-  const problems =
-    kind === "MeshPolicy" ? meshProblems(policy as MeshPolicy) : ruleProblems(policy as AuthorizationPolicy);
+  const { problems, notes } =
+    kind === "MeshPolicy"
+      ? findingsOfMesh(policy as MeshPolicy)
+      : findingsOfAccess(policy as AuthorizationPolicy);
   return problems.length === 0
-    ? holds("Accepted", "Accepted")
+    ? holds("Accepted", "Accepted", listed(notes))
     : fails("Accepted", "Invalid", listed(problems));
-}
-
-function meshProblems({ spec }: MeshPolicy): string[] {
-  const { endpoint, protocol } = spec.telemetry?.tracing ?? {};
-  const collector = endpoint === undefined ? undefined : collectorOf(endpoint, protocol);
-  if (collector === undefined || !("problem" in collector)) return [];
-  const field = `spec.telemetry.tracing.endpoint ${JSON.stringify(endpoint)}`;
-  return [`${field} ${collector.problem}; no spans are sent`];
-}
-
-function ruleProblems({ spec }: AuthorizationPolicy): string[] {
-  return (spec.rules ?? []).flatMap(({ from = [] }, rule) =>
-    from.flatMap((caller, index) =>
-      (["cidrs", "notCidrs"] as const).flatMap((field) =>
-        (caller[field] ?? [])
-          .filter((text) => cidrTextOf(text).length === 0)
-          .map((text) => {
-            const where = `spec.rules[${rule}].from[${index}].${field}`;
-            return `${where}: ${JSON.stringify(text)} is no address and no range of either family; it is left out`;
-          }),
-      ),
-    ),
-  );
 }
 
 function conflict(found: readonly Contradiction[]): Fact[] {

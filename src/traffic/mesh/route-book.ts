@@ -174,9 +174,10 @@ function servicesOf(route: MeshRoute | undefined): readonly string[] {
 
 function portsOf(service: Service | undefined): readonly NamedPort[] | undefined {
   if (service === undefined) return undefined;
-  return (service.spec.ports ?? []).map(({ name = "", port, protocol = "TCP" }) => ({
+  return (service.spec.ports ?? []).map(({ name = "", port, protocol = "TCP", appProtocol }) => ({
     name,
     port,
     protocol,
+    ...(appProtocol !== undefined && { appProtocol }),
   }));
 }

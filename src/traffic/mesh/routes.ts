@@ -6,6 +6,7 @@ import type { Destination, Forward, RouteAction, RouteRule } from "../gateway/mo
 import { compareRules, ruleOnListener, type TranslatedRoute } from "../gateway/routes/index.ts";
 import type { References } from "../gateway/routes/types.ts";
 import type { FrontendPort } from "../model.ts";
+import { protocolOf } from "./protocol.ts";
 import type { PortRules } from "./services.ts";
 
 /** Whether a parent is a Service. */
@@ -44,8 +45,8 @@ export function withParentsGranted(source: References, route: HTTPRoute | GRPCRo
   };
 }
 
-/** What parentRefs tell ports by. */
-export type NamedPort = Pick<FrontendPort, "name" | "port" | "protocol">;
+/** What parentRefs tell ports by, and what says whether HTTP comes there. */
+export type NamedPort = Pick<FrontendPort, "name" | "port" | "protocol" | "appProtocol">;
 
 /** One parentRef of a route, and what became of it. */
 export interface ServiceParent {
@@ -67,9 +68,15 @@ export function serviceParent(
     accepted: fails("Accepted", "NoMatchingParent", message),
   });
   if (ports === undefined) return refuse(`Service ${service} does not exist`);
-  if (!ports.some((port) => isNamed(parentRef, port)))
+  const named = ports.filter((port) => isNamed(parentRef, port));
+  if (named.length === 0)
     return refuse(
       `Service ${service} has no TCP port ${parentRef.port ?? parentRef.sectionName ?? "at all"}`,
+    );
+  if (named.every(carriesBytes))
+    return refuse(
+      `no HTTP is looked for on port ${named.map(({ port }) => port).join(", ")} of Service ${service}, ` +
+        "by its appProtocol or its name; have the name begin with http, or grpc",
     );
   return { parentRef, service, accepted: holds("Accepted", "Accepted") };
 }
@@ -80,6 +87,11 @@ function isNamed({ port, sectionName }: ParentReference, known: NamedPort): bool
     (port === undefined || port === known.port) &&
     (sectionName === undefined || sectionName === "" || sectionName === known.name)
   );
+}
+
+/** Whether connections to a port are passed on unseen, so that no rule for requests can be followed. */
+function carriesBytes(port: NamedPort): boolean {
+  return ["tcp", "tls"].includes(protocolOf(port));
 }
 
 /** A route of the mesh as it is in force. */

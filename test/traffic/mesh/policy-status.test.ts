@@ -135,6 +135,90 @@ test("what cannot be read is named with where it is", () => {
   );
 });
 
+/** The only sidecar's rules, and what its policy's status says, under one policy. */
+function accessOf(spec: string): { rules: unknown; accepted: string } {
+  const changes = modelsOf(POD + policy("AuthorizationPolicy", "who", 1, spec)).mesh.flush();
+  return {
+    rules: changes.sidecars.get("demo/cart")?.authorization.map(({ from }) => from),
+    accepted: said(changes.statuses)["AuthorizationPolicy/demo/who"]?.[0] ?? "",
+  };
+}
+
+test("a range that cannot be read lets nobody in who was not let in without it", () => {
+  const everybody = [[{}]];
+  const nobody = [[{ notCidrs: ["0.0.0.0/0", "::/0"] }]];
+  const cases = [
+    [
+      "rules: [{ from: [{ cidrs: [10.0.0.0/8, 300.1.1.1] }] }]",
+      [[{ cidrs: ["10.0.0.0/8"] }]],
+      /it is left out/,
+    ],
+    ["rules: [{ from: [{ cidrs: [300.1.1.1] }] }]", nobody, /it is left out/],
+    ["rules: [{ from: [{ notCidrs: [300.1.1.1] }] }]", nobody, /nobody is allowed by this/],
+    [
+      "action: Deny, rules: [{ from: [{ cidrs: [10.0.0.0/8, 300.1.1.1] }] }]",
+      everybody,
+      /callers of all addr/,
+    ],
+    ["action: Deny, rules: [{ from: [{ notCidrs: [300.1.1.1] }] }]", everybody, /it is left out/],
+  ] as const;
+  for (const [spec, rules, message] of cases) {
+    const found = accessOf(spec);
+    assert.deepEqual(found.rules, rules, spec);
+    assert.match(found.accepted, /^Accepted=False Invalid/);
+    assert.match(found.accepted, message);
+  }
+});
+
+test("ranges of IPv4-mapped addresses are those of IPv4", () => {
+  const { rules, accepted } = accessOf(
+    'rules: [{ from: [{ cidrs: ["::ffff:10.1.2.3/104", "::ffff:1.2.3.4"] }] }]',
+  );
+  assert.deepEqual(rules, [[{ cidrs: ["10.0.0.0/8", "1.2.3.4/32"] }]]);
+  assert.match(accepted, /^Accepted=True Accepted .*cidrs has no network of IPv6/);
+  assert.match(
+    accessOf('rules: [{ from: [{ cidrs: ["::ffff:10.0.0.0/24"] }] }]').accepted,
+    /^Accepted=False/,
+  );
+});
+
+test("what no caller and no request can be is said", () => {
+  const problems = {
+    "from: [{ identities: [c1/friend] }]": /from\[0\]\.identities: "c1\/friend" is the identity of nobody/,
+    'from: [{ identities: ["system:serviceaccount:demo:shop"] }]': /identity of nobody/,
+    'from: [{ identities: ["cluster.local/ns/*/sa/shop"] }]': /identity of nobody/,
+    'from: [{ identities: ["demo/sa/*"] }]': /identity of nobody/,
+    "from: [{ namespaces: [Shop] }]": /namespaces: "Shop" is no name of a namespace/,
+    "to: [{ methods: [get] }]": /methods: "get" is compared as it stands/,
+    "to: [{ paths: [cart] }]": /paths: "cart" does not begin with \//,
+    'to: [{ paths: ["/a/*/b"] }]': /paths: "\/a\/\*\/b" has a \* that is neither first nor last/,
+    'to: [{ paths: ["*x*"] }]': /neither first nor last/,
+    'to: [{ paths: ["/a?b=c"] }]': /compared without/,
+    'to: [{ hosts: ["http://a.example"] }]': /is no host/,
+  };
+  for (const [rule, message] of Object.entries(problems)) {
+    const { accepted } = accessOf(`action: Deny, rules: [{ ${rule} }]`);
+    assert.match(accepted, /^Accepted=False Invalid spec\.rules\[0\]/, rule);
+    assert.match(accepted, message);
+  }
+  for (const rule of [
+    'from: [{ identities: ["*", "*/sa/shop", "cluster.local/ns/demo/*", "cluster.local/ns/demo/sa/s*", "cluster*"] }]',
+    'from: [{ identities: [cluster.local/ns/demo/sa/shop], namespaces: ["*", "sh*", a-1] }]',
+    'to: [{ methods: [GET, "*"], paths: ["/", "*", "/a*", "*.key"], hosts: ["*", "a.*", "*.b", "a:80", "[fd00::1]"] }]',
+  ])
+    assert.equal(accessOf(`rules: [{ ${rule} }]`).accepted, "Accepted=True Accepted", rule);
+});
+
+test("what is valid and may surprise is said", () => {
+  assert.equal(accessOf("action: Deny").accepted, "Accepted=True Accepted without rules it denies nothing");
+  assert.equal(accessOf("").accepted, "Accepted=True Accepted without rules it allows nothing");
+  assert.equal(
+    accessOf("action: Deny, rules: [{ from: [{ cidrs: [0.0.0.0/0] }] }]").accepted,
+    "Accepted=True Accepted spec.rules[0].from[0].cidrs has no network of IPv6: it holds for no caller that comes over " +
+      "that family",
+  );
+});
+
 test("where spans go may be said as OpenTelemetry's own settings say it", () => {
   const place = (endpoint: string, protocol: "GRPC" | "HTTP") => {
     const found = collectorOf(endpoint, protocol);
