@@ -30,7 +30,8 @@ export const TARGETS = "a pod, gateway/NAME or deploy/NAME; NAME may be NAME.NAM
 const DUMP_PATH = "/config_dump?include_eds";
 /** Endpoints with what their health checks say. */
 export const CLUSTERS_PATH = "/clusters?format=json";
-const CONNECTED = "control_plane.connected_state";
+/** The stream of ADS while it is open; `control_plane.connected_state` is 1 while a connection is tried, too. */
+const XDS_STREAMS = "cluster.tandem-xds.upstream_rq_active";
 const GATEWAY_WORDS = ["gateway", "gateways", "gtw"];
 
 /**
@@ -179,8 +180,8 @@ function placeOf(pod: Pod): EnvoyPod {
 
 /** Whether an Envoy is connected to its control plane. @throws as dumpOf */
 export async function hasControlPlane(client: KubeClient, pod: EnvoyPod): Promise<boolean> {
-  const text = await askEnvoy(client, pod, `/stats?filter=${CONNECTED}`);
-  return !text.includes(`${CONNECTED}: 0`);
+  const text = await askEnvoy(client, pod, `/stats?filter=^${XDS_STREAMS}$`);
+  return !text.includes(`${XDS_STREAMS}: 0`);
 }
 
 /** What the Envoy of a pod has. @throws UserError where it does not answer; ApiError where the pod cannot be entered */

@@ -6,6 +6,7 @@ import {
   captureScript,
   DEFAULT_CAPTURE,
   gatewaysOfPod,
+  linksOfPod,
   removeCapture,
 } from "../../src/kernel/capture/index.ts";
 import { createExec, type Exec } from "../../src/kernel/index.ts";
@@ -133,6 +134,7 @@ describe("a pod whose sidecar is a real Envoy", () => {
   test("the node probes the application itself, at the ports of its probes only", async () => {
     const nodeAddresses = await gatewaysOfPod(inPod);
     assert.deepEqual(nodeAddresses, [GATEWAY.IPv4, GATEWAY.IPv6]);
+    assert.deepEqual(await linksOfPod(inPod), ["eth0"]);
     await applyCapture({ ...BY_MARK, nodeAddresses, probePorts: [SERVED] }, inPod);
     for (const family of FAMILIES) {
       assert.equal(await ask("node", ADDRESSES.a[family]), `a ${GATEWAY[family]}`);

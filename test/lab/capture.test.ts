@@ -108,3 +108,12 @@ function sandboxOf(hostname: string): number {
   }
   throw new Error(`no sandbox of ${hostname}`);
 }
+
+test("a pod is not left half captured by the exclusion of its own link", async () => {
+  await lab.create("unlinked", {}, { initContainers: [capture("--exclude-interfaces=net1,eth*")] });
+  const pod = await lab.until("unlinked", "in back-off", ({ status }) => {
+    return status?.initContainerStatuses?.[0]?.state?.waiting?.reason === "CrashLoopBackOff";
+  });
+  const why = pod.status?.initContainerStatuses?.[0]?.lastState?.terminated?.message;
+  assert.match(why ?? "", /it is the pod's own link.*where: annotation excludeInterfaces, value "eth\*"/s);
+});

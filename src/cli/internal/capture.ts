@@ -7,6 +7,7 @@ import {
   type CaptureSettings,
   DEFAULT_CAPTURE,
   gatewaysOfPod,
+  linksOfPod,
   removeCapture,
 } from "../../kernel/capture/index.ts";
 
@@ -43,6 +44,7 @@ export async function runCapture(flags: CaptureFlags, env: NodeJS.ProcessEnv = p
   }
   requirePod(flags, env);
   const settings = captureSettings(flags, env);
+  refuseOwnLinks(settings.excludeInterfaces, await linksOfPod());
   const nodeAddresses = [...settings.nodeAddresses, ...(await gatewaysOfPod())];
   const { families, rules } = await applyCapture({ ...settings, nodeAddresses });
   const over = families.length === 0 ? "no family but its loopback" : families.join(" and ");
@@ -58,6 +60,24 @@ function requirePod({ here }: CaptureFlags, env: NodeJS.ProcessEnv): void {
     why: "this may be no pod but the machine itself: POD_NAME is not set",
     next: "in a network namespace that is meant, give --here",
     exitCode: EXIT.usage,
+  });
+}
+
+/**
+ * Without the pod's own link nothing would be captured, and callers with sidecars would speak TLS to the application.
+ * @throws UserError with the name that says so
+ */
+export function refuseOwnLinks(excluded: readonly string[], links: readonly string[]): void {
+  const holds = (name: string, link: string) =>
+    name.endsWith("*") ? link.startsWith(name.slice(0, -1)) : link === name;
+  const name = excluded.find((each) => links.some((link) => holds(each, link)));
+  if (name === undefined) return;
+  throw new UserError({
+    what: "cannot capture the pod's traffic",
+    where: `annotation excludeInterfaces, value ${JSON.stringify(name)}`,
+    why: "it is the pod's own link to its network: nothing would be captured, while others expect a sidecar there",
+    next: 'name further interfaces only; for a pod without a sidecar set its label tandem.dev/inject to "false"',
+    exitCode: EXIT.badInput,
   });
 }
 
