@@ -3,7 +3,7 @@ import { type Answer, answer } from "./answer.ts";
 import type { BalancerNames } from "./balancers.ts";
 import { decodeHeader, decodeMessage } from "./codec/decode.ts";
 import { encodeMessage } from "./codec/encode.ts";
-import { CLASS_IN, type Message, RCODE, type ResourceRecord, TYPE } from "./codec/message.ts";
+import { CLASS_IN, EMPTY_MESSAGE, type Message, RCODE, type ResourceRecord, TYPE } from "./codec/message.ts";
 import type { LiveIndex } from "./desired.ts";
 import { withId } from "./udp-channel.ts";
 import type { Upstream } from "./upstream.ts";
@@ -110,40 +110,23 @@ function sizeLimit(query: Message, transport: Transport): number {
 
 function reply(query: Message, rcode: number): Message {
   return {
+    ...EMPTY_MESSAGE,
     id: query.id,
     response: true,
     opcode: query.opcode,
-    authoritative: false,
-    truncated: false,
     recursionDesired: query.recursionDesired,
-    recursionAvailable: false,
-    authenticData: false,
     checkingDisabled: query.checkingDisabled,
     rcode,
     questions: query.questions,
-    answers: [],
-    authority: [],
-    additional: [],
     ...(query.edns && { edns: { udpSize: MAX_UDP_SIZE, version: 0, dnssecOk: query.edns.dnssecOk } }),
   };
 }
 
 function queryFor(name: string, type: number): Message {
   return {
-    id: 0,
-    response: false,
-    opcode: 0,
-    authoritative: false,
-    truncated: false,
+    ...EMPTY_MESSAGE,
     recursionDesired: true,
-    recursionAvailable: false,
-    authenticData: false,
-    checkingDisabled: false,
-    rcode: RCODE.NOERROR,
     questions: [{ name, type, class: CLASS_IN }],
-    answers: [],
-    authority: [],
-    additional: [],
     edns: { udpSize: MAX_UDP_SIZE, version: 0, dnssecOk: false },
   };
 }

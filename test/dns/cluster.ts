@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createConnection, isIPv6 } from "node:net";
 import { decodeMessage } from "../../src/dns/codec/decode.ts";
 import { encodeMessage } from "../../src/dns/codec/encode.ts";
-import { type Message, TYPE } from "../../src/dns/codec/message.ts";
+import { EMPTY_MESSAGE, type Message, TYPE } from "../../src/dns/codec/message.ts";
 import { FrameReader, frame } from "../../src/dns/tcp-frames.ts";
 import type { EndpointSlice, Service, ServiceSpec } from "../../src/objects/types.ts";
 import { createTrafficModel, type TrafficModel } from "../../src/traffic/index.ts";
@@ -46,20 +46,10 @@ export function put(model: TrafficModel, object: Service | EndpointSlice): void 
 
 export function query(name: string, type: keyof typeof TYPE, more: Partial<Message> = {}): Message {
   return {
+    ...EMPTY_MESSAGE,
     id: 4711,
-    response: false,
-    opcode: 0,
-    authoritative: false,
-    truncated: false,
     recursionDesired: true,
-    recursionAvailable: false,
-    authenticData: false,
-    checkingDisabled: false,
-    rcode: 0,
     questions: [{ name: `${name}.`, type: TYPE[type], class: 1 }],
-    answers: [],
-    authority: [],
-    additional: [],
     ...more,
   };
 }

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { decodeMessage } from "../../src/dns/codec/decode.ts";
 import { encodeMessage } from "../../src/dns/codec/encode.ts";
 import {
+  EMPTY_MESSAGE,
   FormatError,
   type Message,
   type RecordData,
@@ -175,20 +176,11 @@ describe("messages on the wire", () => {
 });
 
 const EMPTY: Message = {
+  ...EMPTY_MESSAGE,
   id: 7,
   response: true,
-  opcode: 0,
   authoritative: true,
-  truncated: false,
   recursionDesired: true,
-  recursionAvailable: false,
-  authenticData: false,
-  checkingDisabled: false,
-  rcode: 0,
-  questions: [],
-  answers: [],
-  authority: [],
-  additional: [],
 };
 
 function withoutDot(text: string): string {

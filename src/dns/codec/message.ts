@@ -105,6 +105,24 @@ export interface Message {
   readonly edns?: Edns;
 }
 
+/** A query that asks for nothing: what messages say otherwise stands beside it. */
+export const EMPTY_MESSAGE: Message = {
+  id: 0,
+  response: false,
+  opcode: 0,
+  authoritative: false,
+  truncated: false,
+  recursionDesired: false,
+  recursionAvailable: false,
+  authenticData: false,
+  checkingDisabled: false,
+  rcode: RCODE.NOERROR,
+  questions: [],
+  answers: [],
+  authority: [],
+  additional: [],
+};
+
 /** A message that is not one: too short, a name that runs in circles, a length that does not fit. */
 export class FormatError extends Error {
   constructor(why: string) {

@@ -149,7 +149,7 @@ function plain(value: unknown): unknown {
 }
 
 /** Conditions as one line each. */
-function shortened(value: unknown): unknown {
+export function shortened(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(shortened);
   if (typeof value !== "object" || value === null) return value;
   const { type, status, reason, message } = value as Record<string, unknown>;

@@ -8,6 +8,7 @@ import {
   type MeshChanges,
   type MeshIntakeKind,
 } from "../../../src/traffic/mesh/index.ts";
+import { shortened } from "../gateway/text.ts";
 
 /** The models of a cluster. */
 export interface Models {
@@ -82,14 +83,4 @@ function plain(value: unknown): unknown {
   if (value instanceof Map)
     return Object.fromEntries([...value].sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => [k, plain(v)]));
   return value;
-}
-
-/** Conditions as one line each. */
-function shortened(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(shortened);
-  if (typeof value !== "object" || value === null) return value;
-  const { type, status, reason, message } = value as Record<string, unknown>;
-  if (typeof status === "string" && typeof reason === "string")
-    return `${String(type)}=${status} ${reason}${message === "" ? "" : `: ${String(message)}`}`;
-  return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, shortened(v)]));
 }
