@@ -2,7 +2,7 @@
 import type { KubeClient } from "../client/index.ts";
 import { UserError } from "../errors/user-error.ts";
 import { KINDS } from "../objects/kinds.ts";
-import type { DaemonSet, Deployment, KubeObject, Pod } from "../objects/types.ts";
+import type { DaemonSet, Deployment, KubeEvent, KubeObject, Pod } from "../objects/types.ts";
 
 const PAUSE_MS = 40;
 
@@ -105,13 +105,34 @@ async function notReadyError(
   seconds: number,
 ): Promise<UserError> {
   const { items } = await client.list<Pod>(KINDS.Pod);
-  const reasons = items.filter((pod) => !podReady(pod)).flatMap(podReasons);
+  const reasons = [
+    ...items.filter((pod) => !podReady(pod)).flatMap(podReasons),
+    ...(await refusals(client, waiting)),
+  ];
   return new UserError({
     what: `not ready after ${seconds} s`,
     where: waiting.join(", "),
-    why: reasons.length > 0 ? reasons.join("; ") : "no pod says why",
+    why: reasons.length > 0 ? reasons.join("; ") : "no pod says why, and no event",
     next: "kubectl get pods -A; kubectl describe the pod; or a longer --timeout",
   });
+}
+
+/** Why there are no pods at all, of what is waited for: controllers say so by events; the last of each counts. */
+async function refusals(client: KubeClient, waiting: readonly string[]): Promise<string[]> {
+  const { items } = await client.list<KubeEvent>(KINDS.Event);
+  const those = items.filter(({ type, reason, involvedObject: { kind, namespace, name = "" } }) => {
+    if (type !== "Warning" || reason !== "FailedCreate") return false;
+    // a ReplicaSet is called by its Deployment: NAME-HASH
+    const owner = kind === "ReplicaSet" ? name.slice(0, name.lastIndexOf("-")) : name;
+    const workload = kind === "ReplicaSet" ? "deployment" : kind?.toLowerCase();
+    return waiting.includes(`${workload} ${namespace}/${owner}`);
+  });
+  const last = new Map(those.sort(byTime).map((event) => [event.involvedObject.uid, event.message ?? ""]));
+  return [...new Set(last.values())];
+}
+
+function byTime({ lastTimestamp: one }: KubeEvent, { lastTimestamp: other }: KubeEvent): number {
+  return (one ?? "").localeCompare(other ?? "");
 }
 
 function podReasons(pod: Pod): string[] {

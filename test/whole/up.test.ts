@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { type Home, makeHome, ROOT, users } from "./tandem.ts";
@@ -117,3 +118,33 @@ describe("one family first, one family only", () => {
     });
   }
 });
+
+test("pods that admission refuses: up says which annotation, and of which Deployment", () => {
+  const home = makeHome({ name: "whoever runs this" });
+  const file = join(home.path, "refused.yaml");
+  writeFileSync(file, JSON.stringify(refusedByInjection()));
+  try {
+    const up = home.run(["up", "-f", file, "--timeout", "8"]);
+    assert.notEqual(up.status, 0);
+    assert.match(up.stderr, /excludeOutboundPorts: "eighty" is no port/);
+    assert.match(up.stderr, /where: deployment demo\/web/);
+  } finally {
+    home.run(["down"]);
+    home.remove();
+  }
+});
+
+function refusedByInjection(): object {
+  const metadata = {
+    labels: { app: "web" },
+    annotations: { "traffic.sidecar.istio.io/excludeOutboundPorts": "80,eighty" },
+  };
+  const containers = [{ name: "web", image: "hashicorp/http-echo" }];
+  const demo = { name: "demo", labels: { "tandem.dev/inject": "enabled" } };
+  const spec = { selector: { matchLabels: { app: "web" } }, template: { metadata, spec: { containers } } };
+  const items = [
+    { apiVersion: "v1", kind: "Namespace", metadata: demo },
+    { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "web", namespace: "demo" }, spec },
+  ];
+  return { apiVersion: "v1", kind: "List", items };
+}
