@@ -17,6 +17,7 @@ import { expandVariables } from "../../src/lab/kubelet/expand.ts";
 import { LogFile, readLog, selectLog } from "../../src/lab/kubelet/log-file.ts";
 import { nodeSideCommands, podSideCommands } from "../../src/lab/kubelet/pod-links.ts";
 import { type ContainerFacts, type PodFacts, podStatusOf } from "../../src/lab/kubelet/status.ts";
+import { machineLimit } from "../../src/lab/kubelet/termination-message.ts";
 import { routeChanges, routesTo } from "../../src/lab/node/routes.ts";
 import type { Container, ContainerState, Node, Pod } from "../../src/objects/types.ts";
 import { stateDirOf } from "../../src/lab/host/state.ts";
@@ -248,6 +249,20 @@ test("conditions keep the time of their last change", () => {
   assert.equal(time(second, "Ready"), "two");
   assert.deepEqual(second.podIPs, [{ ip: "10.0.0.1" }, { ip: "fd00::1" }]);
   assert.equal(second.podIP, "10.0.0.1");
+});
+
+test("of an Envoy that found no instance of inotify the status says what to do", () => {
+  const said =
+    "assert failure: inotify_fd_ >= 0. Details: Consider increasing value of fs.inotify.max_user_watches and/or " +
+    "fs.inotify.max_user_instances via sysctl\n#0 UNKNOWN\n";
+  assert.match(
+    machineLimit(said, () => "128") ?? "",
+    /max_user_instances is 128.*Next: sudo sysctl fs\.inotify/,
+  );
+  assert.equal(
+    machineLimit("some other end\n", () => "128"),
+    undefined,
+  );
 });
 
 test("a cluster's folder follows TANDEM_HOME, then XDG_STATE_HOME, then HOME; names are labels", () => {

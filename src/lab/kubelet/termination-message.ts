@@ -1,25 +1,53 @@
 /** What a container's status says about its end, beside its exit code. */
+import { readFileSync } from "node:fs";
 import type { Container } from "../../objects/types.ts";
 import { type LogFile, readLog, selectLog } from "./log-file.ts";
 
 /** Kubernetes' limits: MaxContainerTerminationMessageLogLines, MaxContainerTerminationMessageLogLength (bytes). */
 const LINES = 80;
 const BYTES = 2048;
+/** 128 and SIGABRT. */
+const ABORTED = 134;
+/** A program that aborts says why before its stack. */
+const STACK_LINES = 400;
+const INOTIFY = /fs\.inotify\.max_user_instances/;
+const SYSCTL = "/proc/sys/fs/inotify/max_user_instances";
 
 /**
  * The end of the log of a container that failed, where `terminationMessagePolicy: FallbackToLogsOnError` asks for it.
- * Files at terminationMessagePath are not read.
+ * Files at terminationMessagePath are not read. Where it failed for a limit of the machine that all pods of a lab share,
+ * that is said first, whatever the policy: each Envoy takes four instances of inotify, and a machine has 128 by default.
  */
 export async function terminationMessage(
   { terminationMessagePolicy }: Container,
   exitCode: number,
   log: LogFile | undefined,
 ): Promise<string | undefined> {
-  if (terminationMessagePolicy !== "FallbackToLogsOnError" || exitCode === 0 || log === undefined)
-    return undefined;
+  const fallsBack = terminationMessagePolicy === "FallbackToLogsOnError";
+  if (exitCode === 0 || log === undefined || !(fallsBack || exitCode === ABORTED)) return undefined;
   await closed(log);
-  const text = Buffer.from(selectLog(readLog(log.path), { tailLines: LINES }));
+  const entries = readLog(log.path);
+  const limit = machineLimit(selectLog(entries, { tailLines: STACK_LINES }), readSysctl);
+  if (limit !== undefined || !fallsBack) return limit;
+  const text = Buffer.from(selectLog(entries, { tailLines: LINES }));
   return text.subarray(Math.max(0, text.length - BYTES)).toString() || undefined;
+}
+
+/** The limit of the machine that a program says it has met, with what to do about it. */
+export function machineLimit(log: string, instances: () => string): string | undefined {
+  if (!INOTIFY.test(log)) return undefined;
+  return (
+    `this machine has no more instances of inotify (fs.inotify.max_user_instances is ${instances()}, for all ` +
+    "processes of a user; each Envoy takes 4). Next: sudo sysctl fs.inotify.max_user_instances=1024, or fewer sidecars"
+  );
+}
+
+function readSysctl(): string {
+  try {
+    return readFileSync(SYSCTL, "utf8").trim();
+  } catch {
+    return "not known";
+  }
 }
 
 /** The last lines come a moment after the end of the process; it leaves nobody behind who could write more. */
