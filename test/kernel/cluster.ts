@@ -37,6 +37,7 @@ export interface PodEndpoint {
   readonly pod: "a" | "b";
   readonly node?: string;
   readonly conditions?: Endpoint["conditions"];
+  readonly hints?: Endpoint["hints"];
 }
 
 /** Puts `default/web` with endpoints into a model, or changes it; undefined takes it away. */
@@ -56,10 +57,11 @@ export function setWeb(
         labels: { "kubernetes.io/service-name": "web" },
       },
       addressType: family,
-      endpoints: pods.map(({ pod, node = "node-1", conditions }) => ({
+      endpoints: pods.map(({ pod, node = "node-1", conditions, hints }) => ({
         addresses: [ADDRESSES[pod][family]],
         nodeName: node,
         conditions: conditions ?? { ready: true },
+        ...(hints && { hints }),
         targetRef: { kind: "Pod", namespace: "default", name: pod, uid: pod },
       })),
       ports: PORTS.map(({ name, protocol }) => ({ name, protocol, port: served })),

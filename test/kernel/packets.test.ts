@@ -365,32 +365,12 @@ test("a node that is admitted may use the balancer's address as its source", asy
 
 test("endpoints meant for this node, or for its zone, are preferred", async () => {
   kernel.setFacts({ ...FACTS, zone: "east" });
-  setWeb(model, web(), [A, REMOTE_B]);
-  const hint = (hints: (name: string) => object) => {
-    for (const family of FAMILIES) {
-      const endpoints = (["a", "b"] as const).map((pod) => ({
-        addresses: [ADDRESSES[pod][family]],
-        nodeName: pod === "a" ? "node-1" : "node-2",
-        conditions: { ready: true },
-        hints: hints(pod),
-      }));
-      model.onSlice({
-        type: "updated",
-        object: {
-          apiVersion: "discovery.k8s.io/v1",
-          kind: "EndpointSlice",
-          metadata: {
-            name: `web-${family}`,
-            namespace: "default",
-            labels: { "kubernetes.io/service-name": "web" },
-          },
-          addressType: family,
-          endpoints,
-          ports: [{ name: "http", protocol: "TCP", port: 8080 }],
-        },
-      });
-    }
-  };
+  const hint = (hints: (pod: string) => PodEndpoint["hints"]) =>
+    setWeb(
+      model,
+      web(),
+      [A, REMOTE_B].map((endpoint) => ({ ...endpoint, hints: hints(endpoint.pod) })),
+    );
   hint((pod) => ({ forZones: [{ name: pod === "a" ? "west" : "east" }] }));
   await node.settled();
   for (const family of FAMILIES) {
