@@ -86,6 +86,7 @@ function wrongFlag(flag: string, value: string, why: string): UserError {
     what: "cannot serve DNS",
     where: `flag ${flag}, value ${JSON.stringify(value)}`,
     why,
+    next: "tandem dns --help has each flag with its default",
     exitCode: EXIT.usage,
   });
 }

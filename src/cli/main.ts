@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
 import { COMMANDS, type CommandModule } from "./commands.ts";
+import { explainUsage, unknownCommand } from "./usage.ts";
 
 function packageVersion(): string {
   const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
@@ -14,29 +15,23 @@ async function buildProgram(asked: string | undefined): Promise<Command> {
   const program = new Command("tandem")
     .description("Dual-stack service networking for Kubernetes: one configuration, both families.")
     .version(packageVersion(), "-V, --version", "print the version")
-    .configureHelp({ showGlobalOptions: true })
-    .exitOverride();
+    .configureHelp({ showGlobalOptions: true });
   for (const entry of COMMANDS) {
     if (asked !== undefined && (entry.name === asked || entry.alias === asked)) {
       const module: CommandModule = await entry.load();
-      const command = module.define();
-      inheritExitOverride(command);
-      program.addCommand(command);
+      program.addCommand(module.define());
     } else program.command(entry.name, { hidden: entry.hidden ?? false }).description(entry.summary);
   }
   return program;
 }
 
-/** Commander's own exits become exceptions in every subcommand, so that the exit codes are ours. */
-function inheritExitOverride(command: Command): void {
-  command.exitOverride();
-  for (const child of command.commands) inheritExitOverride(child as Command);
-}
-
 async function main(argv: readonly string[]): Promise<number> {
-  const asked = argv.find((argument) => !argument.startsWith("-"));
+  const [first, second] = argv.filter((argument) => !argument.startsWith("-"));
+  const asked = first === "help" ? second : first;
   try {
     const program = await buildProgram(asked);
+    explainUsage(program, argv);
+    if (first === "help" && asked !== undefined && !isCommand(asked)) throw unknownCommand(program, asked);
     if (argv.length === 0) {
       program.outputHelp();
       return EXIT.ok;
@@ -46,6 +41,10 @@ async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     return reportError(error);
   }
+}
+
+function isCommand(word: string): boolean {
+  return COMMANDS.some(({ name, alias }) => word === name || word === alias);
 }
 
 function reportError(error: unknown): number {

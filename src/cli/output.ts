@@ -1,6 +1,7 @@
 import { stringify } from "yaml";
 import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
+import { closest } from "./closest.ts";
 
 /** The formats of `-o`. */
 export const OUTPUTS = ["table", "wide", "json", "yaml"] as const;
@@ -15,6 +16,7 @@ export function parseOutput(text: string): Output {
     what: "cannot print",
     where: `flag -o, value ${JSON.stringify(text)}`,
     why: `the formats are ${OUTPUTS.join(", ")}`,
+    next: `for example -o ${closest(text, OUTPUTS) ?? "wide"}`,
     exitCode: EXIT.usage,
   });
 }

@@ -6,6 +6,7 @@ import { DUMP_KINDS, type DumpKind, type EnvoyDump, parseDump } from "../envoy/c
 import { withJsonNames } from "../envoy/current/json-names.ts";
 import { withOutliers } from "../envoy/current/outliers.ts";
 import { COLUMNS, ROWS, type ShownRow } from "../envoy/current/rows.ts";
+import { closest } from "./closest.ts";
 import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
 import { kubeconfigFor } from "./cluster.ts";
@@ -96,8 +97,9 @@ async function textOf(file: string): Promise<string> {
     const why = (cause as Error).message;
     throw new UserError({
       what: "cannot read the dump",
-      where: "flag --file",
+      where: `flag --file, value ${JSON.stringify(file)}`,
       why,
+      next: "it is what Envoy answers to /config_dump?include_eds",
       exitCode: EXIT.badInput,
       cause,
     });
@@ -109,13 +111,22 @@ function parseKind(text: string): readonly DumpKind[] {
   if (word === "all") return DUMP_KINDS;
   const kind = DUMP_KINDS.find((known) => known === word || known === `${word}s`);
   if (kind !== undefined) return [kind];
-  throw usage(`argument ${JSON.stringify(text)}`, `the kinds are ${KINDS.join(", ")}`);
+  const meant = closest(text, KINDS) ?? "routes";
+  throw usage(
+    `argument ${JSON.stringify(text)}`,
+    `the kinds are ${KINDS.join(", ")}`,
+    `for example tandem proxy-config ${meant} deploy/NAME`,
+  );
 }
 
 function parseFilter({ name, port, cluster }: ProxyConfigFlags): RowFilter {
   const number = port === undefined ? undefined : Number(port);
   if (number !== undefined && !(Number.isInteger(number) && number > 0 && number < 65536))
-    throw usage(`flag --port, value ${JSON.stringify(port)}`, "it must be a port, 1 to 65535");
+    throw usage(
+      `flag --port, value ${JSON.stringify(port)}`,
+      "it must be a port, 1 to 65535",
+      "for example --port 80",
+    );
   return {
     ...(name !== undefined && { name }),
     ...(number !== undefined && { port: number }),
@@ -123,9 +134,14 @@ function parseFilter({ name, port, cluster }: ProxyConfigFlags): RowFilter {
   };
 }
 
-function usage(where: string, why: string, next?: string): UserError {
-  const parts = { what: "cannot show the proxy's configuration", where, why, exitCode: EXIT.usage };
-  return new UserError({ ...parts, ...(next !== undefined && { next }) });
+function usage(where: string, why: string, next: string): UserError {
+  return new UserError({
+    what: "cannot show the proxy's configuration",
+    where,
+    why,
+    next,
+    exitCode: EXIT.usage,
+  });
 }
 
 /** The text for a dump: tables of rows, or the resources as Envoy has them. */
