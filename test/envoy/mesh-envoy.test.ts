@@ -138,6 +138,23 @@ describe("a mesh of real Envoys", { skip: ENVOY === undefined && "no Envoy here"
     );
   });
 
+  test("a port whose mutual TLS is switched off, and on again, is reached by callers that were there before", async () => {
+    const ask = (host: string) => world.ask("a", { kind: "tcp", host, port: 80, text: "x" });
+    const handshakes = () => stat("b", /^listener\..*ssl\.handshake$/);
+    const off = policy(
+      "MeshPolicy",
+      "off",
+      "selector: { matchLabels: { app: b } }, mutualTls: Strict, ports: [{ port: 9000, mutualTls: Disabled }]",
+    );
+    await world.apply(off);
+    const before = await handshakes();
+    for (const host of VIP(10)) assert.match(await ask(host), /^hello x from b/);
+    assert.equal(await handshakes(), before);
+    await world.apply(off, "deleted");
+    for (const host of VIP(10)) assert.match(await ask(host), /^hello x from b/);
+    assert.equal(await handshakes(), before + 2);
+  });
+
   test("rules let in by identity, path, and ranges of both families", async () => {
     const rules = `rules: [
       { from: [{ identities: ["spiffe://cluster.local/ns/default/sa/a"] }], to: [{ paths: ["/open*"] }] },

@@ -145,12 +145,19 @@ function byRank(targets: readonly Target[]): readonly (readonly Target[])[] {
 /**
  * Targets by zone, and within it those that have lost a family by themselves: Envoy 1.40 takes an endpoint whose first
  * address it knows for the one that it has, and would keep the other addresses of that; one of another locality is new.
+ * @param apart what else sets targets apart from those that Envoy may have at their addresses; undefined: nothing
  */
-export function localities(targets: readonly Target[]): readonly Locality[] {
-  const groups = Map.groupBy(targets, ({ zone = "", only = "" }) => `${zone}/${only}`);
+export function localities(
+  targets: readonly Target[],
+  apart: (target: Target) => string | undefined = () => undefined,
+): readonly Locality[] {
+  const partOf = (target: Target) => [target.only, apart(target)].filter(Boolean).join("-");
+  const groups = Map.groupBy(targets, (target) => `${target.zone ?? ""}/${partOf(target)}`);
   return [...groups.values()].map((those) => {
-    const { zone, only } = those[0] as Target;
-    const locality = { ...(zone !== undefined && { zone }), ...(only && { sub_zone: only }) };
+    const [first] = those as [Target];
+    const { zone } = first;
+    const part = partOf(first);
+    const locality = { ...(zone !== undefined && { zone }), ...(part !== "" && { sub_zone: part }) };
     return { zone, those, ...(Object.keys(locality).length > 0 && { locality }) };
   });
 }

@@ -9,15 +9,6 @@ import { backendsAt } from "./services.ts";
 import { type Membership, memberOf } from "./subsets.ts";
 import { PEER } from "./tls.ts";
 
-/** What an assignment is made from. */
-export interface Assignment {
-  readonly name: string;
-  readonly targets: readonly Target[];
-  isPeer(pod: string, port: number): boolean;
-  /** Whether each backend is there in each order of its addresses, for clients of each family; see client-family.ts. */
-  readonly inEachOrder: boolean;
-}
-
 /**
  * A frontend with those backends alone that its slices mean for callers of a zone, as the Service data plane has it:
  * hints count only where every ready backend has them and one is for this zone. Source: EndpointSlice, `hints.forZones`.
@@ -47,6 +38,8 @@ export interface Assignment {
   readonly name: string;
   readonly targets: readonly Target[];
   isPeer(pod: string, port: number): boolean;
+  /** Whether any backend of the cluster is met with mutual TLS, now or once it is ready. */
+  readonly havePeers: boolean;
   /** Whether each backend is there in each order of its addresses, for clients of each family; see client-family.ts. */
   readonly inEachOrder: boolean;
 }
@@ -96,26 +89,26 @@ function host(target: Target, membership: Membership): Host {
   return { json: lbEndpoints([target], false, 1)[0] ?? {}, membership };
 }
 
-/** What is true of all of a locality is said once for it. `more`: further fields of the locality of a zone. */
+/**
+ * What is true of all of a locality is said once for it. Envoy 1.40 chooses between mutual TLS and none when it first
+ * meets an endpoint, so that in a cluster that has both those without are apart: whoever changes over is new there.
+ * @param more further fields of the locality of a zone
+ */
 function assignment(
-  { name, targets, isPeer }: Assignment,
+  { name, targets, isPeer, havePeers }: Assignment,
   hosts: (target: Target) => readonly Host[],
   more: (zone: string | undefined) => JsonObject = () => ({}),
 ): JsonObject {
-  const peer = ({ pod, port }: Target) => pod !== undefined && isPeer(pod, port);
-  const endpoints = localities(targets).map(({ zone, locality, those }) => {
-    const allPeers = those.every(peer);
-    return {
-      ...(locality && { locality }),
-      lb_endpoints: those.flatMap((target) =>
-        hosts(target).map(({ json, membership }) => {
-          const said = { ...(!allPeers && peer(target) && PEER), ...memberOf(membership) };
-          return Object.keys(said).length === 0 ? json : { ...json, metadata: { filter_metadata: said } };
-        }),
-      ),
-      ...more(zone),
-      ...(allPeers && { metadata: { filter_metadata: PEER } }),
-    };
-  });
+  const isPlain = ({ pod, port }: Target) => pod === undefined || !isPeer(pod, port);
+  const apart = (target: Target) => (havePeers && isPlain(target) ? "plain" : undefined);
+  const endpoints = localities(targets, apart).map(({ zone, locality, those }) => ({
+    ...(locality && { locality }),
+    lb_endpoints: those.flatMap(hosts).map(({ json, membership }) => {
+      const said = memberOf(membership);
+      return Object.keys(said).length === 0 ? json : { ...json, metadata: { filter_metadata: said } };
+    }),
+    ...more(zone),
+    ...(!those.some(isPlain) && { metadata: { filter_metadata: PEER } }),
+  }));
   return { cluster_name: name, ...(endpoints.length > 0 && { endpoints }) };
 }

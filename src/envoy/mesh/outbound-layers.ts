@@ -110,7 +110,9 @@ function cluster(
   const destination = outbound.destinations.get(key);
   if (destination === undefined) return undefined;
   const frontend = outbound.frontendOf(destination);
-  const identities = identitiesOf(destination, frontend, (pod) => outbound.peerOf(pod));
+  const identities = identitiesOf(destination, frontend, (pod, port) =>
+    outbound.isPeer(pod, port) ? outbound.peerOf(pod) : undefined,
+  );
   const allPeers = !peersOf(destination, frontend, outbound).includes(false);
   const auto = outbound.isAuto(key);
   const byClient = preferClient && (direct !== undefined || takesOrders(destination));
@@ -188,9 +190,11 @@ export function putEndpoints(
     }
     const frontend = outbound.frontendOf(destination);
     const capabilities = { families, ...(zone !== undefined && { zone }) };
+    const peers = peersOf(destination, frontend, outbound);
     const common = {
       name,
       isPeer: (pod: string, port: number) => outbound.isPeer(pod, port),
+      havePeers: peers.includes(true),
       inEachOrder: preferClient && takesOrders(destination),
     };
     const make = () => {
@@ -204,7 +208,7 @@ export function putEndpoints(
     };
     layer.put("endpoint", {
       name,
-      from: [destination, frontend, peersOf(destination, frontend, outbound).join()],
+      from: [destination, frontend, peers.join()],
       make: () => made("endpoint", make(), { origins: destination.origins.map(originRef) }),
     });
   }

@@ -137,15 +137,15 @@ function podOf({ backend }: PortBackend): string | undefined {
   return backend.pod && `${backend.pod.namespace}/${backend.pod.name}`;
 }
 
-/** The identities of a destination's backends that have sidecars, each once, in order. */
+/** The identities of a destination's backends that are met with mutual TLS, each once, in order. */
 export function identitiesOf(
   { target }: Pick<Destination, "target">,
   frontend: Frontend | undefined,
-  peerOf: (pod: string) => { readonly identity: string } | undefined,
+  peerOf: (pod: string, port: number) => { readonly identity: string } | undefined,
 ): string[] {
   const identities = backendsAt({ target }, frontend).flatMap((one) => {
     const pod = podOf(one);
-    return (pod !== undefined && peerOf(pod)?.identity) || [];
+    return (pod !== undefined && peerOf(pod, one.port)?.identity) || [];
   });
   return [...new Set(identities)].sort();
 }
