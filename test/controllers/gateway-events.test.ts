@@ -139,6 +139,19 @@ test("an object that is never at rest is told of less and less, and others as be
   assert.equal(told.length, 27);
 });
 
+test("no more Events are written at once than a recorder holds", async () => {
+  const ends: (() => void)[] = [];
+  const client = { create: () => new Promise<void>((resolve) => ends.push(resolve)) }; // a fake that is told when
+  const recorder = new EventRecorder(client as never);
+  const object = { apiVersion: "v1", kind: "X", metadata: { name: "a", uid: "a" } } as unknown as KubeObject;
+  for (let count = 0; count < 1_200; count++) recorder.record("x", object, "Normal", "Told", String(count));
+  assert.equal(ends.length, 1_000);
+  for (const end of ends.splice(0)) end();
+  await recorder.flush();
+  recorder.record("x", object, "Normal", "Told", "once more");
+  assert.equal(ends.length, 1);
+});
+
 test("Events follow a status that was written, and only while this process writes", async () => {
   const cluster = await startCluster();
   try {

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import {
   type AnyObject,
   admitNames,
+  applyPatch,
   beforeCreate,
   beforeUpdate,
   decodeBody,
@@ -98,6 +99,14 @@ test("a change of the spec is a new generation and leaves the status, one of the
     messageOf(() => beforeUpdate(KIND, negative, stored, "status")),
     /status\.expectedPods: Invalid value: -1: must be greater than or equal to 0/,
   );
+});
+
+test("a patch replaces the whole selector, as pods that match half of two are nobody's", () => {
+  const stored = create({ minAvailable: 1, selector: SELECTOR });
+  const text = JSON.stringify({ spec: { selector: { matchLabels: { tier: "front" } } } });
+  const patch = { type: "strategic", text, mode: "Strict" } as const;
+  const { object } = applyPatch(KIND, stored, patch);
+  assert.deepEqual(object["spec"].selector, { matchLabels: { tier: "front" } });
 });
 
 test("a table shows what is asked for and what is allowed", () => {

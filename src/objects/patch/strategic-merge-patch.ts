@@ -68,7 +68,8 @@ function mergeKey(
       takeFromPatch(result, key, value);
     return;
   }
-  if (bothMaps) setKey(result, key, mergeMap(current, { ...value }, fieldType(type, key)));
+  if (bothMaps && isReplaced(type, key)) setKey(result, key, value);
+  else if (bothMaps) setKey(result, key, mergeMap(current, { ...value }, fieldType(type, key)));
   else if (bothLists) setKey(result, key, mergeList(current, value, type, key, deletes));
 }
 
@@ -141,6 +142,10 @@ function badRetainKeys(): StrategicMergeError {
 function fieldType(type: WireType | undefined, key: string): WireType | undefined {
   if (type?.tag === "map") return type.values;
   return type?.tag === "struct" ? lookUp(type, key).type : undefined;
+}
+
+function isReplaced(type: WireType | undefined, key: string): boolean {
+  return type?.tag === "struct" && lookUp(type, key).isReplaced === true;
 }
 
 function lookUp(type: StructType, key: string): StructType["fields"][number] {

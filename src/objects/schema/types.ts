@@ -45,6 +45,8 @@ export interface Field {
   readonly whenUnset: (() => unknown) | undefined;
   readonly list?: ListRules;
   readonly mapType?: string;
+  /** A strategic merge patch has the whole of an object (x-kubernetes-patch-strategy: replace). */
+  readonly isReplaced?: boolean;
 }
 
 const typesOfDocument = new WeakMap<SchemaDocument, Map<string, WireType>>();
@@ -142,7 +144,8 @@ function compileField(
   const base = { name, type, keepsEmpty, whenUnset: unsetValue(type, owner, name, property, required) };
   if (type.tag === "map" || type.tag === "struct") {
     const mapType = property["x-kubernetes-map-type"];
-    return mapType === undefined ? base : { ...base, mapType };
+    const isReplaced = property["x-kubernetes-patch-strategy"] === "replace";
+    return { ...base, ...(mapType === undefined ? {} : { mapType }), ...(isReplaced ? { isReplaced } : {}) };
   }
   return type.tag === "list" ? { ...base, list: listRules(property) } : base;
 }
