@@ -11,7 +11,7 @@ import { parseDurationFlag } from "./duration.ts";
 import { type ElectionFlags, leadAs, withElectionFlags } from "./election.ts";
 import { parseOutput } from "./output.ts";
 import { reportOnce, untilStopped } from "./wiring.ts";
-import { collect } from "./flags.ts";
+import { collect, imageFlag } from "./flags.ts";
 
 interface ServeFlags extends BalancerFlags, ElectionFlags {
   readonly sweepOrphans?: string;
@@ -83,7 +83,7 @@ function defineOrphans(): Command {
 function defineManifests(): Command {
   return new Command("manifests")
     .description("Print what runs the balancer of AWS inside of a cluster: kubectl apply -f -")
-    .requiredOption("--image <image>", "an image with tandem as its entrypoint")
+    .requiredOption("--image <image>", "an image with tandem as its entrypoint", imageFlag)
     .option(
       "--role-arn <arn>",
       "the IAM role of its service account (IRSA); else as the pod finds credentials",

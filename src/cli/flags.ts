@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from "commander";
 import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
 
@@ -17,4 +18,17 @@ export function parsePortFlag(what: string, flag: string, text: string, usual: n
     next: `for example ${flag} ${usual}`,
     exitCode: EXIT.usage,
   });
+}
+
+/** The value of a flag that is a container image, for commander. @throws InvalidArgumentError where it can be none */
+export function imageFlag(text: string): string {
+  if (/^[a-zA-Z0-9][\w.:/@-]*$/.test(text)) return text;
+  throw new InvalidArgumentError("It is no image, such as registry.example/tandem:1.0.");
+}
+
+/** The same for a DNS domain, without a dot at its end. */
+export function domainFlag(text: string): string {
+  const label = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+  if (text.length <= 253 && text.split(".").every((part) => label.test(part))) return text;
+  throw new InvalidArgumentError("It is no DNS domain, such as cluster.local.");
 }

@@ -9,7 +9,7 @@ import { gatewayManifests } from "./gateway/manifests.ts";
 import { startGateways } from "./gateway/run.ts";
 import type { AnyObject } from "../objects/types.ts";
 import { ownAddresses } from "./own-addresses.ts";
-import { collect, parsePortFlag } from "./flags.ts";
+import { collect, domainFlag, imageFlag, parsePortFlag } from "./flags.ts";
 import { reportOnce, untilStopped } from "./wiring.ts";
 
 interface GatewayFlags extends ElectionFlags {
@@ -51,8 +51,8 @@ function defineManifests(): Command {
       "Print what runs the controller inside of a cluster: kubectl apply -f -. The Gateway API's own definitions " +
         "are to be there already.",
     )
-    .requiredOption("--image <image>", "an image with tandem and openssl")
-    .option("--cluster-domain <domain>", "domain of the cluster", "cluster.local")
+    .requiredOption("--image <image>", "an image with tandem and openssl", imageFlag)
+    .option("--cluster-domain <domain>", "domain of the cluster", domainFlag, "cluster.local")
     .action(async (_flags: unknown, command: Command) => {
       const { image, clusterDomain } = command.optsWithGlobals<{ image: string; clusterDomain: string }>();
       const objects = [...(await ownDefinitions()), ...gatewayManifests({ image, clusterDomain })];

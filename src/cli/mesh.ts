@@ -10,10 +10,11 @@ import type { AnyObject } from "../objects/types.ts";
 import { type ElectionFlags, leadAs, withElectionFlags } from "./election.ts";
 import { podFamilies } from "./gateway/families.ts";
 import { ownAddresses } from "./own-addresses.ts";
-import { meshManifests } from "./mesh/manifests.ts";
+import { type MeshManifestSettings, meshManifests } from "./mesh/manifests.ts";
 import { MESH_GRPC_PORT, MESH_XDS_PORT, WEBHOOK_PORT } from "./mesh/ports.ts";
+import { ENVOY_IMAGE } from "./mesh/proxy.ts";
 import { startMesh } from "./mesh/run.ts";
-import { collect, parsePortFlag } from "./flags.ts";
+import { collect, domainFlag, imageFlag, parsePortFlag } from "./flags.ts";
 import { reportOnce, untilStopped } from "./wiring.ts";
 
 const REFUSED = "cannot serve a mesh";
@@ -28,6 +29,7 @@ interface MeshFlags extends ElectionFlags {
   webhookUrl?: string;
   webhookService?: string;
   initImage: string;
+  proxyImage: string;
   clusterDomain: string;
 }
 
@@ -57,23 +59,45 @@ export function define(): Command {
       "--webhook-service <namespace/name>",
       "the Service by which it finds it instead, inside of a cluster",
     )
-    .option("--init-image <image>", "the image that captures pods' traffic", "tandem")
-    .option("--cluster-domain <domain>", "domain of the cluster, and of identities", "cluster.local");
+    .option("--init-image <image>", "the image that captures pods' traffic", imageFlag, "tandem")
+    .option(
+      "--proxy-image <image>",
+      "the image of sidecars: Envoy 1.40, with sh, and curl or bash",
+      imageFlag,
+      ENVOY_IMAGE,
+    )
+    .option(
+      "--cluster-domain <domain>",
+      "domain of the cluster, and of identities",
+      domainFlag,
+      "cluster.local",
+    );
   return withElectionFlags(command)
     .action(serve)
     .addCommand(
       new Command("manifests")
         .description("Print what runs the mesh inside of a cluster: kubectl apply -f -")
-        .requiredOption("--image <image>", "an image with tandem, nft, ip and openssl")
-        .option("--cluster-domain <domain>", "domain of the cluster, and of identities", "cluster.local")
+        .requiredOption("--image <image>", "an image with tandem, nft, ip and openssl", imageFlag)
+        .option(
+          "--proxy-image <image>",
+          "the image of sidecars, where it is not Envoy's own",
+          imageFlag,
+          ENVOY_IMAGE,
+        )
+        .option(
+          "--cluster-domain <domain>",
+          "domain of the cluster, and of identities",
+          domainFlag,
+          "cluster.local",
+        )
         .action(printManifests),
     );
 }
 
 async function printManifests(_flags: unknown, command: Command): Promise<void> {
-  const { image, clusterDomain } = command.optsWithGlobals<{ image: string; clusterDomain: string }>();
+  const { image, proxyImage, clusterDomain } = command.optsWithGlobals<MeshManifestSettings>();
   const definitions = JSON.parse(await readFile(DEFINITIONS, "utf8")) as { items: AnyObject[] };
-  const objects = [...definitions.items, ...meshManifests({ image, clusterDomain })];
+  const objects = [...definitions.items, ...meshManifests({ image, proxyImage, clusterDomain })];
   process.stdout.write(
     objects.map((object) => stringify(object, { aliasDuplicateObjects: false })).join("---\n"),
   );
@@ -102,6 +126,7 @@ async function serve(flags: MeshFlags): Promise<void> {
       families: await podFamilies(client),
       clusterDomain: flags.clusterDomain,
       initImage: flags.initImage,
+      proxyImage: flags.proxyImage,
       ...(flags.leaderElect && { lead: leadAs("tandem-mesh", flags, client, log) }),
       leaseNamespace: flags.leaseNamespace,
       log,

@@ -1,10 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parse } from "yaml";
+import { domainFlag, imageFlag } from "../../src/cli/flags.ts";
 import { meshManifests } from "../../src/cli/mesh/manifests.ts";
 import { MESH_GRPC_PORT, MESH_XDS_PORT, WEBHOOK_PORT } from "../../src/cli/mesh/ports.ts";
 
-const OBJECTS = meshManifests({ image: "registry.example/tandem:1", clusterDomain: "cluster.test" });
+const OBJECTS = meshManifests({
+  image: "registry.example/tandem:1",
+  proxyImage: "registry.example/envoy:1",
+  clusterDomain: "cluster.test",
+});
 const of = (kind: string) =>
   OBJECTS.find((object) => object.kind === kind) as Record<string, never> | undefined;
 
@@ -28,6 +33,7 @@ test("the process is told how it is reached, and by which Service the API server
   assert.match(text, /--webhook-service=tandem-system\/tandem-mesh/);
   assert.match(text, /--advertise=tandem-mesh\.tandem-system\.svc\.cluster\.test/);
   assert.match(text, /--init-image=registry\.example\/tandem:1/);
+  assert.match(text, /--proxy-image=registry\.example\/envoy:1/);
   const { data } = of("ConfigMap") as unknown as { data: { kubeconfig: string } };
   assert.equal((parse(data.kubeconfig) as { kind: string }).kind, "Config");
 });
@@ -49,4 +55,12 @@ test("two replicas run, of which one at a time may be evicted, and they may have
   assert.match(JSON.stringify(of("Deployment")), new RegExp(`--lease-namespace=${metadata.namespace}"`));
   for (const verb of ["get", "list", "watch", "create", "update", "patch", "delete"])
     assert.ok(rules[0]?.resources.includes("leases") && rules[0].verbs.includes(verb), verb);
+});
+
+test("flags that can be no image or domain are refused, instead of ending up in manifests", () => {
+  for (const good of ["tandem", "registry.example:5000/a/b@sha256:00"]) assert.equal(imageFlag(good), good);
+  for (const bad of ["", "a b", "-x"]) assert.throws(() => imageFlag(bad), /is no image/);
+  assert.equal(domainFlag("cluster.local"), "cluster.local");
+  for (const bad of ["", "a b", "x.", "Cluster.local"])
+    assert.throws(() => domainFlag(bad), /is no DNS domain/);
 });

@@ -95,6 +95,29 @@ describe("the patch", () => {
     );
   });
 
+  test("grants the sidecar what annotations say, ours before Istio's, and refuses what is no quantity", () => {
+    const resourcesOf = (annotations: object, settings = SETTINGS) => {
+      const pod = podOf({ annotations });
+      const { spec } = applyJsonPatch(pod, injectionPatch(pod, "shop", settings)) as Pod;
+      const [init, proxy] = spec.initContainers ?? [];
+      assert.deepEqual(init?.resources, proxy?.resources);
+      return proxy?.resources;
+    };
+    assert.equal(resourcesOf({}), undefined);
+    const ours = { "tandem.dev/proxyCPU": "50m", "tandem.dev/proxyMemoryLimit": "256Mi" };
+    assert.deepEqual(resourcesOf({ ...ours, "sidecar.istio.io/proxyCPU": "1" }), {
+      requests: { cpu: "50m" },
+      limits: { memory: "256Mi" },
+    });
+    const usual = { requests: { cpu: "10m" } };
+    assert.deepEqual(resourcesOf({}, { ...SETTINGS, resources: usual }), usual);
+    for (const bad of ["much", "-1", "0"])
+      assert.throws(
+        () => resourcesOf({ "sidecar.istio.io/proxyMemory": bad }),
+        /proxyMemory: ".*" is no quantity/,
+      );
+  });
+
   test("knows the sidecar by user and group unless there is a mark", () => {
     const { proxyMark: _mark, ...unmarked } = SETTINGS;
     const argsOf = (settings: InjectionSettings): string[] => {
@@ -326,9 +349,11 @@ describe("the webhook", () => {
     assert.deepEqual(warningsOf({ labels, spec: { hostNetwork: true } }), [
       "no sidecar, as the pod uses its node's network",
     ]);
-    assert.deepEqual(warningsOf({ annotations: { "sidecar.istio.io/proxyCPU": "1", "a.io/b": "" } }), [
-      "annotation sidecar.istio.io/proxyCPU has no effect on a sidecar of Tandem's",
+    const annotations = { "sidecar.istio.io/interceptionMode": "TPROXY", "a.io/b": "" };
+    assert.deepEqual(warningsOf({ annotations }), [
+      "annotation sidecar.istio.io/interceptionMode has no effect on a sidecar of Tandem's",
     ]);
+    assert.equal(warningsOf({ annotations: { "sidecar.istio.io/proxyCPU": "1" } }), undefined);
     assert.equal(warningsOf({}), undefined);
   });
 

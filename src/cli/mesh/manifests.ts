@@ -14,14 +14,21 @@ import {
   rightsIn,
   rule,
 } from "../in-cluster.ts";
+import { ENVOY_IMAGE } from "./proxy.ts";
 import { MESH_GRPC_PORT, MESH_XDS_PORT, WEBHOOK_PORT } from "./ports.ts";
 
 const NAME = "tandem-mesh";
 /** Sidecars may be of either family, so that the Service is of both where the cluster is. */
 const PORTS = { "tls-xds": MESH_XDS_PORT, "tls-webhook": WEBHOOK_PORT, "tcp-grpc-xds": MESH_GRPC_PORT };
 
+/** What differs from cluster to cluster. */
+export interface MeshManifestSettings extends ManifestSettings {
+  /** The image of sidecars; default: Envoy's own. */
+  readonly proxyImage?: string;
+}
+
 /** Namespace, account, rights, Service of both families, and the Deployment; the definitions of kinds are apart. */
-export function meshManifests(settings: ManifestSettings): AnyObject[] {
+export function meshManifests(settings: MeshManifestSettings): AnyObject[] {
   const metadata = ownMetadata(NAME, MESH_NAMESPACE);
   return [
     ...ownAccount(metadata, RULES),
@@ -54,7 +61,7 @@ const RULES = [
 ];
 
 /** Pods that are to have a sidecar wait while none of the processes answers. */
-function container({ image, clusterDomain }: ManifestSettings): OwnContainer {
+function container({ image, proxyImage = ENVOY_IMAGE, clusterDomain }: MeshManifestSettings): OwnContainer {
   const host = `${NAME}.${MESH_NAMESPACE}.svc`;
   const args = [
     "mesh",
@@ -62,6 +69,7 @@ function container({ image, clusterDomain }: ManifestSettings): OwnContainer {
     `--advertise=${host}.${clusterDomain},${host}`,
     `--webhook-service=${MESH_NAMESPACE}/${NAME}`,
     `--init-image=${image}`,
+    `--proxy-image=${proxyImage}`,
     `--cluster-domain=${clusterDomain}`,
     `--lease-namespace=${MESH_NAMESPACE}`,
   ];

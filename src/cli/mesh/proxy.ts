@@ -8,7 +8,7 @@ import type { Pod } from "../../objects/types.ts";
 import { workloadIdentity } from "../../traffic/mesh/index.ts";
 
 /** The Envoy that Tandem is made for. */
-const ENVOY_IMAGE = "docker.io/envoyproxy/envoy:v1.40.0";
+export const ENVOY_IMAGE = "docker.io/envoyproxy/envoy:v1.40.0";
 const CERTIFICATE_SOURCE = "sds.json";
 const AUTHORITIES_SOURCE = "sds-ca.json";
 /** Worker threads, as many as Istio's sidecars have. */
@@ -27,6 +27,8 @@ export interface SidecarSettings {
   readonly trustDomain: string;
   /** An image with `tandem`, for the capture of a pod's traffic. */
   readonly initImage: string;
+  /** An image with Envoy; default: {@link ENVOY_IMAGE}. */
+  readonly proxyImage?: string;
   /** Where pods cannot have users of their own (see InjectionSettings). */
   readonly mark?: number;
   readonly probesDeclaredPorts?: boolean;
@@ -54,10 +56,10 @@ export function injectionSettings(
   settings: SidecarSettings,
   identitySecret: (account: string) => string,
 ): InjectionSettings {
-  const { initImage, mark, probesDeclaredPorts = false } = settings;
+  const { initImage, proxyImage = ENVOY_IMAGE, mark, probesDeclaredPorts = false } = settings;
   return {
     initImage,
-    proxyImage: ENVOY_IMAGE,
+    proxyImage,
     identitySecret,
     probesDeclaredPorts,
     ...(settings.grpcServers && { grpcServers: settings.grpcServers }),

@@ -42,6 +42,8 @@ export interface MeshOptions {
   readonly families: readonly Family[];
   readonly clusterDomain: string;
   readonly initImage: string;
+  /** The image of sidecars; default: Envoy's own. */
+  readonly proxyImage?: string;
   /** SO_MARK of sidecars' sockets, where they cannot have a user of their own. */
   readonly mark?: number;
   /** See InjectionSettings. */
@@ -144,11 +146,12 @@ async function hasSidecars(client: KubeClient): Promise<boolean> {
 
 function sidecarSettings(options: MeshOptions): Parameters<typeof injectionSettings>[0] {
   const { families, advertise, xdsPort = MESH_XDS_PORT, clusterDomain, initImage, mark } = options;
-  const { probesDeclaredPorts = false } = options;
+  const { probesDeclaredPorts = false, proxyImage } = options;
   return {
     families,
     trustDomain: clusterDomain,
     initImage,
+    ...(proxyImage !== undefined && { proxyImage }),
     probesDeclaredPorts,
     ...(mark !== undefined && { mark }),
     xds: { advertise, port: xdsPort, identity: serverIdentity(clusterDomain) },

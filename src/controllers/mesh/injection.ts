@@ -6,6 +6,7 @@
 import type { JsonPatchOperation } from "../../objects/index.ts";
 import type { AnyVolume, Container, EnvVar, Pod } from "../../objects/types.ts";
 import { type CaptureRequest, captureArguments, captureRequest } from "./injection-capture.ts";
+import { sidecarResources } from "./injection-resources.ts";
 import { PodRefused } from "./pod-refused.ts";
 
 /** The names of what is added; the mesh finds a pod's sidecar by them. */
@@ -49,6 +50,7 @@ export interface InjectionSettings {
   readonly probesDeclaredPorts?: boolean;
   /** The path of the sidecar's health. Default `/ready`. */
   readonly healthPath?: string;
+  /** Of both containers, where the pod's annotations say nothing of them. */
   readonly resources?: Container["resources"];
   /** Where gRPC clients without a proxy ask, `host:port`; without any, no pod is made for that. */
   readonly grpcServers?: readonly string[];
@@ -71,7 +73,14 @@ export function injectionPatch(
     name: IDENTITY_VOLUME,
     secret: { secretName: settings.identitySecret(serviceAccount) },
   };
-  const containers = [initContainer(capture, settings), proxyContainer(command, settings)];
+  const resources = sidecarResources(pod) ?? settings.resources;
+  // quotas and ranges of limits look at each container
+  const containers = [initContainer(capture, settings), proxyContainer(command, settings)].map(
+    (container) => ({
+      ...container,
+      ...(resources && { resources }),
+    }),
+  );
   return [
     ...addedLabels(pod, { [SIDECAR_LABEL]: "injected" }),
     ...first("/spec/initContainers", pod.spec.initContainers, containers),
@@ -142,7 +151,6 @@ function proxyContainer({ command, args, env = [] }: ProxyCommand, settings: Inj
       ...env,
     ],
     ports: [{ name: "tandem-stats", containerPort: STATS_PORT, protocol: "TCP" }],
-    ...(settings.resources && { resources: settings.resources }),
     startupProbe: { httpGet, periodSeconds: 1, failureThreshold: 600, timeoutSeconds: 3 },
     readinessProbe: { httpGet, periodSeconds: 5, failureThreshold: 4, timeoutSeconds: 3 },
     securityContext: {
