@@ -16,6 +16,7 @@ function headless(name: string, portName: string, port: number, ready: boolean):
   const endpoint = (place: Place, family: FamilyName) => `
   - addresses: ["${ADDRESSES[place][family]}"]
     conditions: { ready: ${ready}, serving: ${ready} }
+    hostname: ${place}-0
     targetRef: { kind: Pod, name: ${place}, namespace: default, uid: ${place} }`;
   const slice = (family: FamilyName) => `
 kind: EndpointSlice
@@ -52,8 +53,8 @@ describe("a headless Service", { skip: ENVOY === undefined && "no Envoy here" },
   const say = (place: Server, family: FamilyName) =>
     world.ask("a", { kind: "tcp", host: ADDRESSES[place][family], port: 9000, text: "x" });
   /** Who answers, and over which family it was asked. */
-  const get = async (place: Server, family: FamilyName) => {
-    const headers = { host: "web.default.svc.cluster.local:8081" };
+  const get = async (place: Server, family: FamilyName, pod = "") => {
+    const headers = { host: `${pod}web.default.svc.cluster.local:8081` };
     const text = await world.ask("a", { kind: "http", host: ADDRESSES[place][family], port: 8081, headers });
     if (!text.startsWith("200 ")) return text;
     const { name, localAddress } = JSON.parse(text.slice(4)) as { name: string; localAddress: string };
@@ -140,9 +141,20 @@ describe("a headless Service", { skip: ENVOY === undefined && "no Envoy here" },
     assert.deepEqual(world.refused, []);
   });
 
+  test("requests that call a pod by its own name go there, by mutual TLS where there is a sidecar", async () => {
+    for (const family of FAMILIES) {
+      assert.equal(await get("b", family, "b-0."), "b on IPv6");
+      assert.equal(await get("client", family, "client-0."), "client on IPv6");
+      assert.equal(await get("b", family, "other."), `b on ${family}`, "past the mesh");
+    }
+    const headers = { host: "b-0.web" };
+    const text = await world.ask("a", { kind: "http", host: ADDRESSES.b.IPv4, port: 8081, headers });
+    assert.match(text, /URI=spiffe:\/\/cluster.local\/ns\/default\/sa\/a/);
+  });
+
   test("nobody stands in for a pod that is no longer there", async () => {
     const others = [...headless(...HTTP, true).split("\n---")].map((text) =>
-      text.replace(/\n {2}- addresses: \["[^"]*5"\](\n {4}.*){2}/, ""),
+      text.replace(/\n {2}- addresses: \["[^"]*5"\](\n {4}.*){3}/, ""),
     );
     await world.apply(others.join("\n---"), "updated");
     for (const family of FAMILIES) {

@@ -222,13 +222,13 @@ export class Outbound {
       this.ports.get(port)?.delete(before?.service.key ?? "");
       this.dirty.ports.add(port);
     }
-    for (const { port, meshPort } of now?.hosts ?? []) {
+    for (const { port, meshPort, pods } of now?.hosts ?? []) {
       let table = this.ports.get(port);
       if (table === undefined) {
         table = new HttpPort(port);
         this.ports.set(port, table);
       }
-      if (now !== undefined) table.put({ service: now.service, port: meshPort });
+      if (now !== undefined) table.put({ service: now.service, port: meshPort }, pods);
       this.dirty.ports.add(port);
     }
     for (const { port } of before?.hosts ?? []) if (this.ports.get(port)?.isEmpty) this.ports.delete(port);

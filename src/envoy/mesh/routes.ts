@@ -5,10 +5,10 @@
  * headless) is found by names, of which the short one is known in its own namespace alone.
  */
 import { canonicalAddress } from "../../ip/address.ts";
-import type { RouteRule } from "../../traffic/gateway/model.ts";
+import type { RouteRule, VirtualHost } from "../../traffic/gateway/model.ts";
 import type { MeshPort, MeshService } from "../../traffic/mesh/model.ts";
 import { encodeHost, type EncodedTable, joinParts, type Part } from "../desired/routes.ts";
-import { encode } from "../proto/index.ts";
+import { encode, type JsonObject } from "../proto/index.ts";
 import { CLUSTERS, DESTINATION_HEADER } from "./names.ts";
 import { TO_POD } from "./subsets.ts";
 import type { UnknownOutbound } from "./outbound-listener.ts";
@@ -21,56 +21,80 @@ export interface ServicePort {
   readonly port: MeshPort;
 }
 
+/** An encoded virtual host, with the ends or beginnings of what finds it. */
+interface Found extends Part {
+  readonly domains: readonly string[];
+}
+
+/** What a Service has in a table; its pods are there where they have names of their own. */
+interface Hosts {
+  readonly service: Found;
+  readonly pods?: Found;
+}
+
 /**
- * A Service's virtual host: as all see it, and as some namespaces do: those with routes of their own, and for what is found
- * by names its own. Each is encoded when a sidecar is there that wants it.
+ * A Service's virtual hosts: as all see them, and as some namespaces do: those with routes of their own, and for what is
+ * found by names its own. Each is encoded when a sidecar is there that wants it.
  */
 class Host {
-  /** The ends of what is looked for, by address. */
-  readonly addresses: readonly string[];
+  readonly #addresses: readonly string[];
   readonly #of: ServicePort;
+  readonly #pods: readonly string[];
   readonly #port: number;
-  readonly #parts = new Map<string | undefined, Part>();
+  readonly #views = new Map<string | undefined, Hosts>();
 
-  constructor(of: ServicePort, port: number) {
+  constructor(of: ServicePort, pods: readonly string[], port: number) {
     this.#of = of;
+    this.#pods = pods;
     this.#port = port;
-    this.addresses = addressesOf(of.service);
+    this.#addresses = addressesOf(of.service);
   }
 
   /** Whether a namespace sees it as others do not. */
   isSpecialIn(namespace: string): boolean {
-    const shortName = this.addresses.length === 0 && namespace === this.#home;
+    const shortName = this.#addresses.length === 0 && namespace === namespaceOf(this.#of.service);
     return shortName || this.#of.port.consumerRules?.[namespace] !== undefined;
   }
 
-  in(namespace: string | undefined): Part {
+  in(namespace: string | undefined): Hosts {
     const view = namespace !== undefined && this.isSpecialIn(namespace) ? namespace : undefined;
-    let part = this.#parts.get(view);
-    if (part === undefined) {
-      part = this.#encode(view);
-      this.#parts.set(view, part);
+    let hosts = this.#views.get(view);
+    if (hosts === undefined) {
+      hosts = this.#encode(view);
+      this.#views.set(view, hosts);
     }
-    return part;
+    return hosts;
   }
 
-  get #home(): string {
-    return namespaceOf(this.#of.service);
-  }
-
-  #encode(namespace: string | undefined): Part {
+  #encode(namespace: string | undefined): Hosts {
     const { service } = this.#of;
     const [home = "", name = ""] = service.key.split("/");
-    const names = service.hostnames.filter((hostname) => hostname !== name || namespace === home);
-    const domains =
-      this.addresses.length > 0
-        ? this.addresses.map((address) => `*|${address}`)
-        : names.flatMap((hostname) => [`${hostname}|*`, `${hostname}:${this.#port}|*`]);
+    const hostname = `${name}.${home}`;
+    const names = service.hostnames.filter((one) => one !== name || namespace === home);
+    const byAddress = this.#addresses.map((address) => `*|${address}`);
+    const domains = byAddress.length > 0 ? byAddress : this.#byName(names);
+    const pods = this.#byName(this.#pods.flatMap((pod) => names.map((one) => `${pod}.${one}`)));
     const rules = rulesOf(this.#of, namespace);
-    return encodeHost({ hostname: `${name}.${home}`, rules: rules ?? [toBackends(this.#of)] }, domains, {
-      ...(rules === undefined && service.kind === "headless" && { typed_per_filter_config: TO_POD }),
-    });
+    return {
+      service: rules ? found({ hostname, rules }, domains) : this.#toBackends(hostname, domains),
+      // Routes are a Service's: a pod that is called by its own name is reached as if there were none.
+      ...(pods.length > 0 && { pods: this.#toBackends(`*.${hostname}`, pods) }),
+    };
   }
+
+  #toBackends(hostname: string, domains: readonly string[]): Found {
+    const isHeadless = this.#of.service.kind === "headless";
+    const more = isHeadless ? { typed_per_filter_config: TO_POD } : {};
+    return found({ hostname, rules: [toBackends(this.#of)] }, domains, more);
+  }
+
+  #byName(hostnames: readonly string[]): string[] {
+    return hostnames.flatMap((hostname) => [`${hostname}|*`, `${hostname}:${this.#port}|*`]);
+  }
+}
+
+function found(host: VirtualHost, domains: readonly string[], more: JsonObject = {}): Found {
+  return { ...encodeHost(host, domains, more), domains };
 }
 
 /** As Envoy writes them, without brackets. */
@@ -80,15 +104,15 @@ function addressesOf({ addresses, kind }: MeshService): string[] {
 }
 
 /**
- * Those of which no address is another's: of several that have one the first is kept. That is never so in a cluster that
- * is well, and Envoy would refuse the whole for it.
+ * Those of which no address or name is another's: of several that have one the first is kept. That is hardly ever so (two
+ * Services with one address; a pod `a.b` and a Service `a` in the namespace `b`), and Envoy would refuse the whole for it.
  */
-export function withoutRivals<T>(all: Iterable<T>, addressesOf: (one: T) => readonly string[]): T[] {
+export function withoutRivals<T>(all: Iterable<T>, keysOf: (one: T) => readonly string[]): T[] {
   const taken = new Set<string>();
   return [...all].filter((one) => {
-    const addresses = addressesOf(one);
-    if (addresses.some((address) => taken.has(address))) return false;
-    for (const address of addresses) taken.add(address);
+    const keys = keysOf(one);
+    if (keys.some((key) => taken.has(key))) return false;
+    for (const key of keys) taken.add(key);
     return true;
   });
 }
@@ -134,9 +158,9 @@ export class HttpPort {
     return this.#hosts.size === 0;
   }
 
-  /** Takes in a Service's port. */
-  put(of: ServicePort): void {
-    this.#hosts.set(of.service.key, new Host(of, this.#port));
+  /** Takes in a Service's port; `pods`: names of single pods before those of the Service. */
+  put(of: ServicePort, pods: readonly string[]): void {
+    this.#hosts.set(of.service.key, new Host(of, pods, this.#port));
     this.#changed();
   }
 
@@ -158,10 +182,11 @@ export class HttpPort {
   }
 
   #encode(namespace: string | undefined, unknown: UnknownOutbound): EncodedTable {
-    const hosts = withoutRivals(this.#hosts.values(), (host) => host.addresses);
+    const hosts = [...this.#hosts.values()].map((host) => host.in(namespace));
+    const found = [...hosts.map(({ service }) => service), ...hosts.flatMap(({ pods }) => pods ?? [])];
     return joinParts(
       tableHead(String(this.#port), unknown),
-      hosts.map((host) => host.in(namespace)),
+      withoutRivals(found, ({ domains }) => domains),
     );
   }
 

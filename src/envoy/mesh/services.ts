@@ -40,6 +40,8 @@ export interface DirectPlan {
 export interface HostPlan {
   readonly port: number;
   readonly meshPort: MeshPort;
+  /** Of a headless Service the names of single pods before its own (`db-0` of `db-0.db.shop`), each once, in order. */
+  readonly pods: readonly string[];
 }
 
 /** What one Service is to sidecars. */
@@ -68,7 +70,7 @@ export function planService(service: MeshService, frontend: Frontend | undefined
     if (HTTP.has(port.protocol)) hosts.push(...hostPlans(port, headless, direct));
     else if (headless && direct) listeners.push(...headlessListeners(service, port, headless, direct));
     else if (service.kind === "virtual" && port.protocol === "auto") {
-      hosts.push({ port: port.port, meshPort: port });
+      hosts.push({ port: port.port, meshPort: port, pods: [] });
       sniffed.push(virtualPort(service, port));
     } else if (service.kind === "virtual") listeners.push(virtualListener(service, port));
   }
@@ -93,7 +95,8 @@ function hostPlans(
 ): HostPlan[] {
   const meshPort = direct ? { ...port, destination: direct.name } : port;
   const numbers = new Set([port.port, ...(headless ?? []).map((backend) => backend.port)]);
-  return [...numbers].map((number) => ({ port: number, meshPort }));
+  const pods = [...new Set((headless ?? []).flatMap(({ backend }) => backend.hostname ?? []))].sort();
+  return [...numbers].map((number) => ({ port: number, meshPort, pods }));
 }
 
 function virtualPort(service: MeshService, port: MeshPort): SniffedPlan {
