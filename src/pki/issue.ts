@@ -1,4 +1,4 @@
-import { X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -60,6 +60,30 @@ subjectAltName = ${request.subjectAltNames.map(withoutControl).join(",")}`;
   const files = { "ca.crt": authority.certificate, "ca.key": authority.key };
   const signing = "-cert ca.crt -keyfile ca.key";
   return withOpenssl(extensions, files, subjectOf(request.commonName), signing, Math.ceil(request.days));
+}
+
+/** What is wrong with an authority that somebody put into a Secret, `tls.crt` and `tls.key`; undefined: it can sign. */
+export function authorityProblem({ certificate, key }: KeyPair): string | undefined {
+  const shown = attempt(() => new X509Certificate(certificate));
+  if (shown === undefined) return "tls.crt is no certificate (PEM)";
+  if (!shown.ca)
+    return "tls.crt is the certificate of no authority (its basic constraints do not say CA:TRUE)";
+  const signing = attempt(() => createPrivateKey(key));
+  if (signing === undefined) return "tls.key is no private key (PEM)";
+  return shown.checkPrivateKey(signing) ? undefined : "tls.key is not the key of tls.crt";
+}
+
+/** Whether a text begins with a certificate (PEM). */
+export function isCertificate(text: string): boolean {
+  return attempt(() => new X509Certificate(text)) !== undefined;
+}
+
+function attempt<T>(make: () => T): T | undefined {
+  try {
+    return make();
+  } catch {
+    return undefined;
+  }
 }
 
 /** Days until a certificate (PEM) is no longer valid; negative: since then; 0 where the text is no certificate. */

@@ -6,7 +6,7 @@ import { KINDS } from "../../objects/kinds.ts";
 import { ApiError } from "../../objects/status.ts";
 import { MESH_NAMESPACE } from "../../objects/mesh/index.ts";
 import type { Secret } from "../../objects/types.ts";
-import { daysLeft, type KeyPair } from "../../pki/issue.ts";
+import { authorityProblem, daysLeft, isCertificate, type KeyPair } from "../../pki/issue.ts";
 import type { Source } from "../xds/sources.ts";
 import type { ServerCredentials } from "./server-credentials.ts";
 
@@ -33,15 +33,25 @@ export function authoritySource({ client, log, authority, identities, servers }:
       const secret = object as Secret;
       if (type === "deleted") return void restoreAuthority(client, known, log);
       const signer = keyPairOf(secret);
-      if (signer === undefined) return log(`${whereAuthority} has no tls.crt and tls.key: nothing changes`);
+      const problem = signer === undefined ? "it has no tls.crt and tls.key" : authorityProblem(signer);
+      if (signer === undefined || problem !== undefined)
+        return log(
+          `${whereAuthority}: ${problem}: nothing changes, and the authority that signed until now goes on`,
+        );
       known = signer;
       warnOfExpiry(signer, log);
-      const more = secret.data?.["ca.crt"];
-      const others = more ? [Buffer.from(more, "base64").toString()] : [];
-      identities.setAuthority({ signer, others });
+      identities.setAuthority({ signer, others: othersIn(secret, log) });
       servers.change(signer);
     },
   };
+}
+
+function othersIn({ data }: Secret, log: (line: string) => void): string[] {
+  const more = data?.["ca.crt"];
+  const text = more ? Buffer.from(more, "base64").toString() : "";
+  if (text === "" || isCertificate(text)) return text === "" ? [] : [text];
+  log(`${whereAuthority}: ca.crt is no certificate (PEM): it is left out`);
+  return [];
 }
 
 /** Says that an authority has run out, or will: sidecars take no certificate of it then, on any family. */

@@ -2,7 +2,7 @@ import type { KubeClient } from "../../client/index.ts";
 import { KINDS } from "../../objects/kinds.ts";
 import { ApiError } from "../../objects/status.ts";
 import { ensureAuthority } from "../gateway/certificates.ts";
-import type { KeyPair } from "../../pki/issue.ts";
+import { authorityProblem, type KeyPair } from "../../pki/issue.ts";
 import { MESH_NAMESPACE } from "../../objects/mesh/index.ts";
 import { injectionRegistration, type WebhookAddress } from "./injection-registration.ts";
 
@@ -10,9 +10,16 @@ import { injectionRegistration, type WebhookAddress } from "./injection-registra
 export const MESH_AUTHORITY = "tandem-mesh-ca";
 const REGISTRATION = "tandem-mesh";
 
-/** Reads the mesh's authority, or makes it. */
-export function ensureMeshAuthority(client: KubeClient): Promise<KeyPair> {
-  return ensureAuthority(client, MESH_NAMESPACE, MESH_AUTHORITY);
+/** Reads the mesh's authority, or makes it. Fails where the one that is there cannot sign. */
+export async function ensureMeshAuthority(client: KubeClient): Promise<KeyPair> {
+  const authority = await ensureAuthority(client, MESH_NAMESPACE, MESH_AUTHORITY);
+  const problem = authorityProblem(authority);
+  if (problem === undefined) return authority;
+  const where = `Secret ${MESH_NAMESPACE}/${MESH_AUTHORITY}`;
+  throw new Error(
+    `${where}: ${problem}, so that nobody can get a certificate; put a certificate of an authority and its key there, or ` +
+      "take the Secret away to have a new one made",
+  );
 }
 
 /**
