@@ -1,6 +1,5 @@
 /** What goes wrong around a Gateway is told in the status of what it comes from, and harms nothing else. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { applyManifests, type KubeClient, parseManifest } from "../../src/client/index.ts";
@@ -9,7 +8,8 @@ import { KINDS } from "../../src/objects/kinds.ts";
 import type { Condition, KubeObject } from "../../src/objects/types.ts";
 import { createAuthority, issueCertificate } from "../../src/pki/issue.ts";
 import { eventually } from "../controllers/cluster.ts";
-import { downAfterTest, type Home, ROOT, upForTest } from "./tandem.ts";
+import { urlHost } from "./load.ts";
+import { downAfterTest, type Home, processOf, ROOT, upForTest } from "./tandem.ts";
 
 const CURL = ["curl", "-s", "-g", "--max-time", "5", "-o", "/dev/null", "-w", "%{http_code}"];
 
@@ -85,15 +85,10 @@ describe("what goes wrong around a Gateway", () => {
       (found) => conditionOf(found?.status?.conditions, "Programmed")?.status === "True",
     ) as Promise<Gateway>;
   const answerOf = (address: string, host: string, port = 80): string => {
-    const url = `http://${address.includes(":") ? `[${address}]` : address}:${port}/cart`;
+    const url = `http://${urlHost(address)}:${port}/cart`;
     return home.run(["lab", "exec", "--outside", "--", ...CURL, "-H", `Host: ${host}`, url]).stdout;
   };
   const addressesOf = ({ status }: Gateway) => (status?.addresses ?? []).map(({ value }) => value ?? "");
-  const controllerPid = (): string =>
-    // a child of it has its command line until it runs a program of its own
-    spawnSync("pgrep", ["-f", `internal gateway ${home.path}/`], { encoding: "utf8" }).stdout.split(
-      "\n",
-    )[0] ?? "";
 
   test("listeners and routes that cannot be served say why, and the others serve over each family", async () => {
     await apply(MIXED);
@@ -165,7 +160,8 @@ describe("what goes wrong around a Gateway", () => {
   });
 
   test("classes, Gateways and definitions that go and come back at once do not end the controller", async () => {
-    const pid = controllerPid();
+    const pid = processOf(home, "gateway");
+    assert.ok(pid !== undefined);
     const ours = { metadata: { name: "tandem" }, spec: { controllerName: "tandem.dev/gateway-controller" } };
     const classNow = () => client.get<KubeObject>(GATEWAY_KINDS.GatewayClass, "tandem");
     for (let round = 0; round < 3; round++) {
@@ -205,7 +201,7 @@ describe("what goes wrong around a Gateway", () => {
       async () => addressesOf(made).map((address) => answerOf(address, "fine.test")),
       (answers) => answers.length === 2 && answers.every((answer) => answer === "200"),
     );
-    assert.equal(controllerPid(), pid);
+    assert.equal(processOf(home, "gateway"), pid);
   });
 });
 

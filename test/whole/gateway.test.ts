@@ -1,9 +1,7 @@
 /** Gateways on Envoy, with real packets: from outside of the cluster and from pods, over both families. */
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import type { KubeClient } from "../../src/client/index.ts";
 import { GATEWAY_KINDS, type Gateway, type HTTPRoute } from "../../src/objects/gateway/index.ts";
@@ -11,13 +9,12 @@ import { type Kind, KINDS } from "../../src/objects/kinds.ts";
 import type { KubeObject, Pod } from "../../src/objects/types.ts";
 import { createAuthority, issueCertificate } from "../../src/pki/issue.ts";
 import { eventually } from "../controllers/cluster.ts";
-import type { LoadReport } from "./http-load.ts";
-import { downAfterTest, type Home, ROOT, upForTest } from "./tandem.ts";
+import { OUTSIDE, startLoad, targetsOf, urlHost } from "./load.ts";
+import { downAfterTest, type Home, processOf, ROOT, upForTest } from "./tandem.ts";
 
 const KILLS = 10;
-const RATE = 100;
-/** Requests under way at once, at most: more would only queue up on a busy machine. */
-const UNDER_WAY = 32;
+/** Requests a second, and under way at once at most: more would only queue up on a busy machine. */
+const RATE = "100/32";
 /** Milliseconds of requests before and after the loss of a family; connections over it are given up after 2 s. */
 const LOSS_SPAN = 5000;
 
@@ -44,6 +41,9 @@ describe("a Gateway over both families", () => {
   };
   const create = <T extends KubeObject>(kind: Kind, name: string, spec: object) =>
     client.create<T>(kind, { metadata: { name, namespace: "shop" }, spec });
+  /** Requests to the addresses in turn, from outside of the cluster. */
+  const startShopping = (addresses: readonly string[]) =>
+    startLoad(home, OUTSIDE, RATE, targetsOf("shop.example.com", addresses, "/cart"));
   const conditionOf = (object: Gateway, type: string) =>
     object.status?.conditions?.find((each) => each.type === type);
 
@@ -148,7 +148,7 @@ describe("a Gateway over both families", () => {
   });
 
   test("requests go on while its control plane is killed, and changes take effect afterwards", async () => {
-    const load = await startLoad(home, RATE, await addressesOf("edge"));
+    const load = await startShopping(await addressesOf("edge"));
     for (let kill = 0; kill < KILLS; kill++) {
       const part = kill % 2 === 0 ? "gateway" : "control-plane";
       const pid = await eventually(
@@ -210,10 +210,10 @@ describe("a Gateway over both families", () => {
         (answer) => answer === "cart\n",
       );
     for (const family of ["IPv4", "IPv6"]) {
-      const calm = await startLoad(home, RATE, addresses);
+      const calm = await startShopping(addresses);
       await new Promise((resolve) => setTimeout(resolve, LOSS_SPAN));
       const before = await calm.end();
-      const through = await startLoad(home, RATE, addresses);
+      const through = await startShopping(addresses);
       const broken = home.run(["lab", "break", "pod", `shop/${items[0]?.metadata.name}`, "--family", family]);
       assert.equal(broken.status, 0, broken.stderr);
       await new Promise((resolve) => setTimeout(resolve, LOSS_SPAN));
@@ -245,34 +245,6 @@ function isUnprobedAndReady(pod: Pod | undefined): boolean {
 
 const CURL = ["curl", "-sS", "--max-time", "5", "-g"];
 
-function urlHost(address: string): string {
-  return address.includes(":") ? `[${address}]` : address;
-}
-
 function base64(text: string): string {
   return Buffer.from(text).toString("base64");
-}
-
-/** The process of a part of the lab, by its command line, which names this test's own folder. */
-function processOf(home: Home, part: string): number | undefined {
-  const pattern = `internal ${part} ${home.path}/`;
-  const { stdout } = spawnSync("pgrep", ["-f", pattern], { encoding: "utf8" });
-  return Number(stdout.trim().split("\n")[0]) || undefined;
-}
-
-/** Requests at a steady rate to the addresses in turn, from outside of the cluster, until `end`. */
-async function startLoad(home: Home, rate: number, addresses: readonly string[]) {
-  const targets = addresses.map((address) => `shop.example.com|http://${address}/cart`);
-  const program = join(import.meta.dirname, "http-load.ts");
-  const command = [process.execPath, program, `${rate}/${UNDER_WAY}`, ...targets];
-  const { file, args, env } = home.command(["lab", "exec", "--outside", "--", ...command]);
-  const child: ChildProcess = spawn(file, args, { env, stdio: ["pipe", "pipe", "inherit"] });
-  const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]();
-  assert.equal((await lines.next()).value, "started");
-  return {
-    end: async (): Promise<LoadReport> => {
-      child.stdin?.end();
-      return JSON.parse((await lines.next()).value ?? "{}") as LoadReport;
-    },
-  };
 }

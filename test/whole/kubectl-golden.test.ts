@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { type Home, kubectlMinor, makeHome, ROOT } from "./tandem.ts";
+import { downAfterTest, type Home, kubectlMinor, type OwnCluster, ROOT, upForTest } from "./tandem.ts";
 
 /**
  * A session of kubectl with what it printed: `golden/kubectl.txt` holds commands (`$ kubectl …`, run by sh in the
@@ -48,20 +48,16 @@ function masked(text: string): string {
 }
 
 describe("a session of kubectl", { skip }, () => {
+  let cluster: OwnCluster;
   let home: Home;
   let kubeconfig = "";
 
-  before(() => {
-    home = makeHome({ name: "whoever runs this" });
-    const up = home.run(["up"]);
-    assert.equal(up.status, 0, up.stderr);
-    kubeconfig = /export KUBECONFIG=(\S+)/.exec(up.stderr)?.[1] ?? "";
+  before(async () => {
+    cluster = await upForTest(() => []);
+    ({ home, kubeconfig } = cluster);
   });
 
-  after(() => {
-    home.run(["down"]);
-    home.remove();
-  });
+  after(() => downAfterTest(cluster));
 
   test("prints what it printed before", () => {
     const commands = [...readFileSync(GOLDEN, "utf8").matchAll(/^\$ (.*)$/gm)].map((match) => match[1] ?? "");

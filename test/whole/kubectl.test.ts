@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { type Home, kubectlMinor, makeHome, ROOT } from "./tandem.ts";
+import { downAfterTest, type Home, kubectlMinor, type OwnCluster, ROOT, upForTest } from "./tandem.ts";
 
 const minor = kubectlMinor();
 const skip = minor >= 30 ? false : "2026-11-21: needs kubectl 1.30 or newer on PATH";
@@ -21,20 +21,16 @@ function eventually(check: () => void, attempts = 300): void {
 }
 
 describe("kubectl against a running cluster", { skip }, () => {
+  let cluster: OwnCluster;
   let home: Home;
   let kubeconfig: string;
 
-  before(() => {
-    home = makeHome({ name: "whoever runs this" });
-    const up = home.run(["up", "-f", join(ROOT, "examples/any-family")]);
-    assert.equal(up.status, 0, up.stderr);
-    kubeconfig = /export KUBECONFIG=(\S+)/.exec(up.stderr)?.[1] ?? "";
+  before(async () => {
+    cluster = await upForTest(() => ["-f", join(ROOT, "examples/any-family")]);
+    ({ home, kubeconfig } = cluster);
   });
 
-  after(() => {
-    home.run(["down"]);
-    home.remove();
-  });
+  after(() => downAfterTest(cluster));
 
   function kubectl(args: readonly string[], input?: string): string {
     const env = { ...process.env, KUBECONFIG: kubeconfig, HOME: home.path };

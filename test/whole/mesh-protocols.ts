@@ -1,8 +1,7 @@
 /** The cluster of the tests of protocols: namespaces `demo` and `other` with sidecars, `outside` without. */
 import type { Pod } from "../../src/objects/types.ts";
+import { APP, NODE } from "./load.ts";
 
-const NODE = "/run/tandem/node/node";
-const APP = "/run/tandem/app";
 const ISTIO = "traffic.sidecar.istio.io";
 
 const SHELL = { image: "curlimages/curl", command: ["sleep", "infinity"] };

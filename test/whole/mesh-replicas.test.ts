@@ -12,17 +12,14 @@ import { KINDS } from "../../src/objects/kinds.ts";
 import type { Lease, Secret, Service } from "../../src/objects/types.ts";
 import { eventually, keepLease } from "../controllers/cluster.ts";
 import { ENVOY } from "../envoy/ads-envoy.ts";
-import type { LoadReport } from "./http-load.ts";
+import { startLoad, targetsOf } from "./load.ts";
 import { DEMO, deployment, echo, service, strictEnvoy } from "./mesh-demo.ts";
-import { downAfterTest, type Home, ROOT, upForTest } from "./tandem.ts";
+import { downAfterTest, type Home, processOf, ROOT, upForTest } from "./tandem.ts";
 
-const NODE = "/run/tandem/node/node";
-const APP = "/run/tandem/app";
 const SHELL = { image: "curlimages/curl", command: ["sleep", "infinity"] };
 const CURL = ["curl", "-gsS", "--max-time", "20"];
-const RATE = 50;
-/** Requests under way at once, at most: more would only queue up on a busy machine. */
-const UNDER_WAY = 16;
+/** Requests a second, and under way at once at most: more would only queue up on a busy machine. */
+const RATE = "50/16";
 /** More than the strict Envoy's 30 instructions. */
 const LONG = "/([a-z]{3}[0-9]{4}){5}/abcdef";
 
@@ -45,8 +42,7 @@ describe("several replicas of the mesh", { skip: ENVOY === undefined }, () => {
   before(async () => {
     ({ home, client } = await upForTest((at) => ["--envoy", strictEnvoy(at)]));
     // the lab's own mesh, which knows no other, says nothing more
-    const { stdout } = spawnSync("pgrep", ["-f", `internal mesh ${home.path}/`], { encoding: "utf8" });
-    process.kill(Number(stdout.trim().split("\n")[0]), "SIGSTOP");
+    process.kill(processOf(home, "mesh") ?? Number.NaN, "SIGSTOP");
   });
 
   after(() => {
@@ -145,9 +141,8 @@ describe("several replicas of the mesh", { skip: ENVOY === undefined }, () => {
     const next = await startReplica("IPv6");
     assert.equal(leads(next), false);
     const before = await authority();
-    const targets = (await addressesOf("web")).map((host) => `web.demo|http://${host}/long1`);
-    const load = startLoad(home, targets);
-    await load.started;
+    const targets = targetsOf("web.demo", await addressesOf("web"), "/long1");
+    const load = await startLoad(home, ["-n", "demo", "deploy/client"], RATE, targets);
     leader?.kill();
     const endLease = keepLease(client, "tandem-mesh");
     await apply([service("again", { name: "http", port: 80, targetPort: 8080 }, "web")]);
@@ -174,19 +169,4 @@ describe("several replicas of the mesh", { skip: ENVOY === undefined }, () => {
 function killTree(child: ChildProcess): void {
   spawnSync("pkill", ["-KILL", "-P", String(child.pid)]);
   child.kill("SIGKILL");
-}
-
-function startLoad(home: Home, targets: readonly string[]) {
-  const program = [NODE, `${APP}/test/whole/http-load.ts`, `${RATE}/${UNDER_WAY}`, ...targets];
-  const exec = ["lab", "exec", "-i", "-n", "demo", "deploy/client", "--", ...program];
-  const { file, args, env } = home.command(exec);
-  const child = spawn(file, args, { env, stdio: ["pipe", "pipe", "inherit"] });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  return {
-    started: lines.next(),
-    end: async (): Promise<LoadReport> => {
-      child.stdin.end();
-      return JSON.parse((await lines.next()).value ?? "{}") as LoadReport;
-    },
-  };
 }

@@ -1,7 +1,5 @@
 /** Sidecars with real packets: both families, mutual TLS, policies, and what holds while things fail. */
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import type { KubeClient } from "../../src/client/index.ts";
 import { FAMILIES } from "../../src/ip/family.ts";
@@ -11,14 +9,15 @@ import { MESH_KINDS } from "../../src/objects/mesh/index.ts";
 import type { Pod, Secret, Service } from "../../src/objects/types.ts";
 import { createAuthority } from "../../src/pki/issue.ts";
 import { eventually } from "../controllers/cluster.ts";
-import type { LoadReport } from "./http-load.ts";
+import { leaveLoad, startLoad, targetsOf } from "./load.ts";
 import { ECHOES, manifests } from "./mesh-objects.ts";
-import { downAfterTest, type Home, manifestIn, upForTest } from "./tandem.ts";
+import { downAfterTest, type Home, manifestIn, processOf, upForTest } from "./tandem.ts";
 
 const FLAGS = { IPv4: "-4", IPv6: "-6" } as const;
-const RATE = 50;
-/** Requests under way at once, at most: more would only queue up on a busy machine. */
-const UNDER_WAY = 16;
+/** Requests a second, and under way at once at most: more would only queue up on a busy machine. */
+const RATE = "50/16";
+/** The pod that they come from. */
+const FRIEND = ["-n", "clients", "deploy/friend"];
 /** Milliseconds of requests around what goes wrong. */
 const SPAN = 4000;
 const KILLS = 4;
@@ -52,6 +51,7 @@ describe("a mesh over both families", () => {
   };
   const webAddresses = async () =>
     (await client.get<Service>(KINDS.Service, "web", "web")).spec.clusterIPs ?? [];
+  const webTargets = async () => targetsOf("web.web", await webAddresses());
   const stat = async (namespace: string, app: string, filter: string): Promise<number> => {
     const { metadata } = await podOf(namespace, app);
     const url = `http://127.0.0.1:15000/stats?filter=${filter}`;
@@ -62,6 +62,12 @@ describe("a mesh over both families", () => {
     client.create(MESH_KINDS.MeshPolicy, { metadata: { name: "test", namespace }, spec });
   const authorization = (namespace: string, spec: object) =>
     client.create(MESH_KINDS.AuthorizationPolicy, { metadata: { name: "test", namespace }, spec });
+  /** Waits until a caller is answered, or is not any more. */
+  const untilHeard = (from: string, answer: "hello it is me\n" | "") =>
+    settled(
+      () => say(from, "tcp-echo.dual-stack"),
+      (said) => said === answer,
+    );
   const withdraw = (kind: keyof typeof MESH_KINDS, namespace: string) =>
     client.delete(MESH_KINDS[kind], "test", namespace);
   const settled = <T>(look: () => T, good: (value: T) => boolean) => eventually(async () => look(), good);
@@ -89,58 +95,40 @@ describe("a mesh over both families", () => {
     await policy("dual-stack", { mutualTls: "Strict" });
     const addresses = await ipsOf("dual-stack", "tcp-echo");
     assert.equal(addresses.length, 2);
-    await settled(
-      () => say("outside/plain", "tcp-echo.dual-stack"),
-      (said) => said === "",
-    );
+    await untilHeard("outside/plain", "");
     for (const host of addresses) assert.equal(say("outside/plain", host), "");
     for (const family of FAMILIES) {
       assert.equal(say("outside/plain", "tcp-echo.dual-stack", FLAGS[family]), "");
       assert.equal(say("clients/friend", "tcp-echo.dual-stack", FLAGS[family]), "hello it is me\n");
     }
     await withdraw("MeshPolicy", "dual-stack");
-    await settled(
-      () => say("outside/plain", "tcp-echo.dual-stack"),
-      (said) => said === "hello it is me\n",
-    );
+    await untilHeard("outside/plain", "hello it is me\n");
   });
 
   test("who may call is told by identity", async () => {
     await authorization("dual-stack", {
       rules: [{ from: [{ identities: ["cluster.local/ns/clients/sa/friend"] }] }],
     });
-    await settled(
-      () => say("clients/stranger", "tcp-echo.dual-stack"),
-      (said) => said === "",
-    );
+    await untilHeard("clients/stranger", "");
     for (const family of FAMILIES) {
       assert.equal(say("clients/friend", "tcp-echo.dual-stack", FLAGS[family]), "hello it is me\n");
       assert.equal(say("clients/stranger", "tcp-echo.dual-stack", FLAGS[family]), "");
       assert.equal(say("outside/plain", "tcp-echo.dual-stack", FLAGS[family]), "");
     }
     await withdraw("AuthorizationPolicy", "dual-stack");
-    await settled(
-      () => say("clients/stranger", "tcp-echo.dual-stack"),
-      (said) => said === "hello it is me\n",
-    );
+    await untilHeard("clients/stranger", "hello it is me\n");
   });
 
   test("and by where they come from, both families in one list", async () => {
     const cidrs = await ipsOf("clients", "friend");
     await authorization("dual-stack", { action: "Allow", rules: [{ from: [{ cidrs }] }] });
-    await settled(
-      () => say("clients/stranger", "tcp-echo.dual-stack"),
-      (said) => said === "",
-    );
+    await untilHeard("clients/stranger", "");
     for (const family of FAMILIES) {
       assert.equal(say("clients/friend", "tcp-echo.dual-stack", FLAGS[family]), "hello it is me\n");
       assert.equal(say("clients/stranger", "tcp-echo.dual-stack", FLAGS[family]), "");
     }
     await withdraw("AuthorizationPolicy", "dual-stack");
-    await settled(
-      () => say("clients/stranger", "tcp-echo.dual-stack"),
-      (said) => said === "hello it is me\n",
-    );
+    await untilHeard("clients/stranger", "hello it is me\n");
   });
 
   test("requests by method and path", async () => {
@@ -215,7 +203,7 @@ describe("a mesh over both families", () => {
     };
     const before = serials();
     assert.notEqual(before, "");
-    const load = await startLoad(home, await webAddresses());
+    const load = await startLoad(home, FRIEND, RATE, await webTargets());
     const next = await createAuthority("next");
     const data = { "tls.crt": base64(next.certificate), "tls.key": base64(next.key) };
     await client.patch(KINDS.Secret, "tandem-mesh-ca", "tandem-system", { data }, { type: "merge" });
@@ -234,9 +222,7 @@ describe("a mesh over both families", () => {
   test("requests go on while the control plane and the mesh are killed", async () => {
     // exec goes through the control plane, so the load runs on its own and leaves its report in a file
     const seconds = (KILLS * KILL_PAUSE) / 1000 + 2;
-    const targets = loadTargets(await webAddresses()).map((target) => `'${target}'`);
-    const load = `(sleep ${seconds} | ${NODE} ${LOAD} ${RATE}/${UNDER_WAY} ${targets.join(" ")}) >/tmp/load 2>&1 &`;
-    assert.equal(inPod("clients/friend", "sh", "-c", load).status, 0);
+    const report = leaveLoad(home, FRIEND, RATE, await webTargets(), seconds);
     for (let kill = 0; kill < KILLS; kill++) {
       const part = kill % 2 === 0 ? "mesh" : "control-plane";
       const pid = await eventually(
@@ -250,22 +236,15 @@ describe("a mesh over both families", () => {
       );
       await new Promise((resolve) => setTimeout(resolve, KILL_PAUSE));
     }
-    const written = await settled(
-      () => inPod("clients/friend", "cat", "/tmp/load").stdout,
-      (text) => text.split("\n").length > 2,
-    );
-    const report = JSON.parse(written.split("\n")[1] ?? "{}") as LoadReport;
-    assert.deepEqual(report.failed, {});
-    assert.ok(report.ok > 0, JSON.stringify(report));
+    const seen = await settled(report, (found) => found !== undefined);
+    assert.deepEqual(seen?.failed, {});
+    assert.ok(seen.ok > 0, JSON.stringify(seen));
     // and what comes afterwards is taken in
     await eventually(
       () => policy("dual-stack", { mutualTls: "Strict" }).catch(() => undefined),
       (made) => made !== undefined,
     );
-    await settled(
-      () => say("outside/plain", "tcp-echo.dual-stack"),
-      (said) => said === "",
-    );
+    await untilHeard("outside/plain", "");
     await withdraw("MeshPolicy", "dual-stack");
   });
 
@@ -284,7 +263,7 @@ describe("a mesh over both families", () => {
     };
     for (const family of FAMILIES) {
       await eventually(whole, Boolean);
-      const load = await startLoad(home, await webAddresses());
+      const load = await startLoad(home, FRIEND, RATE, await webTargets());
       await new Promise((resolve) => setTimeout(resolve, SPAN / 2));
       const broken = home.run(["lab", "break", "pod", `web/${metadata.name}`, "--family", family]);
       assert.equal(broken.status, 0, broken.stderr);
@@ -306,42 +285,4 @@ function base64(text: string): string {
 
 function fromBase64(text = ""): string {
   return Buffer.from(text, "base64").toString();
-}
-
-/** The process of a part of the lab, by its command line, which names this test's own folder. */
-function processOf(home: Home, part: string): number | undefined {
-  const { stdout } = spawnSync("pgrep", ["-f", `internal ${part} ${home.path}/`], { encoding: "utf8" });
-  return Number(stdout.trim().split("\n")[0]) || undefined;
-}
-
-/** Node and this checkout, as pods see them. */
-const NODE = "/run/tandem/node/node";
-const LOAD = "/run/tandem/app/test/whole/http-load.ts";
-
-function loadTargets(addresses: readonly string[]): string[] {
-  return addresses.map((host) => `web.web|http://${host.includes(":") ? `[${host}]` : host}/`);
-}
-
-/** Requests at a steady rate from a pod with a sidecar to a Service's addresses in turn, until `end`. */
-async function startLoad(home: Home, addresses: readonly string[]) {
-  const command = [NODE, LOAD, `${RATE}/${UNDER_WAY}`, ...loadTargets(addresses)];
-  const { file, args, env } = home.command([
-    "lab",
-    "exec",
-    "-i",
-    "-n",
-    "clients",
-    "deploy/friend",
-    "--",
-    ...command,
-  ]);
-  const child: ChildProcess = spawn(file, args, { env, stdio: ["pipe", "pipe", "inherit"] });
-  const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]();
-  assert.equal((await lines.next()).value, "started");
-  return {
-    end: async (): Promise<LoadReport> => {
-      child.stdin?.end();
-      return JSON.parse((await lines.next()).value ?? "{}") as LoadReport;
-    },
-  };
 }

@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { type Home, kubectlMinor, makeHome, ROOT } from "./tandem.ts";
+import { downAfterTest, type Home, kubectlMinor, type OwnCluster, ROOT, upForTest } from "./tandem.ts";
 
 const minor = kubectlMinor();
 const skip = minor >= 31 ? false : "2026-11-21: needs kubectl 1.31 or newer on PATH";
@@ -53,22 +53,18 @@ spec:
 const TRANSPORTS = { WebSocket: "true", SPDY: "false" };
 
 describe("streams of kubectl", { skip }, () => {
+  let cluster: OwnCluster;
   let home: Home;
   let kubeconfig: string;
 
-  before(() => {
-    home = makeHome({ name: "whoever runs this" });
-    const up = home.run(["up", "-f", join(ROOT, "examples/any-family")]);
-    assert.equal(up.status, 0, up.stderr);
-    kubeconfig = /export KUBECONFIG=(\S+)/.exec(up.stderr)?.[1] ?? "";
+  before(async () => {
+    cluster = await upForTest(() => ["-f", join(ROOT, "examples/any-family")]);
+    ({ home, kubeconfig } = cluster);
     kubectl(["apply", "-f", "-"], PODS);
     kubectl(["wait", "--for=condition=Ready", "pod/echo", "--timeout=60s"]);
   });
 
-  after(() => {
-    home.run(["down"]);
-    home.remove();
-  });
+  after(() => downAfterTest(cluster));
 
   function environment(webSockets = "true"): NodeJS.ProcessEnv {
     return {

@@ -66,9 +66,18 @@ export function makeHome(user: User): Home {
   };
 }
 
+/** The process of a part of the lab (`mesh`, `control-plane`), by its command line, which names the home of a test. */
+export function processOf(home: Home, part: string): number | undefined {
+  const { stdout } = spawnSync("pgrep", ["-f", `internal ${part} ${home.path}/`], { encoding: "utf8" });
+  // a child of it has its command line until it runs a program of its own
+  return Number(stdout.trim().split("\n")[0]) || undefined;
+}
+
 /** A cluster that a test has to itself. */
 export interface OwnCluster {
   readonly home: Home;
+  /** The path that `tandem up` tells its user. */
+  readonly kubeconfig: string;
   readonly client: KubeClient;
 }
 
@@ -78,11 +87,12 @@ export async function upForTest(flags: (home: Home) => readonly string[]): Promi
   const up = home.run(["up", ...flags(home)]);
   if (up.status !== 0) downAfterTest({ home });
   assert.equal(up.status, 0, up.stderr + up.stdout);
-  return { home, client: new KubeClient(await loadKubeconfig(join(home.path, "tandem/kubeconfig"))) };
+  const kubeconfig = /export KUBECONFIG=(\S+)/.exec(up.stderr)?.[1] ?? "";
+  return { home, kubeconfig, client: new KubeClient(await loadKubeconfig(kubeconfig)) };
 }
 
 /** Takes it down, also where it never came up. */
-export function downAfterTest({ home, client }: Partial<OwnCluster>): void {
+export function downAfterTest({ home, client }: Partial<OwnCluster> = {}): void {
   client?.close();
   home?.run(["down"]);
   home?.remove();
