@@ -138,9 +138,13 @@ function peersOf(destination: Destination, frontend: Frontend | undefined, outbo
   });
 }
 
-/** Where neither the Service itself says which family is first, nor a name has to be resolved. */
+/**
+ * Where neither the Service itself says which family is first, nor a name has to be resolved; nor has Envoy subsets where
+ * it hashes (Cluster, `load_balancing_policy`).
+ */
 function takesOrders(destination: Destination): boolean {
-  return destination.preferFamily === undefined && !namedHosts(destination);
+  const hashes = destination.policy?.loadBalancing?.kind === "hash";
+  return destination.preferFamily === undefined && !namedHosts(destination) && !hashes;
 }
 
 function streamPort(

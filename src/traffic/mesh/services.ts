@@ -1,6 +1,7 @@
 /** Services as sidecars see them, and the destinations that their ports are. */
 import type { Service } from "../../objects/types.ts";
 import type { Destination } from "../gateway/model.ts";
+import type { DestinationPolicy } from "../gateway/policy-model.ts";
 import { readPreferredFamily } from "../gateway/routes/prefer-family.ts";
 import type { Frontend, FrontendPort } from "../model.ts";
 import type { MeshPort, MeshService } from "./model.ts";
@@ -40,8 +41,11 @@ export function destinationsOf(
   return new Map(made.map((destination) => [destination.key, destination]));
 }
 
+/** `sessionAffinity: ClientIP`: by the client's address, as in the Service data plane; no table of clients is kept. */
+const STICKY: DestinationPolicy = { loadBalancing: { kind: "hash", by: "source" } };
+
 function plainDestination(
-  { key, target }: Frontend,
+  { key, target, affinitySeconds }: Frontend,
   { name, appProtocol, port }: FrontendPort,
   service: Service | undefined,
   clusterDomain: string,
@@ -55,6 +59,7 @@ function plainDestination(
         : { kind: "hosts", hosts: [{ hostname: target, port }] },
     protocol: destinationProtocol(protocolOf({ name, appProtocol, port })),
     ...(preferFamily && { preferFamily }),
+    ...(affinitySeconds !== undefined && { policy: STICKY }),
     origins: [{ kind: "Service", key, ...(name && { part: name }) }],
   };
 }
