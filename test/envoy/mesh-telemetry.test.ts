@@ -175,6 +175,11 @@ describe("telemetry of real Envoys", { skip: ENVOY === undefined && "no Envoy he
     assert.match(answer, new RegExp(`"traceparent":"00-${other}-[0-9a-f]{16}-00"`));
   });
 
+  test("the id of a request is what its caller says", async () => {
+    const id = "f17bb7b0-ced1-4b08-9bf8-8febee2093bb";
+    assert.ok((await web("web4", "IPv4", { "x-request-id": id })).includes(`"x-request-id":"${id}"`));
+  });
+
   test("without a policy nothing is told, and nothing is added to requests", async () => {
     for (const name of ["a", "b"]) {
       await world.apply(policy("MeshPolicy", name, ""), "deleted");

@@ -10,7 +10,7 @@
 import { isIP } from "node:net";
 import type { Family } from "../../ip/family.ts";
 import type { Telemetry, Tracing } from "../../traffic/mesh/model.ts";
-import { extension, socketAddress } from "../desired/names.ts";
+import { any, extension, socketAddress } from "../desired/names.ts";
 import { isJsonObject, type JsonObject } from "../proto/index.ts";
 import { HTTP2_ONLY } from "./http.ts";
 import { CLUSTERS } from "./names.ts";
@@ -34,8 +34,19 @@ export function httpTelemetry(telemetry: Telemetry | undefined, reporter: Report
   if (telemetry === undefined) return {};
   const { tracing } = telemetry;
   const logs = telemetryLogs(telemetry, reporter, "http");
-  return { ...(logs && { access_log: logs }), ...(tracing && { tracing: tracingOf(tracing) }) };
+  return {
+    ...(logs && { access_log: logs }),
+    ...(tracing && { tracing: tracingOf(tracing), request_id_extension: KEPT_REQUEST_ID }),
+  };
 }
+
+/**
+ * An id stays as it came: else Envoy writes into it why a request is traced, and the lines of the two sidecars, and what
+ * the caller knows, differ in a digit.
+ */
+const KEPT_REQUEST_ID: JsonObject = {
+  typed_config: any("envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig", { pack_trace_reason: false }),
+};
 
 /** A TcpProxy that tells of its connections. */
 export function streamTelemetry(
