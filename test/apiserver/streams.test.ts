@@ -155,7 +155,10 @@ test("exec is refused with a Status, or with the kubelet's own answer", async ()
     [idle.status, JSON.parse(idle.text).message],
     [400, "pod idle does not have a host assigned"],
   );
-  assert.equal((await refusal(connect(`${base}/lost/exec?command=x`))).status, 502);
+  const lost = await refusal(connect(`${base}/lost/exec?command=x`));
+  assert.equal(lost.status, 500);
+  const said = JSON.parse(lost.text).message as string;
+  assert.match(said, /^error dialing backend: dial tcp 127\.0\.0\.1:1: .*ECONNREFUSED[^?]*$/);
   assert.deepEqual(await refusal(connect(`${base}/p/exec?command=refuse`)), { status: 403, text: "no" });
   const plain = await held.client.get(`${base}/p/exec?command=x`);
   assert.deepEqual([plain.status, plain.body.message], [400, "Upgrade request required"]);

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
+import { joinHostPort } from "../../ip/address.ts";
 import { ApiError, badRequest, internalError } from "../../objects/status.ts";
 import { type Answer, type Call, STREAMED } from "../http/call.ts";
 import { textReply } from "../http/replies.ts";
@@ -75,9 +76,8 @@ export function kubeletTls({ cert, key }: { cert: string; key: string }): object
   return { cert, key, rejectUnauthorized: false, agent: false };
 }
 
-/** 500: the kubelet did not answer (the real server's text when it cannot dial one). */
-export function kubeletUnreachable({ host, port, path }: KubeletTarget, error: Error): ApiError {
-  const authority = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-  const message = `Get "https://${authority}${path}": ${error.message}`;
+/** 502: the kubelet did not answer (the real server's text when it cannot dial one for a log). */
+function kubeletUnreachable({ host, port, path }: KubeletTarget, error: Error): ApiError {
+  const message = `Get "https://${joinHostPort(host, port)}${path}": ${error.message}`;
   return new ApiError({ message, code: 502, reason: "BadGateway" });
 }

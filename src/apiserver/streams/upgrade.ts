@@ -1,7 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { connect } from "node:tls";
-import { badRequest } from "../../objects/status.ts";
+import { joinHostPort } from "../../ip/address.ts";
+import { ApiError, badRequest } from "../../objects/status.ts";
 import { admitted } from "../admission/write.ts";
 import { authorize } from "../auth/authorize.ts";
 import type { User } from "../auth/user.ts";
@@ -10,7 +11,7 @@ import type { ApiContext } from "../context.ts";
 import { isTrue, parseResourcePath, type ResourceRequest } from "../http/paths.ts";
 import { statusOf } from "../http/replies.ts";
 import { type KubeletTarget, kubeletTarget } from "./kubelet.ts";
-import { kubeletTls, kubeletUnreachable } from "./pods.ts";
+import { kubeletTls } from "./pods.ts";
 
 const UPGRADED = new Set(["exec", "attach", "portforward"]);
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -134,7 +135,7 @@ function join(
     });
     upstream.on("error", (error) => {
       if (joined) end();
-      else reject(kubeletUnreachable(kubelet, error));
+      else reject(notDialed(kubelet, error));
     });
     upstream.once("close", () => {
       clearTimeout(timer);
@@ -144,6 +145,15 @@ function join(
     socket.once("close", () => upstream.destroy());
     closing.addEventListener("abort", end, { once: true });
   });
+}
+
+/**
+ * 500: the kubelet did not answer. The command, which may be a long script, is not repeated.
+ * Source: UpgradeAwareHandler.DialForUpgrade (apimachinery pkg/util/proxy/upgradeaware.go).
+ */
+function notDialed({ host, port }: KubeletTarget, error: Error): ApiError {
+  const message = `error dialing backend: dial tcp ${joinHostPort(host, port)}: ${error.message}`;
+  return new ApiError({ message, code: 500, reason: "InternalError" });
 }
 
 /** The request as the kubelet gets it: its own path and host, and none of the client's credentials. */
