@@ -10,7 +10,8 @@ import { closest } from "./closest.ts";
 import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
 import { kubeconfigFor } from "./cluster.ts";
-import { askEnvoy, CLUSTERS_PATH, dumpOf, findEnvoyPod, TARGETS } from "./envoy-admin.ts";
+import { askEnvoy, CLUSTERS_PATH, dumpOf } from "./envoy-admin.ts";
+import { findEnvoyPod, TARGETS } from "./envoy-pods.ts";
 import { type Output, parseOutput, render } from "./output.ts";
 
 interface ProxyConfigFlags {
@@ -57,7 +58,7 @@ export function define(): Command {
     )
     .option("-n, --namespace <namespace>", "the target's namespace", "default")
     .option("-f, --file <dump>", "read an Envoy's config_dump?include_eds from a file instead of a target")
-    .option("--name <name>", "only what has this name")
+    .option("--name <name>", "only what has this name, as the first column has it or as Envoy does")
     .option("--port <port>", "only what has this port")
     .option("--cluster <cluster>", "only endpoints of, and what leads to, this cluster")
     .option("-o, --output <format>", "table, wide, json or yaml", "table")
@@ -175,7 +176,7 @@ export function show(dump: EnvoyDump, kinds: readonly DumpKind[], filter: RowFil
 function wanted(rows: readonly ShownRow[], { name, port, cluster }: RowFilter): ShownRow[] {
   return rows.filter(
     (row) =>
-      (name === undefined || row.name === name) &&
+      (name === undefined || row.name === name || row.cells[0] === name) &&
       (port === undefined || row.ports.includes(port)) &&
       (cluster === undefined || row.clusters.includes(cluster)),
   );

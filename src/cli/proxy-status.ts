@@ -3,15 +3,10 @@ import { KubeClient, loadKubeconfig } from "../client/index.ts";
 import { formatColumns } from "../diagnosis/index.ts";
 import { syncOf, type TypeSync, XDS_TYPES } from "../envoy/current/sync.ts";
 import { EXIT } from "../errors/exit-codes.ts";
+import { UserError } from "../errors/user-error.ts";
 import { kubeconfigFor } from "./cluster.ts";
-import {
-  dumpAndClockOf,
-  type EnvoyPod,
-  findEnvoyPod,
-  hasControlPlane,
-  proxies,
-  TARGETS,
-} from "./envoy-admin.ts";
+import { dumpAndClockOf, hasControlPlane } from "./envoy-admin.ts";
+import { type EnvoyPod, findEnvoyPod, proxies, TARGETS } from "./envoy-pods.ts";
 import { KINDS } from "../objects/kinds.ts";
 import { ApiError } from "../objects/status.ts";
 import { humanDuration } from "../objects/time.ts";
@@ -104,7 +99,8 @@ async function statusOf(
     const isOff = Math.abs(clockOffsetSeconds) > CLOCK_NOTED;
     return { name, types: withRefusals(syncOf(dump), own), connected, ...(isOff && { clockOffsetSeconds }) };
   } catch (error) {
-    return { name, types: [], error: (error as Error).message };
+    const why = error instanceof UserError ? error.parts.why : (error as Error).message;
+    return { name, types: [], error: why ?? "it does not answer" };
   }
 }
 

@@ -1,7 +1,9 @@
 /** Which pods' Envoys are asked, against an API server of the test's own. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { findEnvoyPod, proxies } from "../../src/cli/envoy-admin.ts";
+import { dumpOf } from "../../src/cli/envoy-admin.ts";
+import { findEnvoyPod, proxies } from "../../src/cli/envoy-pods.ts";
+import { UserError } from "../../src/errors/user-error.ts";
 import { KINDS } from "../../src/objects/kinds.ts";
 import type { Pod } from "../../src/objects/types.ts";
 import { startCluster, type TestCluster } from "../controllers/cluster.ts";
@@ -11,13 +13,17 @@ let cluster: TestCluster;
 before(async () => {
   cluster = await startCluster();
   await cluster.client.create(KINDS.Namespace, { metadata: { name: "shop" } } as never);
-  for (const [name, state] of [
+  for (const [name, state, phase] of [
+    ["ended", { terminated: { exitCode: 0 } }, "Succeeded"],
     ["well", { running: {} }],
     ["on-its-way", { waiting: { reason: "PodInitializing" } }],
     ["crashed", { waiting: { reason: "CrashLoopBackOff", message: "back-off 10s" } }],
     ["uncaptured", { waiting: { reason: "PodInitializing" } }],
   ] as const)
-    await pod(name, { "tandem-proxy": state, ...(name === "uncaptured" && { "tandem-init": UNCAPTURED }) });
+    await pod(name, phase, {
+      "tandem-proxy": state,
+      ...(name === "uncaptured" && { "tandem-init": UNCAPTURED }),
+    });
 });
 after(() => cluster.close());
 
@@ -25,7 +31,7 @@ const UNCAPTURED = {
   terminated: { exitCode: 1, reason: "Error", message: "cannot capture the pod's traffic\n" },
 };
 
-async function pod(name: string, states: Record<string, object>): Promise<void> {
+async function pod(name: string, phase: string | undefined, states: Record<string, object>): Promise<void> {
   const containers = [{ name: "web", image: "x" }];
   const initContainers = ["tandem-init", "tandem-proxy"].map((each) => ({
     name: each,
@@ -42,7 +48,7 @@ async function pod(name: string, states: Record<string, object>): Promise<void> 
     restartCount: 0,
     state,
   }));
-  const status = { phase: "Pending", initContainerStatuses } as unknown as Pod["status"];
+  const status = { phase: phase ?? "Pending", initContainerStatuses } as unknown as Pod["status"];
   await cluster.client.patch(KINDS.Pod, name, "shop", { status }, { type: "merge", subresource: "status" });
 }
 
@@ -68,4 +74,19 @@ test("a pod is found by its name, and by NAME.NAMESPACE whatever leads to it", a
   assert.equal(await names("well", "shop"), "shop/well");
   await assert.rejects(names("well.nowhere", "default"), /"well.nowhere" not found/);
   await assert.rejects(names("deploy/none.shop", "default"), /deploy\/none in namespace shop/);
+});
+
+test("a pod that cannot be entered is named with the reason, not as a failure of the command", async () => {
+  const dump = async (name: string) =>
+    dumpOf(cluster.client, await findEnvoyPod(cluster.client, name, "shop"));
+  await assert.rejects(dump("well"), (error: Error) => {
+    assert.ok(error instanceof UserError);
+    assert.match(
+      error.message,
+      /does not have a host assigned\n {2}where: pod shop\/well\n {2}next: kubectl/,
+    );
+    return true;
+  });
+  await assert.rejects(dump("crashed"), /CrashLoopBackOff: back-off 10s\n {2}where: pod shop\/crashed/);
+  await assert.rejects(dump("ended"), /the pod has ended/);
 });

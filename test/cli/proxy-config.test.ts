@@ -316,6 +316,15 @@ describe("a sidecar's configuration, shown", () => {
     ]);
   });
 
+  test("a cluster is found by the name that is shown, and by Envoy's", () => {
+    for (const name of ["web.demo.svc.cluster.local", "outbound|80|v1|web.demo.svc.cluster.local"])
+      assert.equal(
+        rows(show(sidecar, ["clusters"], { name }, "table"))[1]?.[0],
+        "web.demo.svc.cluster.local",
+        name,
+      );
+  });
+
   test("the listener of a Service has both of its addresses, and is found by its port", () => {
     assert.deepEqual(rows(show(sidecar, ["listeners"], { port: 9000 }, "table")), [
       ["ADDRESSES", "PORT", "MATCH", "DESTINATION"],

@@ -16,7 +16,7 @@ import { mergeStatus } from "../../src/controllers/gateway/status-merge.ts";
 import { GATEWAY_KINDS, type Gateway, type HTTPRoute } from "../../src/objects/gateway/index.ts";
 import { KINDS } from "../../src/objects/kinds.ts";
 import type { AnyObject, Deployment, Secret, Service } from "../../src/objects/types.ts";
-import { findEnvoyPod } from "../../src/cli/envoy-admin.ts";
+import { findEnvoyPod } from "../../src/cli/envoy-pods.ts";
 import { installDefinitions } from "../../src/cli/gateway/definitions.ts";
 import { eventually, startCluster, type TestCluster } from "./cluster.ts";
 

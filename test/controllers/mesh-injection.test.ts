@@ -271,6 +271,14 @@ describe("the webhook", () => {
     assert.deepEqual(needed, [{ namespace: "shop", serviceAccount: "s" }]);
   });
 
+  test("makes nothing for a pod that is only tried", () => {
+    const needed: unknown[] = [];
+    const onInject = (workload: unknown) => needed.push(workload);
+    const { response } = reviewInjection(review(podOf(), { dryRun: true }), { ...options, onInject });
+    assert.equal(response.patchType, "JSONPatch");
+    assert.deepEqual(needed, []);
+  });
+
   test("leaves everything else as it is", () => {
     for (const [pod, more] of [
       [podOf(), { operation: "UPDATE" }],

@@ -5,7 +5,8 @@
 import type { EnvoyDump } from "../../envoy/current/dump.ts";
 import { KINDS } from "../../objects/kinds.ts";
 import type { Pod } from "../../objects/types.ts";
-import { askEnvoy, dumpOf, findEnvoyPod } from "../envoy-admin.ts";
+import { askEnvoy, dumpOf } from "../envoy-admin.ts";
+import { findEnvoyPod } from "../envoy-pods.ts";
 import { show } from "../proxy-config.ts";
 import {
   ECHO,

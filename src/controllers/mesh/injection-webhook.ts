@@ -20,6 +20,8 @@ interface AdmissionRequest {
   readonly uid: string;
   readonly namespace?: string;
   readonly operation?: string;
+  /** Nothing of it is kept. */
+  readonly dryRun?: boolean;
   readonly resource?: { readonly group?: string; readonly resource?: string };
   readonly subResource?: string;
   readonly object?: Pod | null;
@@ -66,7 +68,12 @@ function answer(
     request.operation === "CREATE" && request.resource?.resource === "pods" && !request.subResource;
   if (!isNewPod || !Array.isArray(pod?.spec?.containers)) return { uid, allowed: true };
   try {
-    return { uid, allowed: true, ...injected(pod, namespace, options, path) };
+    const { settings } = options;
+    return {
+      uid,
+      allowed: true,
+      ...injected(pod, namespace, request.dryRun === true ? { settings } : options, path),
+    };
   } catch (error) {
     if (!(error instanceof PodRefused)) throw error;
     const name = pod.metadata?.name || `${pod.metadata?.generateName ?? ""}…`;
