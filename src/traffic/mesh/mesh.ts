@@ -16,6 +16,7 @@ import { workloadIdentity } from "./names.ts";
 import { PolicyBook } from "./policies.ts";
 import { PolicyStatuses } from "./policy-status.ts";
 import { NamedPool } from "./pool.ts";
+import { Populations } from "./populations.ts";
 import { RouteBook } from "./route-book.ts";
 import { destinationsOf, meshService } from "./services.ts";
 import type {
@@ -60,6 +61,7 @@ class MeshState {
   readonly #dirt = new Dirt();
   readonly #policies = new PolicyBook();
   readonly #policyStatuses: PolicyStatuses;
+  readonly #populations = new Populations();
   readonly #zones = new Zones();
   readonly #inbound = new InboundPorts();
   readonly #routes: RouteBook;
@@ -74,7 +76,7 @@ class MeshState {
   constructor(options: MeshModelOptions) {
     this.#options = options;
     this.#objects = new ObjectStore(options.clusterFamilies ?? FAMILIES);
-    this.#policyStatuses = new PolicyStatuses(this.#policies, options.now);
+    this.#policyStatuses = new PolicyStatuses(this.#policies, this.#populations, options.now);
     this.#routes = new RouteBook(options, this.#objects, this.#dependents);
     this.#dirt.onDirty(() => this.#tell());
     for (const key of options.traffic.keys()) this.#dirtyFrontends.add(key);
@@ -155,6 +157,8 @@ class MeshState {
     if (after === undefined) this.#dropWorkload(namespace, key);
     else if (keep(before, after) === before) return;
     else this.#putWorkload(after);
+    const labels = this.#populations.change(namespace, before?.labels, after?.labels);
+    this.#policyStatuses.touchLabels(namespace, labels);
     this.#dirtyPods.add(key);
     this.#tell();
   }

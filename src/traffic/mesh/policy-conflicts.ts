@@ -24,7 +24,7 @@ function keyOf({ metadata }: Policy): string {
 }
 
 /** The labels that a policy asks for; none: all pods. */
-function labelsOf({ spec }: Policy): Readonly<Record<string, string>> {
+export function labelsOf({ spec }: Policy): Readonly<Record<string, string>> {
   return spec.selector?.matchLabels ?? {};
 }
 

@@ -1,11 +1,22 @@
 /** What the statuses of policies say: whether they are taken, what contradicts them, who cannot follow them. */
-import type { AuthorizationPolicy, MeshPolicy, MeshPolicyStatus } from "../../objects/mesh/index.ts";
+import {
+  type AuthorizationPolicy,
+  MESH_NAMESPACE,
+  type MeshPolicy,
+  type MeshPolicyStatus,
+} from "../../objects/mesh/index.ts";
 import { conditionsOf, type Fact, fails, holds } from "../gateway/conditions.ts";
 import { equal } from "../gateway/equality.ts";
-import { accessContradictions, type Contradiction, meshContradictions } from "./policy-conflicts.ts";
+import {
+  accessContradictions,
+  type Contradiction,
+  labelsOf,
+  meshContradictions,
+} from "./policy-conflicts.ts";
 import { RefusedBy } from "./refused-by.ts";
 import type { PolicyBook, PolicyKind } from "./policies.ts";
 import { findingsOfAccess, findingsOfMesh } from "./policy-findings.ts";
+import { pairsOf, type Populations } from "./populations.ts";
 
 /** The status that a policy is to have. */
 export interface PolicyStatusWish {
@@ -24,14 +35,16 @@ const MOST = 5;
 export class PolicyStatuses {
   readonly #book: PolicyBook;
   readonly #now: () => string;
+  readonly #populations: Populations;
   /** `KIND/NAMESPACE` whose policies are to be judged again. */
   readonly #dirty = new Set<string>();
   readonly #known = new Map<string, PolicyStatusWish>();
   /** What sidecars say of what follows from a policy. */
   readonly #refused = new RefusedBy<string>();
 
-  constructor(book: PolicyBook, now: () => string) {
+  constructor(book: PolicyBook, populations: Populations, now: () => string) {
     this.#book = book;
+    this.#populations = populations;
     this.#now = now;
   }
 
@@ -41,6 +54,17 @@ export class PolicyStatuses {
     if (!isGone) return;
     this.#known.delete(`${kind}/${key}`);
     this.#refused.forget(`${kind}/${key}`);
+  }
+
+  /** Takes note that pods of a namespace have come to have these labels (`key=value`), or have them no more. */
+  touchLabels(namespace: string, pairs: ReadonlySet<string>): void {
+    if (pairs.size === 0) return;
+    for (const kind of ["MeshPolicy", "AuthorizationPolicy"] as const)
+      for (const place of new Set([namespace, MESH_NAMESPACE])) {
+        const policies = this.#book.inNamespace(kind, place);
+        if (policies.some((policy) => pairsOf(labelsOf(policy)).some((pair) => pairs.has(pair))))
+          this.#dirty.add(`${kind}/${place}`);
+      }
   }
 
   /** Replaces what a sidecar cannot follow: messages of its proxy by `KIND/NAMESPACE/NAME` of policies. */
@@ -79,7 +103,7 @@ export class PolicyStatuses {
     before: MeshPolicyStatus | undefined,
   ): MeshPolicyStatus {
     const facts = [
-      acceptance(kind, policy),
+      acceptance(kind, policy, this.#populations),
       ...conflict(
         kind === "MeshPolicy"
           ? meshContradictions(policy as MeshPolicy, all as MeshPolicy[])
@@ -92,13 +116,15 @@ export class PolicyStatuses {
   }
 }
 
-function acceptance(kind: PolicyKind, policy: Policy): Fact {
+function acceptance(kind: PolicyKind, policy: Policy, populations: Populations): Fact {
   const { problems, notes } =
     kind === "MeshPolicy"
       ? findingsOfMesh(policy as MeshPolicy)
       : findingsOfAccess(policy as AuthorizationPolicy);
+  const missing = populations.missing(policy.metadata.namespace ?? "", labelsOf(policy));
+  const nobody = missing.map((pair) => `it is about no pod: none with a sidecar has the label ${pair}`);
   return problems.length === 0
-    ? holds("Accepted", "Accepted", listed(notes))
+    ? holds("Accepted", "Accepted", listed([...nobody, ...notes]))
     : fails("Accepted", "Invalid", listed(problems));
 }
 

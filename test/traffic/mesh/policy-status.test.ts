@@ -61,7 +61,9 @@ test("of MeshPolicies that contradict each other the oldest counts, and both sta
       "Accepted=True Accepted",
       "Conflicted=True Contradicts mutualTls: Strict counts, and not what demo/b-late says for the same pods (Permissive)",
     ],
-    "MeshPolicy/demo/pods": ["Accepted=True Accepted"],
+    "MeshPolicy/demo/pods": [
+      "Accepted=True Accepted it is about no pod: none with a sidecar has the label app=other",
+    ],
   });
 });
 
@@ -207,6 +209,37 @@ test("what no caller and no request can be is said", () => {
     'to: [{ methods: [GET, "*"], paths: ["/", "*", "/a*", "*.key"], hosts: ["*", "a.*", "*.b", "a:80", "[fd00::1]"] }]',
   ])
     assert.equal(accessOf(`rules: [{ ${rule} }]`).accepted, "Accepted=True Accepted", rule);
+});
+
+test("a policy that chooses no pod says so, until there is one", () => {
+  const choose = "selector: { matchLabels: { app: cart, tier: web } }";
+  const policies =
+    policy("MeshPolicy", "own", 1, choose) +
+    policy("AuthorizationPolicy", "all", 1, choose, "tandem-system") +
+    policy("AuthorizationPolicy", "elsewhere", 1, choose, "other");
+  const models = modelsOf(POD + policies);
+  const nobody = (label: string) => `it is about no pod: none with a sidecar has the label ${label}`;
+  const all = {
+    "MeshPolicy/demo/own": [`Accepted=True Accepted ${nobody("tier=web")}`],
+    "AuthorizationPolicy/tandem-system/all": [
+      `Accepted=True Accepted ${nobody("tier=web")}; without rules it allows nothing`,
+    ],
+  };
+  assert.deepEqual(said(models.mesh.flush().statuses), {
+    ...all,
+    "AuthorizationPolicy/other/elsewhere": [
+      `Accepted=True Accepted ${nobody("app=cart")}; ${nobody("tier=web")}; without rules it allows nothing`,
+    ],
+  });
+  const [labelled] = objectsOf(POD.replace("app: cart", "app: cart, tier: web"));
+  assert.ok(labelled);
+  take(models, labelled, "updated");
+  assert.deepEqual(said(models.mesh.flush().statuses), {
+    "MeshPolicy/demo/own": ["Accepted=True Accepted"],
+    "AuthorizationPolicy/tandem-system/all": ["Accepted=True Accepted without rules it allows nothing"],
+  });
+  for (const object of objectsOf(POD)) take(models, object, "updated");
+  assert.deepEqual(said(models.mesh.flush().statuses), all);
 });
 
 test("what is valid and may surprise is said", () => {
