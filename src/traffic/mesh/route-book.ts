@@ -118,7 +118,11 @@ export class RouteBook {
     const parents = (object.spec.parentRefs ?? []).filter(refersToService).map((parentRef) => {
       const service = `${parentRef.namespace ?? namespace}/${parentRef.name}`;
       lookups.add(`Service/${service}`);
-      return serviceParent(parentRef, service, portsOf(this.#objects.service(service)));
+      const object = this.#objects.service(service);
+      const alias = object && aliasOf(object, this.#options.clusterDomain);
+      if (alias !== undefined) lookups.add(`Service/${alias}`);
+      const hasAddress = alias !== undefined && isVirtual(this.#objects.service(alias));
+      return serviceParent(parentRef, service, portsOf(object), hasAddress ? alias : undefined);
     });
     const renamed = withMeshNames(translated, (destination) => this.#nameOf(destination));
     return { id, namespace, translated: renamed, parents, lookups };
@@ -170,6 +174,20 @@ const ROUTE = /^(HTTP|GRPC)Route\//;
 
 function servicesOf(route: MeshRoute | undefined): readonly string[] {
   return route === undefined ? [] : route.parents.map(({ service }) => service);
+}
+
+/** The Service of the cluster, `namespace/name`, that an ExternalName names. */
+function aliasOf({ spec }: Service, clusterDomain: string): string | undefined {
+  if (spec.type !== "ExternalName") return undefined;
+  const end = `.svc.${clusterDomain}`;
+  const name = (spec.externalName ?? "").toLowerCase().replace(/\.$/, "");
+  const labels = name.endsWith(end) ? name.slice(0, -end.length).split(".") : [];
+  return labels.length === 2 ? `${labels[1]}/${labels[0]}` : undefined;
+}
+
+/** Whether a Service has addresses of its own. */
+function isVirtual(service: Service | undefined): boolean {
+  return service !== undefined && service.spec.type !== "ExternalName" && service.spec.clusterIP !== "None";
 }
 
 function portsOf(service: Service | undefined): readonly NamedPort[] | undefined {

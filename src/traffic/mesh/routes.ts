@@ -56,11 +56,15 @@ export interface ServiceParent {
   readonly accepted: Fact;
 }
 
-/** Attaches a route to a parent, given the Service's ports (undefined: there is no such Service). */
+/**
+ * Attaches a route to a parent, given the Service's ports (undefined: there is no such Service).
+ * @param aliasOf the Service with addresses that an ExternalName leads to: requests are known by these
+ */
 export function serviceParent(
   parentRef: ParentReference,
   service: string,
   ports: readonly NamedPort[] | undefined,
+  aliasOf?: string,
 ): ServiceParent {
   const refuse = (message: string): ServiceParent => ({
     parentRef,
@@ -68,6 +72,11 @@ export function serviceParent(
     accepted: fails("Accepted", "NoMatchingParent", message),
   });
   if (ports === undefined) return refuse(`Service ${service} does not exist`);
+  if (aliasOf !== undefined)
+    return refuse(
+      `Service ${service} is another name of Service ${aliasOf}, and requests go to the addresses of that one; ` +
+        "attach the route to it",
+    );
   const named = ports.filter((port) => isNamed(parentRef, port));
   if (named.length === 0)
     return refuse(

@@ -2,13 +2,17 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { emptyModels, objectsOf, take } from "./text.ts";
 
-/** What becomes of an HTTPRoute with port 80 of a Service as its parent, given that port. */
+/** What becomes of an HTTPRoute with port 80 of a Service as its parent, given that port, or more of the Services. */
 function acceptedOn(port: string): string {
-  const models = emptyModels();
-  const text = `
+  return accepted(`
 kind: Service
 metadata: { name: cart, namespace: demo }
-spec: { clusterIPs: [10.96.0.1], ipFamilies: [IPv4], ports: [${port}] }
+spec: { clusterIPs: [10.96.0.1], ipFamilies: [IPv4], ports: [${port}] }`);
+}
+
+function accepted(services: string): string {
+  const models = emptyModels();
+  const text = `${services}
 ---
 kind: HTTPRoute
 apiVersion: gateway.networking.k8s.io/v1
@@ -17,8 +21,8 @@ spec: { parentRefs: [{ group: "", kind: Service, name: cart, port: 80 }], rules:
   for (const object of objectsOf(text)) take(models, object);
   const { status } = models.mesh.flush().statuses.get("HTTPRoute/demo/split") ?? {};
   const [parent] = status && "parents" in status ? status.parents : [];
-  const accepted = parent?.conditions.find(({ type }) => type === "Accepted");
-  return `${accepted?.status} ${accepted?.reason} ${accepted?.message}`.trim();
+  const found = parent?.conditions.find(({ type }) => type === "Accepted");
+  return `${found?.status} ${found?.reason} ${found?.message}`.trim();
 }
 
 test("a route is refused where its rules could not be followed, as nothing looks for HTTP", () => {
@@ -42,4 +46,28 @@ test("a route is accepted where HTTP is known to come, or looked for", () => {
     "{ port: 80, name: tcp, appProtocol: http }",
   ])
     assert.equal(acceptedOn(port), "True Accepted", port);
+});
+
+test("a route is refused on another name of a Service that has addresses, as requests are known by these", () => {
+  const alias = (externalName: string) => `
+kind: Service
+metadata: { name: cart, namespace: demo }
+spec: { type: ExternalName, externalName: ${externalName}, ports: [{ port: 80, name: http }] }`;
+  const shop = (clusterIP: string) => `
+---
+kind: Service
+metadata: { name: shop, namespace: other }
+spec: { clusterIP: ${clusterIP}, clusterIPs: [${clusterIP}], ipFamilies: [IPv4], ports: [{ port: 80, name: http }] }`;
+  const there = "shop.other.svc.cluster.local";
+  assert.match(
+    accepted(alias(there) + shop("10.96.0.2")),
+    /^False NoMatchingParent Service demo\/cart is another name of Service other\/shop, .*; attach the route to it$/,
+  );
+  for (const services of [
+    alias(there),
+    alias(there) + shop("None"),
+    alias("example.org"),
+    alias("a.b.svc.cluster.local"),
+  ])
+    assert.equal(accepted(services), "True Accepted", services);
 });
