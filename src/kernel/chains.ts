@@ -59,7 +59,8 @@ export function chainRules(shape: ChainShape, dialect: Dialect, facts: NodeFacts
       return [...guard, ...(pods ? [`${dialect.ip} saddr != ${pods} ${mark}`] : []), ...pick("")];
     case "local-policy": {
       // Pods and the node itself reach every endpoint; only traffic that came from elsewhere stays on this node.
-      const shortcuts = pods ? pick(`${dialect.ip} saddr ${pods} `) : [];
+      const here = facts.podLinks === undefined ? "" : `iifname "${facts.podLinks}*" `;
+      const shortcuts = pods ? pick(`${here}${dialect.ip} saddr ${pods} `) : [];
       const own = [`fib saddr type local ${mark}`, ...pick("fib saddr type local ")];
       const local = shape.localEndpoints ?? 0;
       return [...guard, ...shortcuts, ...own, ...(local === 0 ? ["drop"] : pick("", local, LOCAL_OFFSET))];

@@ -11,6 +11,11 @@ export interface NodeFacts {
   readonly addresses: PerFamily<readonly string[]>;
   /** The cluster's pod ranges: traffic to a cluster IP from anywhere else is masqueraded. None: it never is. */
   readonly podRanges: PerFamily<readonly string[]>;
+  /**
+   * How the names of this node's links to its pods begin, where it is known. Under a Local policy only pods behind them
+   * go to endpoints elsewhere: the answer to a pod of another node would not come back through this one.
+   */
+  readonly podLinks?: string;
   /** The cluster's service ranges: traffic to an address in them that no Service has is dropped. */
   readonly serviceRanges?: PerFamily<readonly string[]>;
   /** Masquerade all traffic to cluster IPs, whoever sends it (kube-proxy's --masquerade-all). */

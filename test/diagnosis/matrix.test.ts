@@ -192,3 +192,27 @@ test("under externalTrafficPolicy Local only nodes with an endpoint of their own
     "172.18.0.3:30080/TCP",
   ]);
 });
+
+function withPorts(protocols: readonly ("TCP" | "UDP" | "SCTP")[]): Frontend {
+  const [port] = WEB.ports;
+  if (port === undefined) throw new Error("WEB has a port");
+  return { ...WEB, ports: protocols.map((protocol) => ({ ...port, protocol })) };
+}
+
+test("SCTP cannot be tried: such ports are left out, and a Service of no other has nothing to show", () => {
+  const refuseAll: Answer = (request) =>
+    request.kind === "dns" ? { ok: true } : { ok: false, reason: "refused" };
+  const only = matrixOf([withPorts(["SCTP"])], refuseAll).rows[0]?.cells;
+  for (const path of ["ClusterIP", "NodePort", "Pod"] as const) {
+    assert.deepEqual(only?.[path].IPv6, { state: "none", reason: "no TCP or UDP ports" }, path);
+  }
+  const both = matrixOf([withPorts(["TCP", "SCTP"])], () => ({ ok: true })).rows[0]?.cells;
+  assert.deepEqual(both?.Pod.IPv4, { state: "ok", checks: 2 }); // one port, two kinds of clients
+});
+
+test("a UDP port without an answer says that its server may just have nothing to say", () => {
+  const silent: Answer = (request) =>
+    request.kind === "udp" ? { ok: false, reason: "no answer" } : { ok: true };
+  const text = printMatrix(matrixOf([withPorts(["UDP"])], silent), ASCII);
+  assert.match(text, /no answer \(lost, or a server that says nothing to the line "hostname"\)/);
+});

@@ -41,6 +41,18 @@ async function given(service: Service | undefined, pods: readonly PodEndpoint[] 
   await node.settled();
 }
 
+const FOREIGN = { IPv4: "10.244.9.9", IPv6: "fd00:10:244:9::9" } as const;
+
+/** Gives the machine outside an address in the pod ranges, which it talks to the node from. */
+const FOREIGN_POD = [
+  `ip -n outside address add ${FOREIGN.IPv4}/32 dev lo`,
+  `ip -n outside address add ${FOREIGN.IPv6}/128 dev lo nodad`,
+  `ip -n outside route replace ${ADDRESSES.node.IPv4} dev eth0 src ${FOREIGN.IPv4}`,
+  `ip -n outside route replace ${ADDRESSES.node.IPv6} dev eth0 src ${FOREIGN.IPv6}`,
+  `ip route add ${FOREIGN.IPv4} via ${ADDRESSES.outside.IPv4}`,
+  `ip route add ${FOREIGN.IPv6} via ${ADDRESSES.outside.IPv6}`,
+].join("\n");
+
 async function everyWay(check: (family: Family, protocol: Protocol) => Promise<void>): Promise<void> {
   for (const family of FAMILIES) for (const protocol of PROTOCOLS) await check(family, protocol);
 }
@@ -275,6 +287,31 @@ test("externalTrafficPolicy Local keeps outside traffic on the node, with its so
     const target = { host: ADDRESSES.node[family], port: 30080, protocol };
     assert.equal(await answer("outside", target), "ECONNREFUSED");
   });
+});
+
+test("under policy Local a pod behind no link of this node's pods is held to this node, as all else from outside", async () => {
+  const links = { ...FACTS, podLinks: "v-" };
+  const other = await startNode(links);
+  try {
+    setWeb(other.model, web({ type: "NodePort", ports: nodePorts(30080), externalTrafficPolicy: "Local" }), [
+      A,
+      REMOTE_B,
+    ]);
+    await other.settled();
+    // a pod of another node: its address is in the pod ranges, and it comes by the node's own link
+    const added = await other.network.exec(["sh", "-e"], [FOREIGN_POD]);
+    assert.equal(added.code, 0, added.stderr);
+    await everyWay(async (family, protocol) => {
+      const target = { host: ADDRESSES.node[family], port: 30080, protocol };
+      const from = async (place: Place) =>
+        [...new Set(await other.network.ask(place, { ...target, count: 30 }))].sort();
+      assert.deepEqual(await from("outside"), [`a ${FOREIGN[family]}`], `${family} ${protocol}`);
+      const own = ["a", "b"].map((pod) => `${pod} ${ADDRESSES.client[family]}`);
+      assert.deepEqual(await from("client"), own, `${family} ${protocol}`);
+    });
+  } finally {
+    await other.close();
+  }
 });
 
 test("internalTrafficPolicy Local uses endpoints on this node only, and drops where there are none", async () => {

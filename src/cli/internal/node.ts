@@ -4,6 +4,7 @@ import { familyOfText } from "../../ip/address.ts";
 import { type NodeFacts, startNodeKernel } from "../../kernel/index.ts";
 import { type LabConfig, readConfig } from "../../lab/config.ts";
 import { connectToControlPlane, setUpNodeNetwork, startNodeAgent } from "../../lab/node/agent.ts";
+import { POD_LINKS } from "../../lab/kubelet/pod-links.ts";
 import { eachFamily } from "../../lab/plan.ts";
 import { zoneOf } from "../../lab/node/register.ts";
 import { connectTrafficModel, reportOnce } from "../wiring.ts";
@@ -92,6 +93,7 @@ function nodeFacts({ plan }: LabConfig, name: string): NodeFacts {
     families: plan.families,
     addresses: eachFamily(plan.families, (family) => [node.addresses[family] as string]),
     podRanges: byFamily(plan.podRanges),
+    podLinks: POD_LINKS,
     serviceRanges: byFamily(plan.serviceRanges),
   };
 }

@@ -1,7 +1,7 @@
 /** From plans and results to the matrix: pure. */
 import { mapFamilies, type PerFamily } from "../../ip/family.ts";
 import type { Family } from "../../ip/family.ts";
-import type { ProbeRequest, ProbeResult } from "../probe/protocol.ts";
+import { NO_ANSWER, type ProbeRequest, type ProbeResult, UDP_LINE } from "../probe/protocol.ts";
 import {
   type Cell,
   type ClientKind,
@@ -112,10 +112,16 @@ function failuresOf(
       const result = resultOf(client, index);
       if (result?.ok === true) return [];
       const reason = result?.reason ?? "not probed";
-      const hint = hintOfMismatch(reason) ?? request.hint;
+      const hint = hintOfMismatch(reason) ?? request.hint ?? hintOfSilence(reason, request);
       return [{ client: client.name, target: request.target, reason, ...(hint && { hint }) }];
     }),
   );
+}
+
+/** Over UDP a server that has nothing to say to a line it does not know looks like one that nothing reaches. */
+function hintOfSilence(reason: string, { probe }: PlannedRequest): string | undefined {
+  if (reason !== NO_ANSWER || probe.kind !== "udp" || probe.port === 53) return undefined;
+  return `lost, or a server that says nothing to the line "${UDP_LINE}"`;
 }
 
 function identity(plan: RowPlan, path: Path, family: Family, index: number): string {

@@ -140,7 +140,9 @@ function withEndpoints(
 function planPod(frontend: Frontend, family: Family, input: PlanInput): CellPlan {
   if (frontend.kind === "alias") return none("an ExternalName has no pods");
   if (!frontend.families.includes(family)) return none(`the Service does not use ${family}`);
-  const requests = frontend.ports.flatMap((port) =>
+  const ports = frontend.ports.filter(isProbed);
+  if (ports.length === 0 && frontend.ports.length > 0) return none("no TCP or UDP ports");
+  const requests = ports.flatMap((port) =>
     port.backends
       .filter(({ backend }) => backend.conditions[family]?.ready || isHalfDeaf(backend, family, input))
       .map(({ backend, port: number }) => ({
@@ -162,7 +164,7 @@ function connectEach(
   portOf: (port: FrontendPort) => number | undefined,
   input: PlanInput,
 ): CellPlan {
-  const ports = frontend.ports.filter((port) => port.protocol !== "SCTP" && portOf(port) !== undefined);
+  const ports = frontend.ports.filter((port) => isProbed(port) && portOf(port) !== undefined);
   if (ports.length === 0) return none("no TCP or UDP ports");
   const idle = ports.find((port) => !port.backends.some(({ backend }) => backend.conditions[family]?.ready));
   const backends = ports.flatMap((port) => port.backends.map(({ backend }) => backend));
@@ -172,6 +174,11 @@ function connectEach(
     ports.map((port) => ({ ...connection(port, family, address, portOf(port) ?? 0), ...hint })),
   );
   return attempt(requests);
+}
+
+/** Node has no SCTP sockets to try such a port with. */
+function isProbed({ protocol }: FrontendPort): boolean {
+  return protocol !== "SCTP";
 }
 
 /** Answers over the other family only; where that is enforced it takes no traffic, and shows here all the same. */

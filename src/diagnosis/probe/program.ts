@@ -7,7 +7,14 @@ import { Resolver } from "node:dns/promises";
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { createInterface } from "node:readline";
-import { PROBE_CONCURRENCY, PROBE_TIMEOUT_MS, type ProbeRequest, type ProbeResult } from "./protocol.ts";
+import {
+  NO_ANSWER,
+  PROBE_CONCURRENCY,
+  PROBE_TIMEOUT_MS,
+  type ProbeRequest,
+  type ProbeResult,
+  UDP_LINE,
+} from "./protocol.ts";
 
 type Outcome = { ok: true } | { ok: false; reason: string };
 type DnsRequest = Extract<ProbeRequest, { kind: "dns" }>;
@@ -21,7 +28,7 @@ const REASONS: Record<string, string> = {
   ENETUNREACH: "no route",
   EADDRNOTAVAIL: "no route",
   EPERM: "not permitted",
-  ETIMEOUT: "no answer",
+  ETIMEOUT: NO_ANSWER,
   ENODATA: "no data",
   ENOTFOUND: "no such name",
   ESERVFAIL: "server failed",
@@ -71,7 +78,7 @@ function probeTcp(request: SocketRequest): Promise<Outcome> {
       socket.destroy();
       resolve(outcome);
     };
-    socket.setTimeout(PROBE_TIMEOUT_MS, () => finish({ ok: false, reason: "no answer" }));
+    socket.setTimeout(PROBE_TIMEOUT_MS, () => finish({ ok: false, reason: NO_ANSWER }));
     socket.once("connect", () => finish(OK));
     socket.once("error", (error) => finish(failure(error)));
   });
@@ -86,16 +93,16 @@ async function probeStream(request: SocketRequest): Promise<Outcome> {
   return reason === undefined ? OK : { ok: false, reason };
 }
 
-/** A DNS question for port 53, since a DNS server answers nothing else; a line of text for all others. */
+/** A DNS question for port 53, since a DNS server answers nothing else; {@link UDP_LINE} for all others. */
 function udpPayload(port: number): Buffer {
-  if (port !== 53) return Buffer.from("tandem\n");
+  if (port !== 53) return Buffer.from(`${UDP_LINE}\n`);
   return Buffer.from("74640100000100000000000007636c7573746572056c6f63616c0000060001", "hex");
 }
 
 function probeUdp(request: SocketRequest): Promise<Outcome> {
   return new Promise((resolve) => {
     const socket = createSocket(request.family === "IPv4" ? "udp4" : "udp6");
-    const timer = setTimeout(() => finish({ ok: false, reason: "no answer" }), PROBE_TIMEOUT_MS);
+    const timer = setTimeout(() => finish({ ok: false, reason: NO_ANSWER }), PROBE_TIMEOUT_MS);
     const finish = (outcome: Outcome) => {
       clearTimeout(timer);
       socket.close();

@@ -37,6 +37,12 @@ export interface ProbeResult {
 /** How long one attempt may take before it counts as no answer. */
 export const PROBE_TIMEOUT_MS = 1500;
 
+/** The reason of an attempt that nothing came back from. */
+export const NO_ANSWER = "no answer";
+
+/** What UDP ports other than 53 are sent: agnhost answers it with a name, and echo servers with itself. */
+export const UDP_LINE = "hostname";
+
 /** How long a port may take to react to a PROXY header before it counts as silent, which is no fault. */
 export const PROXY_PATIENCE_MS = 500;
 

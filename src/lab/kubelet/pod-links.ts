@@ -9,6 +9,9 @@ export interface PodLink {
   readonly gateways: PerFamily<string>;
 }
 
+/** How the name of the node's end of a pod's link begins; the pod's index in the node's ranges follows. */
+export const POD_LINKS = "pod";
+
 /** IPv6 has an address for this: the link-local one, the same on every pod's link. */
 export const GATEWAY_V6 = "fe80::1";
 

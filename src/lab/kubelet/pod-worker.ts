@@ -12,7 +12,7 @@ import { runInitAgain } from "./init-again.ts";
 import { execToEnd } from "./exec.ts";
 import { announcePod, withdrawPod } from "../pod-registry.ts";
 import { familiesOfPod } from "./pod-families.ts";
-import { GATEWAY_V6, type PodLink } from "./pod-links.ts";
+import { GATEWAY_V6, POD_LINKS, type PodLink } from "./pod-links.ts";
 import { pause } from "./prober.ts";
 import { restartRuleOf } from "./restart-rule.ts";
 import type { ContainerHost } from "./running-container.ts";
@@ -233,7 +233,11 @@ export class PodWorker {
     if (this.#addresses === undefined) throw new Error("the node's pod range has no address left");
     const { index, addresses } = this.#addresses;
     const v4 = pool.gateway("IPv4");
-    return { name: `pod${index}`, addresses, gateways: { ...(v4 && { IPv4: v4 }), IPv6: GATEWAY_V6 } };
+    return {
+      name: `${POD_LINKS}${index}`,
+      addresses,
+      gateways: { ...(v4 && { IPv4: v4 }), IPv6: GATEWAY_V6 },
+    };
   }
 
   /** The sandbox died (somebody killed it): containers that are started again make a new one. */
