@@ -175,6 +175,33 @@ describe("telemetry of real Envoys", { skip: ENVOY === undefined && "no Envoy he
     assert.match(answer, new RegExp(`"traceparent":"00-${other}-[0-9a-f]{16}-00"`));
   });
 
+  test("a connection that a rule refuses, or that comes without mutual TLS where it must not, has failed", async () => {
+    const keepOut = [
+      policy("AuthorizationPolicy", "keep-out", "action: Deny, rules: [{ to: [{ ports: [9000] }] }]"),
+      "---",
+      policy(
+        "MeshPolicy",
+        "strict",
+        "selector: { matchLabels: { app: b } }, ports: [{ port: 9001, mutualTls: Strict }]",
+      ),
+    ].join("\n");
+    await world.apply(keepOut);
+    await world.ask("a", { kind: "tcp", host: "10.96.0.23", port: 80, text: "x" });
+    const refused = await lineOf(world, "b", ({ cluster }) => cluster === "inbound|9000||");
+    assert.equal(refused["termination"], "rbac_access_denied_matched_policy[default/keep-out/rule/0]");
+    assert.equal(refused["source"], "spiffe://cluster.local/ns/default/sa/a");
+    for (const family of ["IPv4", "IPv6"] as const) {
+      await world.ask("client", { kind: "tcp", host: ADDRESSES.b[family], port: 9001, text: "x" });
+      const turnedAway = await lineOf(
+        world,
+        "b",
+        ({ flags, source_family: from }) => flags === "NR" && from === family,
+      );
+      assert.ok(String(turnedAway["source_address"]).includes(ADDRESSES.client[family]));
+    }
+    await world.apply(keepOut, "deleted");
+  });
+
   test("the id of a request is what its caller says", async () => {
     const id = "f17bb7b0-ced1-4b08-9bf8-8febee2093bb";
     assert.ok((await web("web4", "IPv4", { "x-request-id": id })).includes(`"x-request-id":"${id}"`));

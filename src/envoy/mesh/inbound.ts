@@ -30,7 +30,7 @@ import {
   SIDECAR_PORTS,
   wildcards,
 } from "./names.ts";
-import { httpTelemetry, streamTelemetry } from "./telemetry.ts";
+import { httpTelemetry, strangerTelemetry, streamTelemetry } from "./telemetry.ts";
 import { inboundSocket } from "./tls.ts";
 
 /** How what comes in is treated alike for all ports. */
@@ -62,6 +62,7 @@ export function virtualInbound(sidecar: Sidecar, style: InboundStyle): JsonObjec
     name: "virtualInbound",
     ...listenerAddresses(wildcards(style.families, own)),
     traffic_direction: "INBOUND",
+    ...strangerTelemetry(sidecar.telemetry),
     listener_filters: [ORIGINAL_DST, ...[TLS_INSPECTOR, HTTP_INSPECTOR].map(inspect)],
     ...INSPECTION,
     filter_chains: [
@@ -94,10 +95,19 @@ function portChains({ port, protocol }: InboundPort, sidecar: Sidecar): JsonObje
   return chains(to, SPEAKS[protocol], mode, sidecar);
 }
 
-/** Ports that nobody has said anything about: bytes, under the same rules. */
+/** Ports that no Service and no container has said anything about: bytes, under the same rules, and policies' exceptions. */
 function passthroughChains(sidecar: Sidecar): JsonObject[] {
-  const to = { cluster: CLUSTERS.inboundPassthrough, match: {}, name: "virtualInbound-catchall" };
-  return chains(to, "stream", sidecar.mutualTls, sidecar);
+  const { inbound, portMutualTls, mutualTls } = sidecar;
+  const cluster = CLUSTERS.inboundPassthrough;
+  const exceptions = Object.entries(portMutualTls).filter(
+    ([port, mode]) => mode !== mutualTls && !inbound.some((one) => one.port === Number(port)),
+  );
+  return [
+    ...exceptions.flatMap(([port, mode]) =>
+      chains({ cluster, match: { destination_port: Number(port) }, name: port }, "stream", mode, sidecar),
+    ),
+    ...chains({ cluster, match: {}, name: "virtualInbound-catchall" }, "stream", mutualTls, sidecar),
+  ];
 }
 
 interface Toward {

@@ -60,6 +60,13 @@ export function streamTelemetry(
   return { ...filter, typed_config: { ...config, access_log: logs } };
 }
 
+/** Fields of the listener of what comes in: it tells of those that are turned away as they come without mutual TLS. */
+export function strangerTelemetry(telemetry: Telemetry | undefined): JsonObject {
+  if (telemetry?.accessLog === undefined) return {};
+  const line = lines(telemetry.accessLog, "destination", "stream");
+  return { access_log: [{ ...line, filter: { response_flag_filter: { flags: ["NR"] } } }] };
+}
+
 function telemetryLogs(
   { accessLog, metrics }: Telemetry,
   reporter: Reporter,
@@ -86,7 +93,7 @@ function lines(which: "all" | "failures", reporter: Reporter, kind: "http" | "st
     bytes_received: "%BYTES_RECEIVED%",
     bytes_sent: "%BYTES_SENT%",
     duration: "%DURATION%",
-    ...(kind === "http" && HTTP_FIELDS),
+    ...(kind === "http" ? HTTP_FIELDS : STREAM_FIELDS),
   };
   return {
     ...(which === "failures" && { filter: kind === "http" ? FAILED_REQUEST : FAILED_CONNECTION }),
@@ -108,11 +115,30 @@ const HTTP_FIELDS = {
   trace_id: "%TRACE_ID%",
 } as const;
 
-const FAILED_CONNECTION: JsonObject = { response_flag_filter: {} };
+/** Says which rule has refused a connection; flags do not. */
+const STREAM_FIELDS = { termination: "%CONNECTION_TERMINATION_DETAILS%" } as const;
+
+const FLAGGED: JsonObject = { response_flag_filter: {} };
+const FAILED_CONNECTION: JsonObject = {
+  or_filter: {
+    filters: [
+      FLAGGED,
+      {
+        extension_filter: extension(
+          "cel",
+          "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
+          {
+            expression: "connection.termination_details != ''",
+          },
+        ),
+      },
+    ],
+  },
+};
 const FAILED_REQUEST: JsonObject = {
   or_filter: {
     filters: [
-      FAILED_CONNECTION,
+      FLAGGED,
       {
         status_code_filter: {
           comparison: { op: "GE", value: { default_value: 400, runtime_key: "tandem.failures" } },
@@ -134,7 +160,7 @@ function counters(reporter: Reporter, kind: "http" | "stream"): JsonObject {
     workload: "%CEL(xds.node.metadata.workload)%",
     source: PEER[reporter].source,
     destination: "%UPSTREAM_CLUSTER_RAW%",
-    ...(kind === "http" && { response_code: "%RESPONSE_CODE%" }),
+    ...(kind === "http" ? { response_code: "%RESPONSE_CODE%" } : STREAM_FIELDS),
     response_flags: "%RESPONSE_FLAGS%",
     ...FAMILY_FIELDS,
   };
