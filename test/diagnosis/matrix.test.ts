@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { judgeMatrix, requestsFor } from "../../src/diagnosis/matrix/judge.ts";
 import { clientKindsOf, type Matrix } from "../../src/diagnosis/matrix/model.ts";
-import { planMatrix } from "../../src/diagnosis/matrix/plan.ts";
+import { type PlanInput, planMatrix } from "../../src/diagnosis/matrix/plan.ts";
 import { ASCII, printMatrix } from "../../src/diagnosis/matrix/print.ts";
 import type { ProbeRequest, ProbeResult } from "../../src/diagnosis/probe/protocol.ts";
 import type { Family, PerFamily } from "../../src/ip/family.ts";
@@ -62,9 +62,13 @@ const IDLE = frontend("idle", { IPv6: "fd00:10:96::7" }, []);
 
 type Answer = (request: ProbeRequest, client: string) => Omit<ProbeResult, "id" | "milliseconds">;
 
-function matrixOf(frontends: readonly Frontend[], answer: Answer): Matrix {
+function matrixOf(
+  frontends: readonly Frontend[],
+  answer: Answer,
+  known: Pick<PlanInput, "silentOf" | "hasSidecar"> = {},
+): Matrix {
   const nodes = { IPv4: ["172.18.0.2"], IPv6: ["fd00:172:18::2"] };
-  const plans = planMatrix({ frontends, families: BOTH, nodes, clusterDomain: "cluster.local" });
+  const plans = planMatrix({ frontends, families: BOTH, nodes, clusterDomain: "cluster.local", ...known });
   const clients = clientKindsOf(BOTH);
   const results = clients.map((client) => {
     const answers = requestsFor(client, plans).map((request) => {
@@ -109,6 +113,37 @@ test("no ready endpoints fails without trying, in the Service's families only", 
   assert.deepEqual(cells?.ClusterIP.IPv6, { state: "failed", reason: "no ready endpoints", failures: [] });
   assert.equal(cells?.ClusterIP.IPv4?.state, "none");
   assert.equal(matrix.ok, false);
+});
+
+test("a family is dead where sidecars accept for applications that are silent there", () => {
+  const pod = { namespace: "default", name: "web-1" };
+  const addresses = { IPv4: "10.244.1.2", IPv6: "fd00:10:244:1::2" };
+  const deaf = { ...backend(addresses), pod };
+  const other = {
+    ...backend({ IPv4: "10.244.1.4", IPv6: "fd00:10:244:1::4" }),
+    pod: { ...pod, name: "web-2" },
+  };
+  const at = { IPv4: "10.96.0.9", IPv6: "fd00:10:96::9" };
+  const silentOf = (name: string) =>
+    name === "default/web-1"
+      ? { IPv6: { type: "x", status: "False", message: "listens on 0.0.0.0:8080; bind [::]:8080" } }
+      : undefined;
+  const cellsOf = (backends: Backend[], hasSidecar: boolean) =>
+    matrixOf([frontend("web", at, backends)], () => ({ ok: true }), {
+      silentOf,
+      hasSidecar: () => hasSidecar,
+    }).rows[0]?.cells;
+  const cells = cellsOf([deaf], true);
+  for (const cell of [cells?.ClusterIP.IPv6, cells?.Pod.IPv6]) {
+    assert.ok(cell?.state === "failed");
+    assert.equal(cell.reason, "only its sidecar accepts");
+    assert.match(cell.failures[0]?.hint ?? "", /pod default\/web-1 listens on 0\.0\.0\.0:8080/);
+  }
+  assert.equal(cells?.Pod.IPv4?.state, "ok");
+  // without a sidecar the connection itself tells, and one of several may answer
+  assert.equal(cellsOf([deaf], false)?.Pod.IPv6?.state, "ok");
+  const mixed = cellsOf([deaf, other], true);
+  assert.deepEqual([mixed?.ClusterIP.IPv6?.state, mixed?.Pod.IPv6?.state], ["ok", "failed"]);
 });
 
 test("DNS that answers for a family the Service lacks is a failure", () => {

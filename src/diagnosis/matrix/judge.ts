@@ -110,8 +110,8 @@ function failuresOf(
   return clients.flatMap((client) =>
     requests.flatMap((request, index) => {
       const result = resultOf(client, index);
-      if (result?.ok === true) return [];
-      const reason = result?.reason ?? "not probed";
+      if (result?.ok === true && request.hollow !== true) return [];
+      const reason = result?.ok === true ? "only its sidecar accepts" : (result?.reason ?? "not probed");
       const hint = hintOfMismatch(reason) ?? request.hint ?? hintOfSilence(reason, request);
       return [{ client: client.name, target: request.target, reason, ...(hint && { hint }) }];
     }),

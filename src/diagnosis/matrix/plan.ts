@@ -19,6 +19,8 @@ export interface PlannedRequest {
   readonly target: string;
   /** What is known of the backends behind the target, should it fail. */
   readonly hint?: string;
+  /** A connection says nothing: sidecars accept it, and what is behind them is known not to answer. */
+  readonly hollow?: true;
 }
 
 /** What is to be probed of one Service. */
@@ -41,6 +43,8 @@ export interface PlanInput {
   readonly proxyPortsOf?: (service: string) => ProxyPorts | undefined;
   /** Families that a pod, `namespace/name`, is known not to answer over. */
   readonly silentOf?: (pod: string) => SilentFamilies | undefined;
+  /** Whether a pod, `namespace/name`, has a sidecar: it accepts connections over both families, whatever is behind it. */
+  readonly hasSidecar?: (pod: string) => boolean;
 }
 
 /** Plans every row; what each kind of client can try follows from its families, see {@link mayTry}. */
@@ -152,6 +156,7 @@ function planPod(frontend: Frontend, family: Family, input: PlanInput): CellPlan
           port.port,
         ),
         ...hintOf([backend], family, input),
+        ...hollowness(port, [backend], family, input),
       })),
   );
   return requests.length === 0 ? { kind: "fails", reason: "no ready endpoints" } : attempt(requests);
@@ -171,7 +176,16 @@ function connectEach(
   const hint = hintOf(backends, family, input);
   if (idle !== undefined) return { kind: "fails", reason: "no ready endpoints", ...hint };
   const requests = addresses.flatMap((address) =>
-    ports.map((port) => ({ ...connection(port, family, address, portOf(port) ?? 0), ...hint })),
+    ports.map((port) => ({
+      ...connection(port, family, address, portOf(port) ?? 0),
+      ...hint,
+      ...hollowness(
+        port,
+        port.backends.map(({ backend }) => backend).filter(({ conditions }) => conditions[family]?.ready),
+        family,
+        input,
+      ),
+    })),
   );
   return attempt(requests);
 }
@@ -191,6 +205,20 @@ function isHalfDeaf({ addresses, pod }: Backend, family: Family, { silentOf }: P
     addresses[other] !== undefined &&
     silent[other] === undefined
   );
+}
+
+/** Of backends that all have a sidecar, and all are silent behind it. UDP goes past sidecars. */
+function hollowness(
+  { protocol }: FrontendPort,
+  backends: readonly Backend[],
+  family: Family,
+  { silentOf, hasSidecar }: PlanInput,
+): { hollow?: true } {
+  const isHollow = ({ pod }: Backend): boolean => {
+    const key = pod && `${pod.namespace}/${pod.name}`;
+    return key !== undefined && hasSidecar?.(key) === true && silentOf?.(key)?.[family] !== undefined;
+  };
+  return protocol === "TCP" && backends.length > 0 && backends.every(isHollow) ? { hollow: true } : {};
 }
 
 function hintOf(backends: readonly Backend[], family: Family, { silentOf }: PlanInput): { hint?: string } {

@@ -13,6 +13,7 @@ import {
   silentFamiliesOf,
   withFamilyReadiness,
 } from "../../traffic/index.ts";
+import { SIDECAR_CONTAINER } from "../../traffic/mesh/workloads.ts";
 import type { ProbeRequest, ProbeResult } from "../probe/protocol.ts";
 import { type ClientResults, judgeMatrix, requestsFor } from "./judge.ts";
 import { type ClientKind, clientKindsOf, type Matrix } from "./model.ts";
@@ -61,6 +62,7 @@ async function readPlanInput(client: KubeClient, options: MatrixOptions): Promis
   });
   const silent = new Map(pods.items.map((pod) => [objectKey(pod), silentFamiliesOf(pod)]));
   const silentOf = (pod: string) => silent.get(pod);
+  const withSidecar = new Set(pods.items.filter(isInMesh).map(objectKey));
   const frontends = services.items.map((service) => {
     const frontend = buildFrontend(service, byService.get(objectKey(service)) ?? []);
     const enforced = enforcesFamilyReadiness(service, options.familyReadiness ?? "report");
@@ -78,8 +80,13 @@ async function readPlanInput(client: KubeClient, options: MatrixOptions): Promis
     nodeOf: (address) => named.get(address),
     clusterDomain: options.clusterDomain ?? "cluster.local",
     silentOf,
+    hasSidecar: (pod) => withSidecar.has(pod),
     proxyPortsOf: (service) => proxyPorts.get(service),
   };
+}
+
+function isInMesh({ spec }: Pod): boolean {
+  return [...(spec.initContainers ?? []), ...spec.containers].some(({ name }) => name === SIDECAR_CONTAINER);
 }
 
 function nodeAddresses(nodes: readonly Node[]): PerFamily<string[]> {
