@@ -84,6 +84,8 @@ export interface Toleration {
 export interface PodSpec {
   containers: Container[];
   initContainers?: Container[];
+  /** What `kubectl debug` adds to a running pod. */
+  ephemeralContainers?: Container[];
   volumes?: AnyVolume[];
   nodeName?: string;
   nodeSelector?: Record<string, string>;
@@ -151,6 +153,7 @@ export interface PodStatus {
   conditions?: Condition[];
   containerStatuses?: ContainerStatus[];
   initContainerStatuses?: ContainerStatus[];
+  ephemeralContainerStatuses?: ContainerStatus[];
   startTime?: string;
   qosClass?: string;
 }

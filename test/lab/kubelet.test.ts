@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { text } from "node:stream/consumers";
+import { execToText } from "../../src/client/index.ts";
 import { KINDS } from "../../src/objects/kinds.ts";
 import { FAMILIES } from "../../src/ip/family.ts";
 import type { Node, Pod } from "../../src/objects/types.ts";
-import { ipsOf, temporaryHome, TestCluster } from "./cluster.ts";
+import { ipsOf, isReady, temporaryHome, TestCluster } from "./cluster.ts";
 
 const home = temporaryHome();
 let lab: TestCluster;
@@ -290,4 +291,32 @@ test("a node and its pods that the node controller took for gone say that they a
 test("the node lists the images that are built in", async () => {
   const node = await lab.client.get<Node>(KINDS.Node, "node-1");
   assert.ok(node.status?.images?.some(({ names }) => names?.includes("agnhost")));
+});
+
+test("an ephemeral container runs beside the pod's own, once, and takes commands", async () => {
+  await lab.create("debugged", { command: ["sleep", "infinity"] });
+  await lab.ready("debugged");
+  const debuggers = [
+    { name: "shell", image: "busybox", command: ["sleep", "infinity"] },
+    { name: "look", image: "busybox", command: ["sh", "-c", "exit 3"] },
+  ];
+  const added = { spec: { ephemeralContainers: debuggers } };
+  const options = { type: "strategic", subresource: "ephemeralcontainers" } as const;
+  await lab.client.patch(KINDS.Pod, "debugged", "default", added, options);
+  const states = ({ status }: Pod) => status?.ephemeralContainerStatuses?.map(({ state }) => state) ?? [];
+  const pod = await lab.until("debugged", "debugged", (now) => {
+    const [shell, look] = states(now);
+    return shell?.running !== undefined && look?.terminated !== undefined;
+  });
+  assert.equal(states(pod)[1]?.terminated?.exitCode, 3);
+  assert.equal(isReady(pod), true);
+  const { out } = await execToText(lab.client, {
+    namespace: "default",
+    pod: "debugged",
+    container: "shell",
+    command: ["hostname"],
+  });
+  assert.equal(out, "debugged\n");
+  await lab.client.delete(KINDS.Pod, "debugged", "default");
+  await lab.gone("debugged");
 });

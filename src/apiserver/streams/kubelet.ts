@@ -50,7 +50,8 @@ function endpointOf({ metadata, status }: Node): { host: string; port: number } 
 }
 
 function containerOf({ metadata, spec }: Pod, asked: string): string {
-  const names = [...(spec.initContainers ?? []), ...spec.containers].map(({ name }) => name);
+  const added = spec.ephemeralContainers ?? [];
+  const names = [...(spec.initContainers ?? []), ...spec.containers, ...added].map(({ name }) => name);
   if (asked !== "") {
     if (names.includes(asked)) return asked;
     throw badRequest(`container ${asked} is not valid for pod ${metadata.name}`);

@@ -7,6 +7,7 @@ import type { PodAddresses } from "./addresses.ts";
 import { ContainerRunner } from "./container.ts";
 import type { KubeletContext } from "./context.ts";
 import type { PodCgroup } from "./cgroup.ts";
+import { EphemeralContainers } from "./ephemeral.ts";
 import { environmentOf } from "./environment.ts";
 import { runInitAgain } from "./init-again.ts";
 import { execToEnd } from "./exec.ts";
@@ -34,6 +35,7 @@ export class PodWorker {
   readonly #context: KubeletContext;
   readonly #init: readonly ContainerRunner[];
   readonly #main: readonly ContainerRunner[];
+  readonly #ephemeral: EphemeralContainers;
   readonly #status: StatusWriter;
   readonly #stop = new AbortController();
   readonly #startTime = formatTime(new Date());
@@ -47,6 +49,8 @@ export class PodWorker {
   #sandboxReady = false;
   /** Addresses count once they are in force, and stay what they are when the sandbox is made anew. */
   #sandboxSeen = false;
+  /** The pod's own containers have ended for good. */
+  #ended = false;
   #written: PodStatus | undefined;
   #podIPs: readonly string[] = [];
   #ending: Promise<void> | undefined;
@@ -64,6 +68,9 @@ export class PodWorker {
       new ContainerRunner(spec, host, restartRuleOf(pod, spec, isInit), waiting);
     this.#init = init.map((spec) => runner(spec, true));
     this.#main = pod.spec.containers.map((spec) => runner(spec, false));
+    this.#ephemeral = new EphemeralContainers(
+      (spec) => new ContainerRunner(spec, host, "never", "ContainerCreating"),
+    );
     this.#volumes = new PodVolumes(() => this.#withAddresses(), context.reader, context.client.config.ca);
     this.#status = new StatusWriter(context.client, () => this.#write());
   }
@@ -84,7 +91,7 @@ export class PodWorker {
 
   /** A container of the pod by name, or its only one; undefined when there is none of that name. */
   container(name: string): ContainerRunner | undefined {
-    return [...this.#main, ...this.#init].find(({ spec }) => spec.name === name);
+    return [...this.#main, ...this.#init, ...this.#ephemeral.runners].find(({ spec }) => spec.name === name);
   }
 
   /** Begins; the pod runs until {@link terminate}. */
@@ -103,8 +110,14 @@ export class PodWorker {
     const retold = told(pod) !== told(this.#pod);
     this.#pod = pod;
     if (retold && this.#sandboxReady) this.#volumes.refresh();
+    this.#startEphemeral();
     if (this.#wasOverruled(pod)) this.#status.rewrite();
     if (gates) this.#status.request();
+  }
+
+  /** Once the pod has its sandbox, and until its own containers have ended. */
+  #startEphemeral(): void {
+    if (this.#sandboxSeen && !this.#ended && !this.#stop.signal.aborted) this.#ephemeral.start(this.#pod);
   }
 
   /** The node controller took the pod for not ready while its node was away; we know better. */
@@ -130,11 +143,14 @@ export class PodWorker {
 
   async #live(): Promise<void> {
     await this.#setUp();
+    this.#startEphemeral();
     if (!(await this.#runInit())) return;
     await Promise.all(this.#main.map((container) => container.run()));
     if (this.#stop.signal.aborted) return;
+    this.#ended = true;
     // every container has ended for good: the phase says how, and nothing of the pod stays but its logs
     for (const sidecar of [...this.#init].reverse()) await sidecar.terminate(this.#grace());
+    await this.#ephemeral.terminate(0);
     await this.#destroySandbox();
     await this.#removeCgroup();
     this.#status.request();
@@ -297,7 +313,10 @@ export class PodWorker {
     this.#stop.abort();
     this.#status.request();
     const deadline = Date.now() + graceSeconds * 1_000;
-    await Promise.all(this.#main.map((container) => container.terminate(graceSeconds)));
+    await Promise.all([
+      ...this.#main.map((container) => container.terminate(graceSeconds)),
+      this.#ephemeral.terminate(graceSeconds),
+    ]);
     // sidecars end after what they serve, the last one first, in what is left of the grace (KEP-753)
     for (const container of [...this.#init].reverse()) {
       const left = Math.max((deadline - Date.now()) / 1_000, Math.min(graceSeconds, MIN_SIDECAR_GRACE_S));
@@ -321,6 +340,7 @@ export class PodWorker {
     return {
       init: this.#init.map(({ facts }) => facts),
       main: this.#main.map(({ facts }) => facts),
+      ephemeral: this.#ephemeral.runners.map(({ facts }) => facts),
       sandboxReady: this.#sandboxReady,
       podIPs: this.#sandboxSeen ? this.#podIPs : [],
       hostIPs: plan.families
@@ -362,6 +382,12 @@ export class PodWorker {
     };
   }
 
+  #listOf(container: Container): string {
+    const has = (runners: readonly ContainerRunner[]) => runners.some(({ spec }) => spec === container);
+    if (has(this.#init)) return "initContainers";
+    return has(this.#ephemeral.runners) ? "ephemeralContainers" : "containers";
+  }
+
   #event(
     container: Container | undefined,
     type: "Normal" | "Warning",
@@ -369,8 +395,8 @@ export class PodWorker {
     message: string,
   ): void {
     const { name, namespace, uid, resourceVersion } = this.#pod.metadata;
-    const list = this.#init.some(({ spec }) => spec === container) ? "initContainers" : "containers";
-    const fieldPath = container === undefined ? {} : { fieldPath: `spec.${list}{${container.name}}` };
+    const fieldPath =
+      container === undefined ? {} : { fieldPath: `spec.${this.#listOf(container)}{${container.name}}` };
     const object = { kind: "Pod", apiVersion: "v1", name, namespace, uid, resourceVersion, ...fieldPath };
     this.#context.events.record({ object: object as never, type, reason, message });
   }

@@ -26,6 +26,8 @@ export interface ContainerFacts {
 export interface PodFacts {
   readonly init: readonly ContainerFacts[];
   readonly main: readonly ContainerFacts[];
+  /** Added while the pod runs; they count for nothing but their own statuses. */
+  readonly ephemeral?: readonly ContainerFacts[];
   /** Whether the sandbox is there. */
   readonly sandboxReady: boolean;
   /** In the order of the node's families. */
@@ -53,6 +55,9 @@ export function podStatusOf(pod: Pod, facts: PodFacts, now: string, previous = p
     startTime: facts.startTime,
     ...(facts.init.length > 0 ? { initContainerStatuses: facts.init.map(containerStatusOf) } : {}),
     containerStatuses: facts.main.map(containerStatusOf),
+    ...(facts.ephemeral?.length
+      ? { ephemeralContainerStatuses: facts.ephemeral.map(ephemeralStatusOf) }
+      : {}),
   };
 }
 
@@ -69,6 +74,12 @@ function containerStatusOf(facts: ContainerFacts): ContainerStatus {
     state: facts.state,
     lastState: facts.lastState ?? {},
   };
+}
+
+/** Ephemeral containers are never ready, and nobody waits for them to have started. */
+function ephemeralStatusOf(facts: ContainerFacts): ContainerStatus {
+  const { started: _started, ...status } = containerStatusOf(facts);
+  return { ...status, ready: false };
 }
 
 /** A sidecar: an init container that is kept running (KEP-753). */

@@ -6,7 +6,7 @@ const FIELD = "spec.ephemeralContainers";
 
 /** The containers that `kubectl debug` adds to a running Pod. */
 function ephemeralContainersOf(spec: PodSpec): Container[] {
-  return (spec as { ephemeralContainers?: Container[] }).ephemeralContainers ?? [];
+  return spec.ephemeralContainers ?? [];
 }
 
 /** A Pod is created without them. */
@@ -17,7 +17,7 @@ export function refuseEphemeralContainers({ spec }: Pod): FieldError[] {
 /** All but the ephemeral containers is taken from the stored Pod (pod/strategy.go's dropNonEphemeralContainerUpdates). */
 export function keepAllButEphemeralContainers(next: Pod, stored: Pod): void {
   const added = ephemeralContainersOf(next.spec);
-  const spec: PodSpec & { ephemeralContainers?: Container[] } = { ...stored.spec };
+  const spec: PodSpec = { ...stored.spec };
   delete spec.ephemeralContainers;
   next.spec = added.length === 0 ? spec : { ...spec, ephemeralContainers: added };
   if (stored.status !== undefined) next.status = stored.status;
