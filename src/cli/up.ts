@@ -66,7 +66,9 @@ async function up(flags: UpFlags): Promise<void> {
   });
   const cluster = await bringUp({ ...shape, ...programs, once: flags.once, signal: abort, step: steps.run });
   try {
-    const matrix = await populate(cluster, shape, objects, steps, timeoutSeconds, abort);
+    const matrix = await populate(cluster, shape, objects, steps, timeoutSeconds, abort).catch((error) => {
+      throw flags.once ? error : withRunningCluster(error, cluster, shape);
+    });
     console.log(render(matrix, output, matrixTable));
     process.exitCode = matrix.ok ? EXIT.ok : EXIT.findings;
     if (!flags.once) await serveDefinitions(cluster);
@@ -74,6 +76,15 @@ async function up(flags: UpFlags): Promise<void> {
   } finally {
     if (flags.once) await cluster.stop();
   }
+}
+
+/** What failed came after the cluster, which stays: a corrected manifest goes to it, not to another `tandem up`. */
+function withRunningCluster(error: unknown, cluster: RunningCluster, shape: ClusterShape): unknown {
+  if (!(error instanceof UserError)) return error;
+  const end = `tandem down${shape.name === DEFAULT_NAME ? "" : ` --name ${shape.name}`}`;
+  const use = `export KUBECONFIG=${cluster.kubeconfig}, or end it: ${end}`;
+  const next = `${error.parts.next ? `${error.parts.next}; ` : ""}the cluster is up all the same: ${use}`;
+  return new UserError({ ...error.parts, next });
 }
 
 /**

@@ -209,6 +209,14 @@ test("kinds that the server does not have are named before anything is tried", a
     applyManifests(fake.client, unknown("example.com/v1")),
     /no group and version "example\.com\/v1"/,
   );
+  const several = parseManifest(
+    "f.yaml",
+    "apiVersion: batch/v1\nkind: Job\nmetadata: {name: x}\n---\napiVersion: v1\nkind: Volume\nmetadata: {name: z}\n",
+  );
+  await assert.rejects(
+    applyManifests(fake.client, several),
+    /no kind "Job" in "batch\/v1", "Volume" in "v1"[\s\S]*no group and version "batch\/v1"; .*v1 has ConfigMap/,
+  );
   assert.deepEqual(fake.writes, []);
   await fake.close();
 });

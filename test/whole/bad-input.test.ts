@@ -35,6 +35,20 @@ describe("tandem up refuses what cannot work", () => {
     refuses(["-f", manifest("broken.yaml", "apiVersion: v1\nkind: [\n")], 65, /broken\.yaml.*[23]/, /next: /);
   });
 
+  test("without --once the cluster stays, and the error says so and how to end it", () => {
+    const file = manifest("stays.yaml", CONFIG.replace("ConfigMap", "ConfigMop"));
+    const result = home.run(["up", "--name", "stays", "-f", file]);
+    try {
+      assert.equal(result.status, 65, result.stderr);
+      assert.match(
+        result.stderr,
+        /next: .*the cluster is up all the same: export KUBECONFIG=\S+stays.*tandem down --name stays/,
+      );
+    } finally {
+      assert.equal(home.run(["down", "--name", "stays"]).status, 0);
+    }
+  });
+
   test("a file that is not there", () => {
     refuses(["-f", join(home.path, "nowhere.yaml")], 65, /nowhere\.yaml/);
   });

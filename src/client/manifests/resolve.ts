@@ -27,8 +27,7 @@ export async function resolveTargets(
     if (resource === undefined) unknown.push(manifest);
     else targets.push(inNamespace(manifest, resource, client.config.namespace ?? "default"));
   }
-  const first = unknown[0];
-  if (first !== undefined) throw await unknownKind(discovery, first, unknown);
+  if (unknown.length > 0) throw await unknownKinds(discovery, unknown);
   return targets;
 }
 
@@ -42,22 +41,22 @@ function inNamespace(manifest: ManifestObject, resource: Kind, namespace: string
   return { ...manifest, resource, object: { ...object, metadata } };
 }
 
-async function unknownKind(
-  discovery: Discovery,
-  first: ManifestObject,
-  all: readonly ManifestObject[],
-): Promise<UserError> {
-  const { apiVersion, kind } = first.object;
-  const served = (await discovery.kindsOf(apiVersion)).map((known) => known.kind).sort();
-  const next =
-    served.length > 0
-      ? `check the spelling; ${apiVersion} has ${served.join(", ")}`
-      : `check the apiVersion, or remove the object; the server has no group and version "${apiVersion}"`;
+async function unknownKinds(discovery: Discovery, all: readonly ManifestObject[]): Promise<UserError> {
+  const kinds = new Set(all.map(({ object }) => `"${object.kind}" in "${object.apiVersion}"`));
+  const versions = [...new Set(all.map(({ object }) => object.apiVersion))];
+  const next = await Promise.all(versions.map((version) => whatIsServed(discovery, version)));
   return new UserError({
     what: "cannot apply the manifests",
     where: all.map(placeOf).join(", "),
-    why: `the server has no kind "${kind}" in "${apiVersion}"`,
-    next: `${next} (nothing was applied)`,
+    why: `the server has no kind ${[...kinds].join(", ")}`,
+    next: `${next.join("; ")} (nothing was applied)`,
     exitCode: EXIT.badInput,
   });
+}
+
+async function whatIsServed(discovery: Discovery, apiVersion: string): Promise<string> {
+  const served = (await discovery.kindsOf(apiVersion)).map(({ kind }) => kind).sort();
+  return served.length > 0
+    ? `check the spelling, or remove the object: ${apiVersion} has ${served.join(", ")}`
+    : `check the apiVersion, or remove the object: the server has no group and version "${apiVersion}"`;
 }
