@@ -251,3 +251,38 @@ test("a UDP port without an answer says that its server may just have nothing to
   const text = printMatrix(matrixOf([withPorts(["UDP"])], silent), ASCII);
   assert.match(text, /no answer \(lost, or a server that says nothing to the line "hostname"\)/);
 });
+
+test("under internalTrafficPolicy Local only clients on nodes with an endpoint are asked for the cluster IP", () => {
+  const backends = WEB.backends.map((item) => ({ ...item, node: "node-2" }));
+  const ports = WEB.ports.map((port) => ({
+    ...port,
+    backends: backends.map((item) => ({ backend: item, port: 8080 })),
+  }));
+  const local: Frontend = { ...WEB, internalPolicy: "Local", backends, ports };
+  const plans = planMatrix({ frontends: [local], families: BOTH, nodes: {}, clusterDomain: "cluster.local" });
+  const silent = new Map<string, ReadonlyMap<string, ProbeResult>>();
+  const cellFor = (node: string) => {
+    const clients = clientKindsOf(BOTH).map((kind) => ({ ...kind, node }));
+    const asked = requestsFor({ ...clients[0], name: "dual", families: BOTH, node }, plans);
+    const cell = judgeMatrix(BOTH, clients, plans, silent).rows[0]?.cells.ClusterIP.IPv6;
+    return { state: cell?.state, asked: asked.filter(({ id }) => id.includes("|ClusterIP|")).length };
+  };
+  assert.deepEqual(cellFor("node-1"), { state: "none", asked: 0 });
+  assert.deepEqual(cellFor("node-2"), { state: "failed", asked: 2 });
+});
+
+test("an ExternalName that is an address says what to use instead", () => {
+  const alias: Frontend = {
+    ...WEB,
+    kind: "alias",
+    target: "192.0.2.9",
+    addresses: {},
+    ports: [],
+    backends: [],
+  };
+  const text = printMatrix(
+    matrixOf([alias], () => ({ ok: false, reason: "no such name" })),
+    ASCII,
+  );
+  assert.match(text, /no such name \(externalName 192\.0\.2\.9 is an address, .*EndpointSlice/);
+});

@@ -12,7 +12,7 @@ import {
   type Row,
 } from "./model.ts";
 import { hintOfMismatch } from "./proxy-protocol.ts";
-import { type CellPlan, mayTry, type PlannedRequest, type RowPlan } from "./plan.ts";
+import { type CellPlan, mayExpect, mayTry, type PlannedRequest, type RowPlan } from "./plan.ts";
 
 /** The requests that one kind of client is to try. Identities are the same for every client. */
 export function requestsFor(client: ClientKind, plans: readonly RowPlan[]): ProbeRequest[] {
@@ -20,10 +20,11 @@ export function requestsFor(client: ClientKind, plans: readonly RowPlan[]): Prob
     PATHS.flatMap((path) =>
       eachFamily(plan.cells[path]).flatMap(([family, cell]) =>
         cell.kind === "try" && mayTry(client, path, family)
-          ? cell.requests.map((request, index) => ({
-              ...request.probe,
-              id: identity(plan, path, family, index),
-            }))
+          ? cell.requests.flatMap((request, index) =>
+              mayExpect(client, request)
+                ? [{ ...request.probe, id: identity(plan, path, family, index) }]
+                : [],
+            )
           : [],
       ),
     ),
@@ -83,8 +84,13 @@ function judgeCell(
   const failures = failuresOf(plan.requests, clients, resultOf);
   const first = failures[0];
   if (first !== undefined) return { state: "failed", reason: first.reason, failures };
-  return { state: "ok", checks: plan.requests.length * clients.length };
+  const checks = clients.flatMap((client) => plan.requests.filter((request) => mayExpect(client, request)));
+  if (checks.length === 0) return { state: "none", reason: NONE_IS_MEANT };
+  return { state: "ok", checks: checks.length };
 }
+
+/** No other request is for some nodes only. */
+const NONE_IS_MEANT = "internalTrafficPolicy is Local, and no client is on a node that has an endpoint";
 
 /** A family that the Service does not have is right when DNS has no data for it: nothing to show, unless it answers. */
 function judgeEmptyDns(
@@ -109,6 +115,7 @@ function failuresOf(
 ): Failure[] {
   return clients.flatMap((client) =>
     requests.flatMap((request, index) => {
+      if (!mayExpect(client, request)) return [];
       const result = resultOf(client, index);
       if (result?.ok === true && request.hollow !== true) return [];
       const reason = result?.ok === true ? "only its sidecar accepts" : (result?.reason ?? "not probed");

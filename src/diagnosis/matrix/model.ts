@@ -9,6 +9,8 @@ export type Path = (typeof PATHS)[number];
 export interface ClientKind {
   readonly name: string;
   readonly families: readonly Family[];
+  /** Where its pod runs, as far as that is known. */
+  readonly node?: string;
 }
 
 /** The kinds of client pods of a cluster: dual-stack first, then one of each single family. */

@@ -1,5 +1,5 @@
 /** From frontends to what must be tried: pure. */
-import { joinHostPort } from "../../ip/address.ts";
+import { familyOfText, joinHostPort } from "../../ip/address.ts";
 import { type Family, otherFamily, type PerFamily } from "../../ip/family.ts";
 import type { SilentFamilies } from "../../traffic/index.ts";
 import type { Backend, Frontend, FrontendPort } from "../../traffic/model.ts";
@@ -21,6 +21,8 @@ export interface PlannedRequest {
   readonly hint?: string;
   /** A connection says nothing: sidecars accept it, and what is behind them is known not to answer. */
   readonly hollow?: true;
+  /** Only clients on these nodes are to be answered; undefined: all. */
+  readonly nodes?: ReadonlySet<string>;
 }
 
 /** What is to be probed of one Service. */
@@ -83,16 +85,29 @@ export function mayTry(client: ClientKind, path: Path, family: Family): boolean 
   return path === "DNS" || client.families.includes(family);
 }
 
+/** Whether a client can expect an answer: under internalTrafficPolicy Local, only where its node has an endpoint. */
+export function mayExpect({ node }: ClientKind, { nodes }: PlannedRequest): boolean {
+  return nodes === undefined || node === undefined || nodes.has(node);
+}
+
 function planDns(frontend: Frontend, family: Family, domain: string): CellPlan {
   const name = `${frontend.name}.${frontend.namespace}.svc.${domain}`;
   const type = family === "IPv4" ? "A" : "AAAA";
   if (frontend.kind === "alias") {
     const expected = [(frontend.target ?? "").replace(/\.$/, "")];
-    return attempt([{ probe: { kind: "dns", name, type: "CNAME", expected }, target: `${name} CNAME` }]);
+    const probe = { kind: "dns", name, type: "CNAME", expected } as const;
+    const [target = ""] = expected;
+    const hint = familyOfText(target) === undefined ? {} : { hint: addressAsName(target) };
+    return attempt([{ probe, target: `${name} CNAME`, ...hint }]);
   }
   const expected = namesAddresses(frontend, family);
   const absent = frontend.kind === "headless" && noneReady(frontend);
   return attempt([{ probe: { kind: "dns", name, type, expected, absent }, target: `${name} ${type}` }]);
+}
+
+function addressAsName(address: string): string {
+  const instead = "use a Service without a selector, and an EndpointSlice with the address";
+  return `externalName ${address} is an address, and a CNAME leads to a name; ${instead}`;
 }
 
 function namesAddresses(frontend: Frontend, family: Family): string[] {
@@ -112,9 +127,19 @@ function readyAddresses(backends: readonly Backend[], family: Family): string[] 
 
 function planClusterIP(frontend: Frontend, family: Family, input: PlanInput): CellPlan {
   const address = frontend.addresses[family];
-  if (frontend.kind !== "virtual") return none(`${frontend.kind} Services have no cluster IP`);
+  if (frontend.kind !== "virtual")
+    return none(`${frontend.kind === "alias" ? "ExternalName" : "headless"} Services have no cluster IP`);
   if (address === undefined) return none(`the Service has no ${family} address`);
-  return connectEach(frontend, family, [address], (port) => port.port, input);
+  const plan = connectEach(frontend, family, [address], (port) => port.port, input);
+  if (plan.kind !== "try" || frontend.internalPolicy !== "Local") return plan;
+  const nodes = readyNodes(frontend, family);
+  return attempt(plan.requests.map((request) => ({ ...request, nodes })));
+}
+
+/** The nodes with a ready endpoint of their own. */
+function readyNodes({ backends }: Frontend, family: Family): ReadonlySet<string> {
+  const ready = backends.filter((backend) => backend.conditions[family]?.ready === true);
+  return new Set(ready.map(({ node }) => node).filter((node) => node !== undefined));
 }
 
 function planNodePort(frontend: Frontend, family: Family, input: PlanInput): CellPlan {
@@ -136,9 +161,8 @@ function withEndpoints(
   { nodeOf }: PlanInput,
 ): readonly string[] {
   if (nodeOf === undefined) return nodes;
-  const ready = frontend.backends.filter((backend) => backend.conditions[family]?.ready === true);
-  const hosts = new Set(ready.map(({ node }) => node));
-  return nodes.filter((address) => hosts.has(nodeOf(address)));
+  const hosts = readyNodes(frontend, family);
+  return nodes.filter((address) => hosts.has(nodeOf(address) ?? ""));
 }
 
 function planPod(frontend: Frontend, family: Family, input: PlanInput): CellPlan {

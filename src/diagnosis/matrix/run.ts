@@ -39,8 +39,7 @@ export interface MatrixOptions {
 export async function runMatrix(client: KubeClient, options: MatrixOptions = {}): Promise<Matrix> {
   const input = await readPlanInput(client, options);
   const plans = planMatrix(input);
-  const kinds = clientKindsOf(input.families);
-  await ensureProbePods(client, kinds, options.signal);
+  const kinds = await ensureProbePods(client, clientKindsOf(input.families), options.signal);
   const results = await Promise.all(
     kinds.map(async (kind): Promise<[string, ClientResults]> => {
       return [kind.name, await probeFrom(client, kind, requestsFor(kind, plans), options.signal)];
@@ -141,11 +140,12 @@ async function orExists(creation: Promise<unknown>): Promise<void> {
 const READY_ATTEMPTS = 600;
 const READY_PAUSE_MS = 50;
 
+/** Resolves with the kinds and where their pods run, once all are ready. */
 async function ensureProbePods(
   client: KubeClient,
   kinds: readonly ClientKind[],
   signal?: AbortSignal,
-): Promise<void> {
+): Promise<ClientKind[]> {
   await createProbePods(
     client,
     kinds.find((kind) => kind.families.length === 2)?.families ?? kinds[0]?.families ?? [],
@@ -154,10 +154,10 @@ async function ensureProbePods(
   for (let attempt = 0; attempt < READY_ATTEMPTS; attempt++) {
     signal?.throwIfAborted();
     const pods = await client.list<Pod>(KINDS.Pod, { namespace: PROBE_NAMESPACE });
-    waiting = kinds
-      .map(probePodName)
-      .filter((name) => !isReady(pods.items.find((pod) => pod.metadata.name === name)));
-    if (waiting.length === 0) return;
+    const podOf = (kind: ClientKind) =>
+      pods.items.find((pod) => pod.metadata.name === probePodName(kind) && isReady(pod));
+    waiting = kinds.filter((kind) => podOf(kind) === undefined).map(probePodName);
+    if (waiting.length === 0) return kinds.map((kind) => ({ ...kind, ...nodeOf(podOf(kind)) }));
     await new Promise((resolve) => setTimeout(resolve, READY_PAUSE_MS));
   }
   throw new UserError({
@@ -166,6 +166,10 @@ async function ensureProbePods(
     why: "the probe pods do not become ready",
     next: `kubectl -n ${PROBE_NAMESPACE} describe pods`,
   });
+}
+
+function nodeOf(pod: Pod | undefined): { node?: string } {
+  return pod?.spec.nodeName === undefined ? {} : { node: pod.spec.nodeName };
 }
 
 function isReady(pod: Pod | undefined): boolean {
