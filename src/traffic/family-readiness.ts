@@ -3,14 +3,11 @@
  * address (the lab's kubelet does) says what it found in conditions of the pod; here they come to count, where asked.
  */
 import { FAMILIES, type Family, mapFamilies } from "../ip/family.ts";
+import { askedFamilyReadiness, type FamilyReadiness } from "../objects/service/family-readiness.ts";
 import type { Condition, Pod, Service } from "../objects/types.ts";
 import type { Backend, Frontend } from "./model.ts";
 
-/** On a Service: `enforce` leaves a pod out for the families over which it does not answer; `report` never does. */
-export const FAMILY_READINESS_ANNOTATION = "tandem.dev/family-readiness";
-
-/** What counts for Services without the annotation. */
-export type FamilyReadiness = "enforce" | "report";
+export { FAMILY_READINESS_ANNOTATION, type FamilyReadiness } from "../objects/service/family-readiness.ts";
 
 /** The type of the pod condition of a family: `tandem.dev/IPv6Ready`. */
 export function familyReadyType(family: Family): string {
@@ -37,7 +34,7 @@ export function silentFamiliesOf(pod: Pod): SilentFamilies | undefined {
  */
 export function enforcesFamilyReadiness(service: Service, byDefault: FamilyReadiness): boolean {
   if (service.spec.publishNotReadyAddresses) return false;
-  return (service.metadata.annotations?.[FAMILY_READINESS_ANNOTATION] ?? byDefault) === "enforce";
+  return (askedFamilyReadiness(service) ?? byDefault) === "enforce";
 }
 
 /**

@@ -198,6 +198,14 @@ test("warnings", () => {
   assert.deepEqual(serviceWarnings(service({ ...IPS, trafficDistribution: "PreferClose" })), [
     'spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"',
   ]);
+  const annotated = (mode: string) => ({
+    ...service(IPS),
+    metadata: { name: "web", annotations: { "tandem.dev/family-readiness": mode } },
+  });
+  assert.deepEqual(serviceWarnings(annotated("report")), []);
+  assert.deepEqual(serviceWarnings(annotated("Enforce")), [
+    'metadata.annotations[tandem.dev/family-readiness]: "Enforce" is ignored; use "enforce" or "report"',
+  ]);
   assert.deepEqual(addressWarnings("f", "010.0.0.1"), [
     'f: non-standard IP address "010.0.0.1" will be considered invalid in a future Kubernetes release: use "10.0.0.1"',
   ]);

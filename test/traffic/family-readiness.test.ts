@@ -72,6 +72,7 @@ test("without the annotation the default counts, and the annotation can say no",
     [service(), "report", "a4 a6 b4 b6"],
     [service(), "enforce", "a4 b4 b6"],
     [annotated("report"), "enforce", "a4 a6 b4 b6"],
+    [annotated("Enforced"), "enforce", "a4 b4 b6"],
     [annotated("enforce"), "report", "a4 b4 b6"],
     [service({ publishNotReadyAddresses: true }), "enforce", "a4 a6 b4 b6"],
   ];

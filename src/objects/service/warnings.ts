@@ -1,12 +1,13 @@
 import { addressWarnings, cidrWarnings } from "../ip-text.ts";
 import type { Service } from "../types.ts";
+import { familyReadinessWarnings } from "./family-readiness.ts";
 import { clusterIPsOf, externalIPsOf, HEADLESS } from "./predicates.ts";
 
 const TOPOLOGY_HINTS = "service.kubernetes.io/topology-aware-hints";
 
 /**
  * What is taken, but better changed: texts for Warning headers on create and update
- * (GetWarningsForService in pkg/api/service/warnings.go).
+ * (GetWarningsForService in pkg/api/service/warnings.go), and Tandem's own annotation.
  */
 export function serviceWarnings(service: Service): string[] {
   const { spec, metadata } = service;
@@ -29,7 +30,7 @@ export function serviceWarnings(service: Service): string[] {
   (spec.loadBalancerSourceRanges ?? []).forEach((range, index) => {
     warnings.push(...cidrWarnings(`spec.loadBalancerSourceRanges[${index}]`, range));
   });
-  return [...warnings, ...ignoredByType(service)];
+  return [...warnings, ...ignoredByType(service), ...familyReadinessWarnings(service)];
 }
 
 function ignoredByHeadless(service: Service): string[] {
