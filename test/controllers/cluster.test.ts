@@ -118,6 +118,7 @@ test("from a Deployment and a Service come pods on all nodes, slices of both fam
   await client.create(KINDS.Deployment, deployment("web", name, 4));
   const done = await rolledOut("web", name);
   assert.equal(done.metadata.annotations?.["deployment.kubernetes.io/revision"], "1");
+  assert.equal(done.metadata.generation, 1, "the revision is no change of the Deployment");
   const pods = await itemsOf<Pod>(client, KINDS.Pod, name);
   assert.deepEqual(
     Object.entries(Object.groupBy(pods, ({ spec }) => spec.nodeName!))

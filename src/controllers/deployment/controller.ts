@@ -85,7 +85,8 @@ class Deployments {
   async #markRevision(deployment: Deployment, revision: string): Promise<void> {
     if (deployment.metadata.annotations?.[REVISION] === revision) return;
     const patch = { metadata: { uid: deployment.metadata.uid, annotations: { [REVISION]: revision } } };
-    await this.#writer.patch(KINDS.Deployment, deployment, patch);
+    // by way of the status, as kube-controller-manager does: a change of annotations alone counts as a generation
+    await this.#writer.patch(KINDS.Deployment, deployment, patch, { subresource: "status" });
   }
 
   async #createSet(deployment: Deployment, set: ReplicaSet): Promise<void> {
