@@ -269,10 +269,11 @@ test("externalTrafficPolicy Local keeps outside traffic on the node, with its so
     assert.match(await answer("node", target), new RegExp(`^[ab] ${GATEWAY[family]}$`));
   });
   const leaving = { ready: false, serving: true, terminating: true };
-  await given(web(local), [{ ...A, conditions: leaving }, REMOTE_B]);
+  // At another port: flows of UDP stay with a backend that still serves, and a client may come to use a port again.
+  await given(web({ ...local, ports: nodePorts(30081) }), [{ ...A, conditions: leaving }, REMOTE_B]);
   await everyWay(async (family, protocol) => {
     // What is on this node is judged for itself: ready ones elsewhere do not count.
-    const target = { host: ADDRESSES.node[family], port: 30080, protocol, count: 10 };
+    const target = { host: ADDRESSES.node[family], port: 30081, protocol, count: 10 };
     assert.deepEqual(await names("outside", target), ["a"], `${family} ${protocol}`);
     assert.deepEqual(await names("client", target), ["b"], `${family} ${protocol}`);
   });
