@@ -71,7 +71,7 @@ export const SAME_VERSION: JsonObject = sameVersion("4s");
 
 const PEERS_IDLE = "60s";
 
-/** The options where all backends have sidecars: these keep idle connections, and a new one costs a handshake. */
+/** The options where all backends have sidecars: these keep idle connections, and a new one costs a look, or a handshake. */
 export const PEERS = {
   sameVersion: sameVersion(PEERS_IDLE),
   http1: http1Options(PEERS_IDLE),

@@ -15,8 +15,8 @@ export interface OutboundCluster {
   readonly auto: boolean;
   /** Identities of the backends that have sidecars. */
   readonly identities: readonly string[];
-  /** Whether all backends have sidecars. */
-  readonly allPeers: boolean;
+  /** Whether there are backends, and connections to all of them are taken by a sidecar. */
+  readonly allCaptured: boolean;
   readonly families: readonly Family[];
   /** Whether it has a subset per family of clients. */
   readonly byClient?: boolean;
@@ -44,8 +44,8 @@ export function directCluster(name: string, from: OutboundCluster): JsonObject {
   return { ...rest, lb_policy: "RANDOM", ...byAddress(from.byClient === true), ...whomItMeets(from) };
 }
 
-function whomItMeets({ auto, allPeers, identities, destination }: OutboundCluster): JsonObject {
-  const options = httpOptions(destination, auto, allPeers);
+function whomItMeets({ auto, allCaptured, identities, destination }: OutboundCluster): JsonObject {
+  const options = httpOptions(destination, auto, allCaptured);
   return {
     ...(options && { typed_extension_protocol_options: options }),
     ...(identities.length > 0 &&
@@ -54,9 +54,9 @@ function whomItMeets({ auto, allPeers, identities, destination }: OutboundCluste
 }
 
 /** What is other than {@link clusterOf} has it. */
-function httpOptions({ protocol }: Destination, auto: boolean, allPeers: boolean): JsonObject | undefined {
-  if (auto) return allPeers ? PEERS.sameVersion : SAME_VERSION;
-  return protocol === "http1" && allPeers ? PEERS.http1 : undefined;
+function httpOptions({ protocol }: Destination, auto: boolean, allCaptured: boolean): JsonObject | undefined {
+  if (auto) return allCaptured ? PEERS.sameVersion : SAME_VERSION;
+  return protocol === "http1" && allCaptured ? PEERS.http1 : undefined;
 }
 
 /** What Envoy does if nothing is said. Source: envoy.config.cluster.v3.Cluster, `connect_timeout`. */

@@ -9,7 +9,7 @@
 import type { Family } from "../../ip/family.ts";
 import type { Destination } from "../../traffic/gateway/model.ts";
 import type { Telemetry } from "../../traffic/mesh/model.ts";
-import type { Frontend } from "../../traffic/model.ts";
+import type { Frontend, PortBackend } from "../../traffic/model.ts";
 import { namedHosts } from "../desired/cluster.ts";
 import { allTargets, targetsOf } from "../desired/endpoints.ts";
 import { partsByAddress } from "../desired/health.ts";
@@ -113,13 +113,13 @@ function cluster(
   const identities = identitiesOf(destination, frontend, (pod, port) =>
     outbound.isPeer(pod, port) ? outbound.peerOf(pod) : undefined,
   );
-  const allPeers = !peersOf(destination, frontend, outbound).includes(false);
+  const allCaptured = isCaptured(destination, frontend, outbound);
   const auto = outbound.isAuto(key);
   const byClient = preferClient && (direct !== undefined || takesOrders(destination));
-  const from = { destination, auto, identities, allPeers, families, mark, byClient };
+  const from = { destination, auto, identities, allCaptured, families, mark, byClient };
   return {
     name,
-    from: [destination, auto, identities.join(), allPeers, namedHosts(destination) && families.join()],
+    from: [destination, auto, identities.join(), allCaptured, namedHosts(destination) && families.join()],
     make: () =>
       made("cluster", direct ? directCluster(name, from) : outboundCluster(name, from), {
         needsRoutes: [
@@ -129,6 +129,14 @@ function cluster(
         origins: destination.origins.map(originRef),
       }),
   };
+}
+
+/** Whether connections to each backend are taken by a sidecar. */
+function isCaptured(destination: Destination, frontend: Frontend | undefined, outbound: Outbound): boolean {
+  const backends = backendsAt(destination, frontend);
+  const isOne = ({ backend: { pod }, port }: PortBackend) =>
+    pod !== undefined && outbound.isCaptured(`${pod.namespace}/${pod.name}`, port);
+  return backends.length > 0 && backends.every(isOne);
 }
 
 /** Of each backend in turn, whether connections to it are mutual TLS. */

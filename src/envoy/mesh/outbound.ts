@@ -129,7 +129,14 @@ export class Outbound {
   /** Whether connections to a port of a pod are mutual TLS. */
   isPeer(pod: string, port: number): boolean {
     const peer = this.model?.peerOf(pod);
-    return peer !== undefined && !peer.plainPorts?.includes(port);
+    if (peer === undefined || peer.plainPorts === "all") return false;
+    return !peer.plainPorts?.includes(port);
+  }
+
+  /** Whether a sidecar takes connections to a port of a pod. */
+  isCaptured(pod: string, port: number): boolean {
+    const peer = this.model?.peerOf(pod);
+    return peer !== undefined && !peer.uncapturedPorts?.includes(port);
   }
 
   /** The frontend of a destination. */

@@ -259,13 +259,15 @@ class MeshState {
     const settings = this.#policies.settingsOf(workload);
     const zone = this.#zones.of(key);
     const inbound = this.#inbound.of(key, ports);
-    const past = portsPastSidecar(workload, inbound).map((port) => [port, "disabled"] as const);
+    const uncaptured = portsPastSidecar(workload, inbound);
+    const past = uncaptured.map((port) => [port, "disabled"] as const);
     return {
       key,
       identity: this.#shared(workloadIdentity(this.#options.trustDomain, namespace, account)),
       addresses,
       families,
       ...(zone !== undefined && { zone }),
+      ...(uncaptured.length > 0 && { uncapturedPorts: this.#shared(uncaptured) }),
       inbound,
       ...settings,
       portMutualTls: this.#shared({ ...settings.portMutualTls, ...Object.fromEntries(past) }),
@@ -274,11 +276,14 @@ class MeshState {
   }
 }
 
-/** Undefined where the pod takes plain bytes only. */
-function peerOf({ identity, mutualTls, portMutualTls }: Sidecar): Peer | undefined {
+/** What others need to know of a sidecar. */
+function peerOf({ identity, mutualTls, portMutualTls, uncapturedPorts }: Sidecar): Peer {
   const plainPorts = Object.entries(portMutualTls)
     .filter(([, mode]) => mode === "disabled")
     .map(([port]) => Number(port));
-  if (mutualTls === "disabled") return undefined;
-  return { identity, ...(plainPorts.length > 0 && { plainPorts }) };
+  return {
+    identity,
+    ...(mutualTls === "disabled" ? { plainPorts: "all" } : plainPorts.length > 0 && { plainPorts }),
+    ...(uncapturedPorts && { uncapturedPorts }),
+  };
 }

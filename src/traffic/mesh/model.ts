@@ -29,8 +29,10 @@ export interface MeshModel {
 export interface Peer {
   /** `spiffe://cluster.local/ns/NAMESPACE/sa/ACCOUNT`. */
   readonly identity: string;
-  /** Its ports that take no mutual TLS. */
-  readonly plainPorts?: readonly number[];
+  /** Its ports that take no mutual TLS; `all`: none does. */
+  readonly plainPorts?: readonly number[] | "all";
+  /** Its ports that capture leaves out: connections to them go past the sidecar. */
+  readonly uncapturedPorts?: readonly number[];
 }
 
 /** One pod's proxy. */
@@ -38,6 +40,8 @@ export interface Sidecar {
   /** `namespace/pod`. */
   readonly key: string;
   readonly identity: string;
+  /** Ports that capture leaves out. */
+  readonly uncapturedPorts?: readonly number[];
   /** The pod's addresses; the proxy listens and connects over these families. */
   readonly addresses: PerFamily<string>;
   /** The pod's families, the primary one first. */
