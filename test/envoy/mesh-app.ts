@@ -1,6 +1,6 @@
 /**
  * An application in a pod of a test. Serves HTTP (8081), answering with what it saw as JSON, and TCP (9000), answering
- * `hello TEXT` to a line, over the families given; asks others on request. Requests and answers are lines of JSON; it
+ * `hello TEXT` to a line, over the families given; paths `/reset-once…` end the connection the first time; asks others on request. Requests and answers are lines of JSON; it
  * ends with its standard input. Usage: mesh-app.ts NAME ADDRESS…
  */
 import { Agent, createServer as createHttpServer, request } from "node:http";
@@ -25,11 +25,18 @@ export interface Question {
 
 const [name = "app", ...addresses] = process.argv.slice(2);
 const kept = new Map<string, Socket>();
+const resets = new Set<string>();
 const agents = new Map<string, Agent>();
 
 for (const address of addresses) {
   createHttpServer((asked, response) => {
     const { remoteAddress, localAddress } = asked.socket;
+    const path = asked.url ?? "";
+    if (path.startsWith("/reset-once") && !resets.has(path)) {
+      resets.add(path);
+      asked.socket.destroy();
+      return;
+    }
     response.end(
       JSON.stringify({ name, path: asked.url, headers: asked.headers, remoteAddress, localAddress }),
     );

@@ -14,6 +14,7 @@ const OBJECTS = [
   service("any", 12, ["IPv4", "IPv6"], "web", "b", 8081),
   service("any-tcp", 13, ["IPv4", "IPv6"], "echo", "b", 9000),
   service("naked", 14, ["IPv4", "IPv6"], "tcp-echo", "client", 9000),
+  service("naked-web", 16, ["IPv4", "IPv6"], "http-web", "client", 8081),
   service("first", 15, ["IPv4", "IPv6"], "tcp-first", "b", 9001),
 ].join("\n");
 
@@ -91,6 +92,19 @@ describe("a mesh of real Envoys", { skip: ENVOY === undefined && "no Envoy here"
         true,
       );
     }
+  });
+
+  test("what only asks is sent again when its connection is reset, and what may change something is not", async () => {
+    const ask = (method: string, path: string) =>
+      world.ask("a", { kind: "http", host: VIP(16)[1] as string, port: 80, method, path });
+    for (const method of ["GET", "HEAD", "OPTIONS"])
+      assert.match(await ask(method, `/reset-once/${method}`), /^200 /, method);
+    for (const method of ["POST", "DELETE", "PURGE"]) {
+      assert.match(await ask(method, `/reset-once/${method}`), /^503 /, method);
+      assert.match(await ask(method, `/reset-once/${method}`), /^200 /, method);
+    }
+    const { headers } = JSON.parse((await ask("GET", "/")).slice(4)) as { headers: object };
+    assert.equal("x-envoy-retry-on" in headers, false);
   });
 
   test("callers without a sidecar are let in over either family", async () => {

@@ -3,7 +3,7 @@
  * route with a new feature changes the route, never the listener: a changed listener would drain its connections.
  */
 import type { ClientPolicy } from "../../traffic/gateway/policy-model.ts";
-import type { JsonObject } from "../proto/index.ts";
+import { isJsonObject, type JsonObject } from "../proto/index.ts";
 import { extension } from "./names.ts";
 
 /** Names of the filters that routes switch on. */
@@ -22,6 +22,12 @@ const BEFORE: readonly JsonObject[] = [
   }),
 ];
 
+const SAFE_METHODS = "GET|HEAD|OPTIONS|TRACE";
+const RETRY_WHEN_RESET: JsonObject = {
+  header: { key: "x-envoy-retry-on", value: "reset" },
+  append_action: "OVERWRITE_IF_EXISTS_OR_ADD",
+};
+
 /**
  * Requests that change nothing are sent again when the connection that they went over breaks (RFC 9110, 9.2.2): what
  * was under way over a lost family is answered over the other. All else is retried only where no backend has seen it
@@ -36,14 +42,7 @@ const RETRY_SAFE = extension(
       "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
       {
         mutations: {
-          request_mutations: [
-            {
-              append: {
-                header: { key: "x-envoy-retry-on", value: "reset" },
-                append_action: "OVERWRITE_IF_EXISTS_OR_ADD",
-              },
-            },
-          ],
+          request_mutations: [{ append: RETRY_WHEN_RESET }],
         },
       },
     ),
@@ -60,9 +59,25 @@ function isSafe(): JsonObject {
   return {
     single_predicate: {
       input,
-      value_match: { safe_regex: { google_re2: {}, regex: "GET|HEAD|OPTIONS|TRACE" } },
+      value_match: { safe_regex: { google_re2: {}, regex: SAFE_METHODS } },
     },
   };
+}
+
+/**
+ * A route as those that do what the filter does: for safe requests, which are sent again as well when they are reset, and
+ * for all.
+ */
+export function bySafety(route: JsonObject, method: string | undefined): JsonObject[] {
+  if (!isJsonObject(route["route"]) || !isJsonObject(route["match"])) return [route];
+  const isSafe = method === undefined ? undefined : SAFE_METHODS.split("|").includes(method);
+  if (isSafe === false) return [route];
+  const { match, request_headers_to_add: added = [] } = route as { match: JsonObject } & JsonObject;
+  const marks = { request_headers_to_add: [...(Array.isArray(added) ? added : []), RETRY_WHEN_RESET] };
+  if (isSafe === true) return [{ ...route, ...marks }];
+  const safe = { name: ":method", string_match: { safe_regex: { regex: SAFE_METHODS } } };
+  const headers = [...(Array.isArray(match["headers"]) ? match["headers"] : []), safe];
+  return [{ ...route, match: { ...match, headers }, ...marks }, route];
 }
 
 function skip(): JsonObject {
@@ -70,7 +85,6 @@ function skip(): JsonObject {
 }
 
 const AFTER: readonly JsonObject[] = [
-  RETRY_SAFE,
   off(FILTERS.session, "envoy.extensions.filters.http.stateful_session.v3.StatefulSession"),
   extension("envoy.filters.http.router", "envoy.extensions.filters.http.router.v3.Router", {
     suppress_envoy_headers: true,
@@ -87,9 +101,13 @@ const LIBRARIES = {
   zstd: "envoy.extensions.compression.zstd.compressor.v3.Zstd",
 } as const;
 
-/** The chain of filters; only compression differs between listeners (it is a listener's policy). */
-export function httpFilters({ compression = [] }: ClientPolicy): readonly JsonObject[] {
-  return [...BEFORE, ...compression.map(compressor), ...AFTER];
+/**
+ * The chain of filters; only compression differs between listeners (it is a listener's policy).
+ * @param routesMark whether routes themselves tell which requests are safe: a filter that does so for each request takes
+ * one part in twenty of Envoy's time
+ */
+export function httpFilters({ compression = [] }: ClientPolicy, routesMark = false): readonly JsonObject[] {
+  return [...BEFORE, ...compression.map(compressor), ...(routesMark ? [] : [RETRY_SAFE]), ...AFTER];
 }
 
 function compressor(kind: keyof typeof LIBRARIES): JsonObject {

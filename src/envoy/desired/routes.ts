@@ -9,6 +9,7 @@ import { encode, encodeField, type JsonObject } from "../proto/index.ts";
 import { type OriginRef, virtualHostName } from "../resources.ts";
 import { clustersOf, reachesBackend, routeAction } from "./forward.ts";
 import { headerChanges } from "./header-changes.ts";
+import { bySafety } from "./http-filters.ts";
 import { originRef, OVER_ADS } from "./names.ts";
 import { redirectAction } from "./redirect.ts";
 import { DEFAULT_RETRY } from "./retry.ts";
@@ -68,11 +69,12 @@ export function misdirectedHost(table: string, hostname: string): JsonObject {
 }
 
 /**
- * One virtual host of a table, encoded as its field there; its rules are for requests to any of the domains.
+ * One virtual host of a table, encoded as its field there; its rules are for requests to any of the domains. They tell safe
+ * requests from others by themselves, see {@link bySafety}.
  * @param more further fields of the host
  */
 export function encodeHost(host: VirtualHost, domains: readonly string[], more?: JsonObject): Part {
-  const parts = partsOf(host, rulePart);
+  const parts = partsOf(host, (rule) => rulePart(rule, bySafety(routeOf(rule), methodOf(rule))));
   const bytes = message(host.hostname, domains, parts, more);
   // RouteConfiguration.virtual_hosts = 2
   return {
@@ -132,12 +134,16 @@ function message(
   return concat([head, ...rules.map((part) => part.bytes)]);
 }
 
-function rulePart(rule: RouteRule): Part {
+function rulePart(rule: RouteRule, routes: readonly JsonObject[] = [routeOf(rule)]): Part {
   return {
-    bytes: encodeField(HOST, "routes", [routeOf(rule)]),
+    bytes: encodeField(HOST, "routes", [...routes]),
     clusters: clustersOf(rule.action),
     origins: [originRef(rule.origin)],
   };
+}
+
+function methodOf({ match }: RouteRule): string | undefined {
+  return match.grpc ? "POST" : match.method;
 }
 
 /** A rule as Envoy's Route. */

@@ -71,7 +71,7 @@ function requests(port: number, { telemetry }: OutboundStyle, client: Family | u
   return meshHttp({
     statPrefix: `outbound_${port}`,
     routes: { table: String(port) },
-    filters: [...familyFilters(client), POD_FILTER, ...httpFilters({})],
+    filters: [...familyFilters(client), POD_FILTER, ...httpFilters({}, true)],
     more: {
       normalize_path: true,
       early_header_mutation_extensions: [WHERE_TO],
