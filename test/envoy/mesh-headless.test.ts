@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { ADDRESSES, type Place } from "../kernel/network.ts";
 import { ENVOY } from "./ads-envoy.ts";
-import { pod, policy } from "./mesh-texts.ts";
+import { pod, policy, slice } from "./mesh-texts.ts";
 import { type MeshWorld, startWorld } from "./mesh-world.ts";
 
 const FAMILIES = ["IPv4", "IPv6"] as const;
@@ -18,13 +18,8 @@ function headless(name: string, portName: string, port: number, ready: boolean):
     conditions: { ready: ${ready}, serving: ${ready} }
     hostname: ${place}-0
     targetRef: { kind: Pod, name: ${place}, namespace: default, uid: ${place} }`;
-  const slice = (family: FamilyName) => `
-kind: EndpointSlice
-metadata: { name: ${name}-${family}, labels: { kubernetes.io/service-name: ${name} } }
-addressType: ${family}
-ports: [{ name: ${portName}, port: ${port}, protocol: TCP }]
-endpoints:${PODS.map((place) => endpoint(place, family)).join("")}
----`;
+  const sliceOf = (family: FamilyName) =>
+    slice(name, family, portName, port, PODS.map((place) => endpoint(place, family)).join(""));
   return `
 kind: Service
 metadata: { name: ${name} }
@@ -34,7 +29,7 @@ spec:
   clusterIPs: [None]
   ipFamilies: [IPv6, IPv4]
   ports: [{ name: ${portName}, port: ${port}, protocol: TCP }]
----${slice("IPv6")}${slice("IPv4")}`;
+---${sliceOf("IPv6")}${sliceOf("IPv4")}`;
 }
 
 const STREAM = ["db", "tcp-echo", 9000] as const;

@@ -1,6 +1,23 @@
 /** Objects of meshes in tests, as YAML. */
 import { ADDRESSES, type Place } from "../kernel/network.ts";
 
+/** An EndpointSlice of a Service; `endpoints` is the text of its list. */
+export function slice(
+  service: string,
+  family: "IPv4" | "IPv6",
+  port: string,
+  target: number,
+  endpoints: string,
+): string {
+  return `
+kind: EndpointSlice
+metadata: { name: ${service}-${family}, labels: { kubernetes.io/service-name: ${service} } }
+addressType: ${family}
+ports: [{ name: ${port}, port: ${target}, protocol: TCP }]
+endpoints:${endpoints}
+---`;
+}
+
 /** A Service of both families, in a given order, with one pod. */
 export function service(
   name: string,
@@ -12,16 +29,13 @@ export function service(
 ): string {
   const addresses = { IPv4: `10.96.0.${number}`, IPv6: `fd00:10:96::${number}` };
   const [first, second] = families;
-  const slice = (family: "IPv4" | "IPv6") => `
-kind: EndpointSlice
-metadata: { name: ${name}-${family}, labels: { kubernetes.io/service-name: ${name} } }
-addressType: ${family}
-ports: [{ name: ${ports}, port: ${target}, protocol: TCP }]
-endpoints:
+  const sliceOf = (family: "IPv4" | "IPv6") => {
+    const endpoint = `
   - addresses: ["${ADDRESSES[pod][family]}"]
     conditions: { ready: true }
-    targetRef: { kind: Pod, name: ${pod}, namespace: default, uid: ${pod} }
----`;
+    targetRef: { kind: Pod, name: ${pod}, namespace: default, uid: ${pod} }`;
+    return slice(name, family, ports, target, endpoint);
+  };
   return `
 kind: Service
 metadata: { name: ${name} }
@@ -31,7 +45,7 @@ spec:
   clusterIPs: ["${addresses[first]}", "${addresses[second]}"]
   ipFamilies: [${first}, ${second}]
   ports: [{ name: ${ports}, port: 80, protocol: TCP, targetPort: ${target} }]
----${slice("IPv4")}${slice("IPv6")}`;
+---${sliceOf("IPv4")}${sliceOf("IPv6")}`;
 }
 
 /** A pod with a sidecar, under an account of its name. */

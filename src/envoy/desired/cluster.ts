@@ -74,22 +74,19 @@ export function clusterOf(destination: Destination, options: ClusterOptions): Js
 
 const HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
-const HTTP2: JsonObject = {
-  [HTTP_OPTIONS]: any(HTTP_OPTIONS, { explicit_http_config: { http2_protocol_options: {} } }),
-};
-
-/** The `typed_extension_protocol_options` of HTTP/1.1; connections that nobody needs go after `idle`. */
-export function http1Options(idle: string): JsonObject {
-  return {
-    [HTTP_OPTIONS]: any(HTTP_OPTIONS, {
-      common_http_protocol_options: { idle_timeout: idle },
-      explicit_http_config: { http_protocol_options: {} },
-    }),
-  };
+/** A cluster's `typed_extension_protocol_options`: its HTTP version, and when connections that nobody needs go. */
+export function httpOptions(version: JsonObject, idle?: string): JsonObject {
+  const common = idle === undefined ? {} : { common_http_protocol_options: { idle_timeout: idle } };
+  return { [HTTP_OPTIONS]: any(HTTP_OPTIONS, { ...common, ...version }) };
 }
 
+/** HTTP/1.1, for {@link httpOptions}. */
+export const ONLY_HTTP1: JsonObject = { explicit_http_config: { http_protocol_options: {} } };
+/** HTTP/2, which backends speak without asking. */
+export const HTTP2: JsonObject = httpOptions({ explicit_http_config: { http2_protocol_options: {} } });
+
 /** Before backends close them (Node does after 5 s), and before their family is lost: only those in use hold requests. */
-const HTTP1 = http1Options("4s");
+const HTTP1 = httpOptions(ONLY_HTTP1, "4s");
 
 /** Hosts by name are resolved by Envoy; all else comes as endpoints. */
 function discovery(destination: Destination, { name, families }: ClusterOptions): JsonObject {

@@ -9,12 +9,12 @@ import { encode, encodeField, type JsonObject } from "../proto/index.ts";
 import { type OriginRef, virtualHostName } from "../resources.ts";
 import { clustersOf, reachesBackend, routeAction } from "./forward.ts";
 import { headerChanges } from "./header-changes.ts";
-import { bySafety } from "./http-filters.ts";
 import { originRef, OVER_ADS } from "./names.ts";
 import { redirectAction } from "./redirect.ts";
 import { DEFAULT_RETRY } from "./retry.ts";
 import { routeFilters } from "./route-filters.ts";
 import { routeMatch } from "./route-match.ts";
+import { bySafety } from "./safe-requests.ts";
 
 const HOST = "envoy.config.route.v3.VirtualHost";
 

@@ -1,6 +1,6 @@
 /** How sidecars speak HTTP: nothing is added for or taken from those who speak. */
-import { http1Options } from "../desired/cluster.ts";
-import { any, extension, OVER_ADS } from "../desired/names.ts";
+import { httpOptions, ONLY_HTTP1 } from "../desired/cluster.ts";
+import { extension, OVER_ADS } from "../desired/names.ts";
 import type { JsonObject } from "../proto/index.ts";
 
 /** What an HttpConnectionManager of a sidecar is made of. */
@@ -52,35 +52,23 @@ export function everythingTo(cluster: string, more: JsonObject = {}): JsonObject
   };
 }
 
-const OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
-
-function sameVersion(idle: string): JsonObject {
-  return {
-    [OPTIONS]: any(OPTIONS, {
-      common_http_protocol_options: { idle_timeout: idle },
-      use_downstream_protocol_config: { http_protocol_options: {}, http2_protocol_options: {} },
-    }),
-  };
-}
+const AS_IT_CAME: JsonObject = {
+  use_downstream_protocol_config: { http_protocol_options: {}, http2_protocol_options: {} },
+};
 
 /**
  * The HTTP version of a connection to a backend is that of the one that it came over. Idle connections go before a
  * server closes them (Node does after 5 s): a request that is sent on one at that moment would fail.
  */
-export const SAME_VERSION: JsonObject = sameVersion("4s");
+export const SAME_VERSION: JsonObject = httpOptions(AS_IT_CAME, "4s");
 
 const PEERS_IDLE = "60s";
 
 /** The options where all backends have sidecars: these keep idle connections, and a new one costs a look, or a handshake. */
 export const PEERS = {
-  sameVersion: sameVersion(PEERS_IDLE),
-  http1: http1Options(PEERS_IDLE),
+  sameVersion: httpOptions(AS_IT_CAME, PEERS_IDLE),
+  http1: httpOptions(ONLY_HTTP1, PEERS_IDLE),
 } as const;
-
-/** Backends speak HTTP/2 without asking. */
-export const HTTP2_ONLY: JsonObject = {
-  [OPTIONS]: any(OPTIONS, { explicit_http_config: { http2_protocol_options: {} } }),
-};
 
 /** Tells TLS from other bytes, and its server name. */
 export const TLS_INSPECTOR = extension(

@@ -7,10 +7,10 @@ import type { Family } from "../../ip/family.ts";
 import type { InboundPort, MeshProtocol, Sidecar } from "../../traffic/mesh/model.ts";
 import { closeFilter, tcpProxy } from "../desired/stream.ts";
 import type { JsonObject } from "../proto/index.ts";
+import { HTTP2 } from "../desired/cluster.ts";
 import { httpAuthorization, streamAuthorization } from "./authorization.ts";
 import {
   everythingTo,
-  HTTP2_ONLY,
   HTTP_INSPECTOR,
   INSPECTION,
   meshHttp,
@@ -189,8 +189,7 @@ function ownCluster(name: string, protocol: MeshProtocol, { families, mark }: In
       ...(mark !== undefined && { socket_options: [markOption(mark)] }),
     },
     ...(SPEAKS[protocol] !== "stream" && {
-      typed_extension_protocol_options:
-        protocol === "http2" || protocol === "grpc" ? HTTP2_ONLY : SAME_VERSION,
+      typed_extension_protocol_options: protocol === "http2" || protocol === "grpc" ? HTTP2 : SAME_VERSION,
     }),
   };
 }

@@ -30,7 +30,7 @@ import {
   virtualOutbound,
 } from "./outbound-listener.ts";
 import { sharedListener } from "./shared-listener.ts";
-import { backendsAt, identitiesOf, type ListenerPlan } from "./services.ts";
+import { backendsAt, identitiesOf, type ListenerPlan, podOf } from "./services.ts";
 import { collectorClusters, tracingClusters } from "./telemetry.ts";
 import { TLS_SECRETS } from "./tls.ts";
 
@@ -134,15 +134,18 @@ function cluster(
 /** Whether connections to each backend are taken by a sidecar. */
 function isCaptured(destination: Destination, frontend: Frontend | undefined, outbound: Outbound): boolean {
   const backends = backendsAt(destination, frontend);
-  const isOne = ({ backend: { pod }, port }: PortBackend) =>
-    pod !== undefined && outbound.isCaptured(`${pod.namespace}/${pod.name}`, port);
+  const isOne = (backend: PortBackend) => {
+    const pod = podOf(backend);
+    return pod !== undefined && outbound.isCaptured(pod, backend.port);
+  };
   return backends.length > 0 && backends.every(isOne);
 }
 
 /** Of each backend in turn, whether connections to it are mutual TLS. */
 function peersOf(destination: Destination, frontend: Frontend | undefined, outbound: Outbound): boolean[] {
-  return backendsAt(destination, frontend).map(({ backend: { pod }, port }) => {
-    return pod !== undefined && outbound.isPeer(`${pod.namespace}/${pod.name}`, port);
+  return backendsAt(destination, frontend).map((backend) => {
+    const pod = podOf(backend);
+    return pod !== undefined && outbound.isPeer(pod, backend.port);
   });
 }
 

@@ -136,7 +136,8 @@ export function backendsAt(
   return port?.backends ?? [];
 }
 
-function podOf({ backend }: PortBackend): string | undefined {
+/** `namespace/name` of the pod that a backend is. */
+export function podOf({ backend }: Pick<PortBackend, "backend">): string | undefined {
   return backend.pod && `${backend.pod.namespace}/${backend.pod.name}`;
 }
 

@@ -10,9 +10,9 @@
 import { isIP } from "node:net";
 import type { Family } from "../../ip/family.ts";
 import type { Telemetry, Tracing } from "../../traffic/mesh/model.ts";
+import { HTTP2 } from "../desired/cluster.ts";
 import { any, extension, socketAddress } from "../desired/names.ts";
 import { isJsonObject, type JsonObject } from "../proto/index.ts";
-import { HTTP2_ONLY } from "./http.ts";
 import { CLUSTERS } from "./names.ts";
 
 /** On which side of a connection between sidecars this one is. */
@@ -249,7 +249,7 @@ export function tracingClusters(telemetry: Telemetry | undefined, families: read
         cluster_name: name,
         endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress(host, port) } }] }],
       },
-      ...(protocol === "grpc" && { typed_extension_protocol_options: HTTP2_ONLY }),
+      ...(protocol === "grpc" && { typed_extension_protocol_options: HTTP2 }),
     },
   ];
 }

@@ -22,7 +22,7 @@ export function peerSocketMatches(identities: readonly string[]): JsonObject[] {
  * A connection to a sidecar. There is no ALPN here: Envoy adds that of the HTTP version that it speaks (and none for
  * streams), so that the other side can tell them apart.
  */
-export function peerSocket(identities: readonly string[]): JsonObject {
+function peerSocket(identities: readonly string[]): JsonObject {
   const names = identities.map((identity) => ({ san_type: "URI", matcher: { exact: identity } }));
   return extension("tls", "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext", {
     sni: MESH_SERVER_NAME,
