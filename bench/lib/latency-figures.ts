@@ -1,7 +1,8 @@
 /**
  * Quantiles of times that were taken in blocks, and how sure ratios of them are. Contenders take turns within a block,
- * so that what disturbs a block meets all of them; an interval comes from drawing whole blocks anew (a paired block
- * bootstrap: Künsch 1989, The Jackknife and the Bootstrap for General Stationary Observations). Pure.
+ * so that what disturbs a block meets all of them; an interval comes from drawing anew, first the starts of the programs,
+ * for each start of the same program is as fast as it happens to be, then whole blocks of each start (a paired block
+ * bootstrap in two stages: Davison and Hinkley 1997, Bootstrap Methods and their Application, 3.8). Pure.
  */
 import type { Stall } from "./machine.ts";
 
@@ -46,7 +47,8 @@ export function undisturbed(
 /** Drawn so often; the interval holds 95 in 100 of them. */
 const DRAWS = 2_000;
 const OUTSIDE = 0.025;
-/** Fewer blocks say nothing of how sure anything is. */
+/** Fewer starts, or fewer blocks of all, say nothing of how sure anything is. */
+const LEAST_STARTS = 5;
 const LEAST_BLOCKS = 20;
 
 /** The times of blocks, in their order. */
@@ -73,13 +75,13 @@ export function quantileOf({ times, blocks, counts }: Sample, of: number, weight
 }
 
 /**
- * The ratio of what two ways add at a quantile, from so many blocks. Where the floor adds nothing that can be told from
- * nothing, there is no upper end.
+ * The ratio of what two ways add at a quantile; `starts` has how many blocks each start has, of which the first are those
+ * of the first start. Where the floor adds nothing that can be told from nothing, there is no upper end.
  */
 export function ratioOf(
   { base, one, floor }: Compared,
   of: number,
-  blocks: number,
+  starts: readonly number[],
   random: () => number,
 ): Estimate {
   const ratio = (weights?: Int32Array) => {
@@ -87,17 +89,27 @@ export function ratioOf(
     const least = quantileOf(floor, of, weights) - without;
     return least <= 0 ? Number.POSITIVE_INFINITY : (quantileOf(one, of, weights) - without) / least;
   };
-  if (blocks < LEAST_BLOCKS) return { value: ratio(), low: 0, high: Number.POSITIVE_INFINITY };
-  const drawn = Float64Array.from({ length: DRAWS }, () => ratio(draw(blocks, random))).sort();
+  const blocks = starts.reduce((sum, count) => sum + count, 0);
+  if (blocks < LEAST_BLOCKS || starts.length < LEAST_STARTS) {
+    return { value: ratio(), low: 0, high: Number.POSITIVE_INFINITY };
+  }
+  const drawn = Float64Array.from({ length: DRAWS }, () => ratio(draw(starts, random))).sort();
   const at = (share: number) => drawn[Math.round(share * (DRAWS - 1))] as number;
   return { value: ratio(), low: at(OUTSIDE), high: at(1 - OUTSIDE) };
 }
 
-function draw(blocks: number, random: () => number): Int32Array {
-  const weights = new Int32Array(blocks);
-  for (let drawn = 0; drawn < blocks; drawn++) {
-    const block = Math.floor(random() * blocks);
-    weights[block] = (weights[block] ?? 0) + 1;
+/** As many starts as there are, and as many blocks of each as it has; how often each block was drawn. */
+function draw(starts: readonly number[], random: () => number): Int32Array {
+  const firsts = starts.map((_, start) => starts.slice(0, start).reduce((sum, count) => sum + count, 0));
+  const weights = new Int32Array((firsts.at(-1) ?? 0) + (starts.at(-1) ?? 0));
+  const one = (of: number) => Math.floor(random() * of);
+  for (const _ of starts) {
+    const start = one(starts.length);
+    const [first = 0, count = 0] = [firsts[start], starts[start]];
+    for (let drawn = 0; drawn < count; drawn++) {
+      const block = first + one(count);
+      weights[block] = (weights[block] ?? 0) + 1;
+    }
   }
   return weights;
 }
