@@ -1,7 +1,7 @@
 import { stringify } from "yaml";
 import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
-import { closest } from "./closest.ts";
+import { closest } from "../errors/closest.ts";
 
 /** The formats of `-o`. */
 export const OUTPUTS = ["table", "wide", "json", "yaml"] as const;

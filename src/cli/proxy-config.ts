@@ -6,7 +6,7 @@ import { DUMP_KINDS, type DumpKind, type EnvoyDump, parseDump } from "../envoy/c
 import { withJsonNames } from "../envoy/current/json-names.ts";
 import { withOutliers } from "../envoy/current/outliers.ts";
 import { COLUMNS, ROWS, type ShownRow } from "../envoy/current/rows.ts";
-import { closest } from "./closest.ts";
+import { closest } from "../errors/closest.ts";
 import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
 import { kubeconfigFor } from "./cluster.ts";

@@ -2,7 +2,7 @@
 import type { Command, CommanderError, Option } from "commander";
 import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
-import { closest } from "./closest.ts";
+import { closest } from "../errors/closest.ts";
 
 /** So many commands are named in the advice; more are in the help. */
 const NAMED = 8;

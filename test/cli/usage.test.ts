@@ -3,7 +3,6 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Command } from "commander";
-import { closest } from "../../src/cli/closest.ts";
 import { COMMANDS } from "../../src/cli/commands.ts";
 import { explainUsage } from "../../src/cli/usage.ts";
 import { EXIT } from "../../src/errors/exit-codes.ts";
@@ -181,18 +180,4 @@ test("help and version are no errors, and help of what there is not is one", asy
     assert.match(status === 0 ? stdout : stderr, text);
     assert.equal(status === 0 ? stderr : stdout, "");
   }
-});
-
-test("what is near has few letters to change, for its length", () => {
-  const known = ["gateway", "mesh", "plan", "down"];
-  for (const [word, name] of [
-    ["gatway", "gateway"],
-    ["gateways", "gateway"],
-    ["agteway", "gateway"],
-    ["pln", "plan"],
-    ["bogus", undefined],
-    ["x", undefined],
-    ["", undefined],
-  ] as const)
-    assert.equal(closest(word, known), name, word);
 });

@@ -1,9 +1,9 @@
 /** Whose a Service is: the rules of the AWS Load Balancer Controller (pkg/service/service_utils.go), and ours. */
+import { closest } from "../../errors/closest.ts";
 import type { Service } from "../../objects/types.ts";
 import { ANNOTATIONS } from "./annotations/index.ts";
 import type { BalancerFinding, Ownership } from "./model.ts";
 import { annotationField } from "./reader.ts";
-import { nearest } from "./suggest.ts";
 
 /** The class of Services that Tandem serves on AWS and, where it runs there, locally. */
 export const BALANCER_CLASS = "tandem.dev/nlb";
@@ -46,7 +46,7 @@ function byClass(given: string, { provider, loadBalancerClass }: OwnershipOption
   const ours = provider === "local" ? [BALANCER_CLASS, LOCAL_CLASS] : [BALANCER_CLASS];
   if (ours.includes(given) || given === loadBalancerClass) return { owned: true, by: "class" };
   const reason = `its loadBalancerClass ${given} is another's`;
-  const meant = OTHERS.includes(given) ? undefined : nearest(given, ours);
+  const meant = OTHERS.includes(given) ? undefined : closest(given, ours);
   if (meant === undefined) return { owned: false, reason };
   const message = `nobody serves loadBalancerClass ${given}`;
   const next = `write ${meant}: the class cannot be changed, so the Service must be made anew`;
@@ -72,7 +72,7 @@ function byAnnotations(annotations: Readonly<Record<string, string>>): Ownership
   if (type === undefined)
     return { owned: false, reason: "it has neither a loadBalancerClass of ours nor type external" };
   const reason = `${ANNOTATIONS.type.key} is ${type}: the in-tree cloud provider's`;
-  const meant = IN_TREE_TYPES.includes(type) ? undefined : nearest(type, TYPES);
+  const meant = IN_TREE_TYPES.includes(type) ? undefined : closest(type, TYPES);
   return meant === undefined
     ? { owned: false, reason }
     : { owned: false, reason, finding: typing(type, meant) };
@@ -80,7 +80,7 @@ function byAnnotations(annotations: Readonly<Record<string, string>>): Ownership
 
 function noTarget(target: string | undefined): BalancerFinding {
   const key = ANNOTATIONS.targetType.key;
-  const meant = target === undefined ? undefined : nearest(target, ["instance", "ip"]);
+  const meant = target === undefined ? undefined : closest(target, ["instance", "ip"]);
   const message =
     target === undefined
       ? "with type external and no target type the Service is served by nobody: neither here nor in-tree"

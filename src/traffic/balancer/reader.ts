@@ -1,4 +1,5 @@
 /** The annotations of one Service, read once by the table; what is wrong with them is noted as findings. */
+import { closest } from "../../errors/closest.ts";
 import type { BalancerFinding } from "./model.ts";
 import {
   ALL_ANNOTATIONS,
@@ -9,7 +10,6 @@ import {
   IN_TREE_ONLY,
 } from "./annotations/index.ts";
 import { parseBool, parseInt32, parseJson, parseList, parseMap } from "./parse.ts";
-import { nearest } from "./suggest.ts";
 
 interface Values {
   string: string;
@@ -98,15 +98,19 @@ export class AnnotationReader {
       this.#note("warning", key, "only the in-tree cloud provider reads this annotation", undefined);
       return;
     }
-    const meant = nearest(key, KEYS);
-    const next = meant === undefined ? "see docs/load-balancers.md for all there are" : `write ${meant}`;
+    // what all keys share would make every key near to every other
+    const meant = closest(key.slice(AWS_BALANCER_PREFIX.length), ENDS_OF_KEYS);
+    const next =
+      meant === undefined
+        ? "see docs/load-balancers.md for all there are"
+        : `write ${AWS_BALANCER_PREFIX}${meant}`;
     this.#note("warning", key, "there is no such annotation: it has no effect", next);
   }
 }
 
 /** Meant for pods, but found on Services, too. */
 const QUIC_OF_PODS = `${AWS_BALANCER_PREFIX}quic-enabled-containers`;
-const KEYS = ALL_ANNOTATIONS.map(({ key }) => key);
+const ENDS_OF_KEYS = ALL_ANNOTATIONS.map(({ key }) => key.slice(AWS_BALANCER_PREFIX.length));
 const PLAIN = new Map(ALL_ANNOTATIONS.filter((spec) => !spec.suffix).map((spec) => [spec.key, spec]));
 const FAMILIES_OF_KEYS = ALL_ANNOTATIONS.filter((spec) => spec.suffix !== undefined);
 
@@ -139,7 +143,7 @@ function parse(spec: AnnotationSpec, key: string, raw: string): { value: unknown
 
 function advice(spec: AnnotationSpec, raw: string, formed: boolean): string {
   if (spec.values !== undefined) {
-    const meant = nearest(raw, spec.values);
+    const meant = closest(raw, spec.values);
     return meant === undefined ? `write one of ${spec.values.join(", ")}` : `write ${meant}`;
   }
   if (formed && spec.type === "map") return "correct that key or value";

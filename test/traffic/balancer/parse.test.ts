@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { parseBool, parseInt32, parseList, parseMap } from "../../../src/traffic/balancer/parse.ts";
-import { nearest } from "../../../src/traffic/balancer/suggest.ts";
 
 test("booleans are Go's", () => {
   for (const text of ["1", "t", "T", "TRUE", "true", "True"])
@@ -77,12 +76,4 @@ test("a map has its own pairs again, commas and backslashes escaped", () => {
       assert.deepEqual(parseMap(line), pairs);
     }),
   );
-});
-
-test("what was meant is found by few letters, case and blanks, and nothing is made up", () => {
-  assert.equal(nearest("DualStack ", ["ipv4", "dualstack"]), "dualstack");
-  assert.equal(nearest("dual-stack", ["ipv4", "dualstack"]), "dualstack");
-  assert.equal(nearest("ipv6", ["ipv4", "dualstack"]), "ipv4");
-  assert.equal(nearest("elephant", ["ipv4", "dualstack"]), undefined);
-  assert.equal(nearest("", ["ipv4", "dualstack"]), undefined);
 });
