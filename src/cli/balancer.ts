@@ -1,5 +1,4 @@
 import { Command } from "commander";
-import { stringify } from "yaml";
 import { KubeClient, loadKubeconfig } from "../client/index.ts";
 import { LOCAL_WORKERS, startBalancerController } from "../controllers/balancer/index.ts";
 import { type BalancerFlags, readBalancerFlags, withBalancerFlags } from "./balancer/flags.ts";
@@ -9,7 +8,7 @@ import { printPlan } from "./balancer/plan.ts";
 import { checkProvider, openProvider, translateWith } from "./balancer/provider.ts";
 import { parseDurationFlag } from "./duration.ts";
 import { type ElectionFlags, leadAs, withElectionFlags } from "./election.ts";
-import { parseOutput } from "./output.ts";
+import { parseOutput, printManifests } from "./output.ts";
 import { reportOnce, untilStopped } from "./wiring.ts";
 import { collect, imageFlag } from "./flags.ts";
 
@@ -91,7 +90,7 @@ function defineManifests(): Command {
     .action((_flags: unknown, command: Command) => {
       const flags = command.optsWithGlobals<BalancerFlags & { image: string; roleArn?: string }>();
       const objects = balancerManifests(readBalancerFlags({ ...flags, provider: "aws" }), flags);
-      console.log(objects.map((object) => stringify(object, { aliasDuplicateObjects: false })).join("---\n"));
+      printManifests(objects);
     });
 }
 

@@ -17,7 +17,7 @@ import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
 import { FAMILY_READINESS_FLAG, readFamilyReadiness } from "./family-readiness.ts";
 import { connectTrafficModel, reportOnce, untilStopped } from "./wiring.ts";
-import { collect } from "./flags.ts";
+import { CLUSTER_DOMAIN_FLAG, collect } from "./flags.ts";
 
 interface DnsFlags {
   kubeconfig?: string;
@@ -42,7 +42,7 @@ export function define(): Command {
       [],
     )
     .option("--port <port>", "UDP and TCP port to listen on; 0 picks a free one", "53")
-    .option("--cluster-domain <domain>", "domain of the cluster", "cluster.local")
+    .option(...CLUSTER_DOMAIN_FLAG)
     .option(
       "--upstream <resolver>",
       `where other names go: address, address:port or [address]:port (repeatable), or none (default: ${RESOLV_CONF})`,
@@ -55,7 +55,7 @@ export function define(): Command {
 
 async function serve(flags: DnsFlags): Promise<void> {
   const listen = parseListen(flags);
-  const domain = parseDomain(flags.clusterDomain);
+  const domain = flags.clusterDomain;
   const resolvers = dropSelf(await resolversOf(flags.upstream), listen, localAddresses());
   const end = new AbortController();
   const signal = AbortSignal.any([untilStopped(), end.signal]);
@@ -100,15 +100,6 @@ function parseListen({ bind, port }: DnsFlags): { address: string; port: number 
     if (isIP(address.replace(/%.*$/, "")) === 0) throw wrongFlag("--bind", address, "it is no IP address");
   }
   return addresses.map((address) => ({ address, port: number }));
-}
-
-function parseDomain(text: string): string {
-  const domain = text.toLowerCase().replace(/\.$/, "");
-  const label = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
-  if (domain.length > 200 || !domain.split(".").every((part) => label.test(part))) {
-    throw wrongFlag("--cluster-domain", text, "it is no DNS name");
-  }
-  return domain;
 }
 
 async function resolversOf(flags: readonly string[]): Promise<Resolver[]> {

@@ -23,12 +23,24 @@ export function parsePortFlag(what: string, flag: string, text: string, usual: n
 /** The value of a flag that is a container image, for commander. @throws InvalidArgumentError where it can be none */
 export function imageFlag(text: string): string {
   if (/^[a-zA-Z0-9][\w.:/@-]*$/.test(text)) return text;
-  throw new InvalidArgumentError("It is no image, such as registry.example/tandem:1.0.");
+  throw new InvalidArgumentError("it is no image, such as registry.example/tandem:1.0");
 }
 
-/** The same for a DNS domain, without a dot at its end. */
+/** The flag of the cluster's domain, for commander: `command.option(...CLUSTER_DOMAIN_FLAG)`. */
+export const CLUSTER_DOMAIN_FLAG = [
+  "--cluster-domain <domain>",
+  "domain of the cluster",
+  domainFlag,
+  "cluster.local",
+] as const;
+
+/** With less there is no room for the names of Services in a name of 255 octets (RFC 1035, 2.3.4). */
+const LONGEST_DOMAIN = 200;
+
+/** A DNS domain in small letters and without a dot at its end, for commander. @throws InvalidArgumentError where it can be none */
 export function domainFlag(text: string): string {
+  const domain = text.toLowerCase().replace(/\.$/, "");
   const label = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
-  if (text.length <= 253 && text.split(".").every((part) => label.test(part))) return text;
-  throw new InvalidArgumentError("It is no DNS domain, such as cluster.local.");
+  if (domain.length <= LONGEST_DOMAIN && domain.split(".").every((part) => label.test(part))) return domain;
+  throw new InvalidArgumentError("it is no DNS domain, such as cluster.local");
 }

@@ -1,15 +1,14 @@
-import { readFile } from "node:fs/promises";
 import { Command } from "commander";
-import { stringify } from "yaml";
 import { KubeClient, loadKubeconfig } from "../client/index.ts";
 import { type ElectionFlags, leadAs, withElectionFlags } from "./election.ts";
 import { FAMILY_READINESS_FLAG, readFamilyReadiness } from "./family-readiness.ts";
+import { definitionsIn } from "./gateway/definitions.ts";
 import { podFamilies } from "./gateway/families.ts";
 import { gatewayManifests } from "./gateway/manifests.ts";
 import { startGateways } from "./gateway/run.ts";
-import type { AnyObject } from "../objects/types.ts";
 import { ownAddresses } from "./own-addresses.ts";
-import { collect, domainFlag, imageFlag, parsePortFlag } from "./flags.ts";
+import { CLUSTER_DOMAIN_FLAG, collect, imageFlag, parsePortFlag } from "./flags.ts";
+import { printManifests } from "./output.ts";
 import { reportOnce, untilStopped } from "./wiring.ts";
 
 interface GatewayFlags extends ElectionFlags {
@@ -40,7 +39,7 @@ export function define(): Command {
       "--xds-advertise <list>",
       "addresses or names by which Envoys reach it, divided by commas (default: this machine's addresses)",
     )
-    .option("--cluster-domain <domain>", "domain of the cluster", "cluster.local")
+    .option(...CLUSTER_DOMAIN_FLAG)
     .option(...FAMILY_READINESS_FLAG);
   return withElectionFlags(command).action(serve).addCommand(defineManifests());
 }
@@ -52,25 +51,12 @@ function defineManifests(): Command {
         "are to be there already.",
     )
     .requiredOption("--image <image>", "an image with tandem and openssl", imageFlag)
-    .option("--cluster-domain <domain>", "domain of the cluster", domainFlag, "cluster.local")
+    .option(...CLUSTER_DOMAIN_FLAG)
     .action(async (_flags: unknown, command: Command) => {
       const { image, clusterDomain } = command.optsWithGlobals<{ image: string; clusterDomain: string }>();
-      const objects = [...(await ownDefinitions()), ...gatewayManifests({ image, clusterDomain })];
-      process.stdout.write(
-        objects.map((object) => stringify(object, { aliasDuplicateObjects: false })).join("---\n"),
-      );
+      const definitions = await definitionsIn("tandem-v1alpha1.json", "tandem-policies.json");
+      printManifests([...definitions, ...gatewayManifests({ image, clusterDomain })]);
     });
-}
-
-/** The definitions of the kinds of ours that Gateways have to do with. */
-async function ownDefinitions(): Promise<AnyObject[]> {
-  const lists = await Promise.all(
-    ["tandem-v1alpha1", "tandem-policies"].map(async (name) => {
-      const text = await readFile(new URL(`../../data/crds/${name}.json`, import.meta.url), "utf8");
-      return (JSON.parse(text) as { items: AnyObject[] }).items;
-    }),
-  );
-  return lists.flat();
 }
 
 async function serve(flags: GatewayFlags): Promise<void> {

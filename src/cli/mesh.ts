@@ -1,20 +1,19 @@
-import { readFile } from "node:fs/promises";
 import { Command } from "commander";
-import { stringify } from "yaml";
 import { KubeClient, loadKubeconfig } from "../client/index.ts";
 import type { WebhookAddress } from "../controllers/mesh/index.ts";
 import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
 import { joinHostPort } from "../ip/address.ts";
-import type { AnyObject } from "../objects/types.ts";
 import { type ElectionFlags, leadAs, withElectionFlags } from "./election.ts";
+import { definitionsIn } from "./gateway/definitions.ts";
 import { podFamilies } from "./gateway/families.ts";
 import { ownAddresses } from "./own-addresses.ts";
+import { printManifests } from "./output.ts";
 import { type MeshManifestSettings, meshManifests } from "./mesh/manifests.ts";
 import { MESH_GRPC_PORT, MESH_XDS_PORT, WEBHOOK_PORT } from "./mesh/ports.ts";
 import { ENVOY_IMAGE } from "./mesh/proxy.ts";
 import { startMesh } from "./mesh/run.ts";
-import { collect, domainFlag, imageFlag, parsePortFlag } from "./flags.ts";
+import { CLUSTER_DOMAIN_FLAG, collect, imageFlag, parsePortFlag } from "./flags.ts";
 import { reportOnce, untilStopped } from "./wiring.ts";
 
 const REFUSED = "cannot serve a mesh";
@@ -32,6 +31,13 @@ interface MeshFlags extends ElectionFlags {
   proxyImage: string;
   clusterDomain: string;
 }
+
+const PROXY_IMAGE_FLAG = [
+  "--proxy-image <image>",
+  "the image of sidecars: Envoy 1.40, with sh, and curl or bash",
+  imageFlag,
+  ENVOY_IMAGE,
+] as const;
 
 /** `tandem mesh`: sidecars for pods, against any API server, until it is told to stop. */
 export function define(): Command {
@@ -60,50 +66,25 @@ export function define(): Command {
       "the Service by which it finds it instead, inside of a cluster",
     )
     .option("--init-image <image>", "the image that captures pods' traffic", imageFlag, "tandem")
-    .option(
-      "--proxy-image <image>",
-      "the image of sidecars: Envoy 1.40, with sh, and curl or bash",
-      imageFlag,
-      ENVOY_IMAGE,
-    )
-    .option(
-      "--cluster-domain <domain>",
-      "domain of the cluster, and of identities",
-      domainFlag,
-      "cluster.local",
-    );
+    .option(...PROXY_IMAGE_FLAG)
+    .option(...CLUSTER_DOMAIN_FLAG);
   return withElectionFlags(command)
     .action(serve)
     .addCommand(
       new Command("manifests")
         .description("Print what runs the mesh inside of a cluster: kubectl apply -f -")
         .requiredOption("--image <image>", "an image with tandem, nft, ip and openssl", imageFlag)
-        .option(
-          "--proxy-image <image>",
-          "the image of sidecars, where it is not Envoy's own",
-          imageFlag,
-          ENVOY_IMAGE,
-        )
-        .option(
-          "--cluster-domain <domain>",
-          "domain of the cluster, and of identities",
-          domainFlag,
-          "cluster.local",
-        )
-        .action(printManifests),
+        .option(...PROXY_IMAGE_FLAG)
+        .option(...CLUSTER_DOMAIN_FLAG)
+        .action(printOwn),
     );
 }
 
-async function printManifests(_flags: unknown, command: Command): Promise<void> {
+async function printOwn(_flags: unknown, command: Command): Promise<void> {
   const { image, proxyImage, clusterDomain } = command.optsWithGlobals<MeshManifestSettings>();
-  const definitions = JSON.parse(await readFile(DEFINITIONS, "utf8")) as { items: AnyObject[] };
-  const objects = [...definitions.items, ...meshManifests({ image, proxyImage, clusterDomain })];
-  process.stdout.write(
-    objects.map((object) => stringify(object, { aliasDuplicateObjects: false })).join("---\n"),
-  );
+  const definitions = await definitionsIn("tandem-mesh.json");
+  printManifests([...definitions, ...meshManifests({ image, proxyImage, clusterDomain })]);
 }
-
-const DEFINITIONS = new URL("../../data/crds/tandem-mesh.json", import.meta.url);
 
 async function serve(flags: MeshFlags): Promise<void> {
   const xdsPort = parsePortFlag(REFUSED, "--xds-port", flags.xdsPort, MESH_XDS_PORT);

@@ -35,6 +35,12 @@ export function render<T>(data: T, output: Output, table: (data: T, wide: boolea
   }
 }
 
+/** Prints objects as YAML documents that kubectl takes, each without references to parts of itself. */
+export function printManifests(objects: readonly object[]): void {
+  const documents = objects.map((object) => stringify(object, { aliasDuplicateObjects: false }));
+  process.stdout.write(documents.join("---\n"));
+}
+
 /** Rows as columns of equal width, two spaces apart; the first row is the header. */
 export function columns(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) =>

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parse } from "yaml";
-import { domainFlag, imageFlag } from "../../src/cli/flags.ts";
+import { imageFlag } from "../../src/cli/flags.ts";
 import { meshManifests } from "../../src/cli/mesh/manifests.ts";
 import { MESH_GRPC_PORT, MESH_XDS_PORT, WEBHOOK_PORT } from "../../src/cli/mesh/ports.ts";
 
@@ -57,10 +57,7 @@ test("two replicas run, of which one at a time may be evicted, and they may have
     assert.ok(rules[0]?.resources.includes("leases") && rules[0].verbs.includes(verb), verb);
 });
 
-test("flags that can be no image or domain are refused, instead of ending up in manifests", () => {
+test("flags that can be no image are refused, instead of ending up in manifests", () => {
   for (const good of ["tandem", "registry.example:5000/a/b@sha256:00"]) assert.equal(imageFlag(good), good);
   for (const bad of ["", "a b", "-x"]) assert.throws(() => imageFlag(bad), /is no image/);
-  assert.equal(domainFlag("cluster.local"), "cluster.local");
-  for (const bad of ["", "a b", "x.", "Cluster.local"])
-    assert.throws(() => domainFlag(bad), /is no DNS domain/);
 });

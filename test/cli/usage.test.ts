@@ -147,6 +147,27 @@ for (const [line, what, where, why, next] of [
     "it is one of lmdb, memory",
     "did you mean memory? tandem apiserver --help",
   ],
+  [
+    "dns --cluster-domain a..b",
+    "tandem dns",
+    'flag --cluster-domain, value "a..b"',
+    "it is no DNS domain, such as cluster.local",
+    /^tandem dns --help/,
+  ],
+  [
+    "gateway manifests --image x --cluster-domain a..b",
+    "tandem gateway",
+    'flag --cluster-domain, value "a..b"',
+    "it is no DNS domain, such as cluster.local",
+    /^tandem gateway --help/,
+  ],
+  [
+    "mesh manifests --image x --cluster-domain a..b",
+    "tandem mesh",
+    'flag --cluster-domain, value "a..b"',
+    "it is no DNS domain, such as cluster.local",
+    /^tandem mesh --help/,
+  ],
 ] as const) {
   test(`tandem ${line}: ${where}`, async () => {
     const parts = await wrongOf(line);

@@ -7,13 +7,16 @@ import { ApiError } from "../../objects/status.ts";
 import type { AnyObject, KubeObject } from "../../objects/types.ts";
 
 /** The experimental channel has all kinds and fields of the standard one, and more. */
-const BUNDLES = [
+const BUNDLES: readonly Bundle[] = [
   "gateway-api-v1.6.3-experimental.json",
   "tandem-v1alpha1.json",
   "tandem-policies.json",
   "tandem-mesh.json",
   "tandem-balancer.json",
 ];
+type Bundle =
+  | "gateway-api-v1.6.3-experimental.json"
+  | `tandem-${"v1alpha1" | "policies" | "mesh" | "balancer"}.json`;
 const FOLDER = join(import.meta.dirname, "../../../data/crds");
 
 /** Whether objects of this apiVersion need definitions that {@link installDefinitions} brings. */
@@ -29,7 +32,7 @@ export async function installDefinitions(client: KubeClient): Promise<void> {
   const there = await client.listAll<KubeObject>(KINDS.CustomResourceDefinition, { metadataOnly: true });
   const names = new Set(there.items.map(({ metadata }) => metadata.name));
   const ownBundle = [...names].some((name) => name.endsWith(`.${GATEWAY_GROUP}`));
-  const wanted = (await Promise.all(BUNDLES.map(read))).flat();
+  const wanted = await definitionsIn(...BUNDLES);
   const missing = wanted.filter(({ metadata: { name } }) => {
     return !names.has(name) && !(ownBundle && !name.endsWith(`.${TANDEM_GROUP}`));
   });
@@ -37,8 +40,10 @@ export async function installDefinitions(client: KubeClient): Promise<void> {
   await Promise.all(missing.map(({ metadata }) => established(client, metadata.name)));
 }
 
-async function read(file: string): Promise<AnyObject[]> {
-  return (JSON.parse(await readFile(join(FOLDER, file), "utf8")) as { items: AnyObject[] }).items;
+/** The CustomResourceDefinitions of these bundles (data/crds), one after the other. */
+export async function definitionsIn(...bundles: readonly Bundle[]): Promise<AnyObject[]> {
+  const texts = await Promise.all(bundles.map((bundle) => readFile(join(FOLDER, bundle), "utf8")));
+  return texts.flatMap((text) => (JSON.parse(text) as { items: AnyObject[] }).items);
 }
 
 async function createUnlessThere(client: KubeClient, definition: AnyObject): Promise<void> {
