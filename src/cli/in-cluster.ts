@@ -6,7 +6,7 @@ export const CONFIG_FOLDER = "/etc/tandem";
 const ACCOUNT_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /** What the objects of one of our processes are called alike, and its pods are selected by. */
-export interface OwnMetadata {
+interface OwnMetadata {
   readonly name: string;
   readonly namespace: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -24,8 +24,46 @@ export function ownMetadata(name: string, namespace: string): OwnMetadata {
   return { name, namespace, labels: { "app.kubernetes.io/name": name } };
 }
 
+/** What differs between our processes that serve proxies. */
+export interface OwnServer {
+  readonly name: string;
+  readonly namespace: string;
+  /** What it may do in the whole cluster. */
+  readonly rules: readonly Rule[];
+  /** TCP ports of its Service, by their names. */
+  readonly ports: Readonly<Record<string, number>>;
+  /** Where a pod is asked whether it serves. */
+  readonly readyPort: number;
+  readonly image: string;
+  readonly args: readonly string[];
+  /** So much memory it asks for, as a quantity. */
+  readonly memory: string;
+}
+
+/**
+ * What runs a process that serves proxies: namespace, account, rights, a Service of both families where the cluster is,
+ * and two replicas, of which both serve and one writes. The definitions of the kinds that it reads are apart.
+ */
+export function ownServer(of: OwnServer): AnyObject[] {
+  const metadata = ownMetadata(of.name, of.namespace);
+  const container = {
+    image: of.image,
+    args: of.args,
+    ports: Object.values(of.ports).map((containerPort) => ({ containerPort })),
+    readinessProbe: { tcpSocket: { port: of.readyPort }, periodSeconds: 2 },
+    resources: { requests: { cpu: "50m", memory: of.memory } },
+  };
+  return [
+    ...ownAccount(metadata, of.rules),
+    ...rightsIn("", metadata, LEASE_RULES),
+    ownConfig(metadata),
+    ownService(metadata, of.ports),
+    ...ownReplicas(metadata, container),
+  ];
+}
+
 /** The namespace, the account of a process in there, and what it may do in the whole cluster. */
-export function ownAccount(metadata: OwnMetadata, rules: readonly Rule[]): AnyObject[] {
+function ownAccount(metadata: OwnMetadata, rules: readonly Rule[]): AnyObject[] {
   return [
     { apiVersion: "v1", kind: "Namespace", metadata: { name: metadata.namespace } },
     { apiVersion: "v1", kind: "ServiceAccount", metadata },
@@ -59,14 +97,14 @@ function inClusterKubeconfig(): string {
 }
 
 /** A container beside its name, rights and configuration. */
-export interface OwnContainer {
+interface OwnContainer {
   readonly image: string;
   readonly args: readonly string[];
   readonly [field: string]: unknown;
 }
 
 /** What differs between the Deployments of our processes. */
-export interface OwnDeployment {
+interface OwnDeployment {
   readonly metadata: OwnMetadata;
   /** More of the pods' spec. */
   readonly pod?: object;
@@ -103,12 +141,12 @@ export function ownDeployment(of: OwnDeployment): AnyObject {
 }
 
 /** Two processes, on two nodes where there are two, of which one is there at any time while nodes are drained. */
-export function ownReplicas(metadata: OwnMetadata, container: OwnContainer): AnyObject[] {
+function ownReplicas(metadata: OwnMetadata, container: OwnContainer): AnyObject[] {
   return [ownDeployment({ metadata, pod: overNodes(metadata), container }), disruptionBudget(metadata)];
 }
 
 /** A rule of a Role. */
-export interface Rule {
+interface Rule {
   readonly apiGroups: readonly string[];
   readonly resources: readonly string[];
   readonly verbs: readonly string[];
@@ -120,7 +158,7 @@ export function rule(apiGroups: string[], resources: string[], verbs: string[]):
 }
 
 /** Replicas elect a leader, and tell each other what proxies refuse. */
-export const LEASE_RULES = [
+const LEASE_RULES = [
   rule(["coordination.k8s.io"], ["leases"], ["get", "list", "watch", "create", "update", "patch", "delete"]),
 ];
 
@@ -140,7 +178,7 @@ export function rightsIn(scope: "Cluster" | "", metadata: OwnMetadata, rules: re
 }
 
 /** A Service of both families where the cluster is, with TCP ports by their names. */
-export function ownService(metadata: OwnMetadata, ports: Readonly<Record<string, number>>): AnyObject {
+function ownService(metadata: OwnMetadata, ports: Readonly<Record<string, number>>): AnyObject {
   const spec = {
     ipFamilyPolicy: "PreferDualStack",
     selector: metadata.labels,

@@ -1,32 +1,28 @@
 /** What a cluster needs to run the controller of Gateways by itself, as objects to apply. Pure. */
 import type { AnyObject } from "../../objects/types.ts";
-import {
-  CONFIG_FOLDER,
-  LEASE_RULES,
-  type ManifestSettings,
-  type OwnContainer,
-  ownAccount,
-  ownConfig,
-  ownMetadata,
-  ownReplicas,
-  ownService,
-  rightsIn,
-  rule,
-} from "../in-cluster.ts";
+import { CONFIG_FOLDER, type ManifestSettings, ownServer, rule } from "../in-cluster.ts";
 import { TANDEM_NAMESPACE, XDS_PORT } from "./places.ts";
 
 const NAME = "tandem-gateway";
 
-/** Namespace, account, rights, Service of both families, and the Deployment; the definitions of kinds are apart. */
-export function gatewayManifests(settings: ManifestSettings): AnyObject[] {
-  const metadata = ownMetadata(NAME, TANDEM_NAMESPACE);
-  return [
-    ...ownAccount(metadata, RULES),
-    ...rightsIn("", metadata, LEASE_RULES),
-    ownConfig(metadata),
-    ownService(metadata, { "tls-xds": XDS_PORT }),
-    ...ownReplicas(metadata, container(settings)),
-  ];
+/** Everything but the definitions of kinds; see {@link ownServer}. */
+export function gatewayManifests({ image, clusterDomain }: ManifestSettings): AnyObject[] {
+  return ownServer({
+    name: NAME,
+    namespace: TANDEM_NAMESPACE,
+    rules: RULES,
+    ports: { "tls-xds": XDS_PORT },
+    readyPort: XDS_PORT,
+    image,
+    args: [
+      "gateway",
+      `--kubeconfig=${CONFIG_FOLDER}/kubeconfig`,
+      `--xds-advertise=${NAME}.${TANDEM_NAMESPACE}.svc.${clusterDomain}`,
+      `--cluster-domain=${clusterDomain}`,
+      `--lease-namespace=${TANDEM_NAMESPACE}`,
+    ],
+    memory: "160Mi",
+  });
 }
 
 const WATCH = ["get", "list", "watch"];
@@ -51,21 +47,3 @@ const RULES = [
   rule(["discovery.k8s.io"], ["endpointslices"], WATCH),
   rule(["apps"], ["deployments"], [...WATCH, "create", "patch", "delete"]),
 ];
-
-/** Of two processes both serve proxies, and one writes. */
-function container({ image, clusterDomain }: ManifestSettings): OwnContainer {
-  const args = [
-    "gateway",
-    `--kubeconfig=${CONFIG_FOLDER}/kubeconfig`,
-    `--xds-advertise=${NAME}.${TANDEM_NAMESPACE}.svc.${clusterDomain}`,
-    `--cluster-domain=${clusterDomain}`,
-    `--lease-namespace=${TANDEM_NAMESPACE}`,
-  ];
-  return {
-    image,
-    args,
-    ports: [{ containerPort: XDS_PORT }],
-    readinessProbe: { tcpSocket: { port: XDS_PORT }, periodSeconds: 2 },
-    resources: { requests: { cpu: "50m", memory: "160Mi" } },
-  };
-}

@@ -1,25 +1,12 @@
 /** What a cluster needs to run the mesh's process by itself, as objects to apply. Pure. */
 import { MESH_NAMESPACE } from "../../objects/mesh/index.ts";
 import type { AnyObject } from "../../objects/types.ts";
-import {
-  CONFIG_FOLDER,
-  LEASE_RULES,
-  type ManifestSettings,
-  type OwnContainer,
-  ownAccount,
-  ownConfig,
-  ownMetadata,
-  ownReplicas,
-  ownService,
-  rightsIn,
-  rule,
-} from "../in-cluster.ts";
+import { CONFIG_FOLDER, type ManifestSettings, ownServer, rule } from "../in-cluster.ts";
 import { ENVOY_IMAGE } from "./proxy.ts";
 import { MESH_GRPC_PORT, MESH_XDS_PORT, WEBHOOK_PORT } from "./ports.ts";
 
 const NAME = "tandem-mesh";
-/** Sidecars may be of either family, so that the Service is of both where the cluster is. */
-const PORTS = { "tls-xds": MESH_XDS_PORT, "tls-webhook": WEBHOOK_PORT, "tcp-grpc-xds": MESH_GRPC_PORT };
+const HOST = `${NAME}.${MESH_NAMESPACE}.svc`;
 
 /** What differs from cluster to cluster. */
 export interface MeshManifestSettings extends ManifestSettings {
@@ -27,16 +14,29 @@ export interface MeshManifestSettings extends ManifestSettings {
   readonly proxyImage?: string;
 }
 
-/** Namespace, account, rights, Service of both families, and the Deployment; the definitions of kinds are apart. */
+/** Everything but the definitions of kinds; see {@link ownServer}. */
 export function meshManifests(settings: MeshManifestSettings): AnyObject[] {
-  const metadata = ownMetadata(NAME, MESH_NAMESPACE);
-  return [
-    ...ownAccount(metadata, RULES),
-    ownConfig(metadata),
-    ...rightsIn("", metadata, LEASE_RULES),
-    ownService(metadata, PORTS),
-    ...ownReplicas(metadata, container(settings)),
-  ];
+  const { image, proxyImage = ENVOY_IMAGE, clusterDomain } = settings;
+  return ownServer({
+    name: NAME,
+    namespace: MESH_NAMESPACE,
+    rules: RULES,
+    ports: { "tls-xds": MESH_XDS_PORT, "tls-webhook": WEBHOOK_PORT, "tcp-grpc-xds": MESH_GRPC_PORT },
+    // pods that are to have a sidecar wait while no webhook answers
+    readyPort: WEBHOOK_PORT,
+    image,
+    args: [
+      "mesh",
+      `--kubeconfig=${CONFIG_FOLDER}/kubeconfig`,
+      `--advertise=${HOST}.${clusterDomain},${HOST}`,
+      `--webhook-service=${MESH_NAMESPACE}/${NAME}`,
+      `--init-image=${image}`,
+      `--proxy-image=${proxyImage}`,
+      `--cluster-domain=${clusterDomain}`,
+      `--lease-namespace=${MESH_NAMESPACE}`,
+    ],
+    memory: "128Mi",
+  });
 }
 
 const WATCH = ["get", "list", "watch"];
@@ -59,25 +59,3 @@ const RULES = [
   rule(["tandem.dev"], ["meshpolicies/status", "authorizationpolicies/status"], ["patch", "update"]),
   rule(["admissionregistration.k8s.io"], ["mutatingwebhookconfigurations"], ["get", "create", "patch"]),
 ];
-
-/** Pods that are to have a sidecar wait while none of the processes answers. */
-function container({ image, proxyImage = ENVOY_IMAGE, clusterDomain }: MeshManifestSettings): OwnContainer {
-  const host = `${NAME}.${MESH_NAMESPACE}.svc`;
-  const args = [
-    "mesh",
-    `--kubeconfig=${CONFIG_FOLDER}/kubeconfig`,
-    `--advertise=${host}.${clusterDomain},${host}`,
-    `--webhook-service=${MESH_NAMESPACE}/${NAME}`,
-    `--init-image=${image}`,
-    `--proxy-image=${proxyImage}`,
-    `--cluster-domain=${clusterDomain}`,
-    `--lease-namespace=${MESH_NAMESPACE}`,
-  ];
-  return {
-    image,
-    args,
-    ports: Object.values(PORTS).map((containerPort) => ({ containerPort })),
-    readinessProbe: { tcpSocket: { port: WEBHOOK_PORT }, periodSeconds: 2 },
-    resources: { requests: { cpu: "50m", memory: "128Mi" } },
-  };
-}
