@@ -195,6 +195,13 @@ const BAD: [
     "cors: {allowHeaders: ['*', 'a:b']}",
     'spec.cors.allowHeaders[1]: "a:b" is no name of a header',
   ],
+  // as the API server keeps one that said `jwt` alone
+  [
+    "SecurityPolicy",
+    "Gateway g",
+    "",
+    "spec: says nothing: fields that are not known (jwt, basicAuth, extAuth, …) are not kept; to let everybody in, authorization: {defaultAction: Allow}",
+  ],
 ];
 
 for (const [kind, target, spec, message] of BAD)

@@ -7,8 +7,16 @@ import { cidrs, defined, definedOrNone, milliseconds, type PolicyReader, refuse 
 
 type Spec = SecurityPolicy["spec"];
 
-/** Reads the spec of a SecurityPolicy. */
+const PARTS = ["cors", "authorization"] as const satisfies readonly (keyof Spec)[];
+
+/** Fields that the definition does not have are gone before anybody sees them: what was meant as a lock would be none. */
+const SAYS_NOTHING =
+  "says nothing: fields that are not known (jwt, basicAuth, extAuth, …) are not kept; " +
+  "to let everybody in, authorization: {defaultAction: Allow}";
+
+/** Reads the spec of a SecurityPolicy; one that says nothing is not valid. */
 export function compileSecurity(spec: Spec, reader: PolicyReader): CompiledParts {
+  if (PARTS.every((part) => spec[part] === undefined)) refuse(reader, "spec", SAYS_NOTHING);
   return { route: definedOrNone<RoutePolicy>({ cors: cors(spec, reader), ...sources(spec, reader) }) };
 }
 
