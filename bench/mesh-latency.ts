@@ -22,7 +22,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LoadResult } from "./lib/latency-agent.ts";
 import { seeded, shuffled, undisturbed } from "./lib/latency-figures.ts";
-import { type Figures, judge, percent } from "./lib/latency-verdict.ts";
+import { type Figures, judge, percent, soFar } from "./lib/latency-verdict.ts";
 import {
   CONTENDERS,
   type Contender,
@@ -165,6 +165,10 @@ try {
         await close();
       }
     }
+    const ratios = SECURITIES.flatMap((security) =>
+      FAMILIES.map((family) => `${family}, ${security}: ${soFar(results[security].figures[family])}`),
+    );
+    console.log(`${start + 1} of ${STARTS} starts: ${ratios.join("; ")}`);
   }
 } finally {
   watched?.close();

@@ -1,6 +1,6 @@
 /** What is printed of bench/mesh-latency.ts, and what the exit code becomes. */
 import { type Estimate, quantileOf, ratioOf, type Sample, sampleOf, seeded } from "./latency-figures.ts";
-import { CONTENDERS, type Contender } from "./latency-ways.ts";
+import type { Contender } from "./latency-ways.ts";
 
 const MOST = 1.1;
 const NOT_SETTLED = 75;
@@ -42,15 +42,43 @@ export interface Measured {
   readonly meant: number;
 }
 
+const SHARES = [0.5, 0.99] as const;
+
+interface Samples {
+  readonly base: Sample;
+  readonly hand: Sample;
+  readonly again: Sample;
+  readonly tandem: Sample;
+  /** Both pairs by hand. */
+  readonly floor: Sample;
+}
+
+function samplesOf({ none, hand, "hand again": again, tandem }: Measured["figures"]): Samples {
+  const both = hand.times.map((times, turn) => [...times, ...(again.times[turn] ?? [])]);
+  return {
+    base: sampleOf(none.times),
+    hand: sampleOf(hand.times),
+    again: sampleOf(again.times),
+    tandem: sampleOf(tandem.times),
+    floor: sampleOf(both),
+  };
+}
+
+/** What all starts until now come to, in a few words: nothing is judged by it. */
+export function soFar(figures: Measured["figures"]): string {
+  const { base, tandem, floor } = samplesOf(figures);
+  return SHARES.map((share) => {
+    const [without, own, hand] = [base, tandem, floor].map((sample) => quantileOf(sample, share)) as [
+      ...[number, number, number],
+    ];
+    return `p${share * 100} ${((own - without) / (hand - without)).toFixed(2)}`;
+  }).join(" ");
+}
+
 /** Prints what sidecars add, what those by hand add, and the ratio; sets the exit code. */
 export function judge(name: string, { figures, starts, meant }: Measured): void {
-  const all = CONTENDERS.map((contender) => figures[contender]) as [Figures, Figures, Figures, Figures];
-  const [none, first, second, own] = all;
-  const both = first.times.map((times, turn) => [...times, ...(second.times[turn] ?? [])]);
-  const [base, hand, again, tandem, floor] = [...all.map(({ times }) => times), both].map(sampleOf) as [
-    ...[Sample, Sample, Sample, Sample, Sample],
-  ];
-  for (const share of [0.5, 0.99]) {
+  const { base, hand, again, tandem, floor } = samplesOf(figures);
+  for (const share of SHARES) {
     const compare = (one: Sample, floor: Sample) => ratioOf({ base, one, floor }, share, starts, seeded(2));
     const [ratio, equal] = [compare(tandem, floor), compare(again, hand)];
     const without = quantileOf(base, share);
@@ -60,6 +88,7 @@ export function judge(name: string, { figures, starts, meant }: Measured): void 
         `${estimate(ratio)} (at most ${MOST}) ${verdict(ratio)}; A/A ${estimate(equal)}`,
     );
   }
+  const { none, hand: first, "hand again": second, tandem: own } = figures;
   const cpu = (...of: Figures[]) =>
     (of.reduce((sum, { cpu }) => sum + cpu, 0) * 1000) / of.reduce((sum, { asked }) => sum + asked, 0);
   const [ownCpu, handCpu, equalCpu] = [cpu(own), cpu(first, second), cpu(second) / cpu(first)];
