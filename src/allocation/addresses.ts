@@ -10,7 +10,7 @@ import { isUntouchedPreferDual, rejectIf } from "./families.ts";
 import type { Plan } from "./plan.ts";
 
 /** The label of an IPAddress that names its family. */
-export const ADDRESS_LABEL_FAMILY = "ipaddress.kubernetes.io/ip-family";
+const ADDRESS_LABEL_FAMILY = "ipaddress.kubernetes.io/ip-family";
 /** The label of an IPAddress that names its writer. */
 export const ADDRESS_LABEL_MANAGED_BY = "ipaddress.kubernetes.io/managed-by";
 /** The writer of all IPAddress objects of Services. */

@@ -28,14 +28,9 @@ export {
   updateServiceStatus,
 } from "./services.ts";
 export { DEFAULT_NODE_PORTS } from "./node-ports.ts";
-export {
-  ADDRESS_LABEL_FAMILY,
-  ADDRESS_LABEL_MANAGED_BY,
-  ipAddressOf,
-} from "./addresses.ts";
+export { ipAddressOf } from "./addresses.ts";
 export {
   type CidrEvent,
-  DEFAULT_SERVICE_CIDR,
   type DefaultCidrOutcome,
   defaultServiceCidr,
   isAddressCovered,

@@ -6,7 +6,7 @@ import { addressRangeOf, isUsableIn } from "./address-ranges.ts";
 import { ADDRESS_LABEL_MANAGED_BY, ADDRESS_MANAGER } from "./addresses.ts";
 
 /** The name of the ServiceCIDR that is made from --service-cluster-ip-range. */
-export const DEFAULT_SERVICE_CIDR = "kubernetes";
+const DEFAULT_SERVICE_CIDR = "kubernetes";
 /** Keeps a ServiceCIDR for as long as addresses depend on it. */
 export const SERVICE_CIDR_FINALIZER = "networking.k8s.io/service-cidr-finalizer";
 

@@ -4,7 +4,7 @@ import { UserError } from "../errors/user-error.ts";
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3600_000, d: 86_400_000 };
 
 /** Milliseconds of a text as `90s`, `10m`, `1h30m`, `2d`; a bare number has no unit and is refused, except 0. */
-export function durationOf(text: string): number | undefined {
+function durationOf(text: string): number | undefined {
   if (text === "0") return 0;
   if (!/^([0-9]+(\.[0-9]+)?(ms|[smhd]))+$/.test(text)) return undefined;
   let total = 0;

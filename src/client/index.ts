@@ -17,6 +17,6 @@ export type { LogOptions } from "./logs.ts";
 export { type Applied, applyManifests } from "./manifests/apply.ts";
 export { parseManifest } from "./manifests/parse.ts";
 export { readManifests } from "./manifests/read.ts";
-export { type ManifestObject, placeOf } from "./manifests/source.ts";
+export type { ManifestObject } from "./manifests/source.ts";
 export type { WatchEvent, WatchOptions } from "./watch.ts";
 export { Backoff, pause } from "./backoff.ts";

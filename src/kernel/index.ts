@@ -9,7 +9,7 @@ import type { Frontends } from "./ownership.ts";
 export { type Outcome, Programmer, removeTables } from "./apply.ts";
 export { createExec, type Exec, type ExecResult } from "./exec.ts";
 export type { NodeFacts } from "./facts.ts";
-export { type HealthCheck, healthCheckOf } from "./health.ts";
+export type { HealthCheck } from "./health.ts";
 export type { ListenAddress } from "./serve/listen.ts";
 export { type NodeKernel, type NodeKernelOptions, startNodeKernel } from "./serve/node.ts";
 

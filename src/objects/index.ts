@@ -1,9 +1,9 @@
 /** The façade of the objects room; README.md says how its functions go together. */
 export { admitCreate, deprecationOf } from "./admission.ts";
 export * from "./apply/index.ts";
-export { type FieldError, causeOf } from "./field-errors.ts";
-export { apiVersionOf, type Kind, KINDS, objectKey, resourcePath } from "./kinds.ts";
-export { generateName, randomSuffix } from "./metadata/names.ts";
+export type { FieldError } from "./field-errors.ts";
+export { type Kind, KINDS } from "./kinds.ts";
+export { generateName } from "./metadata/names.ts";
 export { admitNames, fillSystemMetadata, type Place, type SystemFields } from "./metadata/system.ts";
 export { applyPatch, type PatchRequest } from "./patch/apply-patch.ts";
 export { applyJsonPatch, type JsonPatchOperation } from "./patch/json-patch.ts";
@@ -19,12 +19,7 @@ export {
 } from "./schema/body.ts";
 export type { FieldValidation } from "./schema/decode.ts";
 export { type StructType, typeOfKind, type WireType } from "./schema/types.ts";
-export {
-  bothSelectors,
-  nameInFieldSelector,
-  parseFieldSelector,
-  parseLabelSelector,
-} from "./selectors/index.ts";
+export { nameInFieldSelector, parseFieldSelector, parseLabelSelector } from "./selectors/index.ts";
 export { formatLabelSelector, matchesLabelSelector } from "./selectors/label-selector.ts";
 export { EVERYTHING, type Selector } from "./selectors/selector.ts";
 export {
@@ -33,13 +28,10 @@ export {
   createsOnUpdate,
   defaultObject,
   metadataErrors,
-  prepareForCreate,
   prepareForUpdate,
   takesUnconditionalUpdates,
-  validateCreate,
-  validateUpdate,
 } from "./strategy/write.ts";
 export type { AnyObject, KubeObject, LabelSelector, ObjectMeta, Status } from "./types.ts";
-export { formatMicroTime, formatTime, humanDuration } from "./time.ts";
+export { formatTime } from "./time.ts";
 export { type TableOptions, tableOf } from "./tables/index.ts";
 export type { Cell, Column, Layout, Table } from "./tables/table.ts";

@@ -26,7 +26,7 @@ export interface Subject {
 }
 
 /** `services`, or `deployments.apps`: how messages name a resource. */
-export function qualified(subject: Subject): string {
+function qualified(subject: Subject): string {
   return subject.group === "" ? subject.kind : `${subject.kind}.${subject.group}`;
 }
 

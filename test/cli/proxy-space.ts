@@ -16,7 +16,7 @@ const DRIVER = join(import.meta.dirname, "api-driver.ts");
 export type Call = readonly [method: string, ...args: unknown[]];
 
 /** A process of the namespace, with what it printed. */
-export class Running {
+class Running {
   readonly child: ChildProcess;
   output = "";
   #watchers: (() => void)[] = [];

@@ -7,8 +7,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { resolve } from "node:path";
 
-export const ENVOY =
-  process.env["TANDEM_ENVOY"] ?? resolve(import.meta.dirname, "../../.tools/envoy/bin/envoy");
+const ENVOY = process.env["TANDEM_ENVOY"] ?? resolve(import.meta.dirname, "../../.tools/envoy/bin/envoy");
 
 /** SO_MARK of the sidecar's sockets in these tests. */
 export const MARK = 1337;

@@ -1,5 +1,5 @@
 import type { Endpoint, EndpointSlice, Service, ServiceSpec } from "../../src/objects/types.ts";
-import { createTrafficModel, type TrafficModel } from "../../src/traffic/index.ts";
+import type { TrafficModel } from "../../src/traffic/index.ts";
 import { ADDRESSES, SERVED } from "./network.ts";
 
 /** The Service of the packet tests: both families, port 80 and 53 over either protocol, all leading to SERVED. */
@@ -70,11 +70,4 @@ export function setWeb(
   }
   if (service === undefined) model.onService({ type: "deleted", object: web() });
   else model.onService({ type: "updated", object: service });
-}
-
-/** A model that holds `default/web`. */
-export function modelOfWeb(service: Service, pods: readonly PodEndpoint[]): TrafficModel {
-  const model = createTrafficModel();
-  setWeb(model, service, pods);
-  return model;
 }

@@ -21,7 +21,7 @@ export interface Difference {
 const TIMES = new Set(["creationTimestamp", "deletionTimestamp", "lastTransitionTime"]);
 
 /** Masks what varies, as the recorder does, and drops managedFields, which are not this room's. */
-export function mask(value: Json, key = ""): Json {
+function mask(value: Json, key = ""): Json {
   if (typeof value === "string") return maskText(value, key);
   if (typeof value === "number" && (key === "nodePort" || key === "healthCheckNodePort")) return "<port>";
   if (Array.isArray(value)) return value.map((item) => mask(item));

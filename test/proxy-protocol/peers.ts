@@ -21,7 +21,7 @@ export function toolPath(name: string): string {
 }
 
 /** nginx's module for TCP proxies: with the program that was unpacked, or with the one that is installed. */
-export function streamModule(): string {
+function streamModule(): string {
   const unpacked = join(dirname(realpathSync(toolPath("nginx"))), "../debian/usr/lib/nginx/modules");
   const folder = existsSync(unpacked) ? unpacked : "/usr/lib/nginx/modules";
   return join(folder, "ngx_stream_module.so");

@@ -29,7 +29,7 @@ export interface Ages extends ListingAges {
  * One listing serves all Services of a minute; what other hands change in details is found after two hours (the AWS
  * controller compares every ten).
  */
-export const DEFAULT_AGES: Ages = {
+const DEFAULT_AGES: Ages = {
   listing: 60_000,
   tags: 20 * 60_000,
   details: 2 * 60 * 60_000,

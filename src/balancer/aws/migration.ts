@@ -10,7 +10,7 @@ import type { Replaced } from "./steps.ts";
 /** Where a Service remembers load balancers that were replaced: a JSON list of {@link Replaced}. */
 export const REPLACED_ANNOTATION = "tandem.dev/replaced-load-balancers";
 /** How long a replaced load balancer stays, as `10m`; beats the command's flag. */
-export const GRACE_ANNOTATION = "tandem.dev/replacement-grace-period";
+const GRACE_ANNOTATION = "tandem.dev/replacement-grace-period";
 /**
  * The user's word that a load balancer of another controller, which this Service had before, may be deleted after the
  * grace period: its hostname, name or ARN, or `true` for whichever it is.
@@ -20,7 +20,7 @@ export const DELETE_OLD_ANNOTATION = "tandem.dev/delete-old-load-balancer";
 export type Tagged<T> = T & { readonly tags: Tags };
 
 /** The generation of what was made for a Service: 0 for the first load balancer. */
-export function generationOf(tags: Tags): number {
+function generationOf(tags: Tags): number {
   const number = Number(tags[TAG.generation] ?? "0");
   return Number.isInteger(number) && number >= 0 ? number : 0;
 }
@@ -32,7 +32,7 @@ export function newestFirst(current: CurrentStack): CurrentStack {
 }
 
 /** Whether a load balancer can be made what is wanted; type, scheme, and having security groups at all never change. */
-export function canBecome(balancer: LoadBalancer, desired: DesiredStack): boolean {
+function canBecome(balancer: LoadBalancer, desired: DesiredStack): boolean {
   return (
     balancer.type === "network" &&
     balancer.state !== "failed" &&
@@ -42,7 +42,7 @@ export function canBecome(balancer: LoadBalancer, desired: DesiredStack): boolea
 }
 
 /** Whether a stack's load balancer has security groups, ours or the user's. */
-export function wantsSecurityGroups({ loadBalancer, securityGroup }: DesiredStack): boolean {
+function wantsSecurityGroups({ loadBalancer, securityGroup }: DesiredStack): boolean {
   return securityGroup !== undefined || (loadBalancer.securityGroups?.length ?? 0) > 0;
 }
 

@@ -75,7 +75,7 @@ export function serveOutcome(model: BalancerModel, applied: Applied, facts: Serv
 }
 
 /** One entry with the load balancer's hostname and the Service's ports, as the AWS Load Balancer Controller writes it. */
-export function ingressOf({ ports }: BalancerModel, hostname: string): BalancerIngress {
+function ingressOf({ ports }: BalancerModel, hostname: string): BalancerIngress {
   const entries = ports.flatMap(({ port, protocol }) =>
     protocol === "TCP_UDP"
       ? [
@@ -151,7 +151,7 @@ function leftBehind({ name, dnsName, arn }: BareLoadBalancer): BalancerEvent {
  * Targets that AWS did not take are told at once, what could not be deleted after a while; the first alone, as the rest
  * hangs on it.
  */
-export function busyEvents({ busy }: Applied, busyRuns: number): BalancerEvent[] {
+function busyEvents({ busy }: Applied, busyRuns: number): BalancerEvent[] {
   return [...unregistered(busy), ...inUse(busy, busyRuns)];
 }
 

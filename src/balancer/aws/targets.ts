@@ -14,7 +14,7 @@ export function instanceTargets(nodes: readonly BalancerNode[], nodePort: number
 }
 
 /** The id of an instance of EC2 (`aws:///eu-west-1a/i-0123`); undefined where a node is none. */
-export function instanceIdOf(providerId: string | undefined): string | undefined {
+function instanceIdOf(providerId: string | undefined): string | undefined {
   const last = providerId?.split("/").at(-1);
   return last !== undefined && /^i-[^/]+$/.test(last) ? last : undefined;
 }

@@ -20,7 +20,7 @@ export interface Rates {
 }
 
 /** What one controller of many in an account may fairly take. */
-export const DEFAULT_RATES: Rates = {
+const DEFAULT_RATES: Rates = {
   describe: { perSecond: 50, burst: 50 },
   modify: { perSecond: 3, burst: 10 },
   register: { perSecond: 4, burst: 10 },
@@ -45,7 +45,7 @@ const TRIES = 4;
 const FIRST_PAUSE_MS = 250;
 
 /** Whether AWS refused a call for its rate, without having done anything. */
-export function isThrottled(error: unknown): boolean {
+function isThrottled(error: unknown): boolean {
   return error instanceof AwsError && THROTTLED.test(error.code);
 }
 

@@ -6,7 +6,7 @@ import { isLeftBehind } from "./envoy-files.ts";
 import type { RunningEnvoy } from "./run-envoy.ts";
 
 /** Where the Envoy's admin interface, statistics and readiness are, beside those of any Gateway on the same host. */
-export const BALANCER_PORTS = { admin: 19100, stats: 19101, ready: 19103 } as const;
+const BALANCER_PORTS = { admin: 19100, stats: 19101, ready: 19103 } as const;
 
 /** Port numbers for all that {@link BALANCER_PORTS} names. */
 export type EnvoyPorts = { readonly [name in keyof typeof BALANCER_PORTS]: number };

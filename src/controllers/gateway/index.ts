@@ -1,7 +1,6 @@
 /** Gateways as objects of the API: their statuses, and the infrastructure that each of them needs. */
 export type { Reachability } from "./addresses.ts";
 export {
-  clientData,
   ensureAuthority,
   issueServerCertificate,
   keyPairOf,
@@ -21,7 +20,7 @@ export {
   type InfrastructureState,
   startGatewayInfrastructure,
 } from "./infrastructure.ts";
-export { GATEWAY_NAME_LABEL, labelValue } from "./names.ts";
+export { GATEWAY_NAME_LABEL, infrastructureName, labelValue } from "./names.ts";
 export type { News } from "./condition-news.ts";
 export { StatusEvents } from "./status-events.ts";
 export { type DesiredStatus, StatusWriter } from "./status-writer.ts";

@@ -21,7 +21,7 @@ import { type PlanInput, planMatrix } from "./plan.ts";
 import { proxyPortsOf } from "./proxy-protocol.ts";
 
 /** Where the probe pods live. */
-export const PROBE_NAMESPACE = "tandem-system";
+const PROBE_NAMESPACE = "tandem-system";
 const PROBE_IMAGE = "tandem.dev/probe";
 const FAMILIES_ANNOTATION = "tandem.dev/ip-families";
 

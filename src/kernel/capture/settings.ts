@@ -11,7 +11,7 @@ export const SIDECAR_PORTS = {
 } as const;
 
 /** The user and group that a sidecar runs as in a cluster. */
-export const PROXY_ID = 1337;
+const PROXY_ID = 1337;
 
 /** Bound by the sidecar when it connects to its own pod's application, so that this is not taken for a caller's. */
 export const INBOUND_SOURCES = { IPv4: "127.0.0.6", IPv6: "::6" } as const;

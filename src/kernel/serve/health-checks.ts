@@ -39,7 +39,7 @@ export function healthCheckHosts(
 }
 
 /** The addresses of this machine's links, in this process's network namespace; no link-local ones. */
-export function localAddresses(): string[] {
+function localAddresses(): string[] {
   return Object.values(networkInterfaces())
     .flatMap((list) => list ?? [])
     .filter(({ address, scopeid }) => !(scopeid && address.startsWith("fe80:")))

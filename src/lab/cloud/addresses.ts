@@ -24,7 +24,7 @@ export interface BalancerAddresses {
 }
 
 /** The name of the lab's own class of balancers; a Service without a class is the lab's, too. */
-export const BALANCER_CLASS = "tandem.dev/lab";
+const BALANCER_CLASS = "tandem.dev/lab";
 
 /** With these types a Service is a load balancer's as on AWS, which the balancer outside of the nodes stands in for. */
 const BALANCER_TYPE = "service.beta.kubernetes.io/aws-load-balancer-type";

@@ -10,8 +10,7 @@ import type { BalancerAddresses } from "./addresses.ts";
 import { AddressKeeper } from "./address-keeper.ts";
 import { RouteKeeper } from "./route-keeper.ts";
 
-export { BALANCER_CLASS, type BalancerAddresses, REQUESTED_ADDRESSES } from "./addresses.ts";
-export { BALANCER_CONDITION } from "./status.ts";
+export { type BalancerAddresses, REQUESTED_ADDRESSES } from "./addresses.ts";
 
 /**
  * Keeps addresses and routes in step with the cluster's Services until the signal aborts; resolves once all Services

@@ -3,7 +3,7 @@ import { formatTime } from "../../objects/time.ts";
 import type { Assignment } from "./addresses.ts";
 
 /** The condition of a Service that lacks a balancer address that it should have; its reason says why. */
-export const BALANCER_CONDITION = "tandem.dev/LoadBalancerAddresses";
+const BALANCER_CONDITION = "tandem.dev/LoadBalancerAddresses";
 
 type ServiceStatus = NonNullable<Service["status"]>;
 

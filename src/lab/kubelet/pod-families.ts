@@ -2,7 +2,7 @@ import { FAMILIES, type Family } from "../../ip/family.ts";
 import type { Pod } from "../../objects/types.ts";
 
 /** Limits the families of a pod in the lab: `IPv4`, `IPv6`, or both with a comma. */
-export const FAMILIES_ANNOTATION = "tandem.dev/ip-families";
+const FAMILIES_ANNOTATION = "tandem.dev/ip-families";
 
 /**
  * The families of a pod, in the cluster's order.

@@ -48,7 +48,7 @@ const MAX_GENERATED = 63;
  * Some characters that look like no word, as names of pods end with (apimachinery util/rand SafeEncodeString).
  * @param random yields numbers from 0 up to 1; a name's collisions are the caller's to retry
  */
-export function randomSuffix(random: () => number = Math.random, length = SUFFIX_LENGTH): string {
+function randomSuffix(random: () => number = Math.random, length = SUFFIX_LENGTH): string {
   let suffix = "";
   for (let i = 0; i < length; i++) suffix += ALPHABET[Math.floor(random() * ALPHABET.length)];
   return suffix;

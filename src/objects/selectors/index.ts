@@ -1,9 +1,8 @@
 import type { Kind } from "../kinds.ts";
 import { badRequest } from "../status.ts";
-import type { KubeObject } from "../types.ts";
 import { type FieldTerm, fieldSelector, parseFieldTerms } from "./field-selector.ts";
 import { labelSelector } from "./label-selector.ts";
-import { EVERYTHING, type Selector, SelectorSyntaxError } from "./selector.ts";
+import { type Selector, SelectorSyntaxError } from "./selector.ts";
 
 /**
  * Reads the parameter `labelSelector`.
@@ -29,13 +28,6 @@ export function parseFieldSelector(kind: Kind, text: string): Selector {
 export function nameInFieldSelector(kind: Kind, text: string): string | undefined {
   const terms: FieldTerm[] = asBadRequest(() => parseFieldTerms(kind, text));
   return terms.find((term) => term.field === "metadata.name" && !term.negated)?.value;
-}
-
-/** Objects that both selectors want. */
-export function bothSelectors(first: Selector, second: Selector): Selector {
-  if (first === EVERYTHING) return second;
-  if (second === EVERYTHING) return first;
-  return { matches: (object: KubeObject) => first.matches(object) && second.matches(object) };
 }
 
 function asBadRequest<T>(work: () => T): T {

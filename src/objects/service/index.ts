@@ -9,7 +9,6 @@ export {
   HEADLESS,
   hasNodePortType,
   ipFamiliesOf,
-  isHeadless,
   isSelectorless,
   needsClusterIP,
   needsHealthCheckPort,
@@ -18,7 +17,6 @@ export {
 } from "./predicates.ts";
 export { validateService } from "./validate.ts";
 export { validateClusterIPs } from "./validate-addresses.ts";
-export { specialAddressErrors } from "./validate-external.ts";
 export { validateServiceStatusUpdate } from "./validate-status.ts";
 export { validateServiceUpdate } from "./validate-update.ts";
 export { serviceWarnings } from "./warnings.ts";

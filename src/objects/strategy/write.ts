@@ -15,14 +15,14 @@ export function defaultObject(kind: Kind, object: AnyObject): void {
 }
 
 /** Drops what a client may not set in a new object, such as its status. */
-export function prepareForCreate(kind: Kind, object: AnyObject): void {
+function prepareForCreate(kind: Kind, object: AnyObject): void {
   delete object.metadata.deletionTimestamp;
   delete object.metadata.deletionGracePeriodSeconds;
   rulesOf(kind).prepareForCreate?.(object);
 }
 
 /** Checks a new object; name and metadata first. */
-export function validateCreate(kind: Kind, object: AnyObject): FieldError[] {
+function validateCreate(kind: Kind, object: AnyObject): FieldError[] {
   return [...metadataErrors(kind, object), ...(rulesOf(kind).validate?.(object) ?? [])];
 }
 
@@ -77,12 +77,7 @@ export function prepareForUpdate(kind: Kind, next: AnyObject, stored: AnyObject,
 }
 
 /** Checks an update of an object or of its status. */
-export function validateUpdate(
-  kind: Kind,
-  next: AnyObject,
-  stored: AnyObject,
-  subresource?: string,
-): FieldError[] {
+function validateUpdate(kind: Kind, next: AnyObject, stored: AnyObject, subresource?: string): FieldError[] {
   const rules = rulesOf(kind);
   return [...metadataErrors(kind, next, stored), ...(checkOf(rules, subresource)?.(next, stored) ?? [])];
 }

@@ -22,14 +22,13 @@ export {
   ALL_ANNOTATIONS,
   type AnnotationName,
   ANNOTATIONS,
-  AWS_BALANCER_PREFIX,
   type AnnotationSpec,
 } from "./annotations/index.ts";
 export type { BalancerFlags, BalancerWorld } from "./context.ts";
 export { type ListenerProtocol, listenerProtocolOf, targetProtocolOf } from "./listener.ts";
 export { selectNodes } from "./nodes.ts";
 export { annotationField } from "./reader.ts";
-export { BALANCER_CLASS, LOCAL_CLASS, ownershipOf } from "./ownership.ts";
+export { ownershipOf } from "./ownership.ts";
 
 /**
  * Translates a Service. Never throws: what cannot be served is a finding. The model is undefined where the Service is not

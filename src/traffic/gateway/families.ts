@@ -4,7 +4,7 @@ import type { EnvoyProxy, GatewayParameters } from "../../objects/gateway/index.
 import { type Fact, fails, holds } from "./conditions.ts";
 
 /** The condition of a Gateway that says whether both families reach it, and if not, why. */
-export const DUAL_STACK = "tandem.dev/DualStack";
+const DUAL_STACK = "tandem.dev/DualStack";
 
 /** What parameters say about families. */
 export interface FamilyWish {

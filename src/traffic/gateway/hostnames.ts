@@ -20,7 +20,7 @@ export function covers(wide: string, narrow: string): boolean {
 }
 
 /** What both stand for: the narrower one, or undefined when they have nothing in common. */
-export function intersection(one: string, other: string): string | undefined {
+function intersection(one: string, other: string): string | undefined {
   if (covers(one, other)) return other;
   return covers(other, one) ? one : undefined;
 }

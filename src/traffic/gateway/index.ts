@@ -1,8 +1,7 @@
 /** Gateways: objects of the Gateway API as proxy models and statuses. */
-export { DUAL_STACK } from "./families.ts";
 export { FEATURES, SUPPORTED_FEATURES } from "./features.ts";
 export type * from "./model.ts";
-export { type IntakeKind, type IntakeKinds, ROUTE_KINDS } from "./objects.ts";
+export type { IntakeKind, IntakeKinds } from "./objects.ts";
 export type * from "./policy-model.ts";
 export type { BackendObject } from "./routes/types.ts";
 export { createGatewayModel } from "./translator.ts";

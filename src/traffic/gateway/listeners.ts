@@ -88,7 +88,7 @@ export function resolveListeners(
 }
 
 /** The owner that an object is. */
-export function ownerOf(kind: ListenerOwner["kind"], { metadata }: Gateway | ListenerSet): ListenerOwner {
+function ownerOf(kind: ListenerOwner["kind"], { metadata }: Gateway | ListenerSet): ListenerOwner {
   const namespace = metadata.namespace ?? "";
   return { kind, key: `${namespace}/${metadata.name}`, namespace };
 }

@@ -55,13 +55,7 @@ export interface IntakeKinds {
 export type IntakeKind = keyof IntakeKinds;
 
 /** The kinds of routes. */
-export const ROUTE_KINDS: readonly RouteKind[] = [
-  "HTTPRoute",
-  "GRPCRoute",
-  "TLSRoute",
-  "TCPRoute",
-  "UDPRoute",
-];
+const ROUTE_KINDS: readonly RouteKind[] = ["HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"];
 
 /** `namespace/name`, or the name alone for what has no namespace. */
 export function keyOf({ metadata }: KubeObject): string {

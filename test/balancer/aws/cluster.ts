@@ -42,7 +42,7 @@ export interface TestService {
 }
 
 /** Slices of two pods with an address of each family, for `ip` targets: `http` is port 8080 of them, `dns` 53. */
-export const PODS: readonly EndpointSlice[] = (["IPv4", "IPv6"] as const).map((addressType) => ({
+const PODS: readonly EndpointSlice[] = (["IPv4", "IPv6"] as const).map((addressType) => ({
   apiVersion: "discovery.k8s.io/v1",
   kind: "EndpointSlice",
   metadata: {
@@ -64,12 +64,12 @@ export const PODS: readonly EndpointSlice[] = (["IPv4", "IPv6"] as const).map((a
 })) as unknown as readonly EndpointSlice[];
 
 /** Annotations with whole keys. */
-export function annotationsOf(short: Readonly<Record<string, string>>): Record<string, string> {
+function annotationsOf(short: Readonly<Record<string, string>>): Record<string, string> {
   const entries = Object.entries(short);
   return Object.fromEntries(entries.map(([key, value]) => [key.includes("/") ? key : PREFIX + key, value]));
 }
 
-export function serviceOf(test: TestService): Service {
+function serviceOf(test: TestService): Service {
   const { name = "web", uid = `uid-of-${name}`, ports = [HTTP], annotations = {}, spec = {} } = test;
   const usual = { type: "external", "nlb-target-type": "instance", scheme: "internet-facing" };
   return {

@@ -41,7 +41,7 @@ const RETRYABLE =
   /^(Throttling|ThrottlingException|RequestLimitExceeded|ServiceUnavailable|InternalFailure|InternalError|TimedOut)$/;
 
 /** Whether a code is one that the same call may not get the next time. */
-export function isRetryable(code: string): boolean {
+function isRetryable(code: string): boolean {
   return RETRYABLE.test(code);
 }
 

@@ -6,7 +6,7 @@ import { nextId, Refusal, insist } from "./world.ts";
 
 const CHARACTERS = /^[a-zA-Z0-9 ._\-:/()#,@[\]+=&;{}!$*]*$/;
 
-export function groupOf(world: World, id: string): FakeGroup {
+function groupOf(world: World, id: string): FakeGroup {
   const found = world.groups.get(id);
   insist(
     found && found.visibleAt <= world.now(),

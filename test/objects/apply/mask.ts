@@ -23,7 +23,7 @@ function orderOfManager(entry: Record<string, unknown>): string {
 }
 
 /** The value with its keys in order and everything random hidden. */
-export function mask(value: unknown, key?: string): unknown {
+function mask(value: unknown, key?: string): unknown {
   if (typeof value === "string") return maskText(value, key);
   if (typeof value === "number" && (key === "nodePort" || key === "healthCheckNodePort")) return "<port>";
   if (Array.isArray(value)) {

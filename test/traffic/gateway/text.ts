@@ -60,9 +60,6 @@ interface Report {
   readonly rejections?: readonly Rejection[];
 }
 
-/** One thing that happens to a model. */
-export type Step = (model: GatewayModel) => void;
-
 /** A model without objects. */
 export function emptyModel(options: Partial<GatewayModelOptions> = {}): GatewayModel {
   return createGatewayModel({

@@ -7,7 +7,7 @@ import { OWN } from "./own.ts";
 import { type AnnotationSpec, aws } from "./spec.ts";
 import { TRAFFIC } from "./traffic.ts";
 
-export { type AnnotationSpec, AWS_BALANCER_PREFIX, AWS_PREFIX, type ValueType } from "./spec.ts";
+export { type AnnotationSpec, AWS_BALANCER_PREFIX, type ValueType } from "./spec.ts";
 
 /** The annotations by a short name of ours. */
 export const ANNOTATIONS = { ...TRAFFIC, ...ACCOUNT, ...OWN } as const;

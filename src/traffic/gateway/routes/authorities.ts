@@ -72,7 +72,7 @@ function invalid(message: string): Problem {
 const BLOCK = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
 
 /** What is wrong with a PEM text of certificates; undefined: nothing. Envoy refuses a bundle with one bad block. */
-export function certificatesProblem(text: string): string | undefined {
+function certificatesProblem(text: string): string | undefined {
   const blocks = text.match(BLOCK) ?? [];
   if (blocks.length === 0) return "holds no PEM certificate";
   if (blocks.length !== text.split("-----BEGIN CERTIFICATE-----").length - 1)

@@ -11,7 +11,6 @@ import { translateGrpcRoute, translateHttpRoute } from "./http-route.ts";
 import { translateStreamRoute } from "./stream-route.ts";
 import type { References, TranslatedRoute } from "./types.ts";
 
-export { certificatesProblem, readAuthorities } from "./authorities.ts";
 export { translateBackendTlsPolicy } from "./backend-tls.ts";
 export { withClientCertificate } from "./client-certificate.ts";
 export { parseDuration } from "./duration.ts";
