@@ -9,7 +9,12 @@ import type { ControllerContext } from "../runtime/context.ts";
 import type { WorkQueue } from "../runtime/work-queue.ts";
 import { type GoneService, GoneServices } from "./gone.ts";
 import { concernsTargets } from "./node-changes.ts";
-import { BALANCER_FINALIZER, type BalancerControllerOptions, NO_CLUSTER } from "./options.ts";
+import {
+  BALANCER_FINALIZER,
+  type BalancerCluster,
+  type BalancerControllerOptions,
+  NO_CLUSTER,
+} from "./options.ts";
 import { liveOf } from "./orphans.ts";
 import { ServiceWriter } from "./service-writer.ts";
 
@@ -32,6 +37,8 @@ export class BalancerController {
   readonly #served = new Map<string, string>();
   /** What was last said of each Service's fields, so that it is said once. */
   readonly #told = new Map<string, string>();
+  /** Each Service as it was when it last had no error: one with a mistake is served so. */
+  readonly #understood = new Map<string, Service>();
   /** Services whose endpoints are targets. */
   readonly #byEndpoints = new Set<string>();
   readonly #gone: GoneServices;
@@ -81,28 +88,67 @@ export class BalancerController {
     const service = this.#services.get(key);
     await this.#cleanUpAfter(key, service);
     if (service === undefined) return this.#forget(key);
-    if (this.#writer.hasFinalizer(service)) this.#gone.own(key, service);
     const { ownership } = this.#options.translate(service, NO_CLUSTER);
+    if (!ownership.owned && ownership.anothers) return;
+    if (this.#writer.hasFinalizer(service)) this.#gone.own(key, service);
+    if (service.metadata.deletionTimestamp !== undefined) return this.#release(key, service);
+    if (ownership.owned) return this.#understand(key, service);
     // most Services are no load balancers: nothing is collected for them
-    if (!ownership.owned) this.#tell(key, service, ownership.finding ?? []);
-    if (!ownership.owned || service.metadata.deletionTimestamp !== undefined)
-      return this.#release(key, service);
-    const { model, findings } = this.#options.translate(service, {
+    const remarks = ownership.finding === undefined ? [] : [ownership.finding];
+    this.#tell(
+      key,
+      service,
+      ownership.stays ? [...remarks, ...this.#kept(service, ownership.reason)] : remarks,
+    );
+    return ownership.stays ? this.#serveAsBefore(key, service) : this.#release(key, service);
+  }
+
+  async #understand(key: string, service: Service): Promise<void> {
+    const { model, findings } = this.#options.translate(service, this.#clusterFor(service));
+    const failed = model === undefined || findings.some(({ level }) => level === "error");
+    this.#tell(key, service, failed ? [...findings, ...this.#kept(service)] : findings);
+    if (failed) return this.#serveAsBefore(key, service);
+    this.#understood.set(key, service);
+    await this.#serve(key, service, model);
+  }
+
+  /**
+   * A mistake in a Service keeps the mistake from being served, not its load balancer from following nodes and pods: it
+   * is served as it was last understood by this process.
+   */
+  async #serveAsBefore(key: string, service: Service): Promise<void> {
+    const before = this.#understood.get(key);
+    if (before === undefined || before.metadata.uid !== service.metadata.uid) return;
+    const { model, findings } = this.#options.translate(before, this.#clusterFor(before));
+    if (model === undefined || findings.some(({ level }) => level === "error")) return;
+    await this.#serve(key, service, model);
+  }
+
+  #clusterFor(service: Service): BalancerCluster {
+    return {
       nodes: this.#nodes.list(),
       endpointSlices: this.#slicesOf(service),
       services: this.#services.list(service.metadata.namespace),
-    });
-    this.#tell(key, service, findings);
-    if (model === undefined || findings.some(({ level }) => level === "error")) return;
-    if (model.targetType === "ip") this.#byEndpoints.add(key);
-    else this.#byEndpoints.delete(key);
-    await this.#serve(key, service, model);
+    };
+  }
+
+  /** What a Service that cannot be served is told of what was made for it before. */
+  #kept(
+    service: Service,
+    why = "it follows nodes and pods, but no change of the Service",
+  ): BalancerFinding[] {
+    if (!this.#writer.hasFinalizer(service)) return [];
+    const message = `what was made for the Service before stays: ${why}`;
+    const next = "delete the Service, or change spec.type, if its load balancer is to go";
+    return [{ level: "warning", field: "metadata.finalizers", message, next }];
   }
 
   async #serve(key: string, service: Service, model: BalancerModel): Promise<void> {
     const finalizer = this.#writer.hasFinalizer(service);
     if (finalizer && this.#served.get(key) === fingerprint(service, model)) return;
     this.#served.set(key, "");
+    if (model.targetType === "ip") this.#byEndpoints.add(key);
+    else this.#byEndpoints.delete(key);
     if (!finalizer && this.#gone.owns(key, service)) this.#writer.event(service, RESTORED);
     await this.#writer.addFinalizer(service);
     this.#gone.own(key, service);
@@ -119,6 +165,7 @@ export class BalancerController {
   async #release(key: string, service: Service): Promise<void> {
     this.#served.delete(key);
     this.#byEndpoints.delete(key);
+    this.#understood.delete(key);
     if (!this.#writer.hasFinalizer(service) && !this.#gone.owns(key, service)) return;
     const { uid = "" } = service.metadata;
     const outcome = await this.#asked(service, (context) =>
@@ -190,8 +237,7 @@ export class BalancerController {
   }
 
   /** Says what is wrong with a Service's fields, once for each version of the remarks. */
-  #tell(key: string, service: Service, remarks: BalancerFinding | readonly BalancerFinding[]): void {
-    const findings = [remarks].flat();
+  #tell(key: string, service: Service, findings: readonly BalancerFinding[]): void {
     const text = JSON.stringify(findings);
     if ((this.#told.get(key) ?? "[]") === text) return;
     this.#told.set(key, text);
@@ -215,6 +261,7 @@ export class BalancerController {
     this.#told.delete(key);
     this.#served.delete(key);
     this.#byEndpoints.delete(key);
+    this.#understood.delete(key);
   }
 }
 

@@ -187,7 +187,15 @@ export interface BalancerFinding {
 /** Whether a Service is ours to serve, and why or why not (facts: ownership rules of the AWS controller). */
 export type Ownership =
   | { readonly owned: true; readonly by: "class" | "annotations" }
-  | { readonly owned: false; readonly reason: string; readonly finding?: BalancerFinding };
+  | {
+      readonly owned: false;
+      readonly reason: string;
+      readonly finding?: BalancerFinding;
+      /** What was made for the Service stays: nothing says that it was meant to go. */
+      readonly stays?: true;
+      /** Another balancer of Tandem's serves it, and it alone removes what was made. */
+      readonly anothers?: true;
+    };
 
 /** A Service as understood: a model where it has no errors. */
 export interface TranslatedBalancer {

@@ -6,9 +6,9 @@ import type { BalancerFinding, Ownership } from "./model.ts";
 import { annotationField } from "./reader.ts";
 
 /** The class of Services that Tandem serves on AWS and, where it runs there, locally. */
-export const BALANCER_CLASS = "tandem.dev/nlb";
+const BALANCER_CLASS = "tandem.dev/nlb";
 /** The class that the local provider alone serves. */
-export const LOCAL_CLASS = "tandem.dev/local";
+const LOCAL_CLASS = "tandem.dev/local";
 
 /** Whose classes are ours: the provider's own and, with a flag, one more (`service.k8s.aws/nlb`). */
 export interface OwnershipOptions {
@@ -22,11 +22,24 @@ export interface OwnershipOptions {
  */
 export function ownershipOf(service: Service, options: OwnershipOptions): Ownership {
   const { spec, metadata } = service;
+  if (isLocals(service, options)) return LOCALS;
   if (metadata.deletionTimestamp !== undefined) return { owned: false, reason: "it is being deleted" };
   const annotations = metadata.annotations ?? {};
   if (spec.type !== "LoadBalancer") return otherType(service, annotations);
   if (spec.loadBalancerClass !== undefined) return byClass(spec.loadBalancerClass, options);
   return byAnnotations(annotations);
+}
+
+const LOCALS: Ownership = {
+  owned: false,
+  reason: `its loadBalancerClass ${LOCAL_CLASS} is the local provider's`,
+  anothers: true,
+};
+
+/** Both providers have one finalizer: that of AWS must not take it from what the local one made. */
+function isLocals({ spec }: Service, { provider, loadBalancerClass }: OwnershipOptions): boolean {
+  const given = spec.type === "LoadBalancer" ? spec.loadBalancerClass : undefined;
+  return provider === "aws" && given === LOCAL_CLASS && given !== loadBalancerClass;
 }
 
 function otherType({ spec }: Service, annotations: Readonly<Record<string, string>>): Ownership {
@@ -45,15 +58,18 @@ const OTHERS = [LOCAL_CLASS, "tandem.dev/lab"];
 function byClass(given: string, { provider, loadBalancerClass }: OwnershipOptions): Ownership {
   const ours = provider === "local" ? [BALANCER_CLASS, LOCAL_CLASS] : [BALANCER_CLASS];
   if (ours.includes(given) || given === loadBalancerClass) return { owned: true, by: "class" };
-  const reason = `its loadBalancerClass ${given} is another's`;
+  const known = [...ours, ...(loadBalancerClass === undefined ? [] : [loadBalancerClass])];
+  const reason = `its loadBalancerClass ${given} is another's (here: ${[...new Set(known)].join(", ")})`;
   const meant = OTHERS.includes(given) ? undefined : closest(given, ours);
-  if (meant === undefined) return { owned: false, reason };
+  // a class does not change: what was made was so under another flag, or before the Service was one of another type
+  if (meant === undefined) return { owned: false, reason, stays: true };
   const message = `nobody serves loadBalancerClass ${given}`;
   const next = `write ${meant}: the class cannot be changed, so the Service must be made anew`;
   return {
     owned: false,
     reason,
     finding: { level: "warning", field: "spec.loadBalancerClass", message, next },
+    stays: true,
   };
 }
 
@@ -67,7 +83,8 @@ function byAnnotations(annotations: Readonly<Record<string, string>>): Ownership
   if (type === "nlb-ip") return { owned: true, by: "annotations" };
   if (type === "external") {
     if (target === "instance" || target === "ip") return { owned: true, by: "annotations" };
-    return { owned: false, reason: "no target type goes with type external", finding: noTarget(target) };
+    const reason = "no target type goes with type external";
+    return { owned: false, reason, finding: noTarget(target), stays: true };
   }
   if (type === undefined)
     return { owned: false, reason: "it has neither a loadBalancerClass of ours nor type external" };
@@ -75,7 +92,7 @@ function byAnnotations(annotations: Readonly<Record<string, string>>): Ownership
   const meant = IN_TREE_TYPES.includes(type) ? undefined : closest(type, TYPES);
   return meant === undefined
     ? { owned: false, reason }
-    : { owned: false, reason, finding: typing(type, meant) };
+    : { owned: false, reason, finding: typing(type, meant), stays: true };
 }
 
 function noTarget(target: string | undefined): BalancerFinding {
