@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { text } from "node:stream/consumers";
 import { execToText } from "../../src/client/index.ts";
@@ -319,4 +320,34 @@ test("an ephemeral container runs beside the pod's own, once, and takes commands
   assert.equal(out, "debugged\n");
   await lab.client.delete(KINDS.Pod, "debugged", "default");
   await lab.gone("debugged");
+});
+
+/** The processes of a node's agent in this file's cluster. */
+function agentOf(node: string): number {
+  const words = (pid: string): string[] => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+    } catch {
+      return []; // ended meanwhile
+    }
+  };
+  const isAgent = (list: string[]) => list.some((word) => word.startsWith(home.path)) && list.includes(node);
+  return Number(readdirSync("/proc").find((pid) => /^\d+$/.test(pid) && isAgent(words(pid))));
+}
+
+test("pods that an agent makes anew are told of with the addresses that they have then", async () => {
+  const here = { nodeName: "node-1" };
+  await lab.create("before", { command: ["sleep", "infinity"] }, here);
+  await lab.ready("before");
+  await lab.create("moved", { command: ["sleep", "infinity"] }, here);
+  const first = ipsOf(await lab.ready("moved"));
+  await lab.client.delete(KINDS.Pod, "before", "default", { gracePeriodSeconds: 0 });
+  await lab.gone("before");
+  process.kill(agentOf("node-1"), "SIGKILL");
+  await lab.until("moved", "made anew", (pod) => !isReady(pod));
+  const then = await lab.ready("moved");
+  assert.equal(then.status?.podIPs?.length, 2);
+  assert.notEqual(ipsOf(then).IPv4, first.IPv4);
+  const { out } = await lab.exec("moved", ["ip", "-o", "address", "show", "dev", "eth0"]);
+  for (const ip of Object.values(ipsOf(then))) assert.ok(out.includes(` ${ip}/`), `${ip} is not in:\n${out}`);
 });

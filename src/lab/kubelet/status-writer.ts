@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { KubeClient } from "../../client/index.ts";
 import { KINDS } from "../../objects/kinds.ts";
 import { ApiError } from "../../objects/status.ts";
-import type { Pod, PodStatus } from "../../objects/types.ts";
+import type { Condition, Pod, PodStatus } from "../../objects/types.ts";
 
 const RETRY_FIRST_MS = 50;
 const RETRY_MAX_MS = 5_000;
@@ -58,6 +58,8 @@ export class StatusWriter {
         delay = RETRY_FIRST_MS;
       } catch (error) {
         if (error instanceof ApiError && (error.code === 404 || error.code === 409)) break; // gone, or another of its name
+        if (error instanceof ApiError && error.code < 500 && delay === RETRY_FIRST_MS)
+          console.error(`status of pod ${pod.metadata.namespace}/${pod.metadata.name}: ${error.message}`);
         if (this.#closed && delay > RETRY_MAX_MS / 2) break;
         await new Promise((resolve) => setTimeout(resolve, delay));
         delay = Math.min(delay * 2, RETRY_MAX_MS);
@@ -70,14 +72,27 @@ export class StatusWriter {
   /** The uid keeps the status from a later pod of the same name. */
   async #patch(pod: Pod, status: PodStatus): Promise<void> {
     const { name, namespace, uid } = pod.metadata;
-    // conditions are merged by type: what one no longer says has to be taken out by name
-    const conditions = status.conditions?.map(({ reason = null, message = null, ...rest }) => ({
-      ...rest,
-      reason,
-      message,
-    }));
-    const patch = { metadata: { uid }, status: { ...status, ...(conditions ? { conditions } : {}) } };
+    const patch = { metadata: { uid }, status: patchOf(status) };
     const options = { type: "strategic", subresource: "status", fieldManager: "kubelet" } as const;
     await this.#client.patch(KINDS.Pod, name, namespace, patch, options);
   }
+}
+
+/** The patch after which a status is this one. Addresses and conditions are merged by key: what is gone has to be said. */
+function patchOf({ conditions, podIP, podIPs, hostIPs, ...rest }: PodStatus): object {
+  return {
+    ...rest,
+    podIP: podIP ?? null,
+    podIPs: replaced(podIPs),
+    ...(hostIPs ? { hostIPs: replaced(hostIPs) } : {}),
+    ...(conditions ? { conditions: conditions.map(withNulls) } : {}),
+  };
+}
+
+function replaced(addresses: PodStatus["podIPs"] = []): object[] {
+  return [{ $patch: "replace" }, ...addresses];
+}
+
+function withNulls({ reason, message, ...rest }: Condition): object {
+  return { ...rest, reason: reason ?? null, message: message ?? null };
 }
