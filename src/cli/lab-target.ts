@@ -7,7 +7,13 @@ import type { LabelSelector, Pod } from "../objects/types.ts";
 
 /** Kinds that lead to pods by a selector, by the names that people type. */
 const OWNERS: Record<string, Kind> = {};
-for (const kind of [KINDS.Deployment, KINDS.ReplicaSet, KINDS.DaemonSet, KINDS.Service] as const) {
+for (const kind of [
+  KINDS.Deployment,
+  KINDS.ReplicaSet,
+  KINDS.DaemonSet,
+  KINDS.StatefulSet,
+  KINDS.Service,
+] as const) {
   for (const name of [kind.plural, kind.singular, ...kind.shortNames]) OWNERS[name] = kind;
 }
 const POD_NAMES = new Set(["pod", "pods", "po"]);
@@ -24,7 +30,7 @@ export async function findPodOf(client: KubeClient, target: string, namespace: s
   if (POD_NAMES.has(type)) return name;
   const kind = OWNERS[type];
   if (kind === undefined) {
-    const known = ["pod", "deploy", "rs", "ds", "svc"].map((known) => `${known}/NAME`).join(", ");
+    const known = ["pod", "deploy", "rs", "ds", "sts", "svc"].map((known) => `${known}/NAME`).join(", ");
     throw noPod(target, namespace, `${JSON.stringify(type)} is not a kind with pods`, `use one of ${known}`);
   }
   const labelSelector = await selectorOf(client, kind, name, namespace, target);

@@ -2,6 +2,7 @@
 import type { KubeClient } from "../client/index.ts";
 import { UserError } from "../errors/user-error.ts";
 import { KINDS } from "../objects/kinds.ts";
+import type { StatefulSet } from "../objects/statefulset/types.ts";
 import type { DaemonSet, Deployment, KubeEvent, KubeObject, Pod } from "../objects/types.ts";
 
 const PAUSE_MS = 40;
@@ -10,6 +11,7 @@ const PAUSE_MS = 40;
 interface Workloads {
   readonly deployments: ReadonlySet<string>;
   readonly daemonSets: ReadonlySet<string>;
+  readonly statefulSets: ReadonlySet<string>;
   readonly pods: ReadonlySet<string>;
 }
 
@@ -21,7 +23,7 @@ export interface WaitOptions {
 }
 
 /**
- * Waits for the Deployments, DaemonSets and Pods among the objects.
+ * Waits for the Deployments, DaemonSets, StatefulSets and Pods among the objects.
  * @throws UserError when the time is up, naming what is not ready and the reason its pods give
  */
 export async function waitForWorkloads(
@@ -44,7 +46,12 @@ export async function waitForWorkloads(
 function workloadsOf(objects: readonly KubeObject[]): Workloads {
   const keys = (kind: string) =>
     new Set(objects.filter((object) => object.kind === kind).map((object) => keyOf(object)));
-  return { deployments: keys("Deployment"), daemonSets: keys("DaemonSet"), pods: keys("Pod") };
+  return {
+    deployments: keys("Deployment"),
+    daemonSets: keys("DaemonSet"),
+    statefulSets: keys("StatefulSet"),
+    pods: keys("Pod"),
+  };
 }
 
 function keyOf(object: KubeObject): string {
@@ -52,21 +59,23 @@ function keyOf(object: KubeObject): string {
 }
 
 async function notReady(client: KubeClient, workloads: Workloads): Promise<string[]> {
-  const [deployments, daemonSets, pods] = await Promise.all([
+  const [deployments, daemonSets, statefulSets, pods] = await Promise.all([
     pick<Deployment>(client, "Deployment", workloads.deployments),
     pick<DaemonSet>(client, "DaemonSet", workloads.daemonSets),
+    pick<StatefulSet>(client, "StatefulSet", workloads.statefulSets),
     pick<Pod>(client, "Pod", workloads.pods),
   ]);
   return [
     ...deployments.filter((item) => !deploymentReady(item)).map((item) => `deployment ${keyOf(item)}`),
     ...daemonSets.filter((item) => !daemonSetReady(item)).map((item) => `daemonset ${keyOf(item)}`),
+    ...statefulSets.filter((item) => !statefulSetReady(item)).map((item) => `statefulset ${keyOf(item)}`),
     ...pods.filter((item) => !podReady(item)).map((item) => `pod ${keyOf(item)}`),
   ];
 }
 
 async function pick<T extends KubeObject>(
   client: KubeClient,
-  kind: "Deployment" | "DaemonSet" | "Pod",
+  kind: "Deployment" | "DaemonSet" | "StatefulSet" | "Pod",
   keys: ReadonlySet<string>,
 ): Promise<T[]> {
   if (keys.size === 0) return [];
@@ -91,6 +100,18 @@ function daemonSetReady(daemonSet: DaemonSet): boolean {
     status !== undefined &&
     (status.observedGeneration ?? 0) >= (metadata.generation ?? 0) &&
     status.numberReady >= status.desiredNumberScheduled
+  );
+}
+
+/** As `kubectl rollout status`: pods below a partition stay as they are. */
+function statefulSetReady({ spec, status, metadata }: StatefulSet): boolean {
+  const replicas = spec.replicas ?? 1;
+  const partition = spec.updateStrategy?.rollingUpdate?.partition ?? 0;
+  return (
+    status !== undefined &&
+    (status.observedGeneration ?? 0) >= (metadata.generation ?? 0) &&
+    (status.availableReplicas ?? 0) >= replicas &&
+    (spec.updateStrategy?.type === "OnDelete" || (status.updatedReplicas ?? 0) >= replicas - partition)
   );
 }
 

@@ -15,6 +15,7 @@ import type { ControllerContext, ControllerOptions } from "./runtime/context.ts"
 import { type RunningControllers, runControllers } from "./runtime/run.ts";
 import { runScheduler } from "./scheduler/controller.ts";
 import { runAddressRepair, runServiceCidrs } from "./services/ranges.ts";
+import { runStatefulSets } from "./statefulset/controller.ts";
 
 export type { ControllerOptions } from "./runtime/context.ts";
 export type { RunningControllers } from "./runtime/run.ts";
@@ -28,6 +29,7 @@ const CONTROLLERS: readonly ((context: ControllerContext) => void)[] = [
   runReplicaSets,
   runDeployments,
   runDaemonSets,
+  runStatefulSets,
   runDisruptionBudgets,
   runNamespaceDefaults,
   runNamespaceDeletion,

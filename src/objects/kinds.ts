@@ -106,6 +106,8 @@ export const KINDS = {
   Deployment: apps({ kind: "Deployment", plural: "deployments", shortNames: ["deploy"] }),
   ReplicaSet: apps({ kind: "ReplicaSet", plural: "replicasets", shortNames: ["rs"] }),
   DaemonSet: apps({ kind: "DaemonSet", plural: "daemonsets", shortNames: ["ds"], subresources: ["status"] }),
+  StatefulSet: apps({ kind: "StatefulSet", plural: "statefulsets", shortNames: ["sts"] }),
+  ControllerRevision: kind("apps", "v1", { kind: "ControllerRevision", plural: "controllerrevisions" }),
   ServiceCIDR: kind("networking.k8s.io", "v1", {
     kind: "ServiceCIDR",
     plural: "servicecidrs",
@@ -178,6 +180,22 @@ export const TOKEN_REQUEST: Kind = kind("authentication.k8s.io", "v1", {
   plural: "tokenrequests",
   verbs: ["create"],
 });
+
+/** The body of `pods/eviction`; no resource of its own. */
+export const EVICTION: Kind = kind("policy", "v1", {
+  kind: "Eviction",
+  plural: "evictions",
+  verbs: ["create"],
+});
+
+/** The body of `pods/binding`; no resource of its own. */
+export const BINDING: Kind = core({ kind: "Binding", plural: "bindings", verbs: ["create"] });
+
+/** The body of `scale` subresources, which is also read; no resource of its own. */
+export const SCALE: Kind = kind("autoscaling", "v1", { kind: "Scale", plural: "scales" });
+
+/** The body of a deletion; no resource. */
+export const DELETE_OPTIONS: Kind = core({ kind: "DeleteOptions", plural: "" });
 
 /** `v1` or `apps/v1`: what objects of the kind carry as apiVersion. */
 export function apiVersionOf(kind: Kind): string {

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { assess, type Scales } from "../../src/controllers/disruption/reconcile.ts";
 import type { PodDisruptionBudget } from "../../src/objects/disruption/types.ts";
 import { KINDS } from "../../src/objects/kinds.ts";
+import type { StatefulSet } from "../../src/objects/statefulset/types.ts";
 import type { Deployment, KubeEvent, Namespace, ReplicaSet } from "../../src/objects/types.ts";
 import { NOW, owned, pod } from "./builders.ts";
 import { eventually, FakeNodes, itemsOf, startCluster } from "./cluster.ts";
@@ -25,9 +26,16 @@ function replicaSet(replicas: number, name = "web"): ReplicaSet {
   return { apiVersion: "apps/v1", kind: "ReplicaSet", metadata, spec };
 }
 
+const statefulSet: StatefulSet = {
+  ...{ apiVersion: "apps/v1", kind: "StatefulSet" },
+  metadata: { name: "db", namespace: "default", uid: "uid-db" },
+  spec: { replicas: 6, selector: SELECTOR, template: TEMPLATE },
+};
+
 const scales = (...sets: readonly ReplicaSet[]): Scales => ({
   replicaSet: (key) => sets.find(({ metadata }) => `default/${metadata.name}` === key),
   deployment: () => undefined,
+  statefulSet: (key) => (key === "default/db" ? statefulSet : undefined),
 });
 
 const set = replicaSet(4);
@@ -56,6 +64,12 @@ for (const [spec, ...expected] of [
     assert.deepEqual(numbersOf(budget(spec)), expected);
   });
 }
+
+test("pods of StatefulSets count by its scale", () => {
+  const of = [owned(pod("db-0"), statefulSet), owned(pod("db-1"), statefulSet)];
+  const { status } = assess(budget({ minAvailable: "50%" }), of, scales(), NOW);
+  assert.deepEqual([status.expectedPods, status.desiredHealthy, status.currentHealthy], [6, 3, 2]);
+});
 
 test("the condition says whether any may go, and since when", () => {
   const { status } = assess(budget({ minAvailable: 1 }), pods, scales(set), NOW);

@@ -1,6 +1,7 @@
 import type { Informer } from "../../client/index.ts";
 import type { PodDisruptionBudget } from "../../objects/disruption/types.ts";
 import { KINDS, objectKey } from "../../objects/kinds.ts";
+import type { StatefulSet } from "../../objects/statefulset/types.ts";
 import type { Deployment, Pod, ReplicaSet } from "../../objects/types.ts";
 import type { ControllerContext } from "../runtime/context.ts";
 import { sameValue, withoutZeros } from "../runtime/equal.ts";
@@ -17,8 +18,10 @@ export function runDisruptionBudgets(context: ControllerContext): void {
   const pods = informers.of<Pod>(KINDS.Pod);
   const replicaSets = informers.of<ReplicaSet>(KINDS.ReplicaSet);
   const deployments = informers.of<Deployment>(KINDS.Deployment);
+  const statefulSets = informers.of<StatefulSet>(KINDS.StatefulSet);
   const scales = {
     replicaSet: (key: string) => replicaSets.get(key),
+    statefulSet: (key: string) => statefulSets.get(key),
     deployment: (key: string) => deployments.get(key),
   };
 
@@ -46,10 +49,11 @@ export function runDisruptionBudgets(context: ControllerContext): void {
   });
   followScale(queue, budgets, replicaSets);
   followScale(queue, budgets, deployments);
+  followScale(queue, budgets, statefulSets);
 }
 
 /** Shares of pods are others when what scales them comes, goes or is scaled; which budgets that concerns, pods would say. */
-function followScale<T extends Deployment | ReplicaSet>(
+function followScale<T extends Deployment | ReplicaSet | StatefulSet>(
   queue: WorkQueue,
   budgets: Informer<PodDisruptionBudget>,
   scaled: Informer<T>,

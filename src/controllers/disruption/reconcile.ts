@@ -1,5 +1,6 @@
 import { withAllowance } from "../../objects/disruption/allowance.ts";
 import type { DisruptionStatus, PodDisruptionBudget } from "../../objects/disruption/types.ts";
+import type { StatefulSet } from "../../objects/statefulset/types.ts";
 import type { Deployment, Pod, ReplicaSet } from "../../objects/types.ts";
 import { controllerOf } from "../runtime/owners.ts";
 import { resolveCount } from "../runtime/pod-template.ts";
@@ -14,6 +15,7 @@ const DELETION_TIMEOUT = 120_000;
 export interface Scales {
   replicaSet(key: string): ReplicaSet | undefined;
   deployment(key: string): Deployment | undefined;
+  statefulSet(key: string): StatefulSet | undefined;
 }
 
 /** A budget as its pods are, and what has to be told of it. */
@@ -98,8 +100,10 @@ function scaleOf(pods: readonly Pod[], scales: Scales): number | string {
     const { kind, name } = controllerOf(pod)!;
     const namespace = pod.metadata.namespace ?? "";
     if (kind === "DaemonSet") return "daemonsets.apps does not implement the scale subresource";
-    const set = kind === "ReplicaSet" ? scales.replicaSet(`${namespace}/${name}`) : undefined;
-    if (set === undefined) return `found no controllers for pod ${JSON.stringify(pod.metadata.name)}`;
+    const key = `${namespace}/${name}`;
+    const set =
+      kind === "StatefulSet" ? scales.statefulSet(key) : kind === "ReplicaSet" && scales.replicaSet(key);
+    if (!set) return `found no controllers for pod ${JSON.stringify(pod.metadata.name)}`;
     const above = controllerOf(set);
     const deployment =
       above?.kind === "Deployment" ? scales.deployment(`${namespace}/${above.name}`) : undefined;

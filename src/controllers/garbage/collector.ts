@@ -24,6 +24,8 @@ const CACHED: readonly Kind[] = [
   KINDS.ReplicaSet,
   KINDS.Deployment,
   KINDS.DaemonSet,
+  KINDS.StatefulSet,
+  KINDS.ControllerRevision,
   KINDS.Service,
   KINDS.EndpointSlice,
   KINDS.Endpoints,

@@ -73,6 +73,13 @@ apps.ReplicaSetSpec replicas
 apps.ReplicaSetStatus terminatingReplicas
 apps.DaemonSetSpec revisionHistoryLimit
 apps.DaemonSetStatus collisionCount
+apps.StatefulSetSpec replicas revisionHistoryLimit
+apps.StatefulSetStatus collisionCount
+apps.RollingUpdateStatefulSetStrategy partition
+batch.JobSpec activeDeadlineSeconds backoffLimit backoffLimitPerIndex completionMode completions managedBy manualSelector maxFailedIndexes parallelism podReplacementPolicy suspend ttlSecondsAfterFinished
+batch.JobStatus failedIndexes ready terminating
+batch.PodFailurePolicyOnExitCodesRequirement containerName
+batch.SuccessPolicyRule succeededCount succeededIndexes
 policy.PodDisruptionBudgetSpec unhealthyPodEvictionPolicy
 networking.IngressSpec ingressClassName
 networking.HTTPIngressPath pathType
@@ -101,6 +108,8 @@ const ALWAYS_WRITTEN = new Set([
   "core.Event.reportingInstance",
   "discovery.EndpointSlice.ports",
   "rbac.Role.rules",
+  "apps.StatefulSetSpec.serviceName",
+  "apps.StatefulSetStatus.availableReplicas",
   "apiextensions.CustomResourceDefinitionStatus.conditions",
   "apiextensions.CustomResourceDefinitionStatus.storedVersions",
   "rbac.ClusterRole.rules",
@@ -125,6 +134,8 @@ const OPTIONAL_TIMES = new Set([
   "core.PodStatus.startTime",
   "coordination.LeaseSpec.acquireTime",
   "coordination.LeaseSpec.renewTime",
+  "batch.JobStatus.startTime",
+  "batch.JobStatus.completionTime",
   "core.PersistentVolumeStatus.lastPhaseTransitionTime",
 ]);
 
@@ -166,6 +177,10 @@ const NAMED_STRINGS: Readonly<Record<string, string>> = {
   "core.NodeSelectorRequirement.operator": "v1.NodeSelectorOperator",
   "apps.DeploymentStrategy.type": "v1.DeploymentStrategyType",
   "apps.DaemonSetUpdateStrategy.type": "v1.DaemonSetUpdateStrategyType",
+  "apps.StatefulSetUpdateStrategy.type": "v1.StatefulSetUpdateStrategyType",
+  "apps.StatefulSetSpec.podManagementPolicy": "v1.PodManagementPolicyType",
+  "batch.JobSpec.completionMode": "v1.CompletionMode",
+  "batch.JobSpec.podReplacementPolicy": "v1.PodReplacementPolicy",
 };
 
 const keptZeros = new Map(

@@ -17,6 +17,7 @@ import {
   SECRET,
 } from "./core.ts";
 import { IP_ADDRESS, SERVICE, SERVICE_CIDR } from "./network.ts";
+import { CONTROLLER_REVISION, STATEFUL_SET } from "../statefulset/strategy.ts";
 import { MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS } from "../webhooks/strategy.ts";
 import type { KindRules } from "./rules.ts";
 import { DAEMON_SET, DEPLOYMENT, REPLICA_SET } from "./workloads.ts";
@@ -36,6 +37,8 @@ const RULES: Readonly<Record<string, KindRules<any>>> = {
   "Deployment.apps": DEPLOYMENT,
   "ReplicaSet.apps": REPLICA_SET,
   "DaemonSet.apps": DAEMON_SET,
+  "StatefulSet.apps": STATEFUL_SET,
+  "ControllerRevision.apps": CONTROLLER_REVISION,
   "ServiceCIDR.networking.k8s.io": SERVICE_CIDR,
   "IPAddress.networking.k8s.io": IP_ADDRESS,
   "PodDisruptionBudget.policy": POD_DISRUPTION_BUDGET,

@@ -130,6 +130,8 @@ export const ABOUT = {
     "Defaults to 1.",
   currentReplicas: "Replicas is the most recently observed number of non-terminating pods.",
   readyReplicas: "The number of non-terminating pods targeted by this ReplicaSet with a Ready Condition.",
+  readyPods: "Number of the pod with ready state",
+  revision: "Revision indicates the revision of the state represented by Data.",
   replicaSelector: "Selector is a label query over pods that should match the replica count.",
   desiredDaemons: "The total number of nodes that should be running the daemon pod.",
   currentDaemons:

@@ -14,6 +14,7 @@ import {
 import { POD_DISRUPTION_BUDGETS } from "./disruption.ts";
 import { PODS } from "./pods.ts";
 import { CLUSTER_ROLE_BINDINGS, ROLE_BINDINGS } from "./rbac.ts";
+import { CONTROLLER_REVISIONS, STATEFUL_SETS } from "./revisions.ts";
 import { ENDPOINT_SLICES, ENDPOINTS, IP_ADDRESSES, SERVICE_CIDRS, SERVICES } from "./services.ts";
 import type { Layout, Row, Table } from "./table.ts";
 import { WEBHOOK_CONFIGURATIONS } from "./webhooks.ts";
@@ -35,6 +36,8 @@ const LAYOUTS: Readonly<Record<string, Layout<any>>> = {
   "Deployment.apps": DEPLOYMENTS,
   "ReplicaSet.apps": REPLICA_SETS,
   "DaemonSet.apps": DAEMON_SETS,
+  "StatefulSet.apps": STATEFUL_SETS,
+  "ControllerRevision.apps": CONTROLLER_REVISIONS,
   "ServiceCIDR.networking.k8s.io": SERVICE_CIDRS,
   "IPAddress.networking.k8s.io": IP_ADDRESSES,
   "PodDisruptionBudget.policy": POD_DISRUPTION_BUDGETS,

@@ -3,10 +3,13 @@ import type { DaemonSet, Deployment, PodTemplateSpec, ReplicaSet } from "../type
 import { ABOUT } from "./about.ts";
 import { AGE, ageOf, column, formatLabels, type Layout, NAME, wide } from "./table.ts";
 
-const CONTAINERS = wide("Containers", "Names of each container in the template.");
-const IMAGES = wide("Images", "Images referenced by each container in the template.");
+/** The names of a template's containers, with `-o wide`. */
+export const CONTAINERS = wide("Containers", "Names of each container in the template.");
+/** Their images, with `-o wide`. */
+export const IMAGES = wide("Images", "Images referenced by each container in the template.");
 
-function containersAndImages({ spec }: PodTemplateSpec): [string, string] {
+/** The cells of {@link CONTAINERS} and {@link IMAGES}. */
+export function containersAndImages({ spec }: PodTemplateSpec): [string, string] {
   const containers = spec.containers ?? [];
   return [
     containers.map((container) => container.name).join(","),
@@ -18,7 +21,7 @@ function containersAndImages({ spec }: PodTemplateSpec): [string, string] {
 export const DEPLOYMENTS: Layout<Deployment> = {
   columns: [
     NAME,
-    column("Ready", "Number of the pod with ready state"),
+    column("Ready", ABOUT.readyPods),
     column(
       "Up-to-date",
       "Total number of non-terminating pods targeted by this deployment that have the desired template spec.",

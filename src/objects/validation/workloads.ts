@@ -38,14 +38,19 @@ export function validateReplicaSet({ spec }: ReplicaSet): FieldError[] {
 export function validateDaemonSet({ spec }: DaemonSet): FieldError[] {
   return [
     ...checkSelector(spec.selector, "daemonset", false),
-    ...checkTemplate(spec.selector, spec.template, "daemonset"),
+    ...checkTemplate(spec.selector, spec.template, "DaemonSet"),
     ...notNegative("spec.minReadySeconds", spec.minReadySeconds),
     ...checkUpdateStrategy(spec.updateStrategy ?? {}),
     ...notNegative("spec.revisionHistoryLimit", spec.revisionHistoryLimit),
   ];
 }
 
-function checkSelector(selector: LabelSelector | undefined, kind: string, isRequired = true): FieldError[] {
+/** Checks the selector of a workload, which may not select everything; `kind` is named in the error. */
+export function checkSelector(
+  selector: LabelSelector | undefined,
+  kind: string,
+  isRequired = true,
+): FieldError[] {
   if (selector === undefined) return isRequired ? [required("spec.selector")] : [];
   const errors = validateLabelSelector("spec.selector", selector);
   return isEmpty(selector)
@@ -57,10 +62,11 @@ function isEmpty({ matchLabels = {}, matchExpressions = [] }: LabelSelector): bo
   return Object.keys(matchLabels).length === 0 && matchExpressions.length === 0;
 }
 
-function checkTemplate(
+/** Checks the template of pods that are to run for ever, and that the selector selects them. */
+export function checkTemplate(
   selector: LabelSelector | undefined,
   template: PodTemplateSpec,
-  kind = "ReplicaSet",
+  kind: "ReplicaSet" | "DaemonSet" | "StatefulSet" = "ReplicaSet",
 ): FieldError[] {
   const errors: FieldError[] = [];
   const labels = template.metadata?.labels;
@@ -80,13 +86,8 @@ function checkTemplate(
     errors.push(notSupported(`${TEMPLATE}.spec.restartPolicy`, restartPolicy, ["Always"]));
   }
   if ((template.spec as { activeDeadlineSeconds?: number }).activeDeadlineSeconds !== undefined) {
-    const detail = kind === "daemonset" ? "DaemonSet" : "ReplicaSet";
-    errors.push(
-      forbidden(
-        `${TEMPLATE}.spec.activeDeadlineSeconds`,
-        `activeDeadlineSeconds in ${detail} is not Supported`,
-      ),
-    );
+    const detail = `activeDeadlineSeconds in ${kind} is not Supported`;
+    errors.push(forbidden(`${TEMPLATE}.spec.activeDeadlineSeconds`, detail));
   }
   return errors;
 }
