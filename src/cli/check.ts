@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { defineEnvoy } from "./check-envoy.ts";
 import { defineFlags } from "./check-flags.ts";
 import { defineShoot } from "./check-shoot.ts";
 
@@ -7,5 +8,6 @@ export function define(): Command {
   return new Command("check")
     .description("Judge, without changing anything.")
     .addCommand(defineShoot(), { isDefault: true })
-    .addCommand(defineFlags());
+    .addCommand(defineFlags())
+    .addCommand(defineEnvoy());
 }

@@ -40,7 +40,7 @@ export interface ClusterShape {
 
 /** Reads the flags. @throws UserError naming the flag, its value and what would do */
 export function parseShape(flags: ShapeFlags): ClusterShape {
-  const families = parseFamilies(flags.ipFamilies);
+  const families = readFamilies(flags.ipFamilies);
   const serviceRanges = parseRanges(
     "--service-cluster-ip-range",
     flags.serviceClusterIpRange,
@@ -60,9 +60,15 @@ export function parseShape(flags: ShapeFlags): ClusterShape {
   };
 }
 
-function bad(flag: string, value: string, why: string, next: string): UserError {
+function bad(
+  flag: string,
+  value: string,
+  why: string,
+  next: string,
+  what = "cannot bring up the cluster",
+): UserError {
   return new UserError({
-    what: "cannot bring up the cluster",
+    what,
     where: `flag ${flag}, value ${JSON.stringify(value)}`,
     why,
     next,
@@ -80,14 +86,15 @@ function parseName(name: string): string {
   );
 }
 
-function parseFamilies(text: string): Family[] {
+/** The families of `--ip-families`, in their order; `what` is what fails without. @throws UserError */
+export function readFamilies(text: string, what?: string): Family[] {
   const families = text
     .split(",")
     .map((part) => FAMILIES.find((family) => family.toLowerCase() === part.trim().toLowerCase()));
   const known = families.filter((family): family is Family => family !== undefined);
   if (known.length === families.length && new Set(known).size === known.length) return known;
   const why = "it is not one family or both in an order";
-  throw bad("--ip-families", text, why, "use IPv4,IPv6 or IPv6,IPv4 or IPv4 or IPv6");
+  throw bad("--ip-families", text, why, "use IPv4,IPv6 or IPv6,IPv4 or IPv4 or IPv6", what);
 }
 
 function parseRanges(

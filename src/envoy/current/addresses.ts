@@ -9,12 +9,39 @@ export interface ShownAddress {
   readonly port?: number;
 }
 
+/** Where a listener is bound. */
+export interface BoundAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly protocol: "TCP" | "UDP";
+  /** Whether `::` takes clients over IPv4, too. */
+  readonly ipv4Compat: boolean;
+}
+
 /** The address and the additional addresses of a listener or an endpoint, in their order. */
 export function addressesOf(owner: JsonObject): ShownAddress[] {
+  return allOf(owner).flatMap(shown);
+}
+
+/** The sockets that a listener binds in the network. */
+export function boundAddresses(listener: JsonObject): BoundAddress[] {
+  return allOf(listener).flatMap((address) => {
+    const socket = objectOr(address["socket_address"]);
+    if (socket["address"] === undefined) return [];
+    return {
+      host: String(socket["address"]),
+      port: Number(socket["port_value"] ?? 0),
+      protocol: socket["protocol"] === "UDP" ? "UDP" : "TCP",
+      ipv4Compat: socket["ipv4_compat"] === true,
+    };
+  });
+}
+
+function allOf(owner: JsonObject): readonly JsonObject[] {
   const further = objectsIn(owner["additional_addresses"]).map((additional) =>
     objectOr(additional["address"]),
   );
-  return [objectOr(owner["address"]), ...further].flatMap(shown);
+  return [objectOr(owner["address"]), ...further];
 }
 
 function shown(address: JsonObject): ShownAddress[] {

@@ -2,6 +2,7 @@
 import { EXIT } from "../../errors/exit-codes.ts";
 import { UserError } from "../../errors/user-error.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../proto/index.ts";
+import { dumpsIn } from "./dump-forms.ts";
 
 /** The kinds of configuration, in the words of the command line. */
 export const DUMP_KINDS = ["listeners", "clusters", "endpoints", "routes", "secrets"] as const;
@@ -68,9 +69,30 @@ const LISTS: Readonly<
   },
 };
 
-/** Reads a dump. @throws UserError where the text is not one; `where` names the file or the pod that it is from */
+/**
+ * Reads a dump of one Envoy, in any of the forms that {@link dumpsIn} knows.
+ * @throws UserError where the text is not one; `where` names the file or the pod that it is from
+ */
 export function parseDump(text: string, where: string): EnvoyDump {
-  const configs = configsOf(text, where);
+  let document: JsonValue;
+  try {
+    document = JSON.parse(text) as JsonValue;
+  } catch (error) {
+    throw noDump(where, (error as Error).message);
+  }
+  const [dump, ...others] = readDumps(document);
+  if (dump === undefined) throw noDump(where, "it has no `configs`");
+  if (others.length === 0) return dump[1];
+  const names = [dump, ...others].map(([name]) => name).join(", ");
+  throw noDump(where, `it tells of several proxies (${names})`, "give that of one");
+}
+
+/** All proxies that a document tells of, by where they are in it. */
+export function readDumps(document: JsonValue): readonly (readonly [string, EnvoyDump])[] {
+  return [...dumpsIn(document)].map(([name, configs]) => [name, dumpOf(configs)] as const);
+}
+
+function dumpOf(configs: readonly JsonObject[]): EnvoyDump {
   const result = {} as Record<DumpKind, DumpedResource[]>;
   for (const kind of DUMP_KINDS) {
     const { type, item, lists } = LISTS[kind];
@@ -83,19 +105,16 @@ export function parseDump(text: string, where: string): EnvoyDump {
   return result;
 }
 
-function configsOf(text: string, where: string): readonly JsonObject[] {
-  let why = "it has no `configs`";
-  try {
-    const json = JSON.parse(text) as JsonValue;
-    if (isJsonObject(json) && Array.isArray(json["configs"])) return objectsIn(json["configs"]);
-  } catch (error) {
-    why = (error as Error).message;
-  }
-  throw new UserError({
+function noDump(
+  where: string,
+  why: string,
+  next = "make one with: curl 'http://127.0.0.1:19000/config_dump?include_eds'",
+): UserError {
+  return new UserError({
     what: "cannot read Envoy's configuration",
     where,
     why,
-    next: "make one with: curl 'http://127.0.0.1:19000/config_dump?include_eds'",
+    next,
     exitCode: EXIT.badInput,
   });
 }
