@@ -110,7 +110,8 @@ describe("rules that no recording holds", () => {
       error("kube-apiserver", ranges, "--bind-address=10.0.0.1"),
       /must match public address family "10.0.0.1"$/,
     );
-    assert.equal(error("kube-apiserver", ranges, "--bind-address=127.0.0.1"), "");
+    for (const noAddress of ["127.0.0.1", "0.0.0.0", "::", "::1"])
+      assert.equal(error("kube-apiserver", ranges, `--bind-address=${noAddress}`), "", noAddress);
     assert.equal(
       error("kube-apiserver", ranges, "--bind-address=10.0.0.1", "--endpoint-reconciler-type=none"),
       "",

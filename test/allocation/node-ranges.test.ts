@@ -46,8 +46,10 @@ test("ranges that nodes have already are kept from others, whatever their size",
   set.occupy({ name: "a", podCIDRs: ["10.244.0.0/24"] });
   set.occupy({ name: "a", podCIDRs: ["10.244.0.0/24"] });
   set.occupy({ name: "b", podCIDRs: ["10.244.1.128/25"] });
+  assert.deepEqual([set.allocate(), set.allocate()].flat(), ["10.244.2.0/24", "10.244.3.0/24"]);
+  set.release({ name: "d", podCIDRs: ["10.244.2.0/23"] });
   set.occupy({ name: "c", podCIDRs: ["10.244.2.0/23"] });
-  assert.throws(() => set.allocate());
+  assert.throws(() => set.allocate(), /no remaining CIDRs/);
 });
 
 test("service ranges inside the cluster range are left out", () => {

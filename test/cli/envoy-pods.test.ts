@@ -14,6 +14,7 @@ before(async () => {
   cluster = await startCluster();
   await cluster.client.create(KINDS.Namespace, { metadata: { name: "shop" } } as never);
   for (const [name, state, phase] of [
+    ["dotted.name", { terminated: { exitCode: 0 } }, "Succeeded"],
     ["ended", { terminated: { exitCode: 0 } }, "Succeeded"],
     ["well", { running: {} }],
     ["on-its-way", { waiting: { reason: "PodInitializing" } }],
@@ -72,6 +73,8 @@ test("a pod is found by its name, and by NAME.NAMESPACE whatever leads to it", a
   for (const target of ["well.shop", "pod/well.shop"])
     assert.equal(await names(target, "default"), "shop/well");
   assert.equal(await names("well", "shop"), "shop/well");
+  assert.equal(await names("dotted.name", "shop"), "shop/dotted.name");
+  assert.equal(await names("dotted.name.shop", "default"), "shop/dotted.name");
   await assert.rejects(names("well.nowhere", "default"), /"well.nowhere" not found/);
   await assert.rejects(names("deploy/none.shop", "default"), /deploy\/none in namespace shop/);
 });

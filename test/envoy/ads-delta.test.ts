@@ -82,6 +82,18 @@ test("a route waits for its cluster's endpoints, and an old cluster for the rout
   assert.deepEqual(stream.accept("route"), ["cluster -a"]);
 });
 
+test("what a client does not ask for counts as missing for five seconds", () => {
+  const stream = createStream([]);
+  stream.receive("cluster");
+  stream.accept("cluster");
+  stream.set(make("cluster", "a", "1"), make("endpoint", "a", "1"));
+  stream.accept("cluster");
+  stream.wait(4_999);
+  assert.notEqual(oldestMissing(stream.view, 4_999), Number.POSITIVE_INFINITY);
+  stream.wait(1);
+  assert.equal(oldestMissing(stream.view, 5_000), Number.POSITIVE_INFINITY);
+});
+
 test("a wait ends after five seconds; a refused cluster is not waited for", () => {
   const stream = createStream([make("route", "r", "1", { needsClusters: ["nowhere"] })]);
   stream.receive("cluster");

@@ -134,6 +134,7 @@ test("envoy runs Tandem's entry, and Envoy itself where its arguments name a con
 
 test("images are found by their last part; unknown ones say what there is", () => {
   assert.equal(lastPart("registry:5000/a/tcp-echo-server:1.3@sha256:00ff"), "tcp-echo-server");
+  assert.equal(lastPart("a/tcp-echo-server@sha256:00ff"), "tcp-echo-server");
   const echo = programOf("docker.io/istio/tcp-echo-server:1.3", imagesWith());
   assert.match(echo.entrypoint[1] ?? "", /images\/programs\/tcp-echo\.ts$/);
   assert.deepEqual(programOf("memcached:1.6", imagesWith("memcached")), {

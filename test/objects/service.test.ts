@@ -243,6 +243,13 @@ test("ServiceCIDRs: canonical, one of each family, and unchangeable but for a se
   assert.equal(problem("FD00::/8"), 'must be in canonical form ("fd00::/8")');
   const stored = object("10.0.0.0/24");
   assert.deepEqual(validateServiceCidrUpdate(object("10.0.0.0/24", "fd00::/112"), stored), []);
+  assert.deepEqual(texts(validateServiceCidrUpdate(object("fd00::/112", "10.0.0.0/24"), stored)), [
+    'spec.cidrs[0]: Invalid value: "fd00::/112": field is immutable',
+  ]);
+  assert.deepEqual(texts(validateServiceCidr(object("10.0.0.0/24", "10.0.1.0/24"))), [
+    'spec.cidrs: Invalid value: ["10.0.0.0/24","10.0.1.0/24"]: may specify no more than one IP for each IP family, ' +
+      "i.e 192.168.0.0/24 and 2001:db8::/64",
+  ]);
   assert.deepEqual(texts(validateServiceCidrUpdate(object("10.0.1.0/24"), stored)), [
     'spec.cidrs[0]: Invalid value: "10.0.1.0/24": field is immutable',
   ]);

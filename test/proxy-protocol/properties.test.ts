@@ -127,6 +127,16 @@ it("wants more for every beginning of a header, and names a length that is not t
   );
 });
 
+it("names at once the length of the shortest header there is", () => {
+  for (const [version, atLeast] of [
+    [1, 15],
+    [2, 16],
+    ["either", 15],
+  ] as const)
+    assert.deepEqual(decodeHeader(new Uint8Array(0), { version }), { state: "more", atLeast });
+  assert.deepEqual(decodeHeader(Uint8Array.of(13), { version: "either" }), { state: "more", atLeast: 16 });
+});
+
 it("says the same in whatever pieces the bytes come", () => {
   fc.assert(
     fc.property(header, fc.array(fc.integer({ min: 1, max: 60 })), ({ bytes: sent, expected }, sizes) => {

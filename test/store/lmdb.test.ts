@@ -108,6 +108,10 @@ test("lmdb: a file cut off, overwritten or missing is refused and nothing touche
   const foreign = await filled();
   writeFileSync(join(foreign, "data.mdb"), "not a database".repeat(1000));
   await assertRefused(foreign, /damaged: data.mdb has no valid header/);
+  const half = await filled();
+  const file = readFileSync(join(half, "data.mdb"));
+  writeFileSync(join(half, "data.mdb"), file.fill(0, 4096, 2 * 4096));
+  await assertRefused(half, /damaged: data.mdb has no valid header/);
   const gone = await filled();
   rmSync(join(gone, "data.mdb"));
   await assertRefused(gone, /damaged: data.mdb is missing/);
