@@ -23,8 +23,7 @@ export function familiesOfBalancer(translation: Translation): BalancerFamilies {
   if (asked === "dualstack") return { clients: both, targets, ipAddressType: "dualstack" };
   if (provider === "local" && asked === undefined)
     return { clients: own, targets, ipAddressType: own.includes("IPv6") ? "dualstack" : "ipv4" };
-  if (provider === "aws" && targets[0] === "IPv6" && asked !== undefined) refuseIpv6(translation);
-  else if (provider === "aws" && targets[0] === "IPv6") refuseIpv6(translation);
+  if (provider === "aws" && targets[0] === "IPv6") refuseIpv6(translation);
   return { clients: ["IPv4"], targets, ipAddressType: "ipv4" };
 }
 
