@@ -1,9 +1,11 @@
 import { Command } from "commander";
 import type { CaptureFlags } from "./internal/capture.ts";
 import type { EnvoyFlags } from "./internal/envoy.ts";
+import { loseWhatCannotBeWritten } from "./lossy-output.ts";
 
 /** Tandem's own processes inside the lab; users do not call them. */
 export function define(): Command {
+  loseWhatCannotBeWritten(1); // a log in the lab, as stderr is
   const internal = new Command("internal").description("Tandem's own processes inside the lab.");
   internal
     .command("init <config>")

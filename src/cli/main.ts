@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
 import { COMMANDS, type CommandModule } from "./commands.ts";
+import { loseWhatCannotBeWritten } from "./lossy-output.ts";
 import { explainUsage, unknownCommand } from "./usage.ts";
 
 function packageVersion(): string {
@@ -57,4 +58,5 @@ function reportError(error: unknown): number {
   return EXIT.failed;
 }
 
+loseWhatCannotBeWritten(2);
 process.exitCode = await main(process.argv.slice(2));

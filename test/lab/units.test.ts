@@ -196,6 +196,15 @@ function phase(
   return podStatusOf(pod, all, "now").phase ?? "";
 }
 
+test("what a full disk takes of a log does not end the node", () => {
+  const log = new LogFile("/dev/full");
+  let told = 0;
+  log.onChange(() => told++);
+  log.write("stdout", Buffer.from("one\ntwo\npart"));
+  log.close();
+  assert.ok(told > 0 && log.closed);
+});
+
 test("the phase of a pod follows its containers and policy", () => {
   const waiting = facts({ waiting: {} });
   const running = facts({ running: {} });

@@ -62,16 +62,20 @@ export class LogFile {
 
   #append(bytes: Buffer): void {
     if (this.#fd === undefined) return;
-    if (this.#size + bytes.length > MAX_BYTES) this.#rotate();
-    this.#size += writeSync(this.#fd, bytes);
+    try {
+      if (this.#size + bytes.length > MAX_BYTES) this.#rotate(this.#fd);
+      this.#size += writeSync(this.#fd, bytes);
+    } catch {
+      // a full disk: these lines are lost; the node, which has other pods, goes on
+    }
     for (const listener of this.#listeners) listener();
   }
 
-  #rotate(): void {
-    closeSync(this.#fd as number);
+  #rotate(old: number): void {
     renameSync(this.path, `${this.path}.1`);
     this.#fd = openSync(this.path, "a", 0o600);
     this.#size = 0;
+    closeSync(old);
   }
 }
 

@@ -96,7 +96,6 @@ export class PodWorker {
 
   /** Begins; the pod runs until {@link terminate}. */
   start(): void {
-    mkdirSync(this.#logDir, { recursive: true, mode: 0o700 });
     this.#status.request();
     this.#volumes.follow(this.#context.configWatches, this.#stop.signal);
     this.#warnOfLimits();
@@ -195,6 +194,7 @@ export class PodWorker {
 
   async #makeSandbox(): Promise<Sandbox> {
     if (this.#stop.signal.aborted) throw new Error("the pod is ending");
+    mkdirSync(this.#logDir, { recursive: true, mode: 0o700 });
     const { plan } = this.#context;
     const families = familiesOfPod(this.#pod, plan.families);
     const link = this.#link();
