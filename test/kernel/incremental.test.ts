@@ -1,11 +1,11 @@
 /** Very many small changes of very many Services, against a full load of what they lead to. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import fc from "fast-check";
 import { Programmer, type NodeFacts } from "../../src/kernel/index.ts";
 import { createTrafficModel, type TrafficModel } from "../../src/traffic/index.ts";
 import { anyChange, applyChange, type Change, describeChange, SERVICES } from "./churn.ts";
-import { createNamespace, FACTS } from "./network.ts";
+import { FACTS, useNamespace } from "./network.ts";
 import { freshLoad, stateOf } from "./state.ts";
 
 const CHANGES = Number(process.env["TORTURE_CHANGES"] ?? 1000);
@@ -18,18 +18,8 @@ const RESTARTED_AFTER = 3;
 
 /** With a zone, so that hints count. */
 const facts: NodeFacts = { ...FACTS, zone: "east" };
-let space: Awaited<ReturnType<typeof createNamespace>>;
-let scratch: Awaited<ReturnType<typeof createNamespace>>;
-
-before(async () => {
-  space = await createNamespace();
-  scratch = await createNamespace();
-});
-
-after(async () => {
-  await space.close();
-  await scratch.close();
-});
+const space = useNamespace();
+const scratch = useNamespace();
 
 /** The changes in batches: a batch is what comes in while a transaction is under way. */
 function batchesOf(changes: readonly Change[]): Change[][] {

@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { after, before } from "node:test";
 import { createExec, type Exec, type NodeFacts } from "../../src/kernel/index.ts";
 import type { Request } from "./agent.ts";
 
@@ -76,6 +77,16 @@ export async function createNamespace(): Promise<{ exec: Exec; prefix: string[];
       await once(holder, "close");
     },
   };
+}
+
+/** One for a test file, from before its first test until after its last. */
+export function useNamespace(): { readonly exec: Exec } {
+  let space: Awaited<ReturnType<typeof createNamespace>>;
+  before(async () => {
+    space = await createNamespace();
+  });
+  after(() => space.close());
+  return { exec: (...command) => space.exec(...command) };
 }
 
 /** Builds the node, pods `a`, `b` and `client`, and `outside`, which routes the service ranges through the node. */

@@ -1,26 +1,16 @@
 /** The tables in a real kernel: restarts, foreign changes, and small changes against a full load. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import fc from "fast-check";
 import { type NodeFacts, type Outcome, Programmer, removeTables } from "../../src/kernel/index.ts";
 import type { Service, ServiceSpec } from "../../src/objects/types.ts";
 import { createTrafficModel, type TrafficModel } from "../../src/traffic/index.ts";
 import { nodePorts, type PodEndpoint, setWeb, web } from "./cluster.ts";
-import { createNamespace, FACTS } from "./network.ts";
+import { FACTS, useNamespace } from "./network.ts";
 import { freshLoad, stateOf } from "./state.ts";
 
-let space: Awaited<ReturnType<typeof createNamespace>>;
-let scratch: Awaited<ReturnType<typeof createNamespace>>;
-
-before(async () => {
-  space = await createNamespace();
-  scratch = await createNamespace();
-});
-
-after(async () => {
-  await space.close();
-  await scratch.close();
-});
+const space = useNamespace();
+const scratch = useNamespace();
 
 async function nft(...args: string[]): Promise<string> {
   const result = await space.exec(["nft", ...args]);
