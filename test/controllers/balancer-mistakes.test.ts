@@ -51,7 +51,7 @@ describe("a mistake in a Service that is served", () => {
         const events = await itemsOf<KubeEvent>(cluster.client, EVENT, "default");
         return events.filter(({ involvedObject }) => involvedObject.name === name);
       },
-      (events) => events.some(({ message }) => text.test(message)),
+      (events) => events.some(({ message }) => text.test(message ?? "")),
     );
   const create = async (name: string, spec: object = {}, annotations: Record<string, string> = SEED) => {
     await cluster.client.create<Service>(SERVICE, {
@@ -72,11 +72,12 @@ describe("a mistake in a Service that is served", () => {
     );
   };
 
-  for (const [what, annotations] of Object.entries({
+  const slips: Record<string, Record<string, string | null>> = {
     "a target type that there is not": { [`${PREFIX}-nlb-target-type`]: "instnce" },
     "no target type any more": { [`${PREFIX}-nlb-target-type`]: null },
     "a type that there is not": { [`${PREFIX}-type`]: "extrenal" },
-  }))
+  };
+  for (const [what, annotations] of Object.entries(slips))
     test(`${what}: its load balancer stays, which is told, and goes with the Service`, async () => {
       await create("slip");
       await served("slip");

@@ -65,6 +65,13 @@ function tellOfNodePorts({ defaultTargetType }: BalancerSettings, services: read
   });
   const names = without.map(objectKey).join(", ");
   if (names !== "") console.error(`No node ports yet, in whose place the ports stand: Service ${names}`);
+  const unasked = without.filter(
+    ({ spec }) => spec.externalTrafficPolicy === "Local" && (spec.healthCheckNodePort ?? 0) === 0,
+  );
+  if (unasked.length > 0)
+    console.error(
+      `No healthCheckNodePort yet, in whose place traffic-port stands: Service ${unasked.map(objectKey).join(", ")}`,
+    );
 }
 
 const NO_CLUSTER =

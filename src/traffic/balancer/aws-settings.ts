@@ -119,8 +119,26 @@ function checkAddresses(translation: Translation): void {
       "IPv6 addresses can only be set for dualstack load balancers",
       "set service.beta.kubernetes.io/aws-load-balancer-ip-address-type to dualstack",
     );
+  checkCounts(translation);
   checkTexts(translation, "privateIpv4Addresses", "private IPv4 addresses", "IPv4", isIPv4);
   checkTexts(translation, "ipv6Addresses", "IPv6 addresses", "IPv6", (text) => isIPv6(text));
+}
+
+const ONE_A_SUBNET = [
+  ["eipAllocations", "EIP allocations"],
+  ["privateIpv4Addresses", "private IPv4 addresses"],
+  ["ipv6Addresses", "IPv6 addresses"],
+] as const;
+
+/** One a subnet, where the Service names its subnets; of those that are found the provider says it. */
+function checkCounts({ annotations }: Translation): void {
+  const subnets = new Set(annotations.get("subnets")).size;
+  for (const [name, what] of ONE_A_SUBNET) {
+    const count = (annotations.get(name) ?? []).length;
+    if (subnets === 0 || count === 0 || count === subnets) continue;
+    const message = `count of ${what} (${count}) and subnets (${subnets}) must match`;
+    annotations.refuse(name, message, "give one for each of aws-load-balancer-subnets");
+  }
 }
 
 function checkTexts(

@@ -134,7 +134,9 @@ function checkProbe(translation: Translation, model: BalancerModel): void {
   const [port] = model.ports.filter(({ proxyProtocol }) => proxyProtocol !== undefined);
   if (port === undefined || !asksNodes(translation, model.targetType)) return;
   const { protocol, port: probed } = port.healthCheck;
-  if (protocol === "TCP" || probed !== service.spec.healthCheckNodePort) return;
+  const given = service.spec.healthCheckNodePort ?? 0;
+  const atNode = given > 0 ? probed === given : !translation.annotations.has("healthPort");
+  if (protocol === "TCP" || !atNode) return;
   translation.annotations.findings.push({
     level: "warning",
     field: annotationField(
@@ -143,8 +145,8 @@ function checkProbe(translation: Translation, model: BalancerModel): void {
         : ANNOTATIONS.healthProtocol.key,
     ),
     message:
-      `with PROXY protocol and externalTrafficPolicy Local no target gets healthy: ${protocol} probes of node port ` +
-      `${probed} start with a PROXY header, which kube-proxy answers with an error`,
+      `with PROXY protocol and externalTrafficPolicy Local no target gets healthy: ${protocol} probes of ` +
+      `${given > 0 ? `node port ${given}` : "spec.healthCheckNodePort"} start with a PROXY header, which kube-proxy answers with an error`,
     next:
       "set service.beta.kubernetes.io/aws-load-balancer-healthcheck-protocol to tcp and " +
       "service.beta.kubernetes.io/aws-load-balancer-healthcheck-port to traffic-port",

@@ -3,13 +3,17 @@ import type { Translation } from "./context.ts";
 import type { HealthCheck } from "./model.ts";
 import type { AnnotationName } from "./annotations/index.ts";
 
-/** Whether the defaults for externalTrafficPolicy Local hold: nodes are asked whether they have endpoints. */
+/**
+ * Whether the defaults for externalTrafficPolicy Local hold: nodes are asked whether they have endpoints. A manifest that
+ * has been in no cluster has yet to get the port for it.
+ */
 export function asksNodes(
-  { service: { spec } }: Pick<Translation, "service">,
+  { service: { spec, metadata } }: Pick<Translation, "service">,
   targetType: "instance" | "ip",
 ): boolean {
   const local = spec.type === "LoadBalancer" && spec.externalTrafficPolicy === "Local";
-  return targetType === "instance" && local && (spec.healthCheckNodePort ?? 0) > 0;
+  const has = (spec.healthCheckNodePort ?? 0) > 0 || metadata.uid === undefined;
+  return targetType === "instance" && local && has;
 }
 
 /** The health check of every port: annotations over the defaults, which depend on externalTrafficPolicy. */
@@ -22,11 +26,7 @@ export function healthCheckOf(translation: Translation, targetType: "instance" |
   const intervalSeconds = annotations.get("healthInterval") ?? 10;
   const check: HealthCheck = {
     protocol,
-    port: portOf(
-      translation,
-      local ? (service.spec.healthCheckNodePort as number) : "traffic-port",
-      targetType,
-    ),
+    port: portOf(translation, (local && service.spec.healthCheckNodePort) || "traffic-port", targetType),
     path: plain ? undefined : (annotations.get("healthPath") ?? (local ? "/healthz" : "/")),
     intervalSeconds,
     // the controller keeps its 10 s beside a shorter interval, and AWS refuses that

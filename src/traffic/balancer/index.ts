@@ -3,8 +3,10 @@
  * annotations mean is the AWS Load Balancer Controller's meaning (v3.5), so that its users' Services work as they are.
  */
 import type { Service } from "../../objects/types.ts";
+import { checkAttributes } from "./attributes.ts";
 import { awsSettings, schemeOf } from "./aws-settings.ts";
 import { checkModel, sourceRangesOf } from "./checks.ts";
+import { checkContradictions } from "./contradictions.ts";
 import type { BalancerWorld, Translation } from "./context.ts";
 import { selectEndpoints } from "./endpoints.ts";
 import { familiesOfBalancer } from "./families.ts";
@@ -73,6 +75,7 @@ function modelOf(translation: Translation): BalancerModel {
   const healthCheck = healthCheckOf(translation, targetType);
   const aws = awsSettings(translation, families.ipAddressType);
   checkProxy(translation);
+  checkAttributes(translation);
   const model: BalancerModel = {
     key: `${namespace}/${metadata.name}`,
     namespace,
@@ -93,6 +96,7 @@ function modelOf(translation: Translation): BalancerModel {
     gardener: gardenerOf(translation),
   };
   checkModel(translation, model);
+  checkContradictions(translation, model);
   return model;
 }
 

@@ -2,7 +2,7 @@
 import type { Translation } from "./context.ts";
 
 /** The attribute that switches PROXY protocol v2 on. */
-const PROXY_ATTRIBUTE = "proxy_protocol_v2.enabled";
+export const PROXY_ATTRIBUTE = "proxy_protocol_v2.enabled";
 
 /**
  * The attributes of one port's target group. PROXY protocol, the later the stronger: off, the attributes of all groups,

@@ -9,6 +9,7 @@ import {
   AWS_BALANCER_PREFIX,
   IN_TREE_ONLY,
 } from "./annotations/index.ts";
+import { meantElsewhere, meantOfAws } from "./meant.ts";
 import { parseBool, parseInt32, parseJson, parseList, parseMap } from "./parse.ts";
 
 interface Values {
@@ -43,6 +44,11 @@ export class AnnotationReader {
   /** The value of an annotation; undefined where it is not there or was refused. */
   get<N extends AnnotationName>(name: N): ValueOf<N> | undefined {
     return this.#values.get(ANNOTATIONS[name].key) as ValueOf<N> | undefined;
+  }
+
+  /** What stands there, be it refused, not read, or misspelt. */
+  text(name: AnnotationName): string | undefined {
+    return this.#annotations[ANNOTATIONS[name].key];
   }
 
   /** Whether it stands there, be it refused or not. */
@@ -93,24 +99,27 @@ export class AnnotationReader {
   }
 
   #unknown(key: string): void {
-    if (!key.startsWith(AWS_BALANCER_PREFIX) || key === QUIC_OF_PODS) return;
+    if (key === QUIC_OF_PODS) return;
+    if (!key.startsWith(AWS_BALANCER_PREFIX)) {
+      const meant = meantElsewhere(key);
+      if (meant !== undefined) this.#noSuch(key, meant);
+      return;
+    }
     if (IN_TREE_ONLY.includes(key)) {
       this.#note("warning", key, "only the in-tree cloud provider reads this annotation", undefined);
       return;
     }
-    // what all keys share would make every key near to every other
-    const meant = closest(key.slice(AWS_BALANCER_PREFIX.length), ENDS_OF_KEYS);
-    const next =
-      meant === undefined
-        ? "see docs/load-balancers.md for all there are"
-        : `write ${AWS_BALANCER_PREFIX}${meant}`;
+    this.#noSuch(key, meantOfAws(key));
+  }
+
+  #noSuch(key: string, meant: string | undefined): void {
+    const next = meant === undefined ? "see docs/load-balancers.md for all there are" : `write ${meant}`;
     this.#note("warning", key, "there is no such annotation: it has no effect", next);
   }
 }
 
 /** Meant for pods, but found on Services, too. */
 const QUIC_OF_PODS = `${AWS_BALANCER_PREFIX}quic-enabled-containers`;
-const ENDS_OF_KEYS = ALL_ANNOTATIONS.map(({ key }) => key.slice(AWS_BALANCER_PREFIX.length));
 const PLAIN = new Map(ALL_ANNOTATIONS.filter((spec) => !spec.suffix).map((spec) => [spec.key, spec]));
 const FAMILIES_OF_KEYS = ALL_ANNOTATIONS.filter((spec) => spec.suffix !== undefined);
 
@@ -143,9 +152,10 @@ function parse(spec: AnnotationSpec, key: string, raw: string): { value: unknown
 
 function advice(spec: AnnotationSpec, raw: string, formed: boolean): string {
   if (spec.values !== undefined) {
-    const meant = closest(raw, spec.values);
-    return meant === undefined ? `write one of ${spec.values.join(", ")}` : `write ${meant}`;
+    const meant = spec.values.length === 1 ? spec.values[0] : closest(raw, spec.values);
+    return meant === undefined ? `write one of ${spec.values.join(", ")}` : `write ${quoted(meant)}`;
   }
+  if (spec.next !== undefined) return spec.next;
   if (formed && spec.type === "map") return "correct that key or value";
   const forms = {
     string: "shorten or correct it",
@@ -156,4 +166,9 @@ function advice(spec: AnnotationSpec, raw: string, formed: boolean): string {
     json: 'write JSON such as {"type":"forward","forwardConfig":{"targetGroups":[]}}',
   };
   return forms[spec.type];
+}
+
+/** As YAML needs it, in which a bare star is no text. */
+function quoted(value: string): string {
+  return /^[\w.-]+$/.test(value) ? value : JSON.stringify(value);
 }

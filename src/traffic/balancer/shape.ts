@@ -27,12 +27,23 @@ function specFindings(spec: Loose): BalancerFinding[] {
   const lists = LISTS.filter((name) => !isListOf(spec[name], "string")).map((name) =>
     wrong(`spec.${name}`, spec[name], "a list of texts"),
   );
+  if (spec["clusterIP"] === "None") lists.push(headless());
   const { ports } = spec;
   if (ports === undefined || ports === null) return [...lists, none()];
   if (!Array.isArray(ports))
     return [...lists, wrong("spec.ports", ports, "a list of ports", "write - port: 80")];
   if (ports.length === 0) return [...lists, none()];
   return [...lists, ...ports.flatMap((port: unknown, index) => portFindings(port, `spec.ports[${index}]`))];
+}
+
+function headless(): BalancerFinding {
+  const next = "take it away: a load balancer needs a Service with a cluster IP";
+  return {
+    level: "error",
+    field: "spec.clusterIP",
+    message: "may not be None for LoadBalancer services",
+    next,
+  };
 }
 
 function none(): BalancerFinding {

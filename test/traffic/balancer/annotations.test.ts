@@ -88,6 +88,14 @@ const CASES: readonly Case[] = [
     errors: ["private IPv4 addresses must be valid IPv4 address: 2001:db8::1"],
   },
   {
+    given: { "eip-allocations": "eipalloc-1", scheme: "internet-facing", subnets: "subnet-a,subnet-b" },
+    errors: ["count of EIP allocations (1) and subnets (2) must match"],
+  },
+  {
+    given: { "healthcheck-protocol": "HTTP", "healthcheck-success-codes": "2xx" },
+    errors: ["2xx are no status codes from 200 to 599"],
+  },
+  {
     given: { "ipv6-addresses": "2001:db8::1" },
     errors: ["IPv6 addresses can only be set for dualstack load balancers"],
   },
@@ -352,7 +360,6 @@ test("every annotation of the table is in a case above, or here: it has nothing 
     "type",
     "subnets",
     "healthcheck-path",
-    "healthcheck-success-codes",
     "ssl-negotiation-policy",
     "backend-protocol",
     "security-group-prefix-lists",

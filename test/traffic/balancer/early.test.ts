@@ -55,6 +55,9 @@ describe("said early", () => {
     );
     const mended = { ...on, "healthcheck-protocol": "tcp", "healthcheck-port": "traffic-port" };
     assert.deepEqual(remarks(translate(balancerService(mended, spec))), []);
+    const manifest = balancerService(on, { externalTrafficPolicy: "Local" });
+    delete manifest.metadata.uid;
+    assert.match(remarks(translate(manifest)).join(), /HTTP probes of spec\.healthCheckNodePort start with/);
     assert.deepEqual(remarks(translate(balancerService(on, spec), { provider: "local" })), []);
     assert.deepEqual(remarks(translate(balancerService(on))), []);
   });
@@ -126,6 +129,35 @@ describe("said early", () => {
       "warning: only the in-tree cloud provider reads this annotation",
     ]);
     assert.deepEqual(remarks(translate(balancerService({ "example.com/aws-load-balancer-x": "1" }))), []);
+    const ranges = "service.beta.kubernetes.io/load-balancer-source-ranges";
+    assert.deepEqual(next({ "source-ranges": "192.0.2.0/24" }), [`write ${ranges}`]);
+  });
+
+  test("annotations that are nearly ours by their prefix; others' are others' business", () => {
+    const of = (key: string) => {
+      const service = balancerService();
+      return translate({ ...service, metadata: { ...service.metadata, annotations: { [key]: "x" } } })
+        .findings;
+    };
+    for (const [given, meant] of [
+      ["services.beta.kubernetes.io/aws-load-balancer-scheme", `${AWS}scheme`],
+      ["service.kubernetes.io/aws-load-balancer-scheme", `${AWS}scheme`],
+      ["service.beta.kubernetes.io/aws-loadbalancer-schema", `${AWS}scheme`],
+      ["tandem.dev/proxy-protcol", "tandem.dev/proxy-protocol"],
+      ["tandem.dev/addres-pool", "tandem.dev/address-pool"],
+    ] as const)
+      assert.deepEqual(
+        of(given).map(({ level, next }) => [level, next]),
+        [["warning", `write ${meant}`]],
+      );
+    for (const other of [
+      "tandem.dev/replaced-load-balancers",
+      "tandem.dev/family-readiness",
+      "tandem.dev/hostname",
+      "alb.ingress.kubernetes.io/healthcheck-path",
+      "service.kubernetes.io/topology-mode",
+    ])
+      assert.deepEqual(of(other), [], other);
   });
 
   test("values of another case, with the one that was meant", () => {

@@ -243,7 +243,7 @@ describe("ports", () => {
   test("attributes of listeners go by protocol and port; those of no listener are told", () => {
     const short = {
       "listener-attributes.TCP-80": "tcp.idle_timeout.seconds=400",
-      "listener-attributes.TLS-80": "a=b",
+      "listener-attributes.TLS-80": "tcp.idle_timeout.seconds=400",
     };
     const translated = translate(balancerService(short));
     assert.deepEqual(translated.model?.ports[0]?.listenerAttributes, { "tcp.idle_timeout.seconds": "400" });

@@ -29,6 +29,7 @@ const CASES: readonly (readonly [string, object, string])[] = [
   ],
   ["a port that is missing", { ports: [{}] }, "error: must be a number from 1 to 65535, and is missing"],
   ["no ports", { ports: [] }, "error: there is none"],
+  ["no cluster IP", { clusterIP: "None" }, "error: may not be None for LoadBalancer services"],
   ["ports that are missing", { ports: undefined }, "error: there is none"],
   [
     "a protocol in small letters",

@@ -55,6 +55,7 @@ export const OWN = {
     concerns: "aws",
     refuses: (raw) =>
       /^\d{1,6}(s|m|h)$/.test(raw.trim()) ? undefined : `${raw} is no duration: a number and s, m or h`,
+    next: "write one such as 10m",
     meaning: "How long a load balancer that was replaced stays, such as `10m`",
   },
   deleteOld: {

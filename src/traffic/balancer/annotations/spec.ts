@@ -16,6 +16,8 @@ export interface AnnotationSpec {
   readonly values?: readonly string[];
   /** Why a value is refused (the AWS Load Balancer Controller's words), else undefined. */
   readonly refuses?: (raw: string, parsed: unknown) => string | undefined;
+  /** What to write in the place of a value that is refused, where its type does not say it. */
+  readonly next?: string;
   /** The key of an annotation that, where it stands, keeps this one from being read. */
   readonly unreadBeside?: string;
   /** What to use in its place. */

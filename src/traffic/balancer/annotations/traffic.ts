@@ -17,6 +17,9 @@ function refusePortNumbers(_: string, parsed: unknown): string | undefined {
   return bad === undefined ? undefined : `invalid port number in proxy-protocol-per-target-group: ${bad}`;
 }
 
+const CODE = "[2-5][0-9]{2}";
+const SUCCESS_CODES = new RegExp(`^ *${CODE}( *- *${CODE})?( *, *${CODE}( *- *${CODE})?)* *$`);
+
 /** What a load balancer does with connections: whose they are, their families, ports, targets, probes and TLS. */
 export const TRAFFIC = {
   type: {
@@ -78,6 +81,7 @@ export const TRAFFIC = {
     default: "off",
     concerns: "both",
     refuses: refusePortNumbers,
+    next: "write numbers of the Service's ports (not names), such as 80, 443",
     meaning: "The ports with PROXY protocol v2; all others are without",
   },
   targetGroupAttributes: {
@@ -162,6 +166,8 @@ export const TRAFFIC = {
     type: "string",
     default: "200-399",
     concerns: "both",
+    refuses: (raw) => (SUCCESS_CODES.test(raw) ? undefined : `${raw} are no status codes from 200 to 599`),
+    next: "write them as 200,204 or 200-399",
     meaning: "Status codes of a healthy target, as `200,204` or `200-399` (HTTP, HTTPS)",
   },
   certificates: {
