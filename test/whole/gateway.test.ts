@@ -10,7 +10,7 @@ import type { KubeObject, Pod } from "../../src/objects/types.ts";
 import { createAuthority, issueCertificate } from "../../src/pki/issue.ts";
 import { eventually } from "../controllers/cluster.ts";
 import { OUTSIDE, startLoad, targetsOf, urlHost } from "./load.ts";
-import { downAfterTest, type Home, processOf, ROOT, upForTest } from "./tandem.ts";
+import { downAfterTest, type Home, replacePart, ROOT, upForTest } from "./tandem.ts";
 
 const KILLS = 10;
 /** Requests a second, and under way at once at most: more would only queue up on a busy machine. */
@@ -150,16 +150,7 @@ describe("a Gateway over both families", () => {
   test("requests go on while its control plane is killed, and changes take effect afterwards", async () => {
     const load = await startShopping(await addressesOf("edge"));
     for (let kill = 0; kill < KILLS; kill++) {
-      const part = kill % 2 === 0 ? "gateway" : "control-plane";
-      const pid = await eventually(
-        async () => processOf(home, part),
-        (found) => found !== undefined,
-      );
-      process.kill(pid as number, "SIGKILL");
-      await eventually(
-        async () => processOf(home, part),
-        (found) => found !== undefined && found !== pid,
-      );
+      await replacePart(home, kill % 2 === 0 ? "gateway" : "control-plane");
       await new Promise((resolve) => setTimeout(resolve, 300));
     }
     const report = await load.end();

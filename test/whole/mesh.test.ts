@@ -11,7 +11,7 @@ import { createAuthority } from "../../src/pki/issue.ts";
 import { eventually } from "../controllers/cluster.ts";
 import { leaveLoad, startLoad, targetsOf } from "./load.ts";
 import { ECHOES, manifests } from "./mesh-objects.ts";
-import { downAfterTest, type Home, manifestIn, processOf, upForTest } from "./tandem.ts";
+import { downAfterTest, type Home, manifestIn, replacePart, upForTest } from "./tandem.ts";
 
 const FLAGS = { IPv4: "-4", IPv6: "-6" } as const;
 /** Requests a second, and under way at once at most: more would only queue up on a busy machine. */
@@ -224,16 +224,7 @@ describe("a mesh over both families", () => {
     const seconds = (KILLS * KILL_PAUSE) / 1000 + 2;
     const report = leaveLoad(home, FRIEND, RATE, await webTargets(), seconds);
     for (let kill = 0; kill < KILLS; kill++) {
-      const part = kill % 2 === 0 ? "mesh" : "control-plane";
-      const pid = await eventually(
-        async () => processOf(home, part),
-        (found) => found !== undefined,
-      );
-      process.kill(pid as number, "SIGKILL");
-      await eventually(
-        async () => processOf(home, part),
-        (found) => found !== undefined && found !== pid,
-      );
+      await replacePart(home, kill % 2 === 0 ? "mesh" : "control-plane");
       await new Promise((resolve) => setTimeout(resolve, KILL_PAUSE));
     }
     const seen = await settled(report, (found) => found !== undefined);

@@ -4,7 +4,10 @@ import { type SpawnSyncReturns, spawnSync } from "node:child_process";
 import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { DEFAULT_NAME } from "../../src/cli/cluster.ts";
+import { processOf as partOf } from "../../src/cli/scenarios/outside-places.ts";
 import { KubeClient, loadKubeconfig } from "../../src/client/index.ts";
+import { eventually } from "../controllers/cluster.ts";
 
 export const ROOT = resolve(import.meta.dirname, "../..");
 export const TANDEM = join(ROOT, "bin/tandem");
@@ -66,11 +69,22 @@ export function makeHome(user: User): Home {
   };
 }
 
-/** The process of a part of the lab (`mesh`, `control-plane`), by its command line, which names the home of a test. */
+/** The process of a part (`mesh`, `control-plane`) of the cluster that a test has to itself. */
 export function processOf(home: Home, part: string): number | undefined {
-  const { stdout } = spawnSync("pgrep", ["-f", `internal ${part} ${home.path}/`], { encoding: "utf8" });
-  // a child of it has its command line until it runs a program of its own
-  return Number(stdout.trim().split("\n")[0]) || undefined;
+  return partOf({ stateDir: join(home.path, DEFAULT_NAME) }, part);
+}
+
+/** Kills a part, and resolves when another process has taken its place. */
+export async function replacePart(home: Home, part: string): Promise<void> {
+  const pid = await eventually(
+    async () => processOf(home, part),
+    (found) => found !== undefined,
+  );
+  process.kill(pid as number, "SIGKILL");
+  await eventually(
+    async () => processOf(home, part),
+    (found) => found !== undefined && found !== pid,
+  );
 }
 
 /** A cluster that a test has to itself. */
