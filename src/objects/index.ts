@@ -17,6 +17,7 @@ export {
   decodeValue,
   parseKubernetesYaml,
 } from "./schema/body.ts";
+export { decodeProtobuf, decodeProtobufAs } from "./schema/protobuf-body.ts";
 export type { FieldValidation } from "./schema/decode.ts";
 export { type StructType, typeOfKind, type WireType } from "./schema/types.ts";
 export { nameInFieldSelector, parseFieldSelector, parseLabelSelector } from "./selectors/index.ts";

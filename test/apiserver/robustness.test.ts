@@ -217,16 +217,6 @@ test("a body above the limit is refused, and the connection's other requests go 
   assert.equal((await client.get("/readyz")).text, "ok");
 });
 
-test("a protobuf body is refused with 415", async () => {
-  const { client } = held;
-  const answer = await client.post("/api/v1/namespaces", "k8s\u0000", {
-    type: "application/vnd.kubernetes.protobuf",
-  });
-  assert.equal(answer.status, 415);
-  assert.equal(answer.body.reason, "UnsupportedMediaType");
-  assert.match(answer.body.message, /send application\/json or application\/yaml/);
-});
-
 test("bytes that are no request end their connection and nothing else", async () => {
   const { server } = held.client;
   const port = Number(new URL(server.urls[0]!).port);

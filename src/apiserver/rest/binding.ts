@@ -1,3 +1,4 @@
+import { BINDING } from "../../objects/kinds.ts";
 import { formatTime } from "../../objects/time.ts";
 import { badRequest, conflict, notFound } from "../../objects/status.ts";
 import type { AnyObject, Pod } from "../../objects/types.ts";
@@ -6,14 +7,14 @@ import type { Answer, Call } from "../http/call.ts";
 import { jsonReply } from "../http/replies.ts";
 import { decodeObject, encodeObject } from "../registry/encoding.ts";
 import { keyOf } from "../registry/keys.ts";
-import { readObjectBody } from "./body.ts";
+import { readPlain } from "./body.ts";
 import { writeQuery } from "./options.ts";
 import type { Target } from "./target.ts";
 
 /** POST pods/<name>/binding: a scheduler gives the pod its node. */
 export async function bind(call: Call, { kind, namespace, name, context }: Target): Promise<Answer> {
   const { dryRun } = writeQuery(call, "create");
-  const asked = bindingOf((await readObjectBody(call)).text);
+  const asked = ((await readPlain(call, BINDING)) ?? {}) as object;
   const { object, warnings } = await admitted(context, {
     ...{ operation: "CREATE", kind, subresource: "binding", namespace, name: name!, user: call.user, dryRun },
     objectKind: { apiVersion: "v1", kind: "Binding" },
@@ -30,14 +31,6 @@ export async function bind(call: Call, { kind, namespace, name, context }: Targe
   });
   const done = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 };
   return { ...jsonReply(done, 201), warnings };
-}
-
-function bindingOf(text: string): object {
-  try {
-    return (JSON.parse(text) as object | null) ?? {};
-  } catch (error) {
-    throw badRequest(`couldn't get version/kind; json parse error: ${(error as Error).message}`);
-  }
 }
 
 function nodeOf(binding: AnyObject): string {

@@ -1,9 +1,9 @@
 import { type FieldError, invalid, notSupported } from "../../objects/field-errors.ts";
-import { parseKubernetesYaml } from "../../objects/index.ts";
+import { DELETE_OPTIONS } from "../../objects/kinds.ts";
 import { badRequest, invalidObject } from "../../objects/status.ts";
 import type { Call } from "../http/call.ts";
 import { isTrue } from "../http/paths.ts";
-import { readObjectBody } from "./body.ts";
+import { readPlain } from "./body.ts";
 import { dryRunErrors } from "./options.ts";
 
 /** What becomes of the dependents of an object that is deleted. */
@@ -21,20 +21,13 @@ export interface DeleteOptions {
 
 /** Reads the options of a deletion. @throws ApiError 400 when malformed, 422 when a value is not known */
 export async function readDeleteOptions(call: Call): Promise<DeleteOptions> {
-  const body = await readObjectBody(call);
-  const raw = body.text.trim() === "" ? fromQuery(call.query) : parse(body.text, body.yaml);
-  return optionsOf(raw);
+  const body = await readPlain(call, DELETE_OPTIONS);
+  return optionsOf(body === undefined ? fromQuery(call.query) : asOptions(body));
 }
 
 type Raw = Record<string, unknown>;
 
-function parse(text: string, yaml: boolean): Raw {
-  let value: unknown;
-  try {
-    value = yaml ? parseKubernetesYaml(text) : JSON.parse(text);
-  } catch (error) {
-    throw badRequest(`couldn't get version/kind; json parse error: ${(error as Error).message}`);
-  }
+function asOptions(value: unknown): Raw {
   if (value === null) return {};
   if (typeof value !== "object" || Array.isArray(value)) {
     throw badRequest("couldn't get version/kind; json parse error: DeleteOptions must be an object");

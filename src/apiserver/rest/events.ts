@@ -4,7 +4,6 @@ import { validateNewEvent, validateNewEventUpdate } from "../../objects/events/v
 import {
   admitNames,
   applyPatch,
-  decodeBody,
   decodeValue,
   defaultObject,
   type FieldError,
@@ -20,7 +19,7 @@ import { type Answer, type Call, type Reply, readBody, STREAMED } from "../http/
 import { methodNotAllowed } from "../http/replies.ts";
 import { createAdmitted, updateAdmitted } from "../admission/write.ts";
 import type { Produce, UpdatePlace } from "../registry/write.ts";
-import { mediaType, readObjectBody } from "./body.ts";
+import { mediaType, readObject } from "./body.ts";
 import { remove, removeCollection } from "./delete.ts";
 import { get } from "./get.ts";
 import { list } from "./list.ts";
@@ -106,8 +105,7 @@ async function readEvent(
   call: Call,
   mode: Mode,
 ): Promise<{ object: AnyObject; warnings: readonly string[] }> {
-  const body = await readObjectBody(call);
-  const { object, warnings } = decodeBody(KINDS.ReportedEvent, body.text, { mode, yaml: body.yaml });
+  const { object, warnings } = await readObject(call, KINDS.ReportedEvent, mode);
   return { object: toCoreEvent(object), warnings };
 }
 

@@ -1,3 +1,4 @@
+import { EVICTION } from "../../objects/kinds.ts";
 import { badRequest } from "../../objects/status.ts";
 import type { Answer, Call } from "../http/call.ts";
 import { jsonReply } from "../http/replies.ts";
@@ -7,21 +8,20 @@ import { deleteOne } from "../registry/delete.ts";
 import { spendDisruption } from "../registry/disruption.ts";
 import { decodeObject } from "../registry/encoding.ts";
 import { keyOf } from "../registry/keys.ts";
-import { readObjectBody } from "./body.ts";
+import { readPlain } from "./body.ts";
 import { type DeleteOptions, optionsOf } from "./delete-options.ts";
 import { writeQuery } from "./options.ts";
 import type { Target } from "./target.ts";
 
+interface Asked {
+  readonly metadata?: { readonly name?: unknown };
+  readonly deleteOptions?: Record<string, unknown>;
+}
+
 /** POST pods/<name>/eviction: a deletion that a PodDisruptionBudget may refuse. */
 export async function evict(call: Call, target: Target): Promise<Answer> {
   const { kind, namespace, name, context } = target;
-  const { text } = await readObjectBody(call);
-  let eviction: { metadata?: { name?: unknown }; deleteOptions?: Record<string, unknown> } | null;
-  try {
-    eviction = JSON.parse(text);
-  } catch (error) {
-    throw badRequest(`couldn't get version/kind; json parse error: ${(error as Error).message}`);
-  }
+  const eviction = (await readPlain(call, EVICTION)) as Asked | null | undefined;
   if ((eviction?.metadata?.name ?? "") !== name) {
     throw badRequest("name in URL does not match name in Eviction object");
   }

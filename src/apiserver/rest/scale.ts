@@ -12,7 +12,7 @@ import {
   scaleManagedFields,
   serverSideApply,
 } from "../../objects/index.ts";
-import { KINDS, type Kind } from "../../objects/kinds.ts";
+import { type Kind, SCALE } from "../../objects/kinds.ts";
 import { ApiError, badRequest, invalidObject, notFound } from "../../objects/status.ts";
 import type { AnyObject, LabelSelector } from "../../objects/types.ts";
 import { admitted } from "../admission/write.ts";
@@ -23,28 +23,18 @@ import { methodNotAllowed } from "../http/replies.ts";
 import { setManagedFields } from "../registry/fields.ts";
 import { keyOf } from "../registry/keys.ts";
 import { updateObject } from "../registry/write.ts";
-import { mediaType, readObjectBody } from "./body.ts";
+import { mediaType, parsePlain, readPlain } from "./body.ts";
 import { objectReply } from "./negotiate.ts";
 import { type WriteQuery, writeQuery } from "./options.ts";
 import { patchTypeOf, unknownPatch } from "./patch-types.ts";
 import type { Target } from "./target.ts";
-
-/** What a Scale is decoded and sent as. */
-const SCALE: Kind = {
-  ...KINDS.Deployment,
-  group: "autoscaling",
-  version: "v1",
-  kind: "Scale",
-  plural: "scales",
-};
 
 /** The `scale` subresource of workloads (autoscaling/v1). */
 export async function serveScale(call: Call, target: Target, verb: string): Promise<Answer> {
   if (verb === "get") return objectReply(call, SCALE, JSON.stringify(scaleOf(target.kind, read(target))));
   if (verb === "update") {
     const query = writeQuery(call, "update");
-    const body = await readObjectBody(call);
-    const wanted = asScale(parse(body.text));
+    const wanted = asScale(await readPlain(call, SCALE));
     admitNames(SCALE, wanted, { namespace: target.namespace!, name: target.name! });
     return write(call, target, query, () => wanted);
   }
@@ -59,7 +49,7 @@ export async function serveScale(call: Call, target: Target, verb: string): Prom
 
 /** A Scale has no lists, so that a strategic merge patch is a merge patch. */
 function patched(present: AnyObject, type: "json" | "merge" | "strategic", text: string): AnyObject {
-  const patch = parse(text) as unknown;
+  const patch = parsed(text);
   if (type !== "json") return applyMergePatch(present, patch) as AnyObject;
   if (!Array.isArray(patch)) throw badRequest("a JSON patch is a list of operations");
   try {
@@ -76,21 +66,17 @@ function read({ kind, namespace, name, context }: Target): AnyObject {
   return decodeStored(kind, entry.value);
 }
 
-function parse(text: string): AnyObject {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw badRequest(`couldn't get version/kind; json parse error: ${(error as Error).message}`);
-  }
+function parsed(text: string): unknown {
+  const value = parsePlain(text);
   if (value === null || typeof value !== "object") throw badRequest("the body is not a Scale");
-  return value as AnyObject;
+  return value;
 }
 
 /** What came instead of a Scale is refused before its parts are looked at. */
-function asScale(value: AnyObject): AnyObject {
-  const wrong = isObject(value) ? ["metadata", "spec"].find((part) => !isObject(value[part] ?? {})) : "";
-  if (wrong === undefined) return value;
+function asScale(value: unknown): AnyObject {
+  const parts = isObject(value) ? (value as Record<string, unknown>) : undefined;
+  const wrong = parts === undefined ? "" : ["metadata", "spec"].find((part) => !isObject(parts[part] ?? {}));
+  if (wrong === undefined) return value as AnyObject;
   const place = wrong === "" ? "it" : wrong;
   throw badRequest(`Scale in version "v1" cannot be handled as a Scale: ${place} is not an object`);
 }

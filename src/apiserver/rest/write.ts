@@ -1,7 +1,6 @@
 import {
   admitNames,
   applyPatch,
-  decodeBody,
   decodeValue,
   defaultObject,
   formatTime,
@@ -16,7 +15,7 @@ import type { Answer, Call } from "../http/call.ts";
 import { readBody } from "../http/call.ts";
 import { createAdmitted, updateAdmitted } from "../admission/write.ts";
 import type { Place, Produce, UpdatePlace, Written } from "../registry/write.ts";
-import { mediaType, readObjectBody } from "./body.ts";
+import { mediaType, readObject } from "./body.ts";
 import { objectReply } from "./negotiate.ts";
 import { type WriteQuery, writeQuery } from "./options.ts";
 import { patchTypeOf, unknownPatch } from "./patch-types.ts";
@@ -26,8 +25,7 @@ import type { Target } from "./target.ts";
 export async function create(call: Call, target: Target): Promise<Answer> {
   const { kind, namespace, context } = target;
   const { dryRun, fieldValidation, manager } = writeQuery(call, "create");
-  const body = await readObjectBody(call);
-  const { object, warnings } = decodeBody(kind, body.text, { mode: fieldValidation, yaml: body.yaml });
+  const { object, warnings } = await readObject(call, kind, fieldValidation);
   refuseVersion(object);
   admitNames(kind, object, { namespace: namespace! });
   defaultObject(kind, object);
@@ -50,8 +48,7 @@ function refuseVersion({ metadata }: AnyObject): void {
 export async function update(call: Call, target: Target): Promise<Answer> {
   const { kind, namespace, name, subresource, context } = target;
   const { dryRun, fieldValidation, manager } = writeQuery(call, "update");
-  const body = await readObjectBody(call);
-  const { object, warnings } = decodeBody(kind, body.text, { mode: fieldValidation, yaml: body.yaml });
+  const { object, warnings } = await readObject(call, kind, fieldValidation);
   requireName(object, name!);
   admitNames(kind, object, { namespace: namespace!, name: name! });
   defaultObject(kind, object);

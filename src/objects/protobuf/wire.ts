@@ -1,65 +1,17 @@
-/** The type of a field: a scalar, a message, or many of either. */
-export type FieldType = "string" | "integer" | Message | { readonly many: "string" | Message } | MapType;
-interface MapType {
-  readonly values: "string" | Message;
-}
-
-/** The fields of a message by their numbers: their names in JSON, and their types. */
-export interface Message {
-  readonly fields: Readonly<Record<number, readonly [name: string, type: FieldType]>>;
-}
-
-/** Bytes that are no such message. */
+/** Bytes that are no message; the words are those of Go's generated readers. */
 export class ProtobufError extends Error {}
 
-const VARINT = 0;
-const FIXED64 = 1;
-const BYTES = 2;
+/** The wire types of Protocol Buffers that fields of Kubernetes have. */
+export const VARINT = 0;
+export const FIXED64 = 1;
+export const BYTES = 2;
+
+const START_GROUP = 3;
+const END_GROUP = 4;
 const FIXED32 = 5;
 
-/**
- * Reads a message (the Protocol Buffers wire format) as the object that it would be in JSON. Fields that are not known
- * are left out, as every reader of the format does.
- * @throws ProtobufError
- */
-export function readMessage(message: Message, bytes: Buffer): Record<string, unknown> {
-  const result: Record<string, unknown> = {};
-  const reader = new Reader(bytes);
-  while (!reader.ended) {
-    const tag = reader.varint();
-    const wireType = tag % 8;
-    const field = message.fields[Math.floor(tag / 8)];
-    const value = reader.value(wireType);
-    if (field !== undefined) put(result, field[0], field[1], value);
-  }
-  return result;
-}
-
-function put(result: Record<string, unknown>, name: string, type: FieldType, value: number | Buffer): void {
-  if (typeof type === "object" && "many" in type) {
-    const list = (result[name] ?? []) as unknown[];
-    list.push(convert(type.many, value));
-    result[name] = list;
-  } else if (typeof type === "object" && "values" in type) {
-    const pair = { fields: { 1: ["key", "string"], 2: ["value", type.values] } } as const;
-    const { key = "", value: item } = convert(pair, value) as { key?: string; value?: unknown };
-    // never a prototype: keys are the client's
-    const map = (result[name] ?? Object.create(null)) as Record<string, unknown>;
-    map[key] = item;
-    result[name] = map;
-  } else result[name] = convert(type, value);
-}
-
-function convert(type: "string" | "integer" | Message, value: number | Buffer): unknown {
-  if (type === "integer") {
-    if (typeof value === "number") return value;
-    throw new ProtobufError("a number was expected");
-  }
-  if (typeof value === "number") throw new ProtobufError("a text or a message was expected");
-  return type === "string" ? value.toString("utf8") : readMessage(type, value);
-}
-
-class Reader {
+/** Reads the bytes of one message, field by field. Every method but `ended` throws ProtobufError where bytes are amiss. */
+export class WireReader {
   readonly #bytes: Buffer;
   #at = 0;
 
@@ -71,31 +23,93 @@ class Reader {
     return this.#at >= this.#bytes.length;
   }
 
-  /** A number of up to 64 bits; exact up to 2^53. Negative ones take ten bytes. */
-  varint(): number {
-    let bits = 0n;
-    for (let shift = 0n; shift < 70n; shift += 7n) {
-      const byte = this.#bytes[this.#at++];
-      if (byte === undefined) break;
-      bits |= BigInt(byte & 0x7f) << shift;
-      if (byte < 0x80) return Number(BigInt.asIntN(64, bits));
-    }
-    throw new ProtobufError("a number breaks off");
+  /** The number and the wire type of the next field of a message of this name. */
+  tag(message: string): { readonly number: number; readonly wireType: number } {
+    const wire = this.#varint();
+    const number = typeof wire === "number" ? wire >>> 3 : Number(BigInt.asIntN(32, wire >> 3n));
+    const wireType = typeof wire === "number" ? wire & 7 : Number(wire & 7n);
+    if (wireType === END_GROUP)
+      throw new ProtobufError(`proto: ${message}: wiretype end group for non-group`);
+    if (number <= 0) throw new ProtobufError(`proto: ${message}: illegal tag ${number} (wire type ${wire})`);
+    return { number, wireType };
   }
 
-  value(wireType: number): number | Buffer {
-    if (wireType === VARINT) return this.varint();
-    if (wireType === BYTES) return this.#take(this.varint());
-    if (wireType === FIXED64) return this.#take(8);
-    if (wireType === FIXED32) return this.#take(4);
-    throw new ProtobufError(`wire type ${wireType} is not known`);
+  /** A signed number. Up to 2^53 it is exact, as numbers in JSON are here. */
+  integer(bits: 32 | 64): number {
+    const value = this.#varint();
+    return typeof value === "number" ? value : Number(BigInt.asIntN(bits, value));
+  }
+
+  float64(): number {
+    return this.#take(8).readDoubleLE();
+  }
+
+  /** Bytes with their length before them: a text, a message, packed numbers. They share memory with the message. */
+  bytes(): Buffer {
+    const length = this.#length();
+    return this.#take(length);
+  }
+
+  /** Passes over the value of a field that is not known. */
+  skip(wireType: number): void {
+    let depth = 0;
+    let type = wireType;
+    for (;;) {
+      if (type === END_GROUP && depth === 0) throw new ProtobufError("proto: unexpected end of group");
+      if (type === START_GROUP) depth++;
+      else if (type === END_GROUP) depth--;
+      else this.#skipOne(type);
+      if (depth === 0) return;
+      type = Number(BigInt(this.#varint()) & 7n);
+    }
+  }
+
+  #skipOne(wireType: number): void {
+    if (wireType === VARINT) this.#varint();
+    else if (wireType === BYTES) this.#take(this.#length());
+    else if (wireType === FIXED64) this.#take(8);
+    else if (wireType === FIXED32) this.#take(4);
+    else throw new ProtobufError(`proto: illegal wireType ${wireType}`);
+  }
+
+  #length(): number {
+    const length = this.integer(64);
+    if (length < 0) throw new ProtobufError("proto: negative length found during unmarshaling");
+    return length;
   }
 
   #take(length: number): Buffer {
     const end = this.#at + length;
-    if (length < 0 || end > this.#bytes.length) throw new ProtobufError("a field breaks off");
+    if (end > this.#bytes.length) throw endOfBytes();
     const part = this.#bytes.subarray(this.#at, end);
     this.#at = end;
     return part;
   }
+
+  /** 64 bits without a sign: a number when it fits into 28 bits, as nearly all do, which is faster. */
+  #varint(): number | bigint {
+    let small = 0;
+    for (let shift = 0; shift < 28; shift += 7) {
+      const byte = this.#byte();
+      small |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return small;
+    }
+    let bits = BigInt(small);
+    for (let shift = 28n; shift < 64n; shift += 7n) {
+      const byte = this.#byte();
+      bits |= BigInt(byte & 0x7f) << shift;
+      if (byte < 0x80) return BigInt.asUintN(64, bits);
+    }
+    throw new ProtobufError("proto: integer overflow");
+  }
+
+  #byte(): number {
+    const byte = this.#bytes[this.#at++];
+    if (byte === undefined) throw endOfBytes();
+    return byte;
+  }
+}
+
+function endOfBytes(): ProtobufError {
+  return new ProtobufError("unexpected EOF");
 }

@@ -42,7 +42,8 @@ export function decodeValue(kind: Kind, value: object, mode: FieldValidation): D
   return decodeFound(kind, findKind(kind, value, JSON.stringify(value)), value, mode);
 }
 
-interface FoundKind {
+/** What a body says it is. */
+export interface FoundKind {
   readonly apiVersion: string;
   readonly kind: string;
 }
@@ -126,7 +127,8 @@ function goKind(value: unknown): string {
   return typeof value === "boolean" ? "bool" : typeof value;
 }
 
-function decodeFound(
+/** Decodes a parsed value as what it says it is, and refuses what is of another kind than asked for. @throws ApiError 400 */
+export function decodeFound(
   kind: Kind,
   found: FoundKind,
   value: object,
@@ -220,26 +222,29 @@ function internalName(kind: Kind): string {
   return `${group}.${kind.kind}`;
 }
 
-function splitApiVersion(apiVersion: string): [string, string] {
+/** The group and the version of an apiVersion. */
+export function splitApiVersion(apiVersion: string): [string, string] {
   const slash = apiVersion.indexOf("/");
   return slash < 0 ? ["", apiVersion] : [apiVersion.slice(0, slash), apiVersion.slice(slash + 1)];
 }
 
-function cannotBeHandled(kind: Kind, found: string, version: string, why: string): ApiError {
+/** The refusal of a body whose kind is known, in the real server's words. */
+export function cannotBeHandled(kind: Kind, found: string, version: string, why: string): ApiError {
   return badRequest(
     `${found} in version ${JSON.stringify(version)} cannot be handled as a ${kind.kind}: ${why}`,
   );
 }
 
-function unrecognized(kind: Kind, why: string, text: string): ApiError {
+/** The refusal of a body of which not even the kind could be read, in the real server's words. */
+export function unrecognized(kind: Kind, why: string, body: string | Buffer): ApiError {
+  const summary = summarize(Buffer.from(body));
   return badRequest(
-    `the object provided is unrecognized (must be of type ${kind.kind}): ${why} (${summarize(text)})`,
+    `the object provided is unrecognized (must be of type ${kind.kind}): ${why} (${summary})`,
   );
 }
 
 /** The first 30 bytes of a body: as they are when it looks like JSON, otherwise in hex. */
-function summarize(text: string): string {
-  const bytes = Buffer.from(text, "utf8");
+function summarize(bytes: Buffer): string {
   if (bytes.length === 0) return "<empty>";
   const encoding = bytes[0] === 0x7b ? "utf8" : "hex";
   return bytes.length > 30 ? `${bytes.subarray(0, 30).toString(encoding)} ...` : bytes.toString(encoding);

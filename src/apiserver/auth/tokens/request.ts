@@ -6,9 +6,10 @@ import type { AnyObject, KubeObject, Pod } from "../../../objects/types.ts";
 import type { ApiContext } from "../../context.ts";
 import type { Answer, Call } from "../../http/call.ts";
 import { keyOf } from "../../registry/keys.ts";
+import { readObject } from "../../rest/body.ts";
 import { objectReply } from "../../rest/negotiate.ts";
+import { writeQuery } from "../../rest/options.ts";
 import type { Target } from "../../rest/target.ts";
-import { questionOf } from "../question.ts";
 import { type BoundRef, ISSUER, type TokenTerms } from "./claims.ts";
 
 interface RequestSpec {
@@ -27,7 +28,11 @@ const EXTENDED_SECONDS = 365 * 24 * 3600;
 /** POST serviceaccounts/<name>/token: issues a token (pkg/registry/core/serviceaccount/storage/token.go). @throws ApiError */
 export async function requestToken(call: Call, target: Target): Promise<Answer> {
   const { context, namespace, name } = target;
-  const { object, warnings } = await questionOf(call, TOKEN_REQUEST);
+  const { object, warnings } = await readObject(
+    call,
+    TOKEN_REQUEST,
+    writeQuery(call, "create").fieldValidation,
+  );
   const account = read(context, KINDS.ServiceAccount, namespace, name!);
   object.metadata.name ||= name!;
   admitNames(TOKEN_REQUEST, object, { namespace: namespace!, name: name! });
