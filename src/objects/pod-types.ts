@@ -104,6 +104,7 @@ export interface PodSpec {
   restartPolicy?: "Always" | "OnFailure" | "Never";
   terminationGracePeriodSeconds?: number;
   serviceAccountName?: string;
+  enableServiceLinks?: boolean;
   readinessGates?: { conditionType: string }[];
   schedulerName?: string;
   priority?: number;

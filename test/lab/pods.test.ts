@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { text } from "node:stream/consumers";
 import { KINDS } from "../../src/objects/kinds.ts";
+import type { KubeEvent } from "../../src/objects/types.ts";
 import { isReady, temporaryHome, TestCluster } from "./cluster.ts";
 
 const home = temporaryHome();
@@ -128,6 +129,34 @@ test("environment: expansion, fields, config maps and secrets", async () => {
       waiting?.reason === "CreateContainerConfigError" && waiting.message === 'configmap "missing" not found'
     );
   });
+});
+
+test("environment: the Services of the namespace, of the API, and none where the pod wants none", async () => {
+  const ports = [{ name: "plain", port: 80 }];
+  await lab.client.create(KINDS.Service, {
+    metadata: { name: "my-web", namespace: "default" },
+    spec: { ports },
+  });
+  const command = ["sh", "-c", 'echo "$MY_WEB_SERVICE_PORT_PLAIN $KUBERNETES_PORT"; sleep infinity'];
+  await lab.create("linked", { command });
+  await lab.create("unlinked", { command }, { enableServiceLinks: false });
+  await Promise.all([lab.ready("linked"), lab.ready("unlinked")]);
+  assert.match(await firstLine("linked"), /^80 tcp:.*:443\n$/);
+  assert.match(await firstLine("unlinked"), /^ tcp:.*:443\n$/);
+});
+
+test("a volume that cannot be made is told in the kubelet's words, and made once it can be", async () => {
+  const volumes = [{ name: "conf", configMap: { name: "late" } }];
+  await lab.create("mounting", { ...sleep }, { volumes });
+  assert.equal(
+    await lab.event("mounting", "FailedMount"),
+    'MountVolume.SetUp failed for volume "conf" : configmap "late" not found',
+  );
+  await lab.client.create(KINDS.ConfigMap, { metadata: { name: "late", namespace: "default" } });
+  await lab.ready("mounting");
+  const events = await lab.client.list<KubeEvent>(KINDS.Event, { namespace: "default" });
+  const of = events.items.filter(({ involvedObject }) => involvedObject.name === "mounting");
+  assert.ok(!of.some(({ reason }) => reason === "SandboxChanged"));
 });
 
 test("volumes: config maps read-only, emptyDir shared between containers, whatever the path", async () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,6 +17,7 @@ import { formatGoDuration, RestartBackoff } from "../../src/lab/kubelet/backoff.
 import { expandVariables } from "../../src/lab/kubelet/expand.ts";
 import { LogFile, readLog, selectLog } from "../../src/lab/kubelet/log-file.ts";
 import { nodeSideCommands, podSideCommands } from "../../src/lab/kubelet/pod-links.ts";
+import { serviceEnvironment, type ServiceLink } from "../../src/lab/kubelet/service-env.ts";
 import { type ContainerFacts, type PodFacts, podStatusOf } from "../../src/lab/kubelet/status.ts";
 import { machineLimit } from "../../src/lab/kubelet/termination-message.ts";
 import { routeChanges, routesTo } from "../../src/lab/node/routes.ts";
@@ -99,6 +101,48 @@ const imagesWith = (program?: string, mappings: LabImages["mappings"] = []): Lab
   mappings,
   envoy: true,
   isHostProgram: (name) => name === program,
+});
+
+test("Services are told of in variables as by the kubelet, those without a cluster IP are not", () => {
+  const service = (name: string, clusterIP: string, ports: ServiceLink["spec"]["ports"]) => ({
+    metadata: { name },
+    spec: { clusterIP, ports },
+  });
+  const links = [
+    service("my-web", "fd00:10:96::7", [
+      { name: "http-alt", port: 80, protocol: "TCP" },
+      { port: 53, protocol: "UDP" },
+    ]),
+    service("headless", "None", [{ port: 1, protocol: "TCP" }]),
+    service("outside", "", []),
+  ];
+  assert.deepEqual(serviceEnvironment(links), {
+    MY_WEB_SERVICE_HOST: "fd00:10:96::7",
+    MY_WEB_SERVICE_PORT: "80",
+    MY_WEB_SERVICE_PORT_HTTP_ALT: "80",
+    MY_WEB_PORT: "tcp://[fd00:10:96::7]:80",
+    MY_WEB_PORT_80_TCP: "tcp://[fd00:10:96::7]:80",
+    MY_WEB_PORT_80_TCP_PROTO: "tcp",
+    MY_WEB_PORT_80_TCP_PORT: "80",
+    MY_WEB_PORT_80_TCP_ADDR: "fd00:10:96::7",
+    MY_WEB_PORT_53_UDP: "udp://[fd00:10:96::7]:53",
+    MY_WEB_PORT_53_UDP_PROTO: "udp",
+    MY_WEB_PORT_53_UDP_PORT: "53",
+    MY_WEB_PORT_53_UDP_ADDR: "fd00:10:96::7",
+  });
+  const many = Array.from({ length: 1_001 }, (_, index) =>
+    service(`s${index}`, "10.96.0.9", links[0]!.spec.ports),
+  );
+  assert.deepEqual(serviceEnvironment(many), {});
+});
+
+test("tar gives files to nobody else in a namespace of one account, as kubectl cp would have it", () => {
+  const folder = mkdtempSync(join(tmpdir(), "tandem-tar-"));
+  const of = "--owner=1001 --group=1001";
+  const tar = join(import.meta.dirname, "../../src/lab/images/bin/tar");
+  const script = `cd ${folder}; echo x > a; tar -cf a.tar ${of} a; rm a; unshare --user --map-root-user ${tar} -xmf a.tar && cat a`;
+  assert.equal(execFileSync("sh", ["-c", script], { encoding: "utf8" }), "x\n");
+  rmSync(folder, { recursive: true });
 });
 
 test("an image that is mapped is the program given, by the last parts of its repository and its tag", () => {

@@ -1,12 +1,13 @@
-import type { ConfigMap, Container, EnvVar, Pod, Secret } from "../../objects/types.ts";
+import type { ConfigMap, Container, EnvVar, Pod, Secret, Service } from "../../objects/types.ts";
 import { expandVariables } from "./expand.ts";
 import { fieldOf } from "./downward.ts";
 import { resourceOf } from "./resources.ts";
 
-/** Reads config maps and secrets; undefined when there is none of that name. */
+/** Reads config maps and secrets, undefined when there is none of that name; and the Services of a namespace. */
 export interface ConfigReader {
   configMap(namespace: string, name: string): Promise<ConfigMap | undefined>;
   secret(namespace: string, name: string): Promise<Secret | undefined>;
+  services(namespace: string): Promise<readonly Service[]>;
 }
 
 /** A container's configuration that cannot be made: becomes the reason CreateContainerConfigError. */
@@ -15,7 +16,7 @@ export class ConfigError extends Error {}
 type Data = Record<string, string>;
 
 /**
- * The environment of a container in Kubernetes' order of precedence: the API's address, `envFrom`, then `env` with
+ * The environment of a container in Kubernetes' order of precedence: what `base` has, `envFrom`, then `env` with
  * `$(NAME)` expanded from what is above it.
  * @throws ConfigError when a required config map, secret or key is missing
  */

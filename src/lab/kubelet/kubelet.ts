@@ -3,7 +3,7 @@ import { Informer, type KubeClient } from "../../client/index.ts";
 import type { Cidr } from "../../ip/cidr.ts";
 import { type Kind, KINDS, objectKey } from "../../objects/kinds.ts";
 import { ApiError } from "../../objects/status.ts";
-import type { ConfigMap, Pod, Secret } from "../../objects/types.ts";
+import type { ConfigMap, Pod, Secret, Service } from "../../objects/types.ts";
 import type { LabCgroups } from "../host/cgroups.ts";
 import { findProgram, SYSTEM_PATH } from "../host/preconditions.ts";
 import { LAB_TOOLS, type LabImages } from "../images/registry.ts";
@@ -55,6 +55,7 @@ export class Kubelet {
       reader: {
         configMap: (namespace, name) => getOrUndefined<ConfigMap>(client, KINDS.ConfigMap, name, namespace),
         secret: (namespace, name) => getOrUndefined<Secret>(client, KINDS.Secret, name, namespace),
+        services: async (namespace) => (await client.list<Service>(KINDS.Service, { namespace })).items,
         token: (pod, audience, seconds) => requestToken(client, pod, audience, seconds),
       },
       configWatches: new ConfigWatches(client),

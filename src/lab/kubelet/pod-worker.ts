@@ -21,9 +21,10 @@ import { hostNames, hostsFile, resolvConf } from "./resolver.ts";
 import { createSandbox, type Sandbox } from "./sandbox.ts";
 import { isSidecar, type PodFacts, podStatusOf } from "./status.ts";
 import { StatusWriter } from "./status-writer.ts";
-import { mountsOf, PodVolumes } from "./volumes.ts";
+import { MountFailed, mountsOf, PodVolumes } from "./volumes.ts";
 
-const SANDBOX_RETRY_MS = 1_000;
+const SANDBOX_RETRY_MS = 500;
+const SANDBOX_RETRY_MAX_MS = 8_000;
 /** What a sidecar has at least when its pod ends, however long the other containers took. */
 const MIN_SIDECAR_GRACE_S = 2;
 
@@ -172,14 +173,15 @@ export class PodWorker {
 
   /** Makes the sandbox, trying again until it works or the pod ends. */
   async #setUp(): Promise<void> {
+    let delay = SANDBOX_RETRY_MS;
     while (!this.#stop.signal.aborted) {
       try {
         await this.#ensureSandbox();
         return;
       } catch (error) {
-        const message = `Failed to create pod sandbox: ${(error as Error).message}`;
-        this.#event(undefined, "Warning", "FailedCreatePodSandBox", message);
-        await pause(SANDBOX_RETRY_MS, this.#stop.signal);
+        this.#event(undefined, "Warning", ...setUpFailure(error as Error));
+        await pause(delay, this.#stop.signal);
+        delay = Math.min(delay * 2, SANDBOX_RETRY_MAX_MS);
       }
     }
   }
@@ -210,15 +212,17 @@ export class PodWorker {
       ...(link === undefined ? {} : { link }),
     });
     const { namespace = "", name } = this.#pod.metadata;
+    let givenUp = false; // as something of it could not be made
     void sandbox.ended.then(() => {
       withdrawPod(namespace, name, sandbox.pid);
-      this.#onSandboxEnd();
+      if (!givenUp) this.#onSandboxEnd();
     });
     try {
       await this.#volumes.prepare(sandbox.pid, await access);
       await this.#context.hostPorts.open(this.#pod, this.#addresses?.addresses ?? {});
       if (this.#sandboxSeen) await this.#initAgain(sandbox);
     } catch (error) {
+      givenUp = true;
       await sandbox.destroy();
       throw error;
     }
@@ -400,6 +404,12 @@ export class PodWorker {
     const object = { kind: "Pod", apiVersion: "v1", name, namespace, uid, resourceVersion, ...fieldPath };
     this.#context.events.record({ object: object as never, type, reason, message });
   }
+}
+
+/** Reason and message of the event, as the kubelet's. */
+function setUpFailure(error: Error): [reason: string, message: string] {
+  if (error instanceof MountFailed) return ["FailedMount", error.message];
+  return ["FailedCreatePodSandBox", `Failed to create pod sandbox: ${error.message}`];
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, lstatSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import type { Container, Pod } from "../../objects/types.ts";
+import type { AnyVolume, Container, Pod } from "../../objects/types.ts";
 import { writeFilesAtOnce } from "./atomic-files.ts";
 import { ConfigError } from "./env.ts";
 import { expandVariables } from "./expand.ts";
@@ -13,6 +13,14 @@ import type { ConfigWatches } from "./config-watches.ts";
 const TOKEN_SECONDS = 3_607;
 /** Tokens are made anew when a fifth of their time is left (pkg/kubelet/token). */
 const TOKEN_REFRESH_MS = TOKEN_SECONDS * 800;
+
+/** A volume that cannot be made; becomes the reason FailedMount of an event, in the kubelet's words. */
+export class MountFailed extends Error {
+  constructor(volume: string, cause: Error) {
+    super(`MountVolume.SetUp failed for volume ${JSON.stringify(volume)} : ${cause.message}`, { cause });
+    this.name = "MountFailed";
+  }
+}
 
 /**
  * The volumes of one pod, in its sandbox's memory, and its ServiceAccount's token below
@@ -33,7 +41,7 @@ export class PodVolumes {
     this.#ca = ca;
   }
 
-  /** Writes everything into a new sandbox. @throws ConfigError or ApiError when something is missing */
+  /** Writes everything into a new sandbox. @throws MountFailed when something is missing */
   async prepare(sandboxPid: number, access: readonly FileContent[]): Promise<void> {
     this.#sandboxPid = sandboxPid;
     this.#written.clear();
@@ -82,11 +90,19 @@ export class PodVolumes {
     for (const volume of pod.spec.volumes ?? []) {
       const folder = makeFolder(`/proc/${this.#sandboxPid}/root`, join(POD_VOLUMES, volume.name));
       chmodSync(folder, 0o777);
-      const files = await contentOf(volume, pod, this.#reader);
+      const files = await this.#contentOf(volume, pod);
       if (volume["emptyDir"] !== undefined || isDeepStrictEqual(files, this.#written.get(volume.name)))
         continue;
       writeFilesAtOnce(folder, files);
       this.#written.set(volume.name, files);
+    }
+  }
+
+  async #contentOf(volume: AnyVolume, pod: Pod): Promise<FileContent[]> {
+    try {
+      return await contentOf(volume, pod, this.#reader);
+    } catch (error) {
+      throw new MountFailed(volume.name, error as Error);
     }
   }
 }
