@@ -32,14 +32,15 @@ describe("a mistake in a Service that is served", () => {
     cluster = await startCluster();
   });
   after(() => cluster.close());
-  beforeEach(async () => {
+  const start = async () => {
     provider = new RememberingProvider();
     stop = await startController({
       client: cluster.client,
       provider,
       translate: (service, objects) => translateBalancer(service, { provider: "aws", ...objects }),
     });
-  });
+  };
+  beforeEach(start);
   afterEach(() => stop());
 
   const get = (name: string) => cluster.client.get<Service>(SERVICE, name, "default").catch(() => undefined);
@@ -121,6 +122,29 @@ describe("a mistake in a Service that is served", () => {
       (all) => all.at(-1)?.nodes.some(({ name }) => name === "late") === true,
     );
     assert.equal(models.at(-1)?.scheme, undefined);
+    await remove("web");
+  });
+
+  test("what it was before outlives the process, and is forgotten with the mistake", async () => {
+    await create(
+      "web",
+      { ports: [{ name: "http", port: 80 }] },
+      { ...SEED, [`${PREFIX}-scheme`]: "internal" },
+    );
+    await served("web");
+    await patch("web", { [`${PREFIX}-scheme`]: "intrenal" });
+    const remembered = async () => (await get("web"))?.metadata.annotations?.["tandem.dev/served-as"];
+    await eventually(remembered, Boolean);
+    await stop();
+    await start();
+    const models = await eventually(
+      async () => provider.models,
+      (all) => all.length > 0,
+    );
+    assert.deepEqual([models[0]?.scheme, models[0]?.ports[0]?.port], ["internal", 80]);
+    await patch("web", { [`${PREFIX}-scheme`]: "internet-facing" });
+    await eventually(remembered, (text) => text === undefined);
+    assert.equal(provider.models.at(-1)?.scheme, "internet-facing");
     await remove("web");
   });
 

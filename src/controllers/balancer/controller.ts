@@ -17,6 +17,7 @@ import {
 } from "./options.ts";
 import { liveOf } from "./orphans.ts";
 import { ServiceWriter } from "./service-writer.ts";
+import { SERVED_AS_ANNOTATION, servedAs, UnderstoodServices } from "./understood.ts";
 
 const RESYNC_MS = 600_000;
 const WORKERS = 3;
@@ -37,8 +38,7 @@ export class BalancerController {
   readonly #served = new Map<string, string>();
   /** What was last said of each Service's fields, so that it is said once. */
   readonly #told = new Map<string, string>();
-  /** Each Service as it was when it last had no error: one with a mistake is served so. */
-  readonly #understood = new Map<string, Service>();
+  readonly #understood = new UnderstoodServices();
   /** Services whose endpoints are targets. */
   readonly #byEndpoints = new Set<string>();
   readonly #gone: GoneServices;
@@ -108,17 +108,19 @@ export class BalancerController {
     const failed = model === undefined || findings.some(({ level }) => level === "error");
     this.#tell(key, service, failed ? [...findings, ...this.#kept(service)] : findings);
     if (failed) return this.#serveAsBefore(key, service);
-    this.#understood.set(key, service);
+    this.#understood.remember(key, service);
+    await this.#writer.writeAnnotations(service, { [SERVED_AS_ANNOTATION]: null });
     await this.#serve(key, service, model);
   }
 
   /**
    * A mistake in a Service keeps the mistake from being served, not its load balancer from following nodes and pods: it
-   * is served as it was last understood by this process.
+   * is served as it was last understood.
    */
   async #serveAsBefore(key: string, service: Service): Promise<void> {
-    const before = this.#understood.get(key);
-    if (before === undefined || before.metadata.uid !== service.metadata.uid) return;
+    const before = this.#understood.before(key, service);
+    if (before === undefined || !this.#writer.hasFinalizer(service)) return;
+    await this.#writer.writeAnnotations(service, { [SERVED_AS_ANNOTATION]: servedAs(before) });
     const { model, findings } = this.#options.translate(before, this.#clusterFor(before));
     if (model === undefined || findings.some(({ level }) => level === "error")) return;
     await this.#serve(key, service, model);
@@ -165,7 +167,7 @@ export class BalancerController {
   async #release(key: string, service: Service): Promise<void> {
     this.#served.delete(key);
     this.#byEndpoints.delete(key);
-    this.#understood.delete(key);
+    this.#understood.forget(key);
     if (!this.#writer.hasFinalizer(service) && !this.#gone.owns(key, service)) return;
     const { uid = "" } = service.metadata;
     const outcome = await this.#asked(service, (context) =>
@@ -176,7 +178,7 @@ export class BalancerController {
     if (!outcome.done) return;
     this.#gone.disown(key);
     await this.#writer.writeStatus(service, []);
-    await this.#writer.writeAnnotations(service, outcome.annotations);
+    await this.#writer.writeAnnotations(service, { ...outcome.annotations, [SERVED_AS_ANNOTATION]: null });
     await this.#writer.removeFinalizer(this.#services.get(key) ?? service);
   }
 
@@ -261,7 +263,7 @@ export class BalancerController {
     this.#told.delete(key);
     this.#served.delete(key);
     this.#byEndpoints.delete(key);
-    this.#understood.delete(key);
+    this.#understood.forget(key);
   }
 }
 

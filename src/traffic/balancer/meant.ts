@@ -33,9 +33,14 @@ export function meantOfAws(key: string): string | undefined {
 const NEARLY_AWS = /^services?(\.[a-z]+)*\.io\/aws-?load-?balancer-/i;
 /** Annotations that are on Services rightly, and no wishes of users to load balancers. */
 const OTHERS_OF_OURS = new Set(
-  ["replaced-load-balancers", "hostname", "family-readiness", "prefer-family", "ip-families"].map(
-    (name) => OWN_PREFIX + name,
-  ),
+  [
+    "replaced-load-balancers",
+    "served-as",
+    "hostname",
+    "family-readiness",
+    "prefer-family",
+    "ip-families",
+  ].map((name) => OWN_PREFIX + name),
 );
 
 /**
