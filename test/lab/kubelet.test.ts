@@ -335,6 +335,18 @@ function agentOf(node: string): number {
   return Number(readdirSync("/proc").find((pid) => /^\d+$/.test(pid) && isAgent(words(pid))));
 }
 
+test("the way to a pod that is not there ends at its node, over both families", async () => {
+  const container = { command: ["sleep", "infinity"] };
+  await lab.create("host", container, { hostNetwork: true, nodeName: "node-1" });
+  await lab.ready("host");
+  const { spec } = await lab.client.get<Node>(KINDS.Node, "node-1");
+  for (const range of spec.podCIDRs ?? []) {
+    const free = range.replace(/\.0\/.*/, ".200").replace(/::\/.*/, "::c8");
+    const { code, err } = await lab.exec("host", ["ip", "route", "get", free]);
+    assert.deepEqual([code, err.trim()], [2, "RTNETLINK answers: No route to host"], free);
+  }
+});
+
 test("pods that an agent makes anew are told of with the addresses that they have then", async () => {
   const here = { nodeName: "node-1" };
   await lab.create("before", { command: ["sleep", "infinity"] }, here);

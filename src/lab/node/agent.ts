@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ClusterConfig, type Informer, KubeClient } from "../../client/index.ts";
-import { parseCidr } from "../../ip/cidr.ts";
+import { formatCidr, parseCidr } from "../../ip/cidr.ts";
 import { ApiError } from "../../objects/status.ts";
 import type { Node } from "../../objects/types.ts";
 import { type LabConfig, statePaths } from "../config.ts";
@@ -91,6 +91,8 @@ export async function startNodeAgent(
   const podRanges = (await podRangesOf(nodes, name, signal))
     .map(parseCidr)
     .filter((range) => range !== undefined);
+  // its pods have routes of their own; for the rest of its ranges the node is the end of the way, not the fabric again
+  await ipBatch(podRanges.map((range) => `route replace unreachable ${formatCidr(range)}`));
   const kubelet = new Kubelet({
     client,
     plan,
