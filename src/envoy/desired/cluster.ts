@@ -67,7 +67,7 @@ export function clusterOf(destination: Destination, options: ClusterOptions): Js
     ...(connection && { upstream_connection_options: connection }),
     ...(protocol === "http2" && { typed_extension_protocol_options: HTTP2 }),
     ...(protocol === "http1" && { typed_extension_protocol_options: HTTP1 }),
-    ...(policy.activeHealthCheck && { health_checks: healthChecks(policy.activeHealthCheck, protocol) }),
+    ...(policy.activeHealthCheck && { health_checks: healthChecks(policy.activeHealthCheck, destination) }),
     ...(policy.passiveHealthCheck && { outlier_detection: outlierDetection(policy.passiveHealthCheck) }),
   };
 }

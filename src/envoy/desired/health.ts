@@ -17,8 +17,11 @@ export function partsByAddress(policy: DestinationPolicy | undefined): boolean {
   return policy?.activeHealthCheck !== undefined || policy?.passiveHealthCheck !== undefined;
 }
 
-/** Active checks. */
-export function healthChecks(check: ActiveHealthCheck, protocol: Destination["protocol"]): JsonObject[] {
+/** Active checks of a destination. */
+export function healthChecks(
+  check: ActiveHealthCheck,
+  { protocol, target }: Pick<Destination, "protocol" | "target">,
+): JsonObject[] {
   return [
     {
       timeout: duration(check.timeout),
@@ -27,9 +30,20 @@ export function healthChecks(check: ActiveHealthCheck, protocol: Destination["pr
       healthy_threshold: check.healthyThreshold,
       ...pace(check),
       ...(check.socket && { transport_socket_match_criteria: { [CHECK_SOCKET]: true } }),
-      ...question(check, protocol),
+      ...question(check, protocol, check.hostname ?? hostOf(target)),
     },
   ];
+}
+
+/**
+ * Whom is asked for where nothing else is said. Envoy would send the cluster's name, whose slashes no host has: sidecars,
+ * and servers in Go, answer that with 400.
+ */
+function hostOf(target: Destination["target"]): string {
+  if (target.kind === "frontend") return target.frontend.split("/").reverse().join(".");
+  const [host] = target.hosts;
+  const address = host?.hostname ?? host?.addresses?.[0] ?? "localhost";
+  return address.includes(":") ? `[${address}]` : address;
 }
 
 /** Envoy's edges are between the first answer that differs and the one that counts. */
@@ -48,15 +62,15 @@ function pace({ interval, unhealthyInterval, whileIdle }: ActiveHealthCheck): Js
 /** The key of what tells the socket of checks from that of traffic. */
 export const CHECK_SOCKET = "health-check";
 
-function question(check: ActiveHealthCheck, protocol: Destination["protocol"]): JsonObject {
+function question(check: ActiveHealthCheck, protocol: Destination["protocol"], host: string): JsonObject {
   if (check.kind === "tcp") return { tcp_health_check: {} };
   if (check.kind === "grpc") {
-    return { grpc_health_check: { ...(check.hostname !== undefined && { authority: check.hostname }) } };
+    return { grpc_health_check: { authority: host } };
   }
   return {
     http_health_check: {
       path: check.path ?? "/",
-      ...(check.hostname !== undefined && { host: check.hostname }),
+      host,
       ...(check.expectedStatuses?.length && {
         expected_statuses: statusRanges(check.expectedStatuses),
       }),
