@@ -4,6 +4,7 @@ import { define } from "../../src/cli/gateway.ts";
 import { gatewayManifests } from "../../src/cli/gateway/manifests.ts";
 import { ENVOY_GATEWAY_KINDS, GATEWAY_KINDS, TANDEM_GATEWAY_KINDS } from "../../src/objects/gateway/index.ts";
 import { type Kind, KINDS } from "../../src/objects/kinds.ts";
+import { MESH_KINDS } from "../../src/objects/mesh/index.ts";
 
 const OBJECTS = gatewayManifests({ image: "registry.example/tandem:1", clusterDomain: "cluster.test" });
 const of = (kind: string) => OBJECTS.find((object) => object.kind === kind) as unknown;
@@ -34,6 +35,7 @@ test("it may watch every kind that Gateways are made from, and write the statuse
   for (const kind of [...own, ...Object.values(ENVOY_GATEWAY_KINDS), ...core])
     for (const verb of ["get", "list", "watch"])
       assert.ok(may(role, verb, kind), `${verb} ${kind.plural} of ${kind.group}`);
+  assert.ok(may(role, "watch", MESH_KINDS.MeshPolicy));
   for (const { group, plural } of own)
     if (plural !== "referencegrants")
       assert.ok(may(role, "patch", { group, plural: `${plural}/status` }), plural);

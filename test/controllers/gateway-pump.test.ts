@@ -196,3 +196,50 @@ test("proxies of another replica have a moment for a change, and then count as h
     pump.stop();
   }
 });
+
+test("a proxy that shows a certificate to the mesh is told nothing before that is made", async () => {
+  const sent: string[] = [];
+  const ads = {
+    set: () => sent.push("set"),
+    replace: (_key: string, resources: readonly unknown[]) => sent.push(`all: ${resources.join()}`),
+    remove: () => {},
+    applied: () => Promise.resolve(),
+    status: () => [],
+    onNack: () => () => {},
+  };
+  const output = {
+    update: () => [],
+    endpointsChanged: () => new Map(),
+    identityChanged: () => [],
+    resources: () => ["with a certificate"],
+    remove: () => {},
+  };
+  let isIssuing = true;
+  let tell: () => void = () => {};
+  let renewed = new Set<string>();
+  const mesh: PumpParts["mesh"] = {
+    isIssuing: () => isIssuing,
+    takeChanges: () => ({ pods: new Set(), renewed }),
+    onDirty: (listener) => {
+      tell = listener;
+      return () => {};
+    },
+  };
+  const pump = startPump({ ads, output, mesh } as unknown as Partial<PumpParts>);
+  try {
+    pump.route("web");
+    await sleep(100);
+    assert.deepEqual(sent, []);
+    isIssuing = false;
+    renewed = new Set(["shop/edge"]);
+    tell();
+    await sleep(100);
+    assert.deepEqual(sent, ["all: with a certificate"]);
+    // from then on changes are told as they come
+    tell();
+    await sleep(100);
+    assert.deepEqual(sent.slice(1), ["set"]);
+  } finally {
+    pump.stop();
+  }
+});

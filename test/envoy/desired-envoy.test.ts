@@ -52,6 +52,7 @@ describe("what Envoy says to what it should have", { skip: ENVOY === undefined &
       const text = readFileSync(join(GOLDEN, file), "utf8")
         .replaceAll("certificate: CERTIFICATE", () => `certificate: ${pem(certificate.certificate)}`)
         .replaceAll("certificates: CERTIFICATE", () => `certificates: ${pem(certificate.certificate)}`)
+        .replaceAll("authorities: CERTIFICATE", () => `authorities: ${pem(certificate.certificate)}`)
         .replaceAll("privateKey: KEY", () => `privateKey: ${pem(certificate.key)}`);
       const input = readInput(text);
       const proxy = await onFreePorts(input.proxy);

@@ -1,7 +1,8 @@
 /** Models of proxies and frontends written in YAML, for golden pairs and tests of what proxies should have. */
 import { parse } from "yaml";
-import type { ProxyCapabilities } from "../../src/envoy/desired/index.ts";
+import type { MeshPeers, ProxyCapabilities } from "../../src/envoy/desired/index.ts";
 import { createEnvoyOutput } from "../../src/envoy/desired/index.ts";
+import type { WorkloadIdentity } from "../../src/envoy/mesh/index.ts";
 import { decode } from "../../src/envoy/proto/index.ts";
 import { type Resource, TYPE_URLS } from "../../src/envoy/resources.ts";
 import type { Family, PerFamily } from "../../src/ip/family.ts";
@@ -25,6 +26,8 @@ export interface ShortFrontend {
   readonly protocol?: "TCP" | "UDP";
   readonly backends: readonly {
     readonly addresses: PerFamily<string>;
+    /** `namespace/name`. */
+    readonly pod?: string;
     readonly zone?: string;
     /** Families over which it is not ready. */
     readonly unready?: readonly Family[];
@@ -43,6 +46,20 @@ interface Document {
     readonly trust?: readonly TrustBundle[];
   };
   readonly frontends?: readonly ShortFrontend[];
+  readonly mesh?: ShortMesh;
+}
+
+/** What proxies know of a mesh, in short. */
+export interface ShortMesh {
+  /** What the proxy itself shows (PEM texts); absent: nothing. */
+  readonly own?: WorkloadIdentity;
+  /** Identities of pods (`namespace/name`) that take mutual TLS, at all ports. */
+  readonly peers: Readonly<Record<string, string>>;
+}
+
+/** The same, written out. */
+export function meshOf({ own, peers }: ShortMesh): MeshPeers {
+  return { identityAt: (pod) => peers[pod], identityOf: () => own };
 }
 
 /** What a document says. Parts may leave out `origins` and the like. */
@@ -50,15 +67,17 @@ export interface Input {
   readonly capabilities: ProxyCapabilities;
   readonly proxy: ProxyModel;
   readonly frontends: ReadonlyMap<string, Frontend>;
+  readonly mesh?: ShortMesh;
 }
 
 /** Reads a document; `origins` that are missing are none. */
 export function readInput(text: string): Input {
-  const { capabilities, proxy, frontends = [] } = parse(text) as Document;
+  const { capabilities, proxy, frontends = [], mesh } = parse(text) as Document;
   const named = <T extends object>(items: readonly T[] | undefined, key: (item: T) => string) =>
     new Map((items ?? []).map((item) => [key(item), { origins: [], ...item }]));
   return {
     capabilities,
+    ...(mesh && { mesh }),
     frontends: new Map(frontends.map((one) => [one.key, frontendOf(one)])),
     proxy: {
       key: "infra/web",
@@ -106,9 +125,10 @@ function http(given: Partial<Http> | undefined): Http {
 export function frontendOf(short: ShortFrontend): Frontend {
   const [namespace = "", name = ""] = short.key.split("/");
   const backends = short.backends.map(
-    ({ addresses, zone, unready = [], terminating = false }, index): Backend => ({
+    ({ addresses, pod, zone, unready = [], terminating = false }, index): Backend => ({
       id: `${name}-${index}`,
       addresses,
+      ...(pod !== undefined && { pod: podOf(pod) }),
       ...(zone !== undefined && { zone }),
       conditions: mapFamilies(addresses, (_, family): BackendConditions => {
         const serving = !unready.includes(family);
@@ -140,9 +160,14 @@ export function frontendOf(short: ShortFrontend): Frontend {
   };
 }
 
+function podOf(key: string): { namespace: string; name: string } {
+  const [namespace = "", name = ""] = key.split("/");
+  return { namespace, name };
+}
+
 /** All resources of a document. */
-export function resourcesOf({ capabilities, proxy, frontends }: Input): Resource[] {
-  const output = createEnvoyOutput(capabilities);
+export function resourcesOf({ capabilities, proxy, frontends, mesh }: Input): Resource[] {
+  const output = createEnvoyOutput(capabilities, mesh && meshOf(mesh));
   output.update(proxy, (key) => frontends.get(key));
   return output.resources(proxy.key);
 }

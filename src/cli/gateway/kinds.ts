@@ -27,6 +27,7 @@ export function sourcesOf(
   model: GatewayModel,
   traffic: TrafficModel,
   familyReadiness: FamilyReadiness,
+  onGateway: (change: ObjectChange<Gateway>) => void,
   classes: ClassFinalizers,
 ): readonly Source[] {
   const both =
@@ -36,7 +37,10 @@ export function sourcesOf(
     };
   const special: Partial<Record<string, (change: ObjectChange<KubeObject>) => void>> = {
     GatewayClass: both((change: ObjectChange<GatewayClass>) => classes.onClass(change), "GatewayClass"),
-    Gateway: both((change: ObjectChange<Gateway>) => classes.onGateway(change), "Gateway"),
+    Gateway: both((change: ObjectChange<Gateway>) => {
+      classes.onGateway(change);
+      onGateway(change);
+    }, "Gateway"),
   };
   const own = OWN.map((kind) => ({
     kind,

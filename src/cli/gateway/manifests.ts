@@ -36,7 +36,7 @@ const statusesOf = (kinds: readonly string[]) => kinds.map((kind) => `${kind}/st
 const RULES = [
   rule([GATEWAY], [...REPORTED, "referencegrants"], WATCH),
   rule([GATEWAY], ["gatewayclasses", ...statusesOf(REPORTED)], ["patch"]),
-  rule(["tandem.dev"], ["gatewayparameters", "backends", ...POLICIES], WATCH),
+  rule(["tandem.dev"], ["gatewayparameters", "backends", ...POLICIES, "meshpolicies"], WATCH),
   rule(["tandem.dev"], statusesOf(["gatewayparameters", "backends", ...POLICIES]), ["patch"]),
   rule(["gateway.envoyproxy.io"], ["envoyproxies"], WATCH),
   rule(["apiextensions.k8s.io"], ["customresourcedefinitions"], WATCH),

@@ -7,6 +7,7 @@ import { GATEWAY_KINDS, type Gateway, TANDEM_GATEWAY_KINDS } from "../../objects
 import type { DesiredStatus, GatewayChanges, GatewayModel } from "../../traffic/gateway/index.ts";
 import type { TrafficModel } from "../../traffic/index.ts";
 import { requestOf } from "./infrastructure.ts";
+import type { GatewayMesh } from "./mesh.ts";
 import { allOrLate } from "../xds/all-or-late.ts";
 import { Quiet } from "../xds/quiet.ts";
 import type { RefusalBook } from "../xds/refusal-book.ts";
@@ -26,6 +27,8 @@ export interface PumpParts {
   readonly statuses: StatusWriter;
   readonly sources: Sources;
   readonly refusals: RefusalBook;
+  /** Where Gateways are in the mesh, if there is one. */
+  readonly mesh?: Pick<GatewayMesh, "takeChanges" | "isIssuing" | "onDirty">;
   readonly log: (line: string) => void;
   /** Whether proxies of a Gateway that are not connected here may be served by another replica. Never, unless given. */
   readonly mayBeElsewhere?: (key: string) => boolean;
@@ -39,6 +42,8 @@ const APPLIED_WAIT = 10_000;
 const START_WAIT = 3_000;
 /** Another replica's proxies have a change about when ours have it: statuses give them so long, in milliseconds. */
 const ELSEWHERE_WAIT = 1_000;
+/** The first configuration of a proxy waits so long for its certificate for the mesh, in milliseconds. */
+const ISSUED_WAIT = 5_000;
 /** How often proxies that are not connected yet are looked for, in milliseconds. */
 const LOOK_PERIOD = 100;
 
@@ -50,6 +55,9 @@ export class Pump {
   readonly #waiting = new Map<string, DesiredStatus>();
   /** Gateways without a proxy that is connected, and since when (milliseconds of the monotonic clock). */
   readonly #missing = new Map<string, number>();
+  /** Gateways whose proxies have been told what they are to have, and those that wait to be until they have a certificate. */
+  readonly #told = new Set<string>();
+  readonly #held = new Set<string>();
   /** Resolves when the proxies that were there at the start have been heard of. */
   readonly #started = Promise.withResolvers<void>();
   readonly #quiet: Quiet;
@@ -61,8 +69,9 @@ export class Pump {
 
   /** Begins, with all that the models hold; to be called when they know everything that there is. */
   start(signal: AbortSignal): void {
-    const { model, traffic, ads } = this.#parts;
+    const { model, traffic, ads, mesh } = this.#parts;
     const ends = [this.#turns.follow(model, traffic), ads.onNack((nack) => this.#onNack(nack))];
+    if (mesh !== undefined) ends.push(mesh.onDirty(() => this.#turns.plan()));
     const timer = setInterval(() => this.#lookForProxies(), LOOK_PERIOD);
     const startTimer = setTimeout(() => this.#started.resolve(), START_WAIT);
     signal.addEventListener("abort", () => {
@@ -79,6 +88,7 @@ export class Pump {
       const changes = this.#parts.model.flush();
       this.#sendProxies(changes);
       this.#sendEndpoints();
+      this.#sendMesh();
       this.#setInfrastructure(changes);
       this.#announce(changes.statuses);
       this.#quiet.note();
@@ -95,18 +105,49 @@ export class Pump {
         ads.remove(key);
         this.#parts.refusals.remove(key);
         this.#missing.delete(key);
+        this.#told.delete(key);
+        this.#held.delete(key);
         continue;
       }
-      ads.set(
-        key,
-        output.update(proxy, (frontend) => traffic.get(frontend)),
-      );
-      this.#settle(key);
+      const changes = output.update(proxy, (frontend) => traffic.get(frontend));
+      if (!this.#told.has(key) && this.#parts.mesh?.isIssuing(key)) this.#hold(key);
+      this.#told.add(key);
+      this.#send(key, changes);
+      if (!this.#held.has(key)) this.#settle(key);
     }
   }
 
+  #send(key: string, changes: readonly ResourceChange[]): void {
+    if (!this.#held.has(key)) this.#parts.ads.set(key, changes);
+    else if (this.#parts.mesh?.isIssuing(key) !== true) this.#release(key);
+  }
+
+  /**
+   * A control plane that starts has no certificates for the mesh at first: proxies that show one would speak plain bytes
+   * for a moment, which strict ports do not take.
+   */
+  #hold(key: string): void {
+    this.#held.add(key);
+    setTimeout(() => this.#held.has(key) && this.#release(key), ISSUED_WAIT).unref();
+  }
+
+  #release(key: string): void {
+    this.#held.delete(key);
+    this.#parts.ads.replace(key, this.#parts.output.resources(key));
+    this.#settle(key);
+  }
+
+  /** Who is met by mutual TLS, and as whom. */
+  #sendMesh(): void {
+    const { mesh, output } = this.#parts;
+    if (mesh === undefined) return;
+    const { pods, renewed } = mesh.takeChanges();
+    if (pods.size > 0) for (const [key, changes] of output.peersChanged(pods)) this.#send(key, changes);
+    for (const key of renewed) if (this.#told.has(key)) this.#send(key, output.identityChanged(key));
+  }
+
   #sendEndpoints(): void {
-    const { ads, output } = this.#parts;
+    const { output } = this.#parts;
     const all = new Map<string, ResourceChange[]>();
     for (const frontend of this.#turns.frontends) {
       for (const [proxy, changes] of output.endpointsChanged(frontend)) {
@@ -116,7 +157,7 @@ export class Pump {
       }
     }
     this.#turns.frontends.clear();
-    for (const [proxy, changes] of all) ads.set(proxy, changes);
+    for (const [proxy, changes] of all) this.#send(proxy, changes);
   }
 
   #setInfrastructure({ infrastructure: wanted }: GatewayChanges): void {

@@ -24,6 +24,7 @@ import { collectGarbage } from "../memory.ts";
 import { proxyContainer, proxyFiles } from "./bootstrap.ts";
 import { modelStateOf } from "./infrastructure.ts";
 import { sourcesOf } from "./kinds.ts";
+import { GatewayMesh } from "./mesh.ts";
 import { TANDEM_NAMESPACE, XDS_PORT } from "./places.ts";
 import { Pump } from "./pump.ts";
 import { RefusalNews } from "./refusal-news.ts";
@@ -70,7 +71,8 @@ export async function startGateways(options: GatewayOptions): Promise<{ readonly
   const traffic = createTrafficModel({ familyReadiness });
   const onError = (error: unknown): void => log(`watching: ${(error as Error).message}`);
   const classes = new ClassFinalizers({ client, controllerName: CONTROLLER_NAME, log });
-  const kinds = sourcesOf(model, traffic, familyReadiness, classes);
+  const mesh = new GatewayMesh({ client, trustDomain: options.clusterDomain, log });
+  const kinds = sourcesOf(model, traffic, familyReadiness, (change) => mesh.onGateway(change), classes);
   const [sources, authority] = await Promise.all([
     startSources({ client, kinds, onError }, signal),
     patiently(() => ensureAuthority(client, TANDEM_NAMESPACE), onError, signal),
@@ -97,7 +99,8 @@ export async function startGateways(options: GatewayOptions): Promise<{ readonly
   );
   const { statuses, onRefused, told } = startTelling(options, sources, () => leads);
   const ads = await startXds(options, xdsPort, authority);
-  const output = createEnvoyOutput({ families });
+  const output = createEnvoyOutput({ families }, mesh);
+  await mesh.start(sources, signal);
   const { refusals, boarded } = shareRefusals(options, ads, model, onRefused);
   new Pump({
     model,
@@ -108,6 +111,7 @@ export async function startGateways(options: GatewayOptions): Promise<{ readonly
     statuses,
     sources,
     refusals,
+    mesh,
     log,
     ...(lead && { mayBeElsewhere: (key) => (infrastructure.state(key)?.readyProxies ?? 0) > 0 }),
     onQuiet: collectGarbage,

@@ -1,7 +1,7 @@
 /** The mesh's authority as it is watched: a Secret in tandem-system. */
 import type { KubeClient } from "../../client/index.ts";
 import { keyPairOf } from "../../controllers/gateway/index.ts";
-import { type Identities, MESH_AUTHORITY } from "../../controllers/mesh/index.ts";
+import { type Identities, MESH_AUTHORITY, type MeshAuthority } from "../../controllers/mesh/index.ts";
 import { KINDS } from "../../objects/kinds.ts";
 import { ApiError } from "../../objects/status.ts";
 import { MESH_NAMESPACE } from "../../objects/mesh/index.ts";
@@ -32,18 +32,31 @@ export function authoritySource({ client, log, authority, identities, servers }:
     intake: ({ type, object }) => {
       const secret = object as Secret;
       if (type === "deleted") return void restoreAuthority(client, known, log);
-      const signer = keyPairOf(secret);
-      const problem = signer === undefined ? "it has no tls.crt and tls.key" : authorityProblem(signer);
-      if (signer === undefined || problem !== undefined)
-        return log(
-          `${whereAuthority}: ${problem}: nothing changes, and the authority that signed until now goes on`,
-        );
-      known = signer;
-      warnOfExpiry(signer, log);
-      identities.setAuthority({ signer, others: othersIn(secret, log) });
-      servers.change(signer);
+      const next = authorityIn(
+        secret,
+        "nothing changes, and the authority that signed until now goes on",
+        log,
+      );
+      if (next === undefined) return;
+      known = next.signer;
+      identities.setAuthority(next);
+      servers.change(next.signer);
     },
   };
+}
+
+/** The authority that a Secret holds; undefined where it cannot sign: a line says why, and what becomes of that. */
+export function authorityIn(
+  secret: Secret,
+  otherwise: string,
+  log: (line: string) => void,
+): MeshAuthority | undefined {
+  const signer = keyPairOf(secret);
+  const problem = signer === undefined ? "it has no tls.crt and tls.key" : authorityProblem(signer);
+  if (signer === undefined || problem !== undefined)
+    return void log(`${whereAuthority}: ${problem}: ${otherwise}`);
+  warnOfExpiry(signer, log);
+  return { signer, others: othersIn(secret, log) };
 }
 
 function othersIn({ data }: Secret, log: (line: string) => void): string[] {

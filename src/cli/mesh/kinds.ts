@@ -79,7 +79,7 @@ function authoritiesOnly(map: ConfigMap): ConfigMap {
  * What a mesh reads of a pod: who it is, its ports and addresses, and over which families it answers. A mesh has very
  * many, and those of a Deployment differ in names and addresses only.
  */
-function podTrimmer(): (pod: Pod) => Pod {
+export function podTrimmer(): (pod: Pod) => Pod {
   const shared = createSharer();
   const types = [familyReadyType("IPv4"), familyReadyType("IPv6")];
   return ({ apiVersion, kind, metadata, spec, status }) => {

@@ -29,8 +29,11 @@ export interface IdentitiesOptions {
   readonly client: KubeClient;
   readonly authority: MeshAuthority;
   readonly identityOf: (account: Account) => string;
-  /** Further files in the Secrets of sidecars, by name. */
-  readonly files: Readonly<Record<string, string>>;
+  /**
+   * Further files in the Secrets by which sidecars reach their control plane, by name; absent: no Secrets are made, as
+   * whoever has these identities gets there by another certificate (the proxies of Gateways).
+   */
+  readonly files?: Readonly<Record<string, string>>;
   /** Called when an account has another certificate, or trusts others. */
   readonly onChange: (account: Account) => void;
   /**
@@ -150,7 +153,8 @@ export class Identities {
   async #work(key: string): Promise<void> {
     const account = this.#accounts.get(key);
     if (account === undefined) return;
-    await Promise.all([this.#putSecret(account), this.#issue(key, account)]);
+    const { files } = this.#options;
+    await Promise.all([files && this.#putSecret(account, files), this.#issue(key, account)]);
   }
 
   async #issue(key: string, account: Account): Promise<void> {
@@ -167,8 +171,8 @@ export class Identities {
     this.#options.onChange(account);
   }
 
-  async #putSecret(account: Account): Promise<void> {
-    const { client, files, identityOf } = this.#options;
+  async #putSecret(account: Account, files: Readonly<Record<string, string>>): Promise<void> {
+    const { client, identityOf } = this.#options;
     const { namespace } = account;
     const name = identitySecretName(account.account);
     const current = await unless(404, client.get<Secret>(KINDS.Secret, name, namespace));

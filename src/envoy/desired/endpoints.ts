@@ -3,10 +3,12 @@ import { familyOfText } from "../../ip/address.ts";
 import { type Family, FAMILIES, otherFamily } from "../../ip/family.ts";
 import type { Destination } from "../../traffic/gateway/model.ts";
 import type { BackendConditions, Frontend, PortBackend } from "../../traffic/model.ts";
+import { PEER } from "../mesh/tls.ts";
 import type { JsonObject } from "../proto/index.ts";
 import type { ProxyCapabilities } from "./capabilities.ts";
 import { partsByAddress } from "./health.ts";
 import { socketAddress } from "./names.ts";
+import { type Met, NOBODY } from "./peers.ts";
 
 /** One backend of a destination: its addresses, best family first. */
 export interface Target {
@@ -107,25 +109,31 @@ function having(
   });
 }
 
-/** The backends of a destination as Envoy's ClusterLoadAssignment: a locality per zone. */
+/**
+ * The backends of a destination as Envoy's ClusterLoadAssignment: a locality per zone, and one more for those that are
+ * not met by mutual TLS where some of the cluster are (see mesh/outbound-endpoints.ts for why).
+ */
 export function loadAssignment(
   name: string,
   { policy }: Destination,
   targets: readonly Target[],
   capabilities: ProxyCapabilities,
+  met: Met = NOBODY,
 ): JsonObject {
+  const apart = (target: Target) => (met.identities.length > 0 && !met.isPeer(target) ? "plain" : undefined);
   const near = policy?.preferZone ? capabilities.zone : undefined;
   const farther = near !== undefined && targets.some((target) => target.zone === near);
   const parted = partsByAddress(policy);
   const ranks = parted && policy?.familiesInOrder ? byRank(targets) : [targets];
   const endpoints = ranks.flatMap((ranked, rank) =>
-    localities(ranked).map(({ zone, locality, those }) => {
+    localities(ranked, apart).map(({ zone, locality, those }) => {
       // Other zones serve what the own one has no healthy backends for; then other families.
       const priority = rank * (farther ? 2 : 1) + (farther && zone !== near ? 1 : 0);
       return {
         ...(locality && { locality }),
         lb_endpoints: lbEndpoints(those, parted, mostAddresses(ranked), policy?.activeHealthCheck?.port),
         ...(priority > 0 && { priority }),
+        ...(those.every(met.isPeer) && { metadata: { filter_metadata: PEER } }),
       };
     }),
   );

@@ -3,7 +3,8 @@ import type { Frontend } from "../../traffic/model.ts";
 import type { ProxyModel } from "../../traffic/gateway/model.ts";
 import type { Resource, ResourceChange } from "../resources.ts";
 import type { ProxyCapabilities } from "./capabilities.ts";
-import { ProxyOutput } from "./proxy-output.ts";
+import type { MeshPeers } from "./peers.ts";
+import { type ProxyMesh, ProxyOutput } from "./proxy-output.ts";
 import { HostEncoder } from "./routes.ts";
 
 /** Looks up a frontend of the traffic model by its key. */
@@ -15,6 +16,10 @@ export interface EnvoyOutput {
   update(proxy: ProxyModel, frontend: FrontendLookup): ResourceChange[];
   /** Takes in that a frontend has changed; only endpoints of the destinations that have it are made anew. */
   endpointsChanged(frontendKey: string): Map<string, ResourceChange[]>;
+  /** Takes in that pods (`namespace/name`) have got a sidecar, have none any more, or take mutual TLS elsewhere. */
+  peersChanged(pods: ReadonlySet<string>): Map<string, ResourceChange[]>;
+  /** Takes in that a proxy shows another certificate to the mesh, its first one, or none any more. */
+  identityChanged(proxy: string): ResourceChange[];
   /** Forgets a proxy. */
   remove(proxy: string): void;
   /** All that a proxy should have now; empty for one that is not known. */
@@ -24,9 +29,11 @@ export interface EnvoyOutput {
 /**
  * Makes the output. `capabilities` are those of all proxies' hosts, or a function of a proxy's key; a change of what it
  * returns counts with the next update of that proxy.
+ * @param mesh where there is one: proxies then meet pods with sidecars by mutual TLS
  */
 export function createEnvoyOutput(
   capabilities: ProxyCapabilities | ((proxy: string) => ProxyCapabilities),
+  mesh?: MeshPeers,
 ): EnvoyOutput {
   const proxies = new Map<string, ProxyOutput>();
   const encoder = new HostEncoder();
@@ -35,19 +42,14 @@ export function createEnvoyOutput(
     update(model, frontend) {
       let output = proxies.get(model.key);
       if (output === undefined) {
-        output = new ProxyOutput(encoder);
+        output = new ProxyOutput(encoder, mesh && meshOf(mesh, model.key));
         proxies.set(model.key, output);
       }
       return output.update(model, frontend, of(model.key));
     },
-    endpointsChanged(frontendKey) {
-      const changes = new Map<string, ResourceChange[]>();
-      for (const [key, output] of proxies) {
-        const those = output.endpointsChanged(frontendKey);
-        if (those.length > 0) changes.set(key, those);
-      }
-      return changes;
-    },
+    endpointsChanged: (frontendKey) => ofAll(proxies, (output) => output.endpointsChanged(frontendKey)),
+    peersChanged: (pods) => ofAll(proxies, (output) => output.peersChanged(pods)),
+    identityChanged: (proxy) => proxies.get(proxy)?.identityChanged() ?? [],
     remove(proxy) {
       proxies.delete(proxy);
     },
@@ -55,4 +57,24 @@ export function createEnvoyOutput(
       return proxies.get(proxy)?.resources() ?? [];
     },
   };
+}
+
+function meshOf(mesh: MeshPeers, proxy: string): ProxyMesh {
+  return {
+    identityAt: (pod, port) => mesh.identityAt(pod, port),
+    identity: () => mesh.identityOf(proxy),
+  };
+}
+
+/** The changes of all proxies that have any. */
+function ofAll(
+  proxies: ReadonlyMap<string, ProxyOutput>,
+  changesOf: (output: ProxyOutput) => ResourceChange[],
+): Map<string, ResourceChange[]> {
+  const changes = new Map<string, ResourceChange[]>();
+  for (const [key, output] of proxies) {
+    const those = changesOf(output);
+    if (those.length > 0) changes.set(key, those);
+  }
+  return changes;
 }

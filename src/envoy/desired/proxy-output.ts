@@ -1,6 +1,7 @@
 /** The resources of one proxy. What they are made from is remembered, so that an update makes only what differs. */
 import type { Destination, ProxyListener, ProxyModel } from "../../traffic/gateway/model.ts";
 import type { Frontend } from "../../traffic/model.ts";
+import { identitySecrets, type WorkloadIdentity } from "../mesh/identity.ts";
 import { encode, type JsonObject } from "../proto/index.ts";
 import { type Resource, type ResourceChange, type ResourceKind, TYPE_URLS } from "../resources.ts";
 import { type ProxyCapabilities, possibleFamilies, systemTrustOf } from "./capabilities.ts";
@@ -9,6 +10,7 @@ import { loadAssignment, targetsOf } from "./endpoints.ts";
 import { type ListenerPlan, listenerBytes, listenerPlans } from "./listener.ts";
 import { certificateSecret, originRef, trustSecret } from "./names.ts";
 import type { FrontendLookup } from "./output.ts";
+import { type MeshPeers, type Met, metBy, NOBODY, peerSecrets, withPeers } from "./peers.ts";
 import { type ClusterPlan, destinationsOf, frontendsOf, udpSplits } from "./plan.ts";
 import { type Made, ResourceSet, type Wanted } from "./resource-set.ts";
 import { type HostEncoder, tableOverVhds } from "./routes.ts";
@@ -17,8 +19,18 @@ import { streamClusters, udpTarget } from "./stream.ts";
 import { splitAssignment } from "./udp-split.ts";
 import { VirtualHostSet } from "./virtual-hosts.ts";
 
+/** The mesh, as one proxy sees it. */
+export interface ProxyMesh extends Pick<MeshPeers, "identityAt"> {
+  /** What the proxy shows; undefined: it is not in the mesh (yet). */
+  identity(): WorkloadIdentity | undefined;
+}
+
 /** What one proxy should have. */
 export class ProxyOutput {
+  readonly #mesh: ProxyMesh | undefined;
+  /** The secrets of its identity, while there is a cluster that needs them. */
+  readonly #own = new ResourceSet("secret");
+  readonly #met = new Set<string>();
   readonly #hosts: VirtualHostSet;
   readonly #sets: Readonly<Record<Exclude<ResourceKind, "virtualHost">, ResourceSet>> = {
     cluster: new ResourceSet("cluster"),
@@ -35,8 +47,9 @@ export class ProxyOutput {
   /** Plans by the frontends that their endpoints come from. */
   readonly #byFrontend = new Map<string, Set<string>>();
 
-  constructor(encoder: HostEncoder) {
+  constructor(encoder: HostEncoder, mesh?: ProxyMesh) {
     this.#hosts = new VirtualHostSet(encoder);
+    this.#mesh = mesh;
   }
 
   /** Takes in a model; returns what changes, in the order of resource kinds. */
@@ -48,12 +61,12 @@ export class ProxyOutput {
     const endpointChanges: ResourceChange[] = [];
     for (const plan of this.#newPlans(model, !sameHost)) {
       this.#put(plan);
-      this.#sets.cluster.put(this.#cluster(plan), changes);
-      if (hasEndpoints(plan)) this.#sets.endpoint.put(this.#endpoints(plan), endpointChanges);
-      else this.#sets.endpoint.delete(plan.name, endpointChanges);
+      this.#putCluster(plan, changes, endpointChanges);
+      if (!hasEndpoints(plan)) this.#sets.endpoint.delete(plan.name, endpointChanges);
     }
     this.#deletePlans(model, changes, endpointChanges);
     changes.push(...endpointChanges);
+    this.#putIdentity(changes);
     this.#sets.secret.replace(secrets(model, systemTrustOf(capabilities)), changes);
     this.#sets.listener.replace(listeners(model, capabilities), changes);
     this.#sets.route.replace(routeTables(model), changes);
@@ -63,17 +76,59 @@ export class ProxyOutput {
 
   /** Takes in that a frontend has changed. */
   endpointsChanged(frontendKey: string): ResourceChange[] {
+    return this.#renew(this.#byFrontend.get(frontendKey) ?? []);
+  }
+
+  /** Takes in that pods have got a sidecar, have none any more, or take mutual TLS elsewhere. */
+  peersChanged(pods: ReadonlySet<string>): ResourceChange[] {
+    const names = [...this.#byFrontend].flatMap(([key, clusters]) => {
+      const backends = this.#frontend(key)?.backends ?? [];
+      const has = backends.some(({ pod }) => pod !== undefined && pods.has(`${pod.namespace}/${pod.name}`));
+      return has ? [...clusters] : [];
+    });
+    return this.#renew(names);
+  }
+
+  /** Takes in that the proxy shows another certificate to the mesh, its first one, or none any more. */
+  identityChanged(): ResourceChange[] {
+    return this.#renew(this.#plans.keys());
+  }
+
+  /** Brings clusters with their endpoints up to date. */
+  #renew(names: Iterable<string>): ResourceChange[] {
     const changes: ResourceChange[] = [];
-    for (const name of this.#byFrontend.get(frontendKey) ?? []) {
+    const endpointChanges: ResourceChange[] = [];
+    for (const name of names) {
       const plan = this.#plans.get(name);
-      if (plan && hasEndpoints(plan)) this.#sets.endpoint.put(this.#endpoints(plan), changes);
+      if (plan && hasEndpoints(plan)) this.#putCluster(plan, changes, endpointChanges);
     }
+    changes.push(...endpointChanges);
+    this.#putIdentity(changes);
     return changes;
+  }
+
+  #putCluster(plan: ClusterPlan, clusters: ResourceChange[], endpoints: ResourceChange[]): void {
+    const met = this.#metBy(plan);
+    if (met.identities.length > 0) this.#met.add(plan.name);
+    else this.#met.delete(plan.name);
+    this.#sets.cluster.put(this.#cluster(plan, met), clusters);
+    if (hasEndpoints(plan)) this.#sets.endpoint.put(this.#endpoints(plan, met), endpoints);
+  }
+
+  #metBy({ like, parts }: ClusterPlan): Met {
+    if (parts !== undefined || this.#mesh === undefined) return NOBODY;
+    const met = metBy(like, this.#frontendOf(like), this.#mesh);
+    return met.identities.length > 0 && this.#mesh.identity() !== undefined ? met : NOBODY;
+  }
+
+  #putIdentity(changes: ResourceChange[]): void {
+    const identity = this.#met.size > 0 ? this.#mesh?.identity() : undefined;
+    this.#own.replace(identity === undefined ? [] : identitySecrets(identity), changes);
   }
 
   /** All that the proxy should have. */
   resources(): Resource[] {
-    return [...Object.values(this.#sets), this.#hosts].flatMap((set) => set.all());
+    return [...Object.values(this.#sets), this.#own, this.#hosts].flatMap((set) => set.all());
   }
 
   /** The plans that are new or not what they were; or all. */
@@ -114,38 +169,39 @@ export class ProxyOutput {
     for (const name of [...this.#plans.keys()]) {
       if (model.destinations.has(name) || splits.has(name)) continue;
       this.#forget(name);
+      this.#met.delete(name);
       this.#sets.cluster.delete(name, clusters);
       this.#sets.endpoint.delete(name, endpoints);
     }
   }
 
-  #cluster({ name, like, parts }: ClusterPlan): Wanted {
+  #cluster({ name, like, parts }: ClusterPlan, met: Met): Wanted {
     const { families } = this.#capabilities;
     const weighted = parts !== undefined;
-    const make = () => clusterOf(like, { name, families, weighted });
+    const make = () => withPeers(clusterOf(like, { name, families, weighted }), met);
     return {
       name,
-      from: [like, weighted, !hasEndpoints({ like }) && families.join()],
-      make: () => made("cluster", make(), like),
+      from: [like, weighted, !hasEndpoints({ like }) && families.join(), met.identities.join()],
+      make: () => ({ ...made("cluster", make(), like), needsRoutes: peerSecrets(met) }),
     };
   }
 
-  #endpoints(plan: ClusterPlan): Wanted {
+  #endpoints(plan: ClusterPlan, met: Met): Wanted {
     const destinations = destinationsOf(plan);
     const frontends = destinations.map((destination) => this.#frontendOf(destination));
     const { families, zone } = this.#capabilities;
     const weights = plan.parts?.map(({ weight, destination }) => `${weight}${destination ? "" : "!"}`).join();
     return {
       name: plan.name,
-      from: [...destinations, ...frontends, weights, families.join(), zone],
-      make: () => made("endpoint", this.#assignment(plan), plan.like),
+      from: [...destinations, ...frontends, weights, families.join(), zone, met.which],
+      make: () => made("endpoint", this.#assignment(plan, met), plan.like),
     };
   }
 
-  #assignment({ name, like, parts }: ClusterPlan): JsonObject {
+  #assignment({ name, like, parts }: ClusterPlan, met: Met): JsonObject {
     const capabilities = this.#capabilities;
     const targets = (one: Destination) => targetsOf(one, this.#frontendOf(one), capabilities);
-    if (parts === undefined) return loadAssignment(name, like, targets(like), capabilities);
+    if (parts === undefined) return loadAssignment(name, like, targets(like), capabilities, met);
     const shares = parts.map(({ weight, destination }) => ({
       weight,
       targets: destination ? targets(destination) : [],

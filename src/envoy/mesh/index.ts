@@ -1,6 +1,6 @@
 /** Mesh: what sidecars should have, as xDS resources, made of the mesh model and frontends. */
 export { missingTarget } from "./grpc.ts";
-export { CLUSTERS, MESH_SERVER_NAME, SECRETS, SIDECAR_PORTS, STATS_LEFT_OUT } from "./names.ts";
+export { SIDECAR_PORTS, STATS_LEFT_OUT } from "./names.ts";
 export {
   createMeshOutput,
   type MeshModelChanges,
@@ -8,4 +8,4 @@ export {
   type MeshOutputOptions,
   type SidecarChanges,
 } from "./output.ts";
-export type { WorkloadIdentity } from "./sidecar.ts";
+export type { WorkloadIdentity } from "./identity.ts";

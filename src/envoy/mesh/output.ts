@@ -4,10 +4,11 @@ import type { MeshModel, Sidecar } from "../../traffic/mesh/model.ts";
 import type { MeshChanges } from "../../traffic/mesh/types.ts";
 import type { FrontendLookup } from "../desired/output.ts";
 import type { Resource, ResourceChange } from "../resources.ts";
+import type { WorkloadIdentity } from "./identity.ts";
 import { Layer, Layers } from "./layer.ts";
 import { type Dirty, nothingDirty, Outbound } from "./outbound.ts";
 import { putEdge, putEndpoints, putGrpc, putServices, putTables } from "./outbound-layers.ts";
-import { familiesOfSidecar, putSidecar, type WorkloadIdentity } from "./sidecar.ts";
+import { familiesOfSidecar, putSidecar } from "./sidecar.ts";
 
 /** How the output is made. */
 export interface MeshOutputOptions {

@@ -2,20 +2,11 @@
 import { type Family, familiesOf } from "../../ip/family.ts";
 import type { Sidecar } from "../../traffic/mesh/model.ts";
 import type { Wanted } from "../desired/resource-set.ts";
+import { identitySecrets, type WorkloadIdentity } from "./identity.ts";
 import { inboundClusters, virtualInbound } from "./inbound.ts";
 import { type Layer, made } from "./layer.ts";
-import { SECRETS } from "./names.ts";
 import { collectorClusters } from "./telemetry.ts";
 import { TLS_SECRETS } from "./tls.ts";
-
-/** PEM texts with which a workload shows who it is, and knows others. */
-export interface WorkloadIdentity {
-  /** The certificate, and those between it and the authority. */
-  readonly certificate: string;
-  readonly privateKey: string;
-  /** The authorities of the mesh; several while they change. */
-  readonly authorities: string;
-}
 
 /** What is the same for all sidecars of an output. */
 export interface SidecarStyle {
@@ -50,7 +41,7 @@ export function putSidecar(
         }),
     },
   ]);
-  layer.replace("secret", identity === undefined ? [] : secrets(identity));
+  layer.replace("secret", identity === undefined ? [] : identitySecrets(identity));
 }
 
 /** The pod, and the policies that say how it is to be. */
@@ -66,22 +57,4 @@ function ownClusters(sidecar: Sidecar, style: Parameters<typeof inboundClusters>
     from: [sidecar],
     make: () => made("cluster", cluster, { origins }),
   }));
-}
-
-function secrets({ certificate, privateKey, authorities }: WorkloadIdentity): Wanted[] {
-  const inline = (text: string) => ({ inline_string: text });
-  const own = { certificate_chain: inline(certificate), private_key: inline(privateKey) };
-  const trusted = { trusted_ca: inline(authorities) };
-  return [
-    {
-      name: SECRETS.workload,
-      from: [certificate, privateKey],
-      make: () => made("secret", { name: SECRETS.workload, tls_certificate: own }),
-    },
-    {
-      name: SECRETS.authorities,
-      from: [authorities],
-      make: () => made("secret", { name: SECRETS.authorities, validation_context: trusted }),
-    },
-  ];
 }

@@ -1,7 +1,8 @@
 /** The façade of the mesh model. */
 export { createMeshModel } from "./mesh.ts";
 export * from "./model.ts";
-export { accountOfIdentity, hostOf, outboundName, workloadIdentity } from "./names.ts";
+export { accountOfIdentity, workloadIdentity } from "./names.ts";
+export { createPeerModel, type PeerModel } from "./peers.ts";
 export { RefusedBy } from "./refused-by.ts";
 export * from "./types.ts";
 export { SIDECAR_CONTAINER } from "./workloads.ts";
