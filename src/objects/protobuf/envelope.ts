@@ -1,5 +1,5 @@
 import { readMessage } from "./read.ts";
-import { BYTES, ProtobufError, WireReader } from "./wire.ts";
+import { BYTES, ProtobufError, WireReader, wrongWireType } from "./wire.ts";
 
 /** The content type of Kubernetes objects as Protocol Buffers. */
 export const PROTOBUF_TYPE = "application/vnd.kubernetes.protobuf";
@@ -38,7 +38,7 @@ function readUnknown(bytes: Buffer): Envelope {
       reader.skip(wireType);
       continue;
     }
-    if (wireType !== BYTES) throw new ProtobufError(`proto: wrong wireType = ${wireType} for field ${field}`);
+    if (wireType !== BYTES) throw wrongWireType(wireType, field);
     const value = reader.bytes();
     if (number === 2) raw = value;
     if (number === 1) ({ apiVersion = apiVersion, kind = kind } = readTypeMeta(value));

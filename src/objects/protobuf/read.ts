@@ -1,7 +1,7 @@
 import { setKey } from "../schema/go-json.ts";
 import { type Field, type FieldType, type Message, SPECIAL } from "./messages.ts";
 import { readSpecial } from "./special.ts";
-import { BYTES, FIXED64, ProtobufError, VARINT, WireReader } from "./wire.ts";
+import { BYTES, FIXED64, ProtobufError, VARINT, WireReader, wrongWireType } from "./wire.ts";
 
 /** Messages within messages, at most: far more than any kind has, save the schemas of definitions, which nest freely. */
 const MAX_DEPTH = 1000;
@@ -96,7 +96,7 @@ function readEntry(map: Fields, type: FieldType, bytes: Buffer, depth: number): 
   let key = "";
   let value: unknown;
   while (!reader.ended) {
-    const { number, wireType } = reader.tag("");
+    const { number, wireType } = reader.tag();
     if (number === 1) key = reader.bytes().toString("utf8");
     else if (number === 2) value = readValue(type, reader, depth);
     else reader.skip(wireType);
@@ -142,8 +142,14 @@ function wireTypeOf(type: FieldType): number {
 
 function requireType({ name, type }: Field, wireType: number, wanted: number): void {
   if (wireType === wanted) return;
-  const own =
+  const inlined =
     name === "" && typeof type !== "string" ? type.name.slice(type.name.lastIndexOf(".") + 1) : name;
-  const goName = own.slice(0, 1).toUpperCase() + own.slice(1);
-  throw new ProtobufError(`proto: wrong wireType = ${wireType} for field ${goName}`);
+  throw wrongWireType(wireType, GO_NAMES[inlined] ?? inlined.slice(0, 1).toUpperCase() + inlined.slice(1));
 }
+
+/** Names in Go that are not just those of JSON with a capital; of the most common fields. */
+const GO_NAMES: Readonly<Record<string, string>> = {
+  metadata: "ObjectMeta",
+  apiVersion: "APIVersion",
+  uid: "UID",
+};

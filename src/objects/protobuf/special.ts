@@ -1,6 +1,6 @@
 import { parseQuantity } from "../quantity.ts";
 import { formatMicroTime, formatTime } from "../time.ts";
-import { ProtobufError, WireReader } from "./wire.ts";
+import { BYTES, ProtobufError, VARINT, WireReader, wrongWireType } from "./wire.ts";
 
 /** Reads a message whose JSON is no object with its fields: a time, a quantity, … @throws ProtobufError */
 export function readSpecial(name: string, bytes: Buffer): unknown {
@@ -18,30 +18,39 @@ export function readSpecial(name: string, bytes: Buffer): unknown {
   }
 }
 
-/** The numbers and texts of a message by the numbers of their fields. */
-function scalarsOf(name: string, bytes: Buffer, texts: readonly number[], numbers: readonly number[]) {
+/** The fields of a special message by their numbers: the names in Go, and whether they are texts. */
+interface Layout {
+  readonly name: string;
+  readonly fields: Readonly<Record<number, readonly [name: string, isText: boolean]>>;
+}
+
+const TIMESTAMP: Layout = { name: "Timestamp", fields: { 1: ["Seconds", false], 2: ["Nanos", false] } };
+const QUANTITY: Layout = { name: "Quantity", fields: { 1: ["String_", true] } };
+const INT_OR_STRING: Layout = {
+  name: "IntOrString",
+  fields: { 1: ["Type", false], 2: ["IntVal", false], 3: ["StrVal", true] },
+};
+const RAW: Layout = { name: "RawExtension", fields: { 1: ["Raw", true] } };
+
+/** The numbers and texts of a message. */
+function scalarsOf({ name, fields }: Layout, bytes: Buffer) {
   const reader = new WireReader(bytes);
   const values = new Map<number, number | Buffer>();
   while (!reader.ended) {
     const { number, wireType } = reader.tag(name);
-    if (texts.includes(number)) values.set(number, textOf(reader, wireType, name));
-    else if (numbers.includes(number)) values.set(number, numberOf(reader, wireType, name));
-    else reader.skip(wireType);
+    const field = fields[number];
+    if (field === undefined) {
+      reader.skip(wireType);
+      continue;
+    }
+    const [goName, isText] = field;
+    if (wireType !== (isText ? BYTES : VARINT)) throw wrongWireType(wireType, goName);
+    values.set(number, isText ? reader.bytes() : reader.integer(64));
   }
   return {
     number: (field: number) => (values.get(field) ?? 0) as number,
-    bytes: (field: number) => values.get(field) as Buffer | undefined,
+    text: (field: number) => (values.get(field) as Buffer | undefined)?.toString("utf8"),
   };
-}
-
-function textOf(reader: WireReader, wireType: number, name: string): Buffer {
-  if (wireType === 2) return reader.bytes();
-  throw new ProtobufError(`proto: wrong wireType = ${wireType} for field ${name}`);
-}
-
-function numberOf(reader: WireReader, wireType: number, name: string): number {
-  if (wireType === 0) return reader.integer(64);
-  throw new ProtobufError(`proto: wrong wireType = ${wireType} for field ${name}`);
 }
 
 const FIRST_SECOND = Date.parse("0001-01-01T00:00:00Z") / 1000;
@@ -50,7 +59,7 @@ const LAST_SECOND = Date.parse("9999-12-31T23:59:59Z") / 1000;
 /** Seconds and nanoseconds since 1970; no bytes are the zero time, which is null in JSON. */
 function timeOf(bytes: Buffer, micro: boolean): string | null {
   if (bytes.length === 0) return null;
-  const values = scalarsOf("Timestamp", bytes, [], [1, 2]);
+  const values = scalarsOf(TIMESTAMP, bytes);
   const micros = micro ? Math.trunc(values.number(2) / 1000) : 0;
   const seconds = values.number(1) + Math.floor(micros / 1_000_000);
   if (seconds < FIRST_SECOND || seconds > LAST_SECOND) {
@@ -63,7 +72,7 @@ function timeOf(bytes: Buffer, micro: boolean): string | null {
 }
 
 function quantityOf(bytes: Buffer): string {
-  const text = scalarsOf("Quantity", bytes, [1], []).bytes(1)?.toString("utf8");
+  const text = scalarsOf(QUANTITY, bytes).text(1);
   if (text === undefined) return "0";
   const parsed = parseQuantity(text);
   if (typeof parsed === "string") throw new ProtobufError(parsed);
@@ -71,15 +80,15 @@ function quantityOf(bytes: Buffer): string {
 }
 
 function intOrStringOf(bytes: Buffer): number | string {
-  const values = scalarsOf("IntOrString", bytes, [3], [1, 2]);
+  const values = scalarsOf(INT_OR_STRING, bytes);
   if (values.number(1) === 0) return values.number(2) | 0;
-  if (values.number(1) === 1) return values.bytes(3)?.toString("utf8") ?? "";
+  if (values.number(1) === 1) return values.text(3) ?? "";
   throw new ProtobufError("impossible IntOrString.Type");
 }
 
 /** JSON within: an object of any structure, a schema's example, the fields that a manager owns. */
 function rawOf(bytes: Buffer): unknown {
-  const text = scalarsOf("RawExtension", bytes, [1], []).bytes(1)?.toString("utf8") ?? "";
+  const text = scalarsOf(RAW, bytes).text(1) ?? "";
   if (text === "") return null;
   try {
     return JSON.parse(text);

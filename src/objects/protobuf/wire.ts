@@ -23,11 +23,12 @@ export class WireReader {
     return this.#at >= this.#bytes.length;
   }
 
-  /** The number and the wire type of the next field of a message of this name. */
-  tag(message: string): { readonly number: number; readonly wireType: number } {
+  /** The number and the wire type of the next field of a message of this name; entries of maps have none. */
+  tag(message?: string): { readonly number: number; readonly wireType: number } {
     const wire = this.#varint();
     const number = typeof wire === "number" ? wire >>> 3 : Number(BigInt.asIntN(32, wire >> 3n));
     const wireType = typeof wire === "number" ? wire & 7 : Number(wire & 7n);
+    if (message === undefined) return { number, wireType };
     if (wireType === END_GROUP)
       throw new ProtobufError(`proto: ${message}: wiretype end group for non-group`);
     if (number <= 0) throw new ProtobufError(`proto: ${message}: illegal tag ${number} (wire type ${wire})`);
@@ -108,6 +109,11 @@ export class WireReader {
     if (byte === undefined) throw endOfBytes();
     return byte;
   }
+}
+
+/** A field of another wire type than its own; the name is that in Go. */
+export function wrongWireType(wireType: number, field: string): ProtobufError {
+  return new ProtobufError(`proto: wrong wireType = ${wireType} for field ${field}`);
 }
 
 function endOfBytes(): ProtobufError {

@@ -173,7 +173,7 @@ test("entries of maps may lack either half; a key that is a prototype's name is 
   assert.deepEqual(Object.entries(data as object), [["__proto__", "eA=="]]);
 });
 
-test("times: no bytes are the zero time; nanoseconds beyond microseconds go; ages without a name are refused", () => {
+test("times: no bytes are the zero time; what is finer than microseconds goes; what JSON cannot say is refused", () => {
   const message = messageNamed("coordination.v1.LeaseSpec")!;
   const at = (...parts: Buffer[]) => readMessage(message, field(4, Buffer.concat(parts)))["renewTime"];
   assert.equal(at(), undefined);
@@ -205,11 +205,12 @@ test("bytes that break off or are something else are refused in the words of Go'
     [Buffer.from(Array(11).fill(0xff)), "proto: integer overflow"],
     [Buffer.of(0x0c), "proto: Pod: wiretype end group for non-group"],
     [Buffer.of(0x02, 0), "proto: Pod: illegal tag 0 (wire type 2)"],
-    [Buffer.of(0x08, 1), "proto: wrong wireType = 0 for field Metadata"],
+    [Buffer.of(0x08, 1), "proto: wrong wireType = 0 for field ObjectMeta"],
     [Buffer.concat([Buffer.of(0x0a), varint(-1)]), "proto: negative length found during unmarshaling"],
     [Buffer.of(0x4e), "proto: illegal wireType 6"],
     [Buffer.of(0x4b, 0x4b, 0x4c), "unexpected EOF"],
     [field(1, field(1, "a").subarray(0, 2)), "unexpected EOF"],
+    [field(1, field(11, Buffer.of(0x4c))), "proto: unexpected end of group"],
   ];
   for (const [raw, why] of cases) assert.equal(pod(raw), head + why);
   const limits = field(2, field(2, field(8, field(1, field(2, field(1, "x"))))));
