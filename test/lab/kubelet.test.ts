@@ -347,7 +347,7 @@ test("the way to a pod that is not there ends at its node, over both families", 
   }
 });
 
-test("pods that an agent makes anew are told of with the addresses that they have then", async () => {
+test("an agent that starts again tells of the addresses that its node and its pods have then", async () => {
   const here = { nodeName: "node-1" };
   await lab.create("before", { command: ["sleep", "infinity"] }, here);
   await lab.ready("before");
@@ -355,11 +355,14 @@ test("pods that an agent makes anew are told of with the addresses that they hav
   const first = ipsOf(await lab.ready("moved"));
   await lab.client.delete(KINDS.Pod, "before", "default", { gracePeriodSeconds: 0 });
   await lab.gone("before");
+  const addresses = async () => (await lab.client.get<Node>(KINDS.Node, "node-1")).status?.addresses;
+  const known = await addresses();
   process.kill(agentOf("node-1"), "SIGKILL");
   await lab.until("moved", "made anew", (pod) => !isReady(pod));
   const then = await lab.ready("moved");
   assert.equal(then.status?.podIPs?.length, 2);
   assert.notEqual(ipsOf(then).IPv4, first.IPv4);
+  assert.deepEqual(await addresses(), known);
   const { out } = await lab.exec("moved", ["ip", "-o", "address", "show", "dev", "eth0"]);
   for (const ip of Object.values(ipsOf(then))) assert.ok(out.includes(` ${ip}/`), `${ip} is not in:\n${out}`);
 });

@@ -22,7 +22,9 @@ export async function registerNode(client: KubeClient, plan: ClusterPlan, node: 
     return await client.create<Node>(KINDS.Node, object, { fieldManager: "kubelet" });
   } catch (error) {
     if (!(error instanceof ApiError && error.status.reason === "AlreadyExists")) throw error;
-    await patchNodeStatus(client, node.name, object.status ?? {});
+    // merged by type, the two InternalIPs of both families would become one
+    const addresses = [{ $patch: "replace" }, ...(object.status?.addresses ?? [])];
+    await patchNodeStatus(client, node.name, { ...object.status, addresses });
     return client.get<Node>(KINDS.Node, node.name);
   }
 }
@@ -63,11 +65,7 @@ export async function markReady(client: KubeClient, node: NodePlan): Promise<voi
   await patchNodeStatus(client, node.name, { conditions: conditions(true) });
 }
 
-async function patchNodeStatus(
-  client: KubeClient,
-  name: string,
-  status: NonNullable<Node["status"]>,
-): Promise<void> {
+async function patchNodeStatus(client: KubeClient, name: string, status: object): Promise<void> {
   const options = { type: "strategic", subresource: "status", fieldManager: "kubelet" } as const;
   await client.patch(KINDS.Node, name, undefined, { status }, options);
 }
