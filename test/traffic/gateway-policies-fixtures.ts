@@ -67,7 +67,10 @@ export function goodPolicy(...args: Parameters<typeof policy>): PolicyObject {
 
 /** Lookups among some policies. */
 export function among(...policies: PolicyObject[]): PolicyReferences {
-  return { policiesFor: (target) => policies.filter((each) => targetKeysOf(each).includes(target)) };
+  return {
+    policiesFor: (target) => policies.filter((each) => targetKeysOf(each).includes(target)),
+    secret: () => undefined,
+  };
 }
 
 /** A Gateway `g` with listeners `web` and `other`, a ListenerSet `more` of it with `extra`, a route `r` and Services. */

@@ -221,6 +221,18 @@ describe("traffic policies over both families", () => {
     }
   });
 
+  test("who is not known by name and password stays outside", () => {
+    for (const address of edge) {
+      const as = (user: string) => statuses(ask(1, "known", `${address}/hostname`, user));
+      assert.deepEqual(
+        [as(""), as("-u ann:wrong"), as("-u nobody:"), as("-u ann:secret")].flat(),
+        [401, 401, 401, 200],
+      );
+      const answer = run("outside", `curl -g -sS -D - -o /dev/null -H 'Host: known.test' http://${address}/`);
+      assert.match(answer, /www-authenticate: Basic realm=/i);
+    }
+  });
+
   test("paths and headers are rewritten", () => {
     for (const address of edge) {
       const answer = run(

@@ -10,7 +10,7 @@ import {
 } from "../../objects/gateway/index.ts";
 import { type Kind, KINDS } from "../../objects/kinds.ts";
 import type { ConfigMap, EndpointSlice, KubeObject, Pod, Secret, Service } from "../../objects/types.ts";
-import type { GatewayModel, IntakeKind } from "../../traffic/gateway/index.ts";
+import { type GatewayModel, type IntakeKind, USERS_KEY } from "../../traffic/gateway/index.ts";
 import type { FamilyReadiness, TrafficModel } from "../../traffic/index.ts";
 import { conditionsOnly, sliceTrimmer } from "../wiring.ts";
 import type { Source } from "../xds/sources.ts";
@@ -52,7 +52,7 @@ export function sourcesOf(
   const pods = (change: ObjectChange<KubeObject>) => traffic.onPod(change as ObjectChange<Pod>);
   return [
     ...own,
-    { kind: KINDS.Secret, intake: intakeOf(model, "Secret"), transform: certificatesOnly },
+    { kind: KINDS.Secret, intake: intakeOf(model, "Secret"), transform: usefulOnly },
     { kind: KINDS.ConfigMap, intake: intakeOf(model, "ConfigMap"), transform: authoritiesOnly },
     { kind: KINDS.Service, intake: services, transform: withoutSelector },
     { kind: KINDS.EndpointSlice, intake: slices, transform: sliceTrimmer() },
@@ -71,11 +71,11 @@ function withoutSelector(service: Service): Service {
   return { ...service, spec };
 }
 
-const CERTIFICATE_KEYS = ["tls.crt", "tls.key", "ca.crt"];
+const SECRET_KEYS = ["tls.crt", "tls.key", "ca.crt", USERS_KEY];
 
-/** Secrets hold all kinds of things; what is no certificate is of no use here, and better not in memory. */
-function certificatesOnly(secret: Secret): Secret {
-  return { ...secret, ...(secret.data && { data: pick(secret.data, CERTIFICATE_KEYS) }) };
+/** Secrets hold all kinds of things; what is neither a certificate nor users is better not in memory. */
+function usefulOnly(secret: Secret): Secret {
+  return { ...secret, ...(secret.data && { data: pick(secret.data, SECRET_KEYS) }) };
 }
 
 function authoritiesOnly(map: ConfigMap): ConfigMap {

@@ -15,6 +15,7 @@ export function routeFilters(policy: RoutePolicy | undefined): JsonObject | unde
   if (policy.rateLimits?.length) filters[FILTERS.rateLimit] = localRateLimit(policy.rateLimits);
   if (sources) filters[FILTERS.sources] = sources;
   if (policy.sessionPersistence) filters[FILTERS.session] = session(policy.sessionPersistence);
+  if (policy.basicUsers !== undefined) filters[FILTERS.basicAuth] = basicAuth(policy.basicUsers);
   return Object.keys(filters).length === 0 ? undefined : filters;
 }
 
@@ -51,6 +52,12 @@ function sourceRules({ allowedSources, deniedSources }: RoutePolicy): JsonObject
   const policy = { permissions: [{ any: true }], principals: [{ and_ids: { ids } }] };
   return any("envoy.extensions.filters.http.rbac.v3.RBACPerRoute", {
     rbac: { rules: { action: "ALLOW", policies: { sources: policy } } },
+  });
+}
+
+function basicAuth(users: string): JsonObject {
+  return any("envoy.extensions.filters.http.basic_auth.v3.BasicAuthPerRoute", {
+    users: { inline_string: users },
   });
 }
 

@@ -37,6 +37,8 @@ export interface RoutePolicy {
   /** CIDRs of either family that may, or may not, come in. */
   readonly allowedSources?: readonly string[];
   readonly deniedSources?: readonly string[];
+  /** Who may come in by name and password (RFC 7617): lines of htpasswd with SHA-1. */
+  readonly basicUsers?: string;
 }
 
 /** Which requests are tried again, and how often. */

@@ -21,6 +21,8 @@ export interface CompiledPolicy {
   readonly requestTimeout?: number | undefined;
   readonly destination?: DestinationPolicy | undefined;
   readonly preferFamily?: Family | undefined;
+  /** The Secret, in the policy's namespace, with the users that may come in. */
+  readonly usersFrom?: string | undefined;
 }
 
 /** What one kind of policy compiles to. */

@@ -4,4 +4,5 @@ export { clientSettings } from "./client.ts";
 export * from "./objects.ts";
 export { targetKeysOf } from "./targets.ts";
 export * from "./types.ts";
+export { USERS_KEY } from "./users.ts";
 export { policyVerdict } from "./verdict.ts";

@@ -127,5 +127,7 @@ export interface SecurityPolicy extends PolicyObject {
       defaultAction?: "Allow" | "Deny";
       rules?: { name?: string; action: "Allow" | "Deny"; principal: { clientCIDRs: string[] } }[];
     };
+    /** A Secret of the policy's namespace with the key `.htpasswd`. */
+    basicAuth?: { users: { group?: string; kind?: string; name: string } };
   };
 }

@@ -1,6 +1,7 @@
 /** Which policy is in force at a place: the most specific target wins, and of several on one target the oldest. */
 import { oldest } from "../oldest.ts";
 import { type CompiledPolicy, compilePolicy } from "./compile.ts";
+import { withUsers } from "./users.ts";
 import { targetsAt } from "./targets.ts";
 import type {
   PolicyKind,
@@ -39,6 +40,10 @@ export function recordingPolicies(source: PolicyReferences): RecordingPolicies {
       lookups.add(`Policies/${target}`);
       return source.policiesFor(target);
     },
+    secret(key) {
+      lookups.add(`Secret/${key}`);
+      return source.secret(key);
+    },
   };
 }
 
@@ -74,9 +79,9 @@ export function pick(
     if (level.section === "") continue;
     const policy = policyAt(kind, level, references);
     if (policy === undefined) continue;
-    const compiled = compilePolicy(policy);
+    const { compiled, id } = withUsers(policy, compilePolicy(policy), references);
     if (compiled.problems.length > 0 && kind !== "SecurityPolicy") continue;
-    return { policy, compiled, id: idOf(policy) };
+    return { policy, compiled, id: `${idOf(policy)}${id}` };
   }
   return undefined;
 }

@@ -7,17 +7,28 @@ import { cidrs, defined, definedOrNone, milliseconds, type PolicyReader, refuse 
 
 type Spec = SecurityPolicy["spec"];
 
-const PARTS = ["cors", "authorization"] as const satisfies readonly (keyof Spec)[];
+const PARTS = ["cors", "authorization", "basicAuth"] as const satisfies readonly (keyof Spec)[];
 
 /** Fields that the definition does not have are gone before anybody sees them: what was meant as a lock would be none. */
 const SAYS_NOTHING =
-  "says nothing: fields that are not known (jwt, basicAuth, extAuth, …) are not kept; " +
+  "says nothing: fields that are not known (jwt, apiKeyAuth, …) are not kept; " +
   "to let everybody in, authorization: {defaultAction: Allow}";
 
 /** Reads the spec of a SecurityPolicy; one that says nothing is not valid. */
 export function compileSecurity(spec: Spec, reader: PolicyReader): CompiledParts {
   if (PARTS.every((part) => spec[part] === undefined)) refuse(reader, "spec", SAYS_NOTHING);
-  return { route: definedOrNone<RoutePolicy>({ cors: cors(spec, reader), ...sources(spec, reader) }) };
+  return {
+    route: definedOrNone<RoutePolicy>({ cors: cors(spec, reader), ...sources(spec, reader) }),
+    usersFrom: users(spec, reader),
+  };
+}
+
+function users({ basicAuth }: Spec, reader: PolicyReader): string | undefined {
+  if (basicAuth === undefined) return undefined;
+  const { group = "", kind = "Secret", name } = basicAuth.users;
+  return group === "" && kind === "Secret"
+    ? name
+    : refuse(reader, "spec.basicAuth.users", `${kind} is no Secret`);
 }
 
 function cors({ cors: spec }: Spec, reader: PolicyReader): CorsPolicy | undefined {

@@ -1,5 +1,6 @@
 /** The conditions of a policy (GEP-713): Accepted, and Overridden where narrower policies take its place. */
 import { compilePolicy } from "./compile.ts";
+import { withUsers } from "./users.ts";
 import { policyAt, recordingPolicies } from "./pick.ts";
 import { kindOfTarget, targetKey } from "./targets.ts";
 import type {
@@ -39,7 +40,7 @@ function accepted(
     reason,
     message,
   });
-  const { problems, notes } = compilePolicy(policy);
+  const { problems, notes } = withUsers(policy, compilePolicy(policy), references).compiled;
   if (problems.length > 0) return no("Invalid", problems.join("; "));
   const { targetRefs } = policy.spec;
   const missing = targetRefs.flatMap((target) => missingTarget(policy, target, surroundings) ?? []);
