@@ -49,7 +49,8 @@ export class TestClient {
 
   call(method: string, path: string, options: CallOptions = {}): Promise<Answer> {
     const { body, type = "application/json", accept = "application/json" } = options;
-    const data = body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body);
+    const isRaw = body === undefined || typeof body === "string" || Buffer.isBuffer(body);
+    const data = isRaw ? body : JSON.stringify(body);
     const entity =
       data === undefined ? {} : { "content-type": type, "content-length": String(Buffer.byteLength(data)) };
     const headers = { ...this.#headers(options), accept, ...entity };
