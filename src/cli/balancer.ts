@@ -1,7 +1,12 @@
 import { Command } from "commander";
 import { KubeClient, loadKubeconfig } from "../client/index.ts";
 import { LOCAL_WORKERS, startBalancerController } from "../controllers/balancer/index.ts";
-import { type BalancerFlags, readBalancerFlags, withBalancerFlags } from "./balancer/flags.ts";
+import {
+  type BalancerFlags,
+  insistOnClusterName,
+  readBalancerFlags,
+  withBalancerFlags,
+} from "./balancer/flags.ts";
 import { balancerManifests } from "./balancer/manifests.ts";
 import { printOrphaned } from "./balancer/orphans.ts";
 import { printPlan } from "./balancer/plan.ts";
@@ -21,7 +26,7 @@ const HELP = `
 Examples:
   tandem balancer --kubeconfig=F --provider=aws --region=eu-west-1 --vpc-id=vpc-0abc --cluster-name=prod
   tandem balancer plan -f service.yaml --kubeconfig=F --provider=aws --vpc-id=vpc-0abc
-  tandem balancer orphans --delete --older-than=1h --kubeconfig=F --provider=aws --vpc-id=vpc-0abc`;
+  tandem balancer orphans --delete --older-than=1h --kubeconfig=F --provider=aws --vpc-id=vpc-0abc --cluster-name=prod`;
 
 /** `tandem balancer`: load balancers of Services, of AWS or local ones, against any API server. */
 export function define(): Command {
@@ -69,6 +74,7 @@ function defineOrphans(): Command {
       const flags = command.optsWithGlobals<
         BalancerFlags & { delete: boolean; olderThan: string; wait: string; output: string }
       >();
+      if (flags.delete) insistOnClusterName(flags, "delete orphans");
       const options = {
         delete: flags.delete,
         olderThanMs: parseDurationFlag("--older-than", flags.olderThan),
@@ -97,6 +103,7 @@ function defineManifests(): Command {
 async function serve(flags: ServeFlags): Promise<void> {
   const settings = readBalancerFlags(flags);
   const olderThanMs = parseDurationFlag("--orphans-older-than", flags.orphansOlderThan);
+  if (flags.sweepOrphans !== undefined) insistOnClusterName(flags, "sweep orphans");
   const sweep =
     flags.sweepOrphans === undefined
       ? undefined

@@ -144,6 +144,20 @@ describe("tandem balancer --provider=aws where AWS cannot be asked", () => {
     assert.deepEqual([noFile.code, /where: flag -f/.test(noFile.err)], [64, true]);
   });
 
+  test("what would delete another cluster's load balancers by a name that nobody chose is refused", async () => {
+    const unnamed = { kubeconfig, "cluster-name": undefined };
+    for (const { code, err } of [
+      await run(["orphans", "--delete"], unnamed),
+      await run(["--sweep-orphans=1h"], unnamed),
+    ]) {
+      assert.equal(code, 64, err);
+      assert.match(
+        err,
+        /^tandem: cannot (delete|sweep) orphans: it is missing: another cluster .*\n {2}where: flag --cluster-name\n/,
+      );
+    }
+  });
+
   test("what IAM denies is named as the action that has to be allowed", async () => {
     for (const [call, action] of [
       ["DescribeVpcs", "ec2:DescribeVpcs"],

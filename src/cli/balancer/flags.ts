@@ -8,7 +8,7 @@ export interface BalancerFlags {
   readonly kubeconfig?: string;
   readonly provider: string;
   readonly loadBalancerClass: string;
-  readonly clusterName: string;
+  readonly clusterName?: string;
   readonly region?: string;
   readonly vpcId?: string;
   readonly awsEndpoint?: string;
@@ -56,8 +56,7 @@ export function withBalancerFlags(command: Command): Command {
     .option("--load-balancer-class <name>", "the spec.loadBalancerClass that is ours", "tandem.dev/nlb")
     .option(
       "--cluster-name <name>",
-      "the cluster, as what is made for it is tagged; two clusters of one account need two",
-      "tandem",
+      'the cluster, as what is made for it is tagged; two clusters of one account need two (default: "tandem")',
     )
     .option("--region <name>", "the AWS region (default: as AWS's own tools find it)")
     .option("--vpc-id <id>", "the VPC of the nodes (aws)")
@@ -85,13 +84,30 @@ export function withBalancerFlags(command: Command): Command {
     .option("--envoy <path>", "an Envoy of 1.40 or newer (local; default: found on the PATH)");
 }
 
+const DEFAULT_CLUSTER = "tandem";
+
+/**
+ * What is deleted as nobody's is told by the cluster's name: in an account that others use, too, a name that nobody chose
+ * may be another cluster's, whose load balancers would go. @throws UserError where it was not given for AWS
+ */
+export function insistOnClusterName({ provider, clusterName }: BalancerFlags, doing: string): void {
+  if (provider !== "aws" || clusterName !== undefined) return;
+  throw new UserError({
+    what: `cannot ${doing}`,
+    where: "flag --cluster-name",
+    why: `it is missing: another cluster of the account may have the default name, and all of its load balancers would be orphans here`,
+    next: `give the name that the balancer of this cluster runs with (--cluster-name=${DEFAULT_CLUSTER} where it runs without)`,
+    exitCode: EXIT.usage,
+  });
+}
+
 /** @throws UserError for values that make no sense */
 export function readBalancerFlags(flags: BalancerFlags): BalancerSettings {
   return {
     kubeconfig: flags.kubeconfig,
     provider: oneOf("--provider", flags.provider, ["aws", "local"]),
     loadBalancerClass: flags.loadBalancerClass,
-    clusterName: clusterNameOf(flags.clusterName),
+    clusterName: clusterNameOf(flags.clusterName ?? DEFAULT_CLUSTER),
     region: flags.region,
     vpcId: flags.vpcId,
     awsEndpoint: urlOf("--aws-endpoint", flags.awsEndpoint),
