@@ -6,6 +6,7 @@ import { runEndpoints } from "./endpoints/controller.ts";
 import { runEndpointSlices } from "./endpointslice/controller.ts";
 import { runGarbageCollector } from "./garbage/collector.ts";
 import { runPodCollector } from "./garbage/pods.ts";
+import { runJobs } from "./job/controller.ts";
 import { runNamespaceDefaults } from "./namespaces/defaults.ts";
 import { runNamespaceDeletion } from "./namespaces/deletion.ts";
 import { runNodeLifecycle } from "./nodes/lifecycle.ts";
@@ -30,6 +31,7 @@ const CONTROLLERS: readonly ((context: ControllerContext) => void)[] = [
   runDeployments,
   runDaemonSets,
   runStatefulSets,
+  runJobs,
   runDisruptionBudgets,
   runNamespaceDefaults,
   runNamespaceDeletion,

@@ -108,6 +108,12 @@ export const KINDS = {
   DaemonSet: apps({ kind: "DaemonSet", plural: "daemonsets", shortNames: ["ds"], subresources: ["status"] }),
   StatefulSet: apps({ kind: "StatefulSet", plural: "statefulsets", shortNames: ["sts"] }),
   ControllerRevision: kind("apps", "v1", { kind: "ControllerRevision", plural: "controllerrevisions" }),
+  Job: kind("batch", "v1", {
+    kind: "Job",
+    plural: "jobs",
+    categories: ["all"],
+    subresources: ["status"],
+  }),
   ServiceCIDR: kind("networking.k8s.io", "v1", {
     kind: "ServiceCIDR",
     plural: "servicecidrs",

@@ -104,7 +104,7 @@ export class FakeNodes {
     try {
       if (deletionTimestamp !== undefined)
         await this.#client.delete(KINDS.Pod, name, namespace, { gracePeriodSeconds: 0 });
-      else if (pod.status?.phase !== "Running") {
+      else if ((pod.status?.phase ?? "Pending") === "Pending") {
         const index = this.#addresses++;
         const podIPs = [{ ip: `10.244.0.${index % 250}` }, { ip: `fd00:10:244::${index.toString(16)}` }];
         const ready = annotations?.["test/unready"] === undefined ? "True" : "False";

@@ -49,7 +49,7 @@ export function deleteOne(
     return deleteNamespace(context, tx, kind, object, options, entry.value);
   const grace = gracePeriod(kind, object, options);
   strategyOf(kind).deleting?.({ context, tx, kind, dryRun: options.dryRun }, object);
-  const finalizers = finalizersFor(object, options);
+  const finalizers = finalizersFor(kind, object, options);
   if (grace === 0 && finalizers.length === 0) {
     if (!options.dryRun) deleteIn({ context, tx, kind, dryRun: false }, key, object);
     return { text: entry.value, uid, gone: true };
@@ -87,14 +87,20 @@ function gracePeriod(kind: Kind, { spec, status }: AnyObject, { gracePeriodSecon
 }
 
 /** The finalizers that the way of deletion adds for the garbage collector, or takes away (registry/generic/store.go). */
-function finalizersFor({ metadata }: AnyObject, { propagation }: DeleteOptions): string[] {
+function finalizersFor(kind: Kind, { metadata }: AnyObject, { propagation }: DeleteOptions): string[] {
   const others = (metadata.finalizers ?? []).filter(
     (name) => name !== "orphan" && name !== "foregroundDeletion",
   );
   if (propagation === "Foreground") return [...others, "foregroundDeletion"];
   if (propagation === "Orphan") return [...others, "orphan"];
   if (propagation === "Background") return others;
-  return [...(metadata.finalizers ?? [])];
+  const stays = keepsDependents(kind) && others.length === (metadata.finalizers ?? []).length;
+  return stays ? [...others, "orphan"] : [...(metadata.finalizers ?? [])];
+}
+
+/** Whether dependents stay where a deletion does not say: those of Jobs, for compatibility (jobStrategy). */
+export function keepsDependents({ group, kind }: Kind): boolean {
+  return group === "batch" && kind === "Job";
 }
 
 /** Marks an object as being deleted; false when that changes nothing. A running grace period can only be shortened. */
@@ -134,7 +140,7 @@ function deleteNamespace(
   }
   object.metadata.deletionTimestamp = formatTime(context.now());
   object["status"] = { ...object["status"], phase: "Terminating" };
-  const finalizers = finalizersFor(object, options);
+  const finalizers = finalizersFor(kind, object, options);
   if (finalizers.length > 0) object.metadata.finalizers = finalizers;
   const text = encodeObject(kind, object, tx.revision);
   if (!options.dryRun) tx.put(keyOf(kind, undefined, name), text);

@@ -2,6 +2,7 @@ import { ApiError } from "../../objects/status.ts";
 import type { Answer, Call } from "../http/call.ts";
 import { jsonReply } from "../http/replies.ts";
 import { deleteAdmitted } from "../admission/write.ts";
+import { keepsDependents } from "../registry/delete.ts";
 import { decodeObject } from "../registry/encoding.ts";
 import { isReturnedWhenDeleted } from "../registry/facts.ts";
 import { prefixOf } from "../registry/keys.ts";
@@ -15,10 +16,12 @@ import type { Target } from "./target.ts";
 export async function remove(call: Call, { kind, namespace, name, context }: Target): Promise<Answer> {
   const options = await readDeleteOptions(call);
   const deleted = await deleteAdmitted(context, call.user, { kind, namespace, name: name! }, options);
+  const keeps = keepsDependents(kind) && options.propagation === undefined;
+  const warnings = keeps ? [KEPT, ...deleted.warnings] : deleted.warnings;
   // only the old parameter is told that the deletion goes on, for the sake of old clients (handlers/delete.go)
   const status = !deleted.gone && options.cascades === true ? 202 : 200;
   if (!deleted.gone || isReturnedWhenDeleted(kind)) {
-    return objectReply(call, kind, deleted.text, { status, warnings: deleted.warnings });
+    return objectReply(call, kind, deleted.text, { status, warnings });
   }
   const details = {
     name: name!,
@@ -27,8 +30,12 @@ export async function remove(call: Call, { kind, namespace, name, context }: Tar
     uid: deleted.uid,
   };
   const reply = jsonReply({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details });
-  return { ...reply, warnings: deleted.warnings };
+  return { ...reply, warnings };
 }
+
+const KEPT =
+  "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set " +
+  "propagationPolicy=Orphan to suppress this warning";
 
 /** DELETE of a collection: each selected object as if it were deleted alone. */
 export async function removeCollection(call: Call, { kind, namespace, context }: Target): Promise<Answer> {

@@ -26,6 +26,7 @@ const CACHED: readonly Kind[] = [
   KINDS.DaemonSet,
   KINDS.StatefulSet,
   KINDS.ControllerRevision,
+  KINDS.Job,
   KINDS.Service,
   KINDS.EndpointSlice,
   KINDS.Endpoints,

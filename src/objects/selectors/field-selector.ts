@@ -45,6 +45,7 @@ const FIELDS: Readonly<Record<string, Readonly<Record<string, Getter>>>> = {
     source: (object) => object.source?.component || object.reportingComponent,
     type: (object) => object.type,
   },
+  "batch/v1/Job": { "status.successful": ({ status }) => status?.succeeded ?? 0 },
   "apps/v1/ReplicaSet": { "status.replicas": ({ status }) => status?.replicas ?? 0 },
 };
 

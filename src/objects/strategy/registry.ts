@@ -1,6 +1,7 @@
 import { customRules } from "../crd/custom-rules.ts";
 import { CUSTOM_RESOURCE_DEFINITION } from "../crd/definition/strategy.ts";
 import { POD_DISRUPTION_BUDGET } from "../disruption/strategy.ts";
+import { JOB } from "../job/strategy.ts";
 import type { Kind } from "../kinds.ts";
 import { CLUSTER_ROLE, CLUSTER_ROLE_BINDING, ROLE, ROLE_BINDING } from "../rbac/strategy.ts";
 import type { AnyObject } from "../types.ts";
@@ -39,6 +40,7 @@ const RULES: Readonly<Record<string, KindRules<any>>> = {
   "DaemonSet.apps": DAEMON_SET,
   "StatefulSet.apps": STATEFUL_SET,
   "ControllerRevision.apps": CONTROLLER_REVISION,
+  "Job.batch": JOB,
   "ServiceCIDR.networking.k8s.io": SERVICE_CIDR,
   "IPAddress.networking.k8s.io": IP_ADDRESS,
   "PodDisruptionBudget.policy": POD_DISRUPTION_BUDGET,

@@ -130,6 +130,12 @@ export const ABOUT = {
     "Defaults to 1.",
   currentReplicas: "Replicas is the most recently observed number of non-terminating pods.",
   readyReplicas: "The number of non-terminating pods targeted by this ReplicaSet with a Ready Condition.",
+  succeededPods:
+    "The number of pods which reached phase Succeeded. The value increases monotonically for a given spec. However, it may " +
+    "decrease in reaction to scale down of elastic indexed jobs.",
+  jobSelector:
+    "A label query over pods that should match the pod count. Normally, the system sets this field for you. More info: " +
+    "https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors",
   readyPods: "Number of the pod with ready state",
   revision: "Revision indicates the revision of the state represented by Data.",
   replicaSelector: "Selector is a label query over pods that should match the replica count.",

@@ -11,6 +11,7 @@ import {
   NODES,
   SECRETS,
 } from "./core.ts";
+import { JOBS } from "./jobs.ts";
 import { POD_DISRUPTION_BUDGETS } from "./disruption.ts";
 import { PODS } from "./pods.ts";
 import { CLUSTER_ROLE_BINDINGS, ROLE_BINDINGS } from "./rbac.ts";
@@ -38,6 +39,7 @@ const LAYOUTS: Readonly<Record<string, Layout<any>>> = {
   "DaemonSet.apps": DAEMON_SETS,
   "StatefulSet.apps": STATEFUL_SETS,
   "ControllerRevision.apps": CONTROLLER_REVISIONS,
+  "Job.batch": JOBS,
   "ServiceCIDR.networking.k8s.io": SERVICE_CIDRS,
   "IPAddress.networking.k8s.io": IP_ADDRESSES,
   "PodDisruptionBudget.policy": POD_DISRUPTION_BUDGETS,
