@@ -48,7 +48,7 @@ describe("a mesh of many protocols", () => {
 
   test("TLS of applications goes through untouched, with its server name, to Services in and out of the mesh", () => {
     for (const family of FAMILIES)
-      for (const name of ["tls.demo", "tls.outside", "ext-tls.demo"])
+      for (const name of ["tls.demo", "untold.demo", "tls.outside", "ext-tls.demo"])
         for (const from of ["demo/client", "outside/plain"]) {
           const said = inPod(from, ...CURL, "-k", FLAGS[family], `https://${name}/`);
           assert.equal(said, `tls ${name}\n`, `${from} over ${family}`);

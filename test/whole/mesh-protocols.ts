@@ -31,6 +31,8 @@ export function manifests(): object {
     namespace("outside", false),
     service("demo", "tls", TLS_PORT),
     deployment("demo", "tls", TLS),
+    service("demo", "untold", { name: "untold", port: 443, targetPort: 8443 }),
+    deployment("demo", "untold", TLS),
     service("outside", "tls", TLS_PORT),
     deployment("outside", "tls", TLS),
     service("demo", "web", WEB_PORT),

@@ -136,7 +136,11 @@ function chains(to: Toward, speaks: Speaks, mode: Sidecar["mutualTls"], sidecar:
   if (mode !== "strict") {
     const plainHttp = { application_protocols: PLAIN_HTTP };
     if (speaks === "http") made.push(chain("http", {}, http()));
-    if (speaks === "either") made.push(chain("http", plainHttp, http()));
+    if (speaks === "either") {
+      made.push(chain("http", plainHttp, http()));
+      // an application's own TLS may offer http/1.1 as well; Envoy asks for TLS before it asks for that
+      made.push(chain("tls", { transport_protocol: "tls" }, stream()));
+    }
     if (speaks !== "http") made.push(chain("plain", {}, stream()));
   }
   return made;
