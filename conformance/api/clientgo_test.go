@@ -3,12 +3,14 @@ package api
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"testing"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -16,9 +18,14 @@ import (
 	corev1apply "k8s.io/client-go/applyconfigurations/core/v1"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/scheme"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
+	"k8s.io/client-go/tools/record"
 	"k8s.io/client-go/util/retry"
 )
 
@@ -322,18 +329,61 @@ func TestDiscovery(t *testing.T) {
 	}
 }
 
-func TestProtobufBodiesAreRefusedClearly(t *testing.T) {
-	ctx := deadline(t)
-	protobuf := *config
-	protobuf.ContentType = "application/vnd.kubernetes.protobuf"
-	client := clientset(t)
-	ns := namespace(t, client)
-	proto, err := newClientset(&protobuf)
+// The same object becomes the same, in whichever form it is sent.
+func TestFormsOfBodies(t *testing.T) {
+	ctx, protobuf := deadline(t), clientset(t)
+	json, err := newClientset(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = proto.CoreV1().ConfigMaps(ns).Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "c"}}, metav1.CreateOptions{})
-	if !apierrors.IsUnsupportedMediaType(err) {
-		t.Fatalf("a protobuf body: %v", err)
+	var made []*appsv1.Deployment
+	for _, client := range []*kubernetes.Clientset{json, protobuf} {
+		zero := int32(0)
+		labels := map[string]string{"app": "web"}
+		deployment := &appsv1.Deployment{
+			ObjectMeta: metav1.ObjectMeta{Name: "web"},
+			Spec: appsv1.DeploymentSpec{
+				Replicas: &zero,
+				Selector: &metav1.LabelSelector{MatchLabels: labels},
+				Template: corev1.PodTemplateSpec{
+					ObjectMeta: metav1.ObjectMeta{Labels: labels},
+					Spec: corev1.PodSpec{Containers: []corev1.Container{{
+						Name: "c", Image: "i",
+						Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{"cpu": resource.MustParse("1500m")}},
+						LivenessProbe: &corev1.Probe{ProbeHandler: corev1.ProbeHandler{
+							HTTPGet: &corev1.HTTPGetAction{Port: intstr.FromInt32(80)}}},
+					}}},
+				},
+			},
+		}
+		created, err := client.AppsV1().Deployments(namespace(t, client)).Create(ctx, deployment, metav1.CreateOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		made = append(made, created)
+	}
+	if !reflect.DeepEqual(made[0].Spec, made[1].Spec) {
+		t.Fatalf("in JSON %v, in protobuf %v", made[0].Spec, made[1].Spec)
+	}
+}
+
+func TestRecordedEvents(t *testing.T) {
+	ctx, client := deadline(t), clientset(t)
+	ns := namespace(t, client)
+	about := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "c", Namespace: ns}}
+	old := record.NewBroadcaster()
+	old.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: client.CoreV1().Events("")})
+	defer old.Shutdown()
+	recent := events.NewBroadcaster(&events.EventSinkImpl{Interface: client.EventsV1()})
+	recent.StartRecordingToSink(ctx.Done())
+	defer recent.Shutdown()
+	old.NewRecorder(scheme.Scheme, corev1.EventSource{Component: "go"}).Event(about, "Normal", "Old", "of core/v1")
+	recent.NewRecorder(scheme.Scheme, "go").Eventf(about, nil, "Warning", "Recent", "Test", "of events.k8s.io/v1")
+	err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, within, true, func(ctx context.Context) (bool, error) {
+		list, err := client.CoreV1().Events(ns).List(ctx, metav1.ListOptions{})
+		return err == nil && len(list.Items) == 2, err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -35,9 +35,6 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	// protobuf bodies are refused by design
-	config.ContentType = "application/json"
-	config.AcceptContentTypes = "application/json"
 	config.QPS = -1
 	code := m.Run()
 	stop()
@@ -89,10 +86,13 @@ func freePort() (int, error) {
 	return listener.Addr().(*net.TCPAddr).Port, nil
 }
 
-// clientset is a typed client; namespace a fresh namespace that goes with the test.
+// clientset is a typed client that sends protobuf, as Kubernetes' own components do; namespace a fresh namespace that goes with the test.
 func clientset(t *testing.T) *kubernetes.Clientset {
 	t.Helper()
-	client, err := kubernetes.NewForConfig(config)
+	protobuf := rest.CopyConfig(config)
+	protobuf.ContentType = "application/vnd.kubernetes.protobuf"
+	protobuf.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
+	client, err := kubernetes.NewForConfig(protobuf)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,9 +34,6 @@ func optionsOf(t *testing.T) confsuite.ConformanceOptions {
 	t.Helper()
 	options := conformance.DefaultOptions(t)
 	config := rest.CopyConfig(options.RestConfig)
-	// protobuf bodies are refused by Tandem's API server by design
-	config.ContentType = "application/json"
-	config.AcceptContentTypes = "application/json"
 	config.QPS = -1
 	var err error
 	options.RestConfig = config
