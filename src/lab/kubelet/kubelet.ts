@@ -98,7 +98,9 @@ export class Kubelet {
       if (pod.metadata.deletionTimestamp) void this.#removeFinished(pod);
       return;
     }
-    const taken = [...this.#workers.values()].find((other) => portsTaken(pod, other.pod));
+    const taken = [...this.#workers.values()].find(
+      (other) => !isFinished(other.pod) && portsTaken(pod, other.pod),
+    );
     if (taken !== undefined) return void this.#reject(pod);
     const created = new PodWorker(this.#context, pod);
     this.#workers.set(key, created);

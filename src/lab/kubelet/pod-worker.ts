@@ -144,16 +144,24 @@ export class PodWorker {
   async #live(): Promise<void> {
     await this.#setUp();
     this.#startEphemeral();
-    if (!(await this.#runInit())) return;
-    await Promise.all(this.#main.map((container) => container.run()));
+    if (await this.#runInit()) await Promise.all(this.#main.map((container) => container.run()));
     if (this.#stop.signal.aborted) return;
     this.#ended = true;
-    // every container has ended for good: the phase says how, and nothing of the pod stays but its logs
+    // every container has ended for good: the phase says how, and nothing of the pod stays but its logs; its addresses
+    // go to others, though the status keeps them
     for (const sidecar of [...this.#init].reverse()) await sidecar.terminate(this.#grace());
     await this.#ephemeral.terminate(0);
     await this.#destroySandbox();
     await this.#removeCgroup();
+    await this.#release();
     this.#status.request();
+  }
+
+  /** Gives back what the pod had of the node. */
+  async #release(): Promise<void> {
+    await this.#context.hostPorts.close(this.#pod);
+    if (this.#addresses !== undefined) this.#context.pool.release(this.#addresses.index);
+    this.#addresses = undefined;
   }
 
   /** Init containers one after the other; a sidecar is left running once it has started. False: do not go on. */
@@ -265,7 +273,7 @@ export class PodWorker {
     this.#sandbox = undefined;
     this.#sandboxPid = undefined;
     this.#sandboxReady = false;
-    if (this.#stop.signal.aborted || this.#ending !== undefined) return;
+    if (this.#stop.signal.aborted || this.#ending !== undefined || this.#ended) return;
     this.#event(
       undefined,
       "Normal",
@@ -329,8 +337,7 @@ export class PodWorker {
     await this.#destroySandbox();
     await this.#lived;
     await this.#removeCgroup();
-    await this.#context.hostPorts.close(this.#pod);
-    if (this.#addresses !== undefined) this.#context.pool.release(this.#addresses.index);
+    await this.#release();
     await this.#status.finish();
     rmSync(this.#logDir, { recursive: true, force: true });
     if (!remove) return;
