@@ -69,6 +69,20 @@ describe("tandem balancer --provider=aws, with the real SDK against a fake AWS",
     assert.equal(balancer?.ipAddressType, "dualstack");
     const again = await world.run("plan", "-f", world.fileOf(manifest(ANNOTATIONS)), ...world.flags);
     assert.equal(again.out, "Service default/web: nothing to do\n");
+    const without = await world.run(
+      "plan",
+      "-f",
+      world.fileOf(manifest({}, { type: "ClusterIP" })),
+      ...world.flags,
+    );
+    assert.match(
+      without.out,
+      /^Service default\/web: not ours: .*\n {2}warning: spec\.type: its load balancer at k8s-/,
+    );
+    assert.match(without.out, /amazonaws\.com is deleted once this is applied\n/);
+    const slip = manifest({ ...ANNOTATIONS, [`${PREFIX}-nlb-target-type`]: "instnce" });
+    const kept = await world.run("plan", "-f", world.fileOf(slip), ...world.flags);
+    assert.match(kept.out, /amazonaws\.com stays as it is until this is mended\n?/);
     await eventually(
       () => world.events(),
       (events) => events.some(({ reason }) => reason === "SuccessfullyReconciled"),

@@ -10,6 +10,7 @@ import type { BalancerContext, BalancerProvider } from "../../traffic/balancer/p
 import { SERVICE_NAME_LABEL } from "../../traffic/index.ts";
 import { type Output, render } from "../output.ts";
 import type { BalancerSettings } from "./flags.ts";
+import { hasBalancer, leavingOf } from "./leaving.ts";
 import { askProvider, openProvider, translateWith } from "./provider.ts";
 import { printPlans, type ServicePlan } from "./report.ts";
 
@@ -35,12 +36,12 @@ export async function printPlan(
 ): Promise<number> {
   if (files.length === 0) throw noFile();
   const manifests = objectsOf(await readManifests(files));
-  if (manifests.services.length === 0) throw noServices(files);
   const ended = new AbortController();
   const named = settings.kubeconfig !== undefined || (process.env["KUBECONFIG"] ?? "") !== "";
   const client = named ? new KubeClient(await loadKubeconfig(settings.kubeconfig)) : undefined;
   try {
     const objects = client === undefined ? manifests : await joined(client, manifests);
+    if (objects.services.length === 0) throw noServices(files);
     const over = AbortSignal.any([signal, ended.signal]);
     const provider = await providerFor(settings, client, over);
     const ask = () => planAll(settings, provider, objects, signal);
@@ -59,7 +60,7 @@ export async function printPlan(
 
 /** Node ports come with the application of a manifest; until then a plan has the Service's own in their place. */
 function tellOfNodePorts({ defaultTargetType }: BalancerSettings, services: readonly Service[]): void {
-  const without = services.filter(({ spec, metadata }) => {
+  const without = services.filter(isBalancer).filter(({ spec, metadata }) => {
     const target = metadata.annotations?.[ANNOTATIONS.targetType.key] ?? defaultTargetType;
     return target === "instance" && spec.ports?.some(({ nodePort }) => (nodePort ?? 0) === 0);
   });
@@ -116,7 +117,8 @@ async function planAll(
       signal,
     };
     const planned = model === undefined ? undefined : await stepsOf(provider, model, context);
-    const all = [...findings, ...(planned?.findings ?? [])];
+    const leaving = leavingOf(service, ownership);
+    const all = [...findings, ...(planned?.findings ?? []), ...(leaving === undefined ? [] : [leaving])];
     plans.push({ service: objectKey(service), ownership, findings: all, steps: planned?.steps });
   }
   return plans;
@@ -137,6 +139,10 @@ async function stepsOf(
   }
 }
 
+function isBalancer({ spec }: Service): boolean {
+  return spec?.type === "LoadBalancer";
+}
+
 type Loose = { kind: string; metadata: { name: string; namespace?: string } };
 
 function objectsOf(manifests: readonly ManifestObject[]): Objects {
@@ -148,7 +154,7 @@ function objectsOf(manifests: readonly ManifestObject[]): Objects {
   });
   const neighbours = ofKind<Service>("Service").map(inNamespace);
   return {
-    services: neighbours.filter(({ spec }) => spec?.type === "LoadBalancer"),
+    services: neighbours.filter(isBalancer),
     neighbours,
     nodes: ofKind<Node>("Node"),
     endpointSlices: ofKind<EndpointSlice>("EndpointSlice").map(inNamespace),
@@ -156,18 +162,18 @@ function objectsOf(manifests: readonly ManifestObject[]): Objects {
 }
 
 /** The manifests' Services with the cluster's nodes and slices, and what the cluster knows of the same Services. */
-async function joined(
-  client: KubeClient,
-  { services, neighbours, nodes, endpointSlices }: Objects,
-): Promise<Objects> {
+async function joined(client: KubeClient, { neighbours, nodes, endpointSlices }: Objects): Promise<Objects> {
   const [liveServices, liveNodes, liveSlices] = await Promise.all([
     client.list<Service>(KINDS.Service),
     client.list<Node>(KINDS.Node),
     client.list<EndpointSlice>(KINDS.EndpointSlice),
   ]);
   const live = new Map(liveServices.items.map((service) => [objectKey(service), service]));
+  const concerned = neighbours.filter(
+    (service) => isBalancer(service) || hasBalancer(live.get(objectKey(service))),
+  );
   return {
-    services: services.map((service) => withLive(service, live.get(objectKey(service)))),
+    services: concerned.map((service) => withLive(service, live.get(objectKey(service)))),
     neighbours: [...neighbours, ...liveServices.items],
     nodes: nodes.length > 0 ? nodes : liveNodes.items,
     endpointSlices: endpointSlices.length > 0 ? endpointSlices : liveSlices.items,
@@ -180,7 +186,7 @@ async function joined(
  */
 export function withLive(service: Service, live: Service | undefined): Service {
   if (live === undefined) return service;
-  const ports = service.spec.ports?.map((port) => ({
+  const ports = service.spec?.ports?.map((port) => ({
     ...live.spec.ports?.find(
       (known) => known.port === port.port && known.protocol === (port.protocol ?? "TCP"),
     ),
@@ -190,7 +196,8 @@ export function withLive(service: Service, live: Service | undefined): Service {
   return {
     ...service,
     metadata: { ...live.metadata, ...service.metadata, annotations },
-    spec: { ...live.spec, ...service.spec, ...(ports && { ports }) },
+    // a manifest without a type means the default, whatever type the Service has now
+    spec: { ...live.spec, ...service.spec, ...(ports && { ports }), type: service.spec?.type ?? "ClusterIP" },
     ...(live.status && { status: live.status }),
   };
 }
