@@ -1,7 +1,7 @@
 import { setKey } from "../schema/go-json.ts";
 import { type Field, type FieldType, type Message, SPECIAL } from "./messages.ts";
 import { readSpecial } from "./special.ts";
-import { BYTES, FIXED64, ProtobufError, VARINT, WireReader, wrongWireType } from "./wire.ts";
+import { BYTES, FIXED64, goTypeOf, ProtobufError, VARINT, WireReader, wrongWireType } from "./wire.ts";
 
 /** Messages within messages, at most: far more than any kind has, save the schemas of definitions, which nest freely. */
 const MAX_DEPTH = 1000;
@@ -22,15 +22,13 @@ const CHOICES: ReadonlyMap<string, (fields: Fields) => unknown> = new Map([
  * @throws ProtobufError
  */
 export function readMessage(message: Message, bytes: Buffer): Fields {
-  return readInto({}, message, bytes, 0);
+  return readInto({}, message, new WireReader(bytes), 0);
 }
 
-function readInto(result: Fields, message: Message, bytes: Buffer, depth: number): Fields {
+function readInto(result: Fields, message: Message, reader: WireReader, depth: number): Fields {
   if (depth > MAX_DEPTH) throw new ProtobufError("exceeded max depth");
-  const reader = new WireReader(bytes);
-  const struct = message.name.slice(message.name.lastIndexOf(".") + 1);
   while (!reader.ended) {
-    const { number, wireType } = reader.tag(struct);
+    const { number, wireType } = reader.tag(message.name);
     const field = message.fields.get(number);
     if (field === undefined) reader.skip(wireType);
     else readField(result, field, reader, wireType, depth);
@@ -42,18 +40,19 @@ function readField(result: Fields, field: Field, reader: WireReader, wireType: n
   const { name, type, shape } = field;
   if (shape === "map") {
     requireType(field, wireType, BYTES);
-    readEntry(childOf(result, name), type, reader.bytes(), depth);
+    readEntry(childOf(result, name), type, reader.inner(), depth);
   } else if (shape === "list") readItems(listOf(result, name), field, reader, wireType, depth);
   else {
     requireType(field, wireType, wireTypeOf(type));
     if (isPlain(type)) {
       // what comes twice is merged
-      readInto(name === "" ? result : childOf(result, name), type, reader.bytes(), depth + 1);
+      readInto(name === "" ? result : childOf(result, name), type, reader.inner(), depth + 1);
     } else {
       const value = readValue(type, reader, depth);
       const isScalar = typeof type === "string" && !SPECIAL.has(type);
-      if (value === null || (isScalar && !value && !field.keepsZero)) delete result[name];
-      else result[name] = value;
+      const isKept = value !== null && (!isScalar || Boolean(value) || field.keepsZero);
+      if (isKept) result[name] = value;
+      else if (result[name] !== undefined) delete result[name];
     }
   }
 }
@@ -82,7 +81,7 @@ function listOf(result: Fields, name: string): unknown[] {
 function readItems(list: unknown[], field: Field, reader: WireReader, wireType: number, depth: number): void {
   const wanted = wireTypeOf(field.type);
   if (wanted !== BYTES && wireType === BYTES) {
-    const packed = new WireReader(reader.bytes());
+    const packed = reader.inner();
     while (!packed.ended) list.push(readValue(field.type, packed, depth));
     return;
   }
@@ -91,13 +90,12 @@ function readItems(list: unknown[], field: Field, reader: WireReader, wireType: 
 }
 
 /** An entry of a map: a message of a key and a value, either of which may be missing. */
-function readEntry(map: Fields, type: FieldType, bytes: Buffer, depth: number): void {
-  const reader = new WireReader(bytes);
+function readEntry(map: Fields, type: FieldType, reader: WireReader, depth: number): void {
   let key = "";
   let value: unknown;
   while (!reader.ended) {
     const { number, wireType } = reader.tag();
-    if (number === 1) key = reader.bytes().toString("utf8");
+    if (number === 1) key = reader.text();
     else if (number === 2) value = readValue(type, reader, depth);
     else reader.skip(wireType);
   }
@@ -112,9 +110,9 @@ function zeroOf(type: FieldType, depth: number): unknown {
 function readValue(type: FieldType, reader: WireReader, depth: number): unknown {
   switch (type) {
     case "string":
-      return reader.bytes().toString("utf8");
+      return reader.text();
     case "bytes":
-      return reader.bytes().toString("base64");
+      return reader.base64();
     case "bool":
       return reader.integer(64) !== 0;
     case "int32":
@@ -124,8 +122,8 @@ function readValue(type: FieldType, reader: WireReader, depth: number): unknown 
     case "float64":
       return reader.float64();
     default:
-      if (typeof type === "string") return readSpecial(type, reader.bytes());
-      return chosen(type, readInto({}, type, reader.bytes(), depth + 1));
+      if (typeof type === "string") return readSpecial(type, reader.inner());
+      return chosen(type, readInto({}, type, reader.inner(), depth + 1));
   }
 }
 
@@ -142,8 +140,7 @@ function wireTypeOf(type: FieldType): number {
 
 function requireType({ name, type }: Field, wireType: number, wanted: number): void {
   if (wireType === wanted) return;
-  const inlined =
-    name === "" && typeof type !== "string" ? type.name.slice(type.name.lastIndexOf(".") + 1) : name;
+  const inlined = name === "" && typeof type !== "string" ? goTypeOf(type.name) : name;
   throw wrongWireType(wireType, GO_NAMES[inlined] ?? inlined.slice(0, 1).toUpperCase() + inlined.slice(1));
 }
 

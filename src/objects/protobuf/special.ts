@@ -1,20 +1,20 @@
 import { parseQuantity } from "../quantity.ts";
 import { formatMicroTime, formatTime } from "../time.ts";
-import { BYTES, ProtobufError, VARINT, WireReader, wrongWireType } from "./wire.ts";
+import { BYTES, ProtobufError, VARINT, type WireReader, wrongWireType } from "./wire.ts";
 
 /** Reads a message whose JSON is no object with its fields: a time, a quantity, … @throws ProtobufError */
-export function readSpecial(name: string, bytes: Buffer): unknown {
+export function readSpecial(name: string, reader: WireReader): unknown {
   switch (name) {
     case "meta.v1.Time":
-      return timeOf(bytes, false);
+      return timeOf(reader, false);
     case "meta.v1.MicroTime":
-      return timeOf(bytes, true);
+      return timeOf(reader, true);
     case "resource.Quantity":
-      return quantityOf(bytes);
+      return quantityOf(reader);
     case "intstr.IntOrString":
-      return intOrStringOf(bytes);
+      return intOrStringOf(reader);
     default:
-      return rawOf(bytes);
+      return rawOf(reader);
   }
 }
 
@@ -33,9 +33,8 @@ const INT_OR_STRING: Layout = {
 const RAW: Layout = { name: "RawExtension", fields: { 1: ["Raw", true] } };
 
 /** The numbers and texts of a message. */
-function scalarsOf({ name, fields }: Layout, bytes: Buffer) {
-  const reader = new WireReader(bytes);
-  const values = new Map<number, number | Buffer>();
+function scalarsOf({ name, fields }: Layout, reader: WireReader) {
+  const values = new Map<number, number | string>();
   while (!reader.ended) {
     const { number, wireType } = reader.tag(name);
     const field = fields[number];
@@ -45,11 +44,11 @@ function scalarsOf({ name, fields }: Layout, bytes: Buffer) {
     }
     const [goName, isText] = field;
     if (wireType !== (isText ? BYTES : VARINT)) throw wrongWireType(wireType, goName);
-    values.set(number, isText ? reader.bytes() : reader.integer(64));
+    values.set(number, isText ? reader.text() : reader.integer(64));
   }
   return {
     number: (field: number) => (values.get(field) ?? 0) as number,
-    text: (field: number) => (values.get(field) as Buffer | undefined)?.toString("utf8"),
+    text: (field: number) => values.get(field) as string | undefined,
   };
 }
 
@@ -57,9 +56,9 @@ const FIRST_SECOND = Date.parse("0001-01-01T00:00:00Z") / 1000;
 const LAST_SECOND = Date.parse("9999-12-31T23:59:59Z") / 1000;
 
 /** Seconds and nanoseconds since 1970; no bytes are the zero time, which is null in JSON. */
-function timeOf(bytes: Buffer, micro: boolean): string | null {
-  if (bytes.length === 0) return null;
-  const values = scalarsOf(TIMESTAMP, bytes);
+function timeOf(reader: WireReader, micro: boolean): string | null {
+  if (reader.length === 0) return null;
+  const values = scalarsOf(TIMESTAMP, reader);
   const micros = micro ? Math.trunc(values.number(2) / 1000) : 0;
   const seconds = values.number(1) + Math.floor(micros / 1_000_000);
   if (seconds < FIRST_SECOND || seconds > LAST_SECOND) {
@@ -71,24 +70,24 @@ function timeOf(bytes: Buffer, micro: boolean): string | null {
   return `${formatMicroTime(date).slice(0, 19)}.${fraction}Z`;
 }
 
-function quantityOf(bytes: Buffer): string {
-  const text = scalarsOf(QUANTITY, bytes).text(1);
+function quantityOf(reader: WireReader): string {
+  const text = scalarsOf(QUANTITY, reader).text(1);
   if (text === undefined) return "0";
   const parsed = parseQuantity(text);
   if (typeof parsed === "string") throw new ProtobufError(parsed);
   return text;
 }
 
-function intOrStringOf(bytes: Buffer): number | string {
-  const values = scalarsOf(INT_OR_STRING, bytes);
+function intOrStringOf(reader: WireReader): number | string {
+  const values = scalarsOf(INT_OR_STRING, reader);
   if (values.number(1) === 0) return values.number(2) | 0;
   if (values.number(1) === 1) return values.text(3) ?? "";
   throw new ProtobufError("impossible IntOrString.Type");
 }
 
 /** JSON within: an object of any structure, a schema's example, the fields that a manager owns. */
-function rawOf(bytes: Buffer): unknown {
-  const text = scalarsOf(RAW, bytes).text(1) ?? "";
+function rawOf(reader: WireReader): unknown {
+  const text = scalarsOf(RAW, reader).text(1) ?? "";
   if (text === "") return null;
   try {
     return JSON.parse(text);
