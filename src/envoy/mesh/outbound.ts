@@ -129,8 +129,9 @@ export class Outbound {
   /** Whether connections to a port of a pod are mutual TLS. */
   isPeer(pod: string, port: number): boolean {
     const peer = this.model?.peerOf(pod);
-    if (peer === undefined || peer.plainPorts === "all") return false;
-    return !peer.plainPorts?.includes(port);
+    if (peer === undefined) return false;
+    const { plainPorts, mutualPorts = [] } = peer;
+    return plainPorts === "all" ? mutualPorts.includes(port) : !plainPorts?.includes(port);
   }
 
   /** Whether a sidecar takes connections to a port of a pod. */

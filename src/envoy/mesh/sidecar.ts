@@ -36,12 +36,16 @@ export function putSidecar(
       make: () =>
         made("listener", virtualInbound(sidecar, inbound), {
           needsClusters: collectorClusters(sidecar.telemetry),
-          needsRoutes: sidecar.mutualTls === "disabled" ? [] : TLS_SECRETS,
+          needsRoutes: takesMutualTls(sidecar) ? TLS_SECRETS : [],
           origins: originsOf(sidecar),
         }),
     },
   ]);
   layer.replace("secret", identity === undefined ? [] : identitySecrets(identity));
+}
+
+function takesMutualTls({ mutualTls, portMutualTls }: Sidecar): boolean {
+  return [mutualTls, ...Object.values(portMutualTls)].some((mode) => mode !== "disabled");
 }
 
 /** The pod, and the policies that say how it is to be. */

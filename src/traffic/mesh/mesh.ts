@@ -278,12 +278,14 @@ class MeshState {
 
 /** What others need to know of a sidecar. */
 function peerOf({ identity, mutualTls, portMutualTls, uncapturedPorts }: Sidecar): Peer {
-  const plainPorts = Object.entries(portMutualTls)
-    .filter(([, mode]) => mode === "disabled")
+  const all = mutualTls === "disabled";
+  const others = Object.entries(portMutualTls)
+    .filter(([, mode]) => (mode === "disabled") !== all)
     .map(([port]) => Number(port));
   return {
     identity,
-    ...(mutualTls === "disabled" ? { plainPorts: "all" } : plainPorts.length > 0 && { plainPorts }),
+    ...(all ? { plainPorts: "all" } : others.length > 0 && { plainPorts: others }),
+    ...(all && others.length > 0 && { mutualPorts: others }),
     ...(uncapturedPorts && { uncapturedPorts }),
   };
 }

@@ -29,8 +29,9 @@ export interface MeshModel {
 export interface Peer {
   /** `spiffe://cluster.local/ns/NAMESPACE/sa/ACCOUNT`. */
   readonly identity: string;
-  /** Its ports that take no mutual TLS; `all`: none does. */
+  /** Its ports that take no mutual TLS; `all`: none does but for `mutualPorts`. */
   readonly plainPorts?: readonly number[] | "all";
+  readonly mutualPorts?: readonly number[];
   /** Its ports that capture leaves out: connections to them go past the sidecar. */
   readonly uncapturedPorts?: readonly number[];
 }

@@ -50,4 +50,6 @@ test("ports where a policy wants no mutual TLS are plain, and still the sidecar'
     plainPorts: "all",
     uncapturedPorts: [81],
   });
+  const but = policy("mutualTls: Disabled, ports: [{ port: 80, mutualTls: Strict }]");
+  assert.deepEqual(peerOf([], but), { identity, plainPorts: "all", mutualPorts: [80] });
 });
