@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { text } from "node:stream/consumers";
 import { KINDS } from "../../src/objects/kinds.ts";
-import type { KubeEvent } from "../../src/objects/types.ts";
+import type { KubeEvent, Pod } from "../../src/objects/types.ts";
 import { isReady, temporaryHome, TestCluster } from "./cluster.ts";
 
 const home = temporaryHome();
@@ -307,6 +307,34 @@ test("exit codes, signals and restart policies", async () => {
   );
   const previous = await lab.client.request("GET", "/api/v1/namespaces/default/pods/again/log?previous=true");
   assert.equal(previous.body, "run\n");
+});
+
+test("a pod that has ended leaves its host port to the next, and its sidecar ends with it, however it ended", async () => {
+  const ports = [{ containerPort: 8080, hostPort: 18_080 }];
+  const forGood = { restartPolicy: "Never" as const, terminationGracePeriodSeconds: 1 };
+  const sidecar = { name: "side", image: "busybox", command: ["sleep", "infinity"], restartPolicy: "Always" };
+  const init = { name: "init", image: "busybox", command: ["sh", "-c", "exit 3"] };
+  const end = (name: string, phase: string): Promise<Pod> =>
+    lab.until(name, phase, ({ status }) => {
+      const [side] = status?.initContainerStatuses ?? [];
+      return status?.phase === phase && side?.state?.terminated !== undefined;
+    });
+  await lab.create("ended", { command: ["true"], ports }, { ...forGood, initContainers: [sidecar] });
+  await end("ended", "Succeeded");
+  await lab.create(
+    "init-failed",
+    { command: ["true"], ports },
+    { ...forGood, initContainers: [sidecar, init] },
+  );
+  await end("init-failed", "Failed");
+  await lab.create("next", { ...sleep, ports });
+  await lab.ready("next");
+  const events = await lab.client.list<KubeEvent>(KINDS.Event, { namespace: "default" });
+  const made = events.items.filter(({ reason }) => reason === "SandboxChanged");
+  assert.deepEqual(
+    made.filter(({ involvedObject: { name } }) => name === "ended" || name === "init-failed"),
+    [],
+  );
 });
 
 test("readiness follows its probe; http, tcp and exec", async () => {

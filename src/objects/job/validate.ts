@@ -146,10 +146,11 @@ function checkTemplate(template: PodTemplateSpec): FieldError[] {
 }
 
 function checkSelector({ selector, template }: JobSpec): FieldError[] {
-  if (selector === undefined) return [required("spec.selector")];
-  const errors = validateLabelSelector("spec.selector", selector);
   const labels = template.metadata?.labels;
-  if (matchesLabelSelector(selector, labels ?? {})) return errors;
+  const errors =
+    selector === undefined ? [required("spec.selector")] : validateLabelSelector("spec.selector", selector);
+  // no selector selects nothing
+  if (selector !== undefined && matchesLabelSelector(selector, labels ?? {})) return errors;
   const detail = "`selector` does not match template `labels`";
   return [...errors, invalid("spec.template.metadata.labels", labels, detail)];
 }
