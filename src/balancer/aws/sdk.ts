@@ -23,7 +23,7 @@ export interface AwsOptions {
   readonly timeoutMs?: number;
   /**
    * For an emulator that describes a subnet's IPv6 range with the state as text (moto 5: `"{'State': 'associated'}"`).
-   * AWS never does; only tests set this.
+   * AWS never does.
    */
   readonly subnetStatesAsText?: boolean;
 }

@@ -18,7 +18,9 @@ interface Account {
 export async function openAws(settings: BalancerSettings, signal: AbortSignal): Promise<BalancerProvider> {
   const { region, vpcId } = accountOf(settings);
   const { awsEndpoint, clusterName, defaultScheme } = settings;
-  const api = await createAwsApi({ region, ...(awsEndpoint && { endpoint: awsEndpoint }), signal });
+  // an emulator is reached by an endpoint of its own, and moto has an answer in another form than AWS
+  const endpoint = awsEndpoint === undefined ? {} : { endpoint: awsEndpoint, subnetStatesAsText: true };
+  const api = await createAwsApi({ region, ...endpoint, signal });
   const { replacementGraceMs: graceMs, externalManagedTags: externalTags } = settings;
   return createAwsProvider({ api, region, vpcId, clusterName, defaultScheme, graceMs, externalTags });
 }
