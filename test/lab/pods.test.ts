@@ -77,6 +77,21 @@ test("a server is reached over both families; exec passes input, output and exit
   await assert.rejects(lab.exec("client", ["no-such"]), /"no-such": executable file not found in \$PATH/);
 });
 
+test("nslookup tells names that are not there from names without an address of a family", async () => {
+  const script = "/run/tandem/app/src/lab/images/programs/nslookup.ts";
+  const ask = (...words: string[]) => lab.exec("client", ["/run/tandem/node/node", script, ...words]);
+  const both = await ask("kube-dns.kube-system");
+  assert.match(both.out, /Name:\tkube-dns.kube-system.svc.cluster.local\nAddress: \d/);
+  assert.match(both.out, /Address: fd00:/);
+  const primary = (
+    await lab.client.get<{ spec: { ipFamilies: string[] } }>(KINDS.Service, "kubernetes", "default")
+  ).spec.ipFamilies[0];
+  const other = await ask(`-type=${primary === "IPv4" ? "AAAA" : "A"}`, "kubernetes");
+  assert.match(other.out, /\*\*\* Can't find kubernetes.default.svc.cluster.local: No answer/);
+  const none = await ask("nobody");
+  assert.deepEqual([none.code, /NXDOMAIN/.test(none.out)], [1, true]);
+});
+
 test("exec gives a terminal", async () => {
   await lab.create("terminal", sleep);
   await lab.ready("terminal");

@@ -1,7 +1,8 @@
 /**
  * A small nslookup, for hosts without one: `nslookup [-type=TYPE] NAME|ADDRESS [SERVER]`. Asks the servers of
  * /etc/resolv.conf one after the other, by its search list and ndots, and answers in the words of BIND's. Without a type
- * it asks for A and AAAA, of an address for PTR. Exit code 1 where there is no answer.
+ * it asks for A and AAAA, of an address for PTR. Exit code 1 where the name is not there, or no
+ * server.
  */
 import { Resolver } from "node:dns/promises";
 import { readFileSync } from "node:fs";
@@ -21,6 +22,8 @@ const types = (asked?.toUpperCase() ?? (isIP(name) ? "PTR" : "A,AAAA")).split(",
 
 /** The code of the last failure that is none of a name: `ETIMEOUT`, `ECONNREFUSED`, `ESERVFAIL`. */
 let failure = "ENOTFOUND";
+/** A name that there is, without records of the types that were asked for. */
+let empty: string | undefined;
 for (const address of servers) if (await askServer(address)) process.exit(0);
 console.log(failureText(failure, servers, name));
 process.exit(1);
@@ -47,11 +50,10 @@ async function askServer(address: string): Promise<boolean> {
     console.log(`Server:\t\t${address}\nAddress:\t${address}#53\n\n${texts.join("\n")}\n`);
     return true;
   }
-  if (failure !== "ENOTFOUND") return false;
-  console.log(
-    `Server:\t\t${address}\nAddress:\t${address}#53\n\n${failureText(failure, [], name as string)}\n`,
-  );
-  process.exit(1);
+  if (empty === undefined && failure !== "ENOTFOUND") return false;
+  const text = empty ? `*** Can't find ${empty}: No answer` : failureText(failure, [], name as string);
+  console.log(`Server:\t\t${address}\nAddress:\t${address}#53\n\n${text}\n`);
+  process.exit(empty ? 0 : 1);
 }
 
 async function ask(resolver: Resolver, candidate: string, type: string): Promise<string[]> {
@@ -63,7 +65,8 @@ async function ask(resolver: Resolver, candidate: string, type: string): Promise
     return records.map((record) => recordText(candidate, type, record));
   } catch (error) {
     const { code = "" } = error as NodeJS.ErrnoException;
-    if (!["ENOTFOUND", "ENODATA"].includes(code)) failure = code;
+    if (code === "ENODATA") empty ??= candidate;
+    else if (code !== "ENOTFOUND") failure = code;
     return [];
   }
 }
