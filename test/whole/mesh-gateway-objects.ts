@@ -2,6 +2,7 @@
  * The cluster of the test of Gateways in the mesh: `shop`, whose ports are strict, `open` without a policy of its own, and
  * Gateways in a namespace without sidecars, `edge`.
  */
+import type { Family } from "../../src/ip/family.ts";
 import { GATEWAY_GROUP } from "../../src/objects/gateway/index.ts";
 import { APP, NODE } from "./load.ts";
 
@@ -18,6 +19,8 @@ const TCP_ECHO = {
   ports: [{ containerPort: 9000 }],
   readinessProbe: { tcpSocket: { port: 9000 }, periodSeconds: 1 },
 };
+const HALF = `require("node:http").createServer((_, to) => to.end("half\\n")).listen(8080, "0.0.0.0");
+process.on("SIGTERM", () => process.exit());`;
 const NO_SIDECAR = { "tandem.dev/inject": "disabled" };
 
 /** What the Gateway's proxies show: the name of their ServiceAccount, which is `<gateway>-<class>`. */
@@ -73,6 +76,23 @@ export function manifests(): object {
   return { apiVersion: "v1", kind: "List", items };
 }
 
+/**
+ * What comes later, as no cluster is called up with it: an application that hears IPv4 alone, behind a sidecar that
+ * accepts both, in a Service with IPv6 first.
+ */
+export function halfDead(): readonly object[] {
+  const container = {
+    image: "curlimages/curl",
+    command: [NODE, "-e", HALF],
+    readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 },
+  };
+  return [
+    deployment("shop", "half", container),
+    service("shop", "half", { name: "http", port: 80, targetPort: 8080 }, { app: "half" }, ["IPv6", "IPv4"]),
+    http("half", "shop", "half"),
+  ];
+}
+
 function namespace(name: string, injected: boolean): object {
   const labels = { "tandem.dev/inject": injected ? "enabled" : "disabled" };
   return { apiVersion: "v1", kind: "Namespace", metadata: { name, labels } };
@@ -93,7 +113,7 @@ function echo(text: string): object {
 }
 
 /** A Deployment of one container. */
-export function deployment(place: string, name: string, container: object, more: object = {}): object {
+function deployment(place: string, name: string, container: object, more: object = {}): object {
   const spec = { containers: [{ name, ...container }] };
   return {
     apiVersion: "apps/v1",
@@ -106,10 +126,16 @@ export function deployment(place: string, name: string, container: object, more:
   };
 }
 
-function service(place: string, name: string, port: object, selector: object = { app: name }): object {
+function service(
+  place: string,
+  name: string,
+  port: object,
+  selector: object = { app: name },
+  ipFamilies: readonly Family[] = ["IPv4", "IPv6"],
+): object {
   const spec = {
     ipFamilyPolicy: "RequireDualStack",
-    ipFamilies: ["IPv4", "IPv6"],
+    ipFamilies,
     selector,
     ports: [port],
   };

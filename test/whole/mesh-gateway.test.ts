@@ -5,11 +5,11 @@ import type { KubeClient } from "../../src/client/index.ts";
 import { GATEWAY_KINDS, type Gateway } from "../../src/objects/gateway/index.ts";
 import { KINDS } from "../../src/objects/kinds.ts";
 import { MESH_KINDS } from "../../src/objects/mesh/index.ts";
-import type { Pod } from "../../src/objects/types.ts";
+import type { KubeObject, Pod } from "../../src/objects/types.ts";
 import { createAuthority } from "../../src/pki/issue.ts";
 import { eventually } from "../controllers/cluster.ts";
 import { OUTSIDE, startLoad, targetsOf, urlHost } from "./load.ts";
-import { GATEWAY_IDENTITY, manifests } from "./mesh-gateway-objects.ts";
+import { GATEWAY_IDENTITY, halfDead, manifests } from "./mesh-gateway-objects.ts";
 import { downAfterTest, type Home, manifestIn, processOf, upForTest } from "./tandem.ts";
 
 /** Requests a second, and under way at once at most. */
@@ -77,6 +77,21 @@ describe("a Gateway in the mesh", () => {
     assert.equal(lines.length, 2, stdout);
     for (const line of lines) assert.match(line, /HEALTHY/);
     assert.doesNotMatch(lines.join("\n"), /UNHEALTHY/);
+  });
+
+  test("an application that hears one family is reached over that, whatever its sidecar accepts", async () => {
+    const [deployment, service, route] = halfDead() as [KubeObject, KubeObject, KubeObject];
+    await client.create(KINDS.Deployment, deployment);
+    await client.create(KINDS.Service, service);
+    await client.create(GATEWAY_KINDS.HTTPRoute, route);
+    for (const address of addresses) {
+      await settled(
+        () => ask("half.test", address),
+        (said) => said === "half\n",
+      );
+      const answers = Array.from({ length: 10 }, () => ask("half.test", address));
+      assert.deepEqual([...new Set(answers)], ["half\n"]);
+    }
   });
 
   test("of one Service, a pod with a sidecar and one without are both reached", async () => {

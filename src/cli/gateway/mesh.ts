@@ -15,8 +15,8 @@ import {
 import type { MeshPeers } from "../../envoy/desired/index.ts";
 import type { Gateway } from "../../objects/gateway/index.ts";
 import { KINDS, objectKey } from "../../objects/kinds.ts";
-import { MESH_KINDS, MESH_NAMESPACE } from "../../objects/mesh/index.ts";
-import type { KubeObject, Secret } from "../../objects/types.ts";
+import { MESH_KINDS, MESH_NAMESPACE, type MeshPolicy } from "../../objects/mesh/index.ts";
+import type { KubeObject, Pod, Secret } from "../../objects/types.ts";
 import { createPeerModel, type PeerModel, workloadIdentity } from "../../traffic/mesh/index.ts";
 import { authorityIn } from "../mesh/authority.ts";
 import { podTrimmer } from "../mesh/kinds.ts";
@@ -28,6 +28,8 @@ export interface GatewayMeshOptions {
   readonly client: KubeClient;
   /** That of the mesh: the cluster's domain. */
   readonly trustDomain: string;
+  /** Told of pods with sidecars, and of the families over which their applications answer. */
+  readonly onPod?: (change: ObjectChange<Pod>) => void;
   readonly log: (line: string) => void;
 }
 
@@ -126,18 +128,21 @@ export class GatewayMesh implements MeshPeers {
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
-    const { client } = this.#options;
+    const { client, onPod } = this.#options;
     const onError = (error: unknown): void => this.#onError(error);
-    const into = (kind: "Pod" | "MeshPolicy") => (change: ObjectChange<KubeObject>) =>
-      this.#peers.on(kind, change as never);
     const pods = {
       kind: KINDS.Pod,
-      intake: into("Pod"),
+      intake: (change: ObjectChange<KubeObject>) => {
+        this.#peers.on("Pod", change as ObjectChange<Pod>);
+        onPod?.(change as ObjectChange<Pod>);
+      },
       transform: podTrimmer(),
       withStatus: true,
       labelSelector: SIDECAR_LABEL,
     };
-    const kinds = [pods, { kind: MESH_KINDS.MeshPolicy, intake: into("MeshPolicy") }];
+    const onPolicy = (change: ObjectChange<KubeObject>): void =>
+      this.#peers.on("MeshPolicy", change as ObjectChange<MeshPolicy>);
+    const kinds = [pods, { kind: MESH_KINDS.MeshPolicy, intake: onPolicy }];
     await startSources({ client, kinds, onError }, signal);
   }
 

@@ -43,7 +43,7 @@ const START_WAIT = 3_000;
 /** Another replica's proxies have a change about when ours have it: statuses give them so long, in milliseconds. */
 const ELSEWHERE_WAIT = 1_000;
 /** The first configuration of a proxy waits so long for its certificate for the mesh, in milliseconds. */
-const ISSUED_WAIT = 5_000;
+const ISSUED_WAIT = 20_000;
 /** How often proxies that are not connected yet are looked for, in milliseconds. */
 const LOOK_PERIOD = 100;
 

@@ -68,10 +68,16 @@ export async function startGateways(options: GatewayOptions): Promise<{ readonly
   const { client, families, signal, log, lead, familyReadiness = "report" } = options;
   const now = () => formatTime(new Date());
   const model = createGatewayModel({ controllerName: CONTROLLER_NAME, clusterFamilies: families, now });
-  const traffic = createTrafficModel({ familyReadiness });
+  // of the pods that it is told of: all where that is asked for, else those with sidecars, which accept for both families
+  const traffic = createTrafficModel({ familyReadiness: "enforce" });
   const onError = (error: unknown): void => log(`watching: ${(error as Error).message}`);
   const classes = new ClassFinalizers({ client, controllerName: CONTROLLER_NAME, log });
-  const mesh = new GatewayMesh({ client, trustDomain: options.clusterDomain, log });
+  const mesh = new GatewayMesh({
+    client,
+    trustDomain: options.clusterDomain,
+    onPod: (change) => traffic.onPod(change),
+    log,
+  });
   const kinds = sourcesOf(model, traffic, familyReadiness, (change) => mesh.onGateway(change), classes);
   const [sources, authority] = await Promise.all([
     startSources({ client, kinds, onError }, signal),
