@@ -12,6 +12,7 @@ for (const kind of [
   KINDS.ReplicaSet,
   KINDS.DaemonSet,
   KINDS.StatefulSet,
+  KINDS.Job,
   KINDS.Service,
 ] as const) {
   for (const name of [kind.plural, kind.singular, ...kind.shortNames]) OWNERS[name] = kind;
@@ -30,7 +31,9 @@ export async function findPodOf(client: KubeClient, target: string, namespace: s
   if (POD_NAMES.has(type)) return name;
   const kind = OWNERS[type];
   if (kind === undefined) {
-    const known = ["pod", "deploy", "rs", "ds", "sts", "svc"].map((known) => `${known}/NAME`).join(", ");
+    const known = ["pod", "deploy", "rs", "ds", "sts", "job", "svc"]
+      .map((known) => `${known}/NAME`)
+      .join(", ");
     throw noPod(target, namespace, `${JSON.stringify(type)} is not a kind with pods`, `use one of ${known}`);
   }
   const labelSelector = await selectorOf(client, kind, name, namespace, target);

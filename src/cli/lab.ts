@@ -24,7 +24,7 @@ export function define(): Command {
   lab
     .command("exec [target] [command...]")
     .description(
-      "Run a command in a pod: POD, pod/NAME, deploy/NAME, rs/NAME, ds/NAME or svc/NAME; or outside of the cluster.",
+      "Run a command in a pod: POD, pod/NAME, deploy/NAME, rs/NAME, ds/NAME, sts/NAME, job/NAME or svc/NAME; or outside of the cluster.",
     )
     .usage("[options] <target> -- <command...>  |  --outside -- <command...>")
     .option(
