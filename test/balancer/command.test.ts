@@ -27,6 +27,7 @@ describe("tandem balancer --provider=aws, with the real SDK against a fake AWS",
     assert.match(out, /^Service default\/web: \d+ to create/);
     assert.match(out, /create LoadBalancer k8s-default-web-[0-9a-f]{10}/);
     assert.match(out, /dualstack/);
+    assert.match(err, /^No uid yet, so that names will end differently in AWS: Service default\/web$/m);
     assert.deepEqual(world.aws.census(), {
       loadBalancers: 0,
       listeners: 0,

@@ -50,6 +50,7 @@ export async function printPlan(
     if (provider === undefined) console.error(ONLY_FINDINGS[settings.provider]);
     else if (client === undefined) console.error(NO_CLUSTER);
     if (provider !== undefined) tellOfNodePorts(settings, objects.services);
+    if (provider !== undefined && settings.provider === "aws") tellOfNames(objects.services);
     const failed = plans.some(({ findings }) => findings.some(({ level }) => level === "error"));
     return failed ? EXIT.badInput : EXIT.ok;
   } finally {
@@ -73,6 +74,15 @@ function tellOfNodePorts({ defaultTargetType }: BalancerSettings, services: read
     console.error(
       `No healthCheckNodePort yet, in whose place traffic-port stands: Service ${unasked.map(objectKey).join(", ")}`,
     );
+}
+
+/** Names of AWS end with a hash over the Service's uid, which a new Service has not. */
+function tellOfNames(services: readonly Service[]): void {
+  const names = services
+    .filter(({ metadata }) => metadata.uid === undefined)
+    .map(objectKey)
+    .join(", ");
+  if (names !== "") console.error(`No uid yet, so that names will end differently in AWS: Service ${names}`);
 }
 
 const NO_CLUSTER =
