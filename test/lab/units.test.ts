@@ -249,6 +249,14 @@ test("what a full disk takes of a log does not end the node", () => {
   assert.ok(told > 0 && log.closed);
 });
 
+test("a pod runs until its sidecars have ended, too", () => {
+  const spec: Container = { name: "side", image: "i", restartPolicy: "Always" };
+  const ok = facts({ terminated: { exitCode: 0 } });
+  assert.equal(phase("Never", [ok], [facts({ running: {} }, { spec, started: true })]), "Running");
+  const ended = facts({ terminated: { exitCode: 143 } }, { spec, started: true });
+  assert.equal(phase("Never", [ok], [ended]), "Succeeded");
+});
+
 test("the phase of a pod follows its containers and policy", () => {
   const waiting = facts({ waiting: {} });
   const running = facts({ running: {} });

@@ -100,6 +100,7 @@ function scaleOf(pods: readonly Pod[], scales: Scales): number | string {
     const { kind, name } = controllerOf(pod)!;
     const namespace = pod.metadata.namespace ?? "";
     if (kind === "DaemonSet") return "daemonsets.apps does not implement the scale subresource";
+    if (kind === "Job") return "jobs.batch does not implement the scale subresource";
     const key = `${namespace}/${name}`;
     const set =
       kind === "StatefulSet" ? scales.statefulSet(key) : kind === "ReplicaSet" && scales.replicaSet(key);

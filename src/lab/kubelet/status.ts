@@ -110,6 +110,8 @@ function phaseOf(pod: Pod, { init, main }: PodFacts): NonNullable<PodStatus["pha
   if (main.some((facts, index) => facts.state.waiting && ended[index] === undefined)) return "Pending";
   if (main.some((facts) => facts.state.running)) return "Running";
   if (main.length === 0 || ended.some((end) => end === undefined)) return "Pending";
+  // a sidecar is still to end, as it does after what it serves
+  if (init.some((facts) => isSidecar(facts.spec) && facts.state.running)) return "Running";
   if (policy === "Always") return "Running";
   if (ended.every((end) => end?.exitCode === 0)) return "Succeeded";
   return policy === "Never" ? "Failed" : "Running";
