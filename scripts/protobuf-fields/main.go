@@ -1,10 +1,11 @@
 // Command protobuf-fields prints the numbers of the fields of Kubernetes' kinds in Protocol Buffers, by the tags of the
-// Go structs: data/protobuf/README.md describes what it prints.
+// Go structs: data/protobuf/README.md describes what it prints. With --record, it prints objects as they are encoded.
 package main
 
 import (
 	"fmt"
 	"log"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -58,6 +59,14 @@ type unmarshaler interface{ Unmarshal([]byte) error }
 var isMessage = reflect.TypeFor[unmarshaler]()
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "--record" {
+		record()
+		return
+	}
+	printTable()
+}
+
+func printTable() {
 	table := map[string]string{}
 	for _, group := range groups {
 		scheme := runtime.NewScheme()
@@ -149,7 +158,7 @@ func typeOf(t reflect.Type, table map[string]string) string {
 	case reflect.Map:
 		return typeOf(t.Elem(), table) + "{}"
 	default:
-		log.Fatalf("%s: a type without a letter", t)
+		log.Fatalf("%s: a type that no field should have", t)
 		return ""
 	}
 }

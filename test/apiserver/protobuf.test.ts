@@ -162,9 +162,7 @@ test("Events come under both groups' names", async () => {
 
 test("definitions come with their schemas; their resources have no form in protobuf", async () => {
   const { client } = held;
-  const recorded = JSON.parse(
-    readFileSync(new URL("../objects/protobuf/recorded.json", import.meta.url), "utf8"),
-  ) as {
+  const recorded = JSON.parse(readFileSync(new URL("../oracle/protobuf.json", import.meta.url), "utf8")) as {
     bytes: string;
     object: { kind: string };
   }[];

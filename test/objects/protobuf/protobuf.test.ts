@@ -25,7 +25,7 @@ import { ApiError } from "../../../src/objects/status.ts";
 import { encodeMessage, encodeObject, envelope, field, number, varint } from "./encode.ts";
 
 /** What client-go's encoder made of objects, and what its decoder and its JSON made of that again. */
-const RECORDED = JSON.parse(readFileSync(new URL("recorded.json", import.meta.url), "utf8")) as {
+const RECORDED = JSON.parse(readFileSync(new URL("../../oracle/protobuf.json", import.meta.url), "utf8")) as {
   readonly bytes: string;
   readonly object: AnyObject;
 }[];
