@@ -172,6 +172,12 @@ describe("messages on the wire", () => {
       answers: [answer("10.0.0.1"), answer("10.0.0.2")],
     });
     assert.equal(sent.length, 12 + owner.length + 1 + 4 + 2 * 16);
+    const alias = encodeMessage({
+      ...EMPTY,
+      questions: [{ name: owner, type: TYPE.CNAME, class: 1 }],
+      answers: [{ name: owner, type: TYPE.CNAME, class: 1, ttl: 5, data: { kind: "name", target: owner } }],
+    });
+    assert.equal(alias.length, 12 + owner.length + 1 + 4 + 14);
   });
 });
 
