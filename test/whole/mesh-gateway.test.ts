@@ -10,7 +10,7 @@ import { createAuthority } from "../../src/pki/issue.ts";
 import { eventually } from "../controllers/cluster.ts";
 import { OUTSIDE, startLoad, targetsOf, urlHost } from "./load.ts";
 import { GATEWAY_IDENTITY, halfDead, manifests } from "./mesh-gateway-objects.ts";
-import { downAfterTest, type Home, manifestIn, processOf, upForTest } from "./tandem.ts";
+import { downAfterTest, type Home, manifestIn, replacePart, upForTest } from "./tandem.ts";
 
 /** Requests a second, and under way at once at most. */
 const RATE = "50/16";
@@ -169,11 +169,7 @@ describe("a Gateway in the mesh", () => {
   test("and while what serves Gateways, and the mesh, are killed", async () => {
     const load = await startLoad(home, OUTSIDE, RATE, targetsOf("web.test", addresses));
     for (let kill = 0; kill < KILLS; kill++) {
-      const part = kill % 2 === 0 ? "gateway" : "mesh";
-      const there = () => processOf(home, part);
-      const pid = await settled(there, (found) => found !== undefined);
-      process.kill(pid as number, "SIGKILL");
-      await settled(there, (found) => found !== undefined && found !== pid);
+      await replacePart(home, kill % 2 === 0 ? "gateway" : "mesh");
       await new Promise((resolve) => setTimeout(resolve, SPAN));
     }
     const report = await load.end();
