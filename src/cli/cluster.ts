@@ -3,7 +3,7 @@ import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
 import { type Cidr, cidrsOverlap, formatCidr, parseCidr } from "../ip/cidr.ts";
 import { FAMILIES, type Family } from "../ip/family.ts";
-import { findCluster } from "../lab/index.ts";
+import { findCluster, runningClusters } from "../lab/index.ts";
 import type { FamilyReadiness } from "../traffic/index.ts";
 import { readFamilyReadiness } from "./family-readiness.ts";
 
@@ -169,10 +169,12 @@ export function stateDirOfCluster(name: string): string {
 function runningCluster(name: string): { stateDir: string; kubeconfig: string } {
   const cluster = findCluster(name);
   if (cluster !== undefined) return cluster;
+  const others = runningClusters();
+  const own = name === DEFAULT_NAME ? "tandem up" : `tandem up --name ${name}`;
   throw new UserError({
     what: "no cluster to work with",
     where: `cluster ${name}`,
-    why: "it is not running",
-    next: name === DEFAULT_NAME ? "tandem up" : `tandem up --name ${name}`,
+    why: others.length === 0 ? "it is not running" : `it is not running; others are: ${others.join(", ")}`,
+    next: others.length === 0 ? own : `say which one is meant: --name ${others[0]}; or ${own}`,
   });
 }

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { tearDown } from "../lab/index.ts";
+import { runningClusters, tearDown } from "../lab/index.ts";
 import { DEFAULT_NAME } from "./cluster.ts";
 
 /** `tandem down`: takes a cluster down; safe to repeat. */
@@ -9,6 +9,8 @@ export function define(): Command {
     .option("--name <cluster>", "the cluster of `tandem up`", DEFAULT_NAME)
     .action(async ({ name }: { name: string }) => {
       const ran = await tearDown(name);
-      console.error(ran ? ` ✓ cluster ${name} is down` : `cluster ${name} is not running; nothing to do`);
+      if (ran) return console.error(` ✓ cluster ${name} is down`);
+      const others = runningClusters().map((other) => `; ${other} is: tandem down --name ${other}`);
+      console.error(`cluster ${name} is not running; nothing to do${others.join("")}`);
     });
 }

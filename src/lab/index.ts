@@ -2,13 +2,21 @@
  * The lab: a Kubernetes cluster on one machine out of network namespaces, for any user. The host side is here
  * ({@link bringUp}, {@link findCluster}, {@link tearDown}); the processes inside start from `init/` and `node/`.
  */
+import { basename } from "node:path";
 import { UserError } from "../errors/user-error.ts";
 import { type LabConfig, statePaths } from "./config.ts";
 import { cacheFolder, hostResolvers, type Launched, launch } from "./host/launch.ts";
 import { createLabCgroups, type LabCgroups, readLabCgroups, removeLabCgroups } from "./host/cgroups.ts";
 import { checkMachine as checkPrograms } from "./host/preconditions.ts";
 import { type HostSockets, openHostSockets } from "./host/sockets.ts";
-import { createStateDir, killLab, readLabProcess, removeStateDir, stateDirOf } from "./host/state.ts";
+import {
+  createStateDir,
+  killLab,
+  readLabProcess,
+  removeStateDir,
+  stateDirOf,
+  stateDirs,
+} from "./host/state.ts";
 import type { ImageMapping } from "./images/mapping.ts";
 import { type ClusterShape, planCluster } from "./plan.ts";
 import { FD, type LabStep } from "./report.ts";
@@ -160,6 +168,14 @@ export function findCluster(name: string): { stateDir: string; kubeconfig: strin
   const stateDir = stateDirOf(name);
   if (readLabProcess(stateDir) === undefined) return undefined;
   return { stateDir, kubeconfig: statePaths(stateDir).kubeconfig };
+}
+
+/** The names of this user's clusters that run, in order. */
+export function runningClusters(): string[] {
+  return stateDirs()
+    .filter((stateDir) => readLabProcess(stateDir) !== undefined)
+    .map((stateDir) => basename(stateDir))
+    .sort();
 }
 
 /**

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
-import { kubeconfigFor, parseShape, type ShapeFlags } from "../../src/cli/cluster.ts";
+import { kubeconfigFor, kubeconfigOf, parseShape, type ShapeFlags } from "../../src/cli/cluster.ts";
 import { UserError } from "../../src/errors/user-error.ts";
+import { writeLabProcess } from "../../src/lab/host/state.ts";
 import { formatCidr } from "../../src/ip/cidr.ts";
 
 const FLAGS: ShapeFlags = { name: "tandem", nodes: "2", ipFamilies: "IPv4,IPv6", port: "0" };
@@ -45,5 +49,21 @@ test("without a cluster of the lab, $KUBECONFIG says which cluster is meant", ()
   } finally {
     if (before === undefined) delete process.env["TANDEM_HOME"];
     else process.env["TANDEM_HOME"] = before;
+  }
+});
+
+test("where the cluster that is meant does not run, those that do are told of", () => {
+  const home = mkdtempSync(join(tmpdir(), "tandem-clusters-"));
+  const before = process.env["TANDEM_HOME"];
+  process.env["TANDEM_HOME"] = home;
+  try {
+    assert.throws(() => kubeconfigOf("tandem"), /it is not running\n.*\n.*next: tandem up$/);
+    for (const name of ["demo", "dead"]) mkdirSync(join(home, name));
+    writeLabProcess(join(home, "demo"), process.pid);
+    assert.throws(() => kubeconfigOf("tandem"), /others are: demo\n.*\n.*--name demo; or tandem up$/);
+  } finally {
+    if (before === undefined) delete process.env["TANDEM_HOME"];
+    else process.env["TANDEM_HOME"] = before;
+    rmSync(home, { recursive: true });
   }
 });

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -33,6 +33,15 @@ function stateHome(environment: NodeJS.ProcessEnv): string {
   if (environment["TANDEM_HOME"]) return environment["TANDEM_HOME"];
   const home = environment["XDG_STATE_HOME"] || join(environment["HOME"] || homedir(), ".local", "state");
   return join(home, "tandem");
+}
+
+/** The folders of all clusters of this user, running or not. */
+export function stateDirs(environment: NodeJS.ProcessEnv = process.env): string[] {
+  const home = stateHome(environment);
+  if (!existsSync(home)) return [];
+  return readdirSync(home)
+    .filter((name) => NAME.test(name))
+    .map((name) => join(home, name));
 }
 
 /** Makes the folder anew, mode 0700; files of a cluster that is dead are removed. */
