@@ -11,6 +11,7 @@ import {
   type PolicySurroundings,
   targetKeysOf,
 } from "../../src/traffic/gateway/policies/index.ts";
+import type { References } from "../../src/traffic/gateway/routes/types.ts";
 import { objects } from "./gateway-routes-fixtures.ts";
 
 interface Definition extends KubeObject {
@@ -65,11 +66,21 @@ export function goodPolicy(...args: Parameters<typeof policy>): PolicyObject {
   return object;
 }
 
+/** Of what policies refer to, nothing is there. */
+export const NO_OBJECTS: References = {
+  service: () => undefined,
+  secret: () => undefined,
+  configMap: () => undefined,
+  backend: () => undefined,
+  grantsIn: () => [],
+  backendTlsPoliciesFor: () => [],
+};
+
 /** Lookups among some policies. */
 export function among(...policies: PolicyObject[]): PolicyReferences {
   return {
     policiesFor: (target) => policies.filter((each) => targetKeysOf(each).includes(target)),
-    secret: () => undefined,
+    objects: NO_OBJECTS,
   };
 }
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Secret } from "../../src/objects/types.ts";
 import { policyVerdict } from "../../src/traffic/gateway/policies/index.ts";
-import { goodPolicy, surroundings } from "./gateway-policies-fixtures.ts";
+import { goodPolicy, NO_OBJECTS, surroundings } from "./gateway-policies-fixtures.ts";
 import { emptyModel, isReport, objectsOf, take } from "./gateway/text.ts";
 
 const ANN = "ann:{SHA}hIrVWDBBBqHBXFd/ApDDeIXmcdw=";
@@ -29,7 +29,10 @@ function accepted(users: Secret | undefined) {
     asked.push(key);
     return users;
   };
-  const { facts, lookups } = policyVerdict(policy, { ...surroundings(policy), secret: found });
+  const { facts, lookups } = policyVerdict(policy, {
+    ...surroundings(policy),
+    objects: { ...NO_OBJECTS, secret: found },
+  });
   assert.deepEqual(new Set(asked), new Set(["default/users"]));
   assert.ok(lookups.has("Secret/default/users"));
   return facts[0];

@@ -233,6 +233,14 @@ describe("traffic policies over both families", () => {
     }
   });
 
+  test("a service is asked about each request, and its refusal is the answer", () => {
+    for (const address of edge) {
+      const [letIn] = ask(1, "asked", `${address}/hostname`);
+      assert.match(letIn?.body ?? "", /^web-/);
+      assert.deepEqual(ask(1, "asked", `${address}/forbidden`), [{ status: 401, body: "who are you" }]);
+    }
+  });
+
   test("paths and headers are rewritten", () => {
     for (const address of edge) {
       const answer = run(

@@ -14,6 +14,7 @@ export const FILTERS = {
   sources: "envoy.filters.http.rbac",
   session: "envoy.filters.http.stateful_session",
   basicAuth: "envoy.filters.http.basic_auth",
+  authorizer: "envoy.filters.http.ext_authz",
 } as const;
 
 const BEFORE: readonly JsonObject[] = [
@@ -31,6 +32,12 @@ const NOBODY = `nobody:{SHA}${"A".repeat(27)}=`;
 /** Gateways' alone, before limits: who is not known takes nothing of the limits of those who are. */
 const USERS = off(FILTERS.basicAuth, "envoy.extensions.filters.http.basic_auth.v3.BasicAuth", {
   users: { inline_string: NOBODY },
+});
+
+/** Envoy wants a service in the filter itself, which no route uses. Those of routes are told all headers: cookies, tokens. */
+const AUTHORIZER = off(FILTERS.authorizer, "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz", {
+  http_service: { server_uri: { uri: "http://nobody", cluster: "nobody", timeout: "1s" } },
+  allowed_headers: { patterns: [{ safe_regex: { regex: ".*" } }] },
 });
 
 const AFTER: readonly JsonObject[] = [
@@ -53,10 +60,10 @@ const LIBRARIES = {
 /**
  * The chain of filters; only compression differs between listeners (it is a listener's policy).
  * @param routesMark whether routes themselves tell which requests are safe: a filter that does so for each request takes
- * one part in twenty of Envoy's time; this is so in sidecars, whose routes know no users either
+ * one part in twenty of Envoy's time; this is so in sidecars, whose routes know of no credentials either
  */
 export function httpFilters({ compression = [] }: ClientPolicy, routesMark = false): readonly JsonObject[] {
-  const gateways = routesMark ? [] : [USERS];
+  const gateways = routesMark ? [] : [USERS, AUTHORIZER];
   const marking = routesMark ? [] : [RETRY_SAFE];
   return [...BEFORE, ...gateways, COUNTING, ...compression.map(compressor), ...marking, ...AFTER];
 }

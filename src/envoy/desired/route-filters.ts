@@ -1,8 +1,13 @@
 /** What HTTP filters do for one route: each is off in the chain of every listener, and switched on where a route has it. */
-import type { CorsPolicy, RoutePolicy, SessionPersistence } from "../../traffic/gateway/policy-model.ts";
+import type {
+  Authorizer,
+  CorsPolicy,
+  RoutePolicy,
+  SessionPersistence,
+} from "../../traffic/gateway/policy-model.ts";
 import type { JsonObject } from "../proto/index.ts";
 import { FILTERS } from "./http-filters.ts";
-import { any, cidrRange, extension } from "./names.ts";
+import { any, cidrRange, duration, extension } from "./names.ts";
 import { escapeRegex } from "./paths.ts";
 import { localRateLimit } from "./rate-limit.ts";
 
@@ -16,6 +21,7 @@ export function routeFilters(policy: RoutePolicy | undefined): JsonObject | unde
   if (sources) filters[FILTERS.sources] = sources;
   if (policy.sessionPersistence) filters[FILTERS.session] = session(policy.sessionPersistence);
   if (policy.basicUsers !== undefined) filters[FILTERS.basicAuth] = basicAuth(policy.basicUsers);
+  if (policy.authorizer) filters[FILTERS.authorizer] = authorizer(policy.authorizer);
   return Object.keys(filters).length === 0 ? undefined : filters;
 }
 
@@ -58,6 +64,29 @@ function sourceRules({ allowedSources, deniedSources }: RoutePolicy): JsonObject
 function basicAuth(users: string): JsonObject {
   return any("envoy.extensions.filters.http.basic_auth.v3.BasicAuthPerRoute", {
     users: { inline_string: users },
+  });
+}
+
+function authorizer(asked: Authorizer): JsonObject {
+  const { destination, pathPrefix, timeout, headersToBackend } = asked;
+  return any("envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute", {
+    check_settings: {
+      http_service: {
+        server_uri: {
+          uri: "http://authorizer",
+          cluster: destination,
+          timeout: duration(timeout),
+        },
+        ...(pathPrefix !== "" && { path_prefix: pathPrefix }),
+        ...(headersToBackend.length > 0 && {
+          authorization_response: {
+            allowed_upstream_headers: {
+              patterns: headersToBackend.map((name) => ({ exact: name, ignore_case: true })),
+            },
+          },
+        }),
+      },
+    },
   });
 }
 

@@ -82,6 +82,7 @@ export class ObjectStore implements References, PolicyReferences {
   readonly #gatewaysOf = new Map<string, Set<string>>();
   /** Those that proxies of the cluster have. */
   readonly families: readonly Family[];
+  readonly objects: References = this;
 
   constructor(families: readonly Family[]) {
     this.families = families;

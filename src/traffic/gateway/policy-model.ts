@@ -39,6 +39,18 @@ export interface RoutePolicy {
   readonly deniedSources?: readonly string[];
   /** Who may come in by name and password (RFC 7617): lines of htpasswd with SHA-1. */
   readonly basicUsers?: string;
+  readonly authorizer?: Authorizer;
+}
+
+/** A service that is asked about each request; it goes on where the answer is 200, else the client has the answer. */
+export interface Authorizer {
+  /** A name in ProxyModel.destinations. */
+  readonly destination: string;
+  /** Put before the path of the request. */
+  readonly pathPrefix: string;
+  readonly timeout: number;
+  /** Headers of the answer that backends get; those of clients with these names go. */
+  readonly headersToBackend: readonly string[];
 }
 
 /** Which requests are tried again, and how often. */

@@ -72,7 +72,7 @@ export function policySurroundings({ objects, routes, proxies }: StatusSources):
     routes.get(route)?.parents.some(({ accepted }) => accepted.status === "True") ?? false;
   return {
     policiesFor: objects.policiesFor,
-    secret: objects.secret,
+    objects,
     sections(target) {
       const [kind, key] = splitId(target);
       if (isRoute(kind)) {

@@ -2,7 +2,14 @@
 import type { Destination, Forward, RouteAction, RouteRule } from "../model.ts";
 import type { DestinationPolicy, RoutePolicy } from "../policy-model.ts";
 import type { Needs, StreamForward, TranslatedRoute, TranslatedRule } from "../routes/types.ts";
-import { type Level, listenerLevels, type Picked, pick, recordingPolicies } from "./pick.ts";
+import {
+  type Level,
+  listenerLevels,
+  type Picked,
+  pick,
+  type RecordingPolicies,
+  recordingPolicies,
+} from "./pick.ts";
 import { remembered } from "./remembered.ts";
 import type { PoliciedRoute, PolicyReferences, PolicySite } from "./types.ts";
 
@@ -28,7 +35,7 @@ export function applyPolicies(
 interface Plan {
   readonly route: TranslatedRoute;
   readonly levels: readonly Level[];
-  readonly references: PolicyReferences;
+  readonly references: RecordingPolicies;
   /** What the result depends on, besides the route. */
   readonly ids: string[];
 }
@@ -67,7 +74,7 @@ function rename(
   keys: readonly string[],
   needs: Needs,
   outer: Picked | undefined,
-  references: PolicyReferences,
+  references: RecordingPolicies,
 ): { renamed: Renamed; id: string } {
   const renamed = new Map<string, Destination>();
   const ids: string[] = [];
@@ -138,6 +145,11 @@ function assemble(
   const done = rules.map((parts) =>
     parts.id === "" ? parts.rule : remembered(parts.rule, parts.id, () => policied(parts)),
   );
+  const trust = new Map(route.needs.trust);
+  for (const { security } of rules) {
+    for (const [key, destination] of security?.needs?.destinations ?? []) destinations.set(key, destination);
+    for (const [key, bundle] of security?.needs?.trust ?? []) trust.set(key, bundle);
+  }
   for (const [index, { rule }] of done.entries())
     for (const key of keysOf(rule.action)) {
       const destination = find(key, rules[index]?.renamed) ?? route.needs.destinations.get(key);
@@ -146,7 +158,7 @@ function assemble(
   return {
     ...route,
     rules: done,
-    needs: { ...route.needs, destinations },
+    needs: { ...route.needs, destinations, trust },
     ...(stream && {
       stream: { passthrough: streamed(stream.passthrough), terminated: streamed(stream.terminated) },
     }),

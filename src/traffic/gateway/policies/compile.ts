@@ -3,6 +3,7 @@ import type { Family } from "../../../ip/family.ts";
 import type { ClientPolicy, DestinationPolicy, RoutePolicy } from "../policy-model.ts";
 import { compileBackendTraffic } from "./backend-traffic.ts";
 import { compileClientTraffic } from "./client-traffic.ts";
+import type { AuthorizerSettings } from "./authorizer.ts";
 import type { BackendTrafficPolicy, ClientTrafficPolicy, SecurityPolicy } from "./objects.ts";
 import type { PolicyReader } from "./reader.ts";
 import { compileSecurity } from "./security.ts";
@@ -23,6 +24,7 @@ export interface CompiledPolicy {
   readonly preferFamily?: Family | undefined;
   /** The Secret, in the policy's namespace, with the users that may come in. */
   readonly usersFrom?: string | undefined;
+  readonly authorizer?: AuthorizerSettings | undefined;
 }
 
 /** What one kind of policy compiles to. */

@@ -1,5 +1,6 @@
 /** The specs of policies as they are on the wire (data/crds/tandem-policies.json). Durations are those of GEP-2257. */
 import type { Family } from "../../../ip/family.ts";
+import type { BackendRef } from "../../../objects/gateway/index.ts";
 import type { PolicyObject } from "./types.ts";
 
 interface TcpKeepalive {
@@ -129,5 +130,10 @@ export interface SecurityPolicy extends PolicyObject {
     };
     /** A Secret of the policy's namespace with the key `.htpasswd`. */
     basicAuth?: { users: { group?: string; kind?: string; name: string } };
+    /** A service of the policy's namespace that is asked about each request. */
+    extAuth?: {
+      timeout?: string;
+      http: { backendRefs: BackendRef[]; path?: string; headersToBackend?: string[] };
+    };
   };
 }

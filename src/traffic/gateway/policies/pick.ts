@@ -1,6 +1,9 @@
 /** Which policy is in force at a place: the most specific target wins, and of several on one target the oldest. */
 import { oldest } from "../oldest.ts";
+import { recordingReferences } from "../routes/recording.ts";
+import type { Needs, RecordingReferences } from "../routes/types.ts";
 import { type CompiledPolicy, compilePolicy } from "./compile.ts";
+import { withAuthorizer, type WithAuthorizer } from "./authorizer.ts";
 import { withUsers } from "./users.ts";
 import { targetsAt } from "./targets.ts";
 import type {
@@ -22,28 +25,31 @@ export interface Level {
 export interface Picked {
   readonly policy: PolicyObject;
   readonly compiled: CompiledPolicy;
+  /** What it adds to those of the route. */
+  readonly needs?: Needs;
   /** Differs whenever what the policy says does; statuses do not change it. */
   readonly id: string;
 }
 
 /** Lookups that remember what was asked for. */
 export interface RecordingPolicies extends PolicyReferences {
+  readonly objects: RecordingReferences;
   readonly lookups: ReadonlySet<PolicyLookup>;
 }
 
 /** Wraps lookups of policies so that they remember what was asked for. */
 export function recordingPolicies(source: PolicyReferences): RecordingPolicies {
   const lookups = new Set<PolicyLookup>();
+  const objects = recordingReferences(source.objects);
   return {
-    lookups,
+    get lookups() {
+      return objects.lookups.size === 0 ? lookups : new Set([...lookups, ...objects.lookups]);
+    },
     policiesFor(target) {
       lookups.add(`Policies/${target}`);
       return source.policiesFor(target);
     },
-    secret(key) {
-      lookups.add(`Secret/${key}`);
-      return source.secret(key);
-    },
+    objects,
   };
 }
 
@@ -73,17 +79,24 @@ export function policyAt(
 export function pick(
   kind: PolicyKind,
   levels: readonly Level[],
-  references: PolicyReferences,
+  references: RecordingPolicies,
 ): Picked | undefined {
   for (const level of levels) {
     if (level.section === "") continue;
     const policy = policyAt(kind, level, references);
     if (policy === undefined) continue;
-    const { compiled, id } = withUsers(policy, compilePolicy(policy), references);
+    const { compiled, needs, id } = resolved(policy, references);
     if (compiled.problems.length > 0 && kind !== "SecurityPolicy") continue;
-    return { policy, compiled, id: `${idOf(policy)}${id}` };
+    return { policy, compiled, ...(needs && { needs }), id: `${idOf(policy)}${id}` };
   }
   return undefined;
+}
+
+/** A policy, read, with what it names in it. */
+export function resolved(policy: PolicyObject, references: RecordingPolicies): WithAuthorizer {
+  const users = withUsers(policy, compilePolicy(policy), references.objects);
+  const { id, ...rest } = withAuthorizer(policy, users.compiled, references.objects);
+  return { ...rest, id: `${users.id}${id}` };
 }
 
 function idOf({ kind, metadata, spec }: PolicyObject): string {

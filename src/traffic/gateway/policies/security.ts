@@ -1,13 +1,22 @@
 /** SecurityPolicy. */
 import type { CorsPolicy, RoutePolicy } from "../policy-model.ts";
 import type { CompiledParts } from "./compile.ts";
+import type { AuthorizerSettings } from "./authorizer.ts";
 import type { SecurityPolicy } from "./objects.ts";
 import { isOrigin } from "../routes/filters.ts";
-import { cidrs, defined, definedOrNone, milliseconds, type PolicyReader, refuse } from "./reader.ts";
+import {
+  cidrs,
+  defined,
+  definedOrNone,
+  milliseconds,
+  moreThanNothing,
+  type PolicyReader,
+  refuse,
+} from "./reader.ts";
 
 type Spec = SecurityPolicy["spec"];
 
-const PARTS = ["cors", "authorization", "basicAuth"] as const satisfies readonly (keyof Spec)[];
+const PARTS = ["cors", "authorization", "basicAuth", "extAuth"] as const satisfies readonly (keyof Spec)[];
 
 /** Fields that the definition does not have are gone before anybody sees them: what was meant as a lock would be none. */
 const SAYS_NOTHING =
@@ -20,6 +29,7 @@ export function compileSecurity(spec: Spec, reader: PolicyReader): CompiledParts
   return {
     route: definedOrNone<RoutePolicy>({ cors: cors(spec, reader), ...sources(spec, reader) }),
     usersFrom: users(spec, reader),
+    authorizer: authorizer(spec, reader),
   };
 }
 
@@ -29,6 +39,24 @@ function users({ basicAuth }: Spec, reader: PolicyReader): string | undefined {
   return group === "" && kind === "Secret"
     ? name
     : refuse(reader, "spec.basicAuth.users", `${kind} is no Secret`);
+}
+
+/** EG's default; a request waits so long for the answer. */
+const AUTHORIZER_TIMEOUT = 10_000;
+
+function authorizer({ extAuth }: Spec, reader: PolicyReader): AuthorizerSettings | undefined {
+  if (extAuth === undefined) return undefined;
+  const { http, timeout } = extAuth;
+  const [backend, ...others] = http.backendRefs;
+  const field = "spec.extAuth.http";
+  if (backend === undefined || others.length > 0)
+    return refuse(reader, `${field}.backendRefs`, "names one service");
+  return {
+    backend,
+    pathPrefix: (http.path ?? "").replace(/\/+$/, ""),
+    timeout: moreThanNothing(timeout, "spec.extAuth.timeout", reader) ?? AUTHORIZER_TIMEOUT,
+    headersToBackend: http.headersToBackend ?? [],
+  };
 }
 
 function cors({ cors: spec }: Spec, reader: PolicyReader): CorsPolicy | undefined {

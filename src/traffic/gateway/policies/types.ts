@@ -1,8 +1,8 @@
 /** Policies attached to Gateways, routes and Services (GEP-713): what goes in and what comes out. */
 import type { PolicyStatus } from "../../../objects/gateway/index.ts";
-import type { KubeObject, Secret } from "../../../objects/types.ts";
+import type { KubeObject } from "../../../objects/types.ts";
 import type { ClientPolicy } from "../policy-model.ts";
-import type { ConditionPart, TranslatedRoute } from "../routes/types.ts";
+import type { ConditionPart, LookupKey, References, TranslatedRoute } from "../routes/types.ts";
 import type { ServerTls } from "../model.ts";
 
 /** The kinds of policies (`tandem.dev/v1alpha1`). */
@@ -32,8 +32,8 @@ export type TargetKey = string;
 export interface PolicyReferences {
   /** All policies, of all kinds, with a targetRef to an object (of any section), in any order. */
   policiesFor(target: TargetKey): readonly PolicyObject[];
-  /** A Secret, by `namespace/name`. */
-  secret(key: string): Secret | undefined;
+  /** What policies refer to. */
+  readonly objects: References;
 }
 
 /** A listener, as the place where policies of its owners are in force. */
@@ -46,11 +46,8 @@ export interface PolicySite {
   readonly listener: string;
 }
 
-/**
- * What was asked for: `Policies/` and a {@link TargetKey}, redo when a policy with such a targetRef changes; `Secret/` and its
- * key.
- */
-export type PolicyLookup = string;
+/** What was asked for: `Policies/` and a {@link TargetKey}, redo when a policy with such a targetRef changes; or an object. */
+export type PolicyLookup = LookupKey;
 
 /** A route with the policies that are in force for it on one listener. */
 export interface PoliciedRoute {

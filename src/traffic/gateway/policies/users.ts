@@ -1,7 +1,8 @@
 /** Who may come in by name and password: the users of a Secret, put into the policy that names it. Pure. */
 import type { Secret } from "../../../objects/types.ts";
 import type { CompiledPolicy } from "./compile.ts";
-import type { PolicyObject, PolicyReferences } from "./types.ts";
+import type { References } from "../routes/types.ts";
+import type { PolicyObject } from "./types.ts";
 
 /** The key that Secrets with users have, here as in Envoy Gateway. */
 export const USERS_KEY = ".htpasswd";
@@ -17,7 +18,7 @@ export interface WithUsers {
 export function withUsers(
   policy: PolicyObject,
   compiled: CompiledPolicy,
-  references: PolicyReferences,
+  references: Pick<References, "secret">,
 ): WithUsers {
   if (compiled.usersFrom === undefined) return { compiled, id: "" };
   const key = `${policy.metadata.namespace ?? ""}/${compiled.usersFrom}`;

@@ -1,7 +1,5 @@
 /** The conditions of a policy (GEP-713): Accepted, and Overridden where narrower policies take its place. */
-import { compilePolicy } from "./compile.ts";
-import { withUsers } from "./users.ts";
-import { policyAt, recordingPolicies } from "./pick.ts";
+import { policyAt, type RecordingPolicies, recordingPolicies, resolved } from "./pick.ts";
 import { kindOfTarget, targetKey } from "./targets.ts";
 import type {
   PolicyFact,
@@ -32,7 +30,7 @@ export function policyVerdict(policy: PolicyObject, surroundings: PolicySurround
 function accepted(
   policy: PolicyObject,
   surroundings: PolicySurroundings,
-  references: PolicyReferences,
+  references: RecordingPolicies,
 ): PolicyFact {
   const no = (reason: string, message: string): PolicyFact => ({
     type: "Accepted",
@@ -40,7 +38,7 @@ function accepted(
     reason,
     message,
   });
-  const { problems, notes } = withUsers(policy, compilePolicy(policy), references).compiled;
+  const { problems, notes } = resolved(policy, references).compiled;
   if (problems.length > 0) return no("Invalid", problems.join("; "));
   const { targetRefs } = policy.spec;
   const missing = targetRefs.flatMap((target) => missingTarget(policy, target, surroundings) ?? []);
