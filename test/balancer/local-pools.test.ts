@@ -6,7 +6,7 @@ import {
   type AddressRequest,
   inOrder,
 } from "../../src/balancer/local/pools.ts";
-import { type AddressRange, parseRange } from "../../src/balancer/local/ranges.ts";
+import { type AddressRange, parseRange, whyNoRange } from "../../src/balancer/local/ranges.ts";
 
 const range = (text: string) => parseRange(text) as AddressRange;
 
@@ -161,4 +161,33 @@ test("ranges: CIDRs and FIRST-LAST; nonsense is none", () => {
   assert.equal(range("fd00::/112").last - range("fd00::/112").first, 0xffffn);
   for (const text of ["10.0.0.9-10.0.0.1", "10.0.0.1-fd00::1", "10.0.0.1", "10.0.0.1-10.0.0.2-10.0.0.3", "x"])
     assert.equal(parseRange(text), undefined, text);
+});
+
+test("addresses of nodes are nobody's, whatever pool has them", () => {
+  const book = bookOf(pool("wide", { IPv4: "10.0.0.1-10.0.0.3" }));
+  const nodes = new Set(["10.0.0.1", "10.0.0.2"]);
+  const families = ["IPv4"] as const;
+  const asked = book.assign(request("default/a", { families, nodes, addresses: { IPv4: "10.0.0.1" } }));
+  assert.deepEqual(
+    asked.problems.map(({ message }) => message),
+    ["10.0.0.1 cannot be given: a node has it"],
+  );
+  const given = book.assign(request("default/b", { families, nodes, held: ["10.0.0.2"] }));
+  assert.deepEqual(given.addresses, { IPv4: "10.0.0.3" });
+});
+
+test("ranges that no host has addresses of, or that end before they begin", () => {
+  const why = "addresses of";
+  for (const [text, family, problem] of [
+    ["0.0.0.0/0", "IPv4", `${why} 0.0.0.0/8 are no host's`],
+    ["127.0.0.1-127.0.0.9", "IPv4", `${why} 127.0.0.0/8 are no host's`],
+    ["223.0.0.0-224.0.0.0", "IPv4", `${why} 224.0.0.0/3 are no host's`],
+    ["::/64", "IPv6", `${why} ::/127 are no host's`],
+    ["fe80::1-fe80::2", "IPv6", `${why} fe80::/10 are no host's`],
+    ["10.0.0.2-10.0.0.1", "IPv4", "the last address must not be before the first"],
+    ["10.0.0.0/24", "IPv4", undefined],
+    ["223.255.255.0-223.255.255.255", "IPv4", undefined],
+    ["fd00::/64", "IPv6", undefined],
+  ] as const)
+    assert.equal(whyNoRange(text, family), problem, text);
 });

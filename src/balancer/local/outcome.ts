@@ -1,4 +1,5 @@
 /** Pure: what a Service asks of the book of addresses, and what it is told of the answer. */
+import { canonicalAddress } from "../../ip/address.ts";
 import type { Family, PerFamily } from "../../ip/family.ts";
 import type { BalancerModel } from "../../traffic/balancer/model.ts";
 import type {
@@ -30,6 +31,9 @@ export function requestOf(
     all: local.all === true,
     pool: local.pool,
     addresses: local.addresses,
+    nodes: new Set(
+      model.nodes.flatMap(({ addresses }) => inOrder(addresses).flatMap((ip) => canonicalAddress(ip) ?? [])),
+    ),
     held: [...heldIps(context), ...inOrder(chosen)],
     ...(local.sharing && { sharing: { key: `${model.namespace}/${local.sharing}`, ports: names } }),
   };

@@ -29,6 +29,8 @@ export interface AddressRequest {
   readonly addresses: PerFamily<string>;
   /** What its status says. */
   readonly held: readonly string[];
+  /** Addresses of nodes, in canonical text: nobody gets them, whatever pool has them. */
+  readonly nodes?: ReadonlySet<string> | undefined;
   /** Lets Services that give the same key have one address, for different ports (`TCP/443`). */
   readonly sharing?: { readonly key: string; readonly ports: readonly string[] } | undefined;
 }
@@ -155,12 +157,14 @@ export class AddressBook {
     );
     const ip = formatAddress(address);
     if (pool !== undefined && this.#isFree(ip, request)) return { address: ip, pool: pool.name };
-    const why = pool === undefined ? "no pool for this Service has it" : `${this.#ownersText(ip)} has it`;
+    const why =
+      pool === undefined ? "no pool for this Service has it" : `${this.#ownersText(ip, request)} has it`;
     problems.push({ family, reason: "AddressNotUsable", message: `${ip} cannot be given: ${why}` });
     return "refused";
   }
 
-  #ownersText(address: string): string {
+  #ownersText(address: string, { nodes }: AddressRequest): string {
+    if (nodes?.has(address)) return "a node";
     const keys = this.ownersOf(address);
     return `${keys.length > 1 ? "Services" : "Service"} ${keys.join(", ")}`;
   }
@@ -281,7 +285,8 @@ export class AddressBook {
     return this.#owners.has(text) ? undefined : this.#isFree(text, request) ? text : undefined;
   }
 
-  #isFree(address: string, { sharing }: AddressRequest): boolean {
+  #isFree(address: string, { sharing, nodes }: AddressRequest): boolean {
+    if (nodes?.has(address)) return false;
     return (this.#owners.get(address) ?? []).every((owner) => {
       if (sharing === undefined || owner.sharing?.key !== sharing.key) return false;
       return !owner.sharing.ports.some((port) => sharing.ports.includes(port));

@@ -1,6 +1,6 @@
 /** Ranges of addresses of one family: CIDRs, and `FIRST-LAST`. */
 import { type Address, parseAddress } from "../../ip/address.ts";
-import { cidrSize, parseCidr } from "../../ip/cidr.ts";
+import { type Cidr, cidrSize, formatCidr, parseCidr } from "../../ip/cidr.ts";
 import type { Family } from "../../ip/family.ts";
 
 /** Addresses from `first` to `last`, both included. */
@@ -8,6 +8,27 @@ export interface AddressRange {
   readonly family: Family;
   readonly first: bigint;
   readonly last: bigint;
+}
+
+/**
+ * No host on a link has these: "this" network, loopback, link-local, multicast and what is reserved (RFC 6890); of IPv6
+ * unspecified, loopback, IPv4-mapped, link-local and multicast (RFC 4291).
+ */
+const NOBODYS = [
+  ...["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"],
+  ...["::/127", "::ffff:0:0/96", "fe80::/10", "ff00::/8"],
+].flatMap((text) => parseCidr(text) ?? []);
+
+/** Why a text is no range of a pool for a family; undefined where it is one. */
+export function whyNoRange(text: string, family: Family): string | undefined {
+  const range = parseRange(text);
+  if (range?.family !== family) return "the last address must not be before the first";
+  const nobodys = NOBODYS.find((cidr) => overlaps(range, cidr));
+  return nobodys && `addresses of ${formatCidr(nobodys)} are no host's`;
+}
+
+function overlaps({ family, first, last }: AddressRange, cidr: Cidr): boolean {
+  return family === cidr.family && first < cidr.base + cidrSize(cidr) && last >= cidr.base;
 }
 
 /** Reads `172.18.254.0/24` or `172.18.254.10-172.18.254.20`; undefined where it is neither, or ends before it begins. */

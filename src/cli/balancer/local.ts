@@ -9,6 +9,7 @@ import {
   type KeyPair,
   type LocalProvider,
   parseRange,
+  whyNoRange,
 } from "../../balancer/local/index.ts";
 import { Informer, type KubeClient } from "../../client/index.ts";
 import { installDefinitions } from "../gateway/definitions.ts";
@@ -146,8 +147,8 @@ function heldBy(service: Service): { key: string; addresses: string[] }[] {
 }
 
 function poolOf({ metadata, spec }: LoadBalancerPool, accepts: AddressPool["accepts"]): AddressPool {
-  const ranges = mapFamilies(spec.ranges, (texts) =>
-    texts.map(parseRange).filter((one) => one !== undefined),
+  const ranges = mapFamilies(spec.ranges, (texts, family) =>
+    texts.filter((text) => whyNoRange(text, family) === undefined).flatMap((text) => parseRange(text) ?? []),
   );
   const { autoAssign = true, avoidBuggyIPs = false } = spec;
   return { name: metadata.name, ranges, autoAssign, avoidBuggyIPs, accepts };

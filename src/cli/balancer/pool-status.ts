@@ -1,5 +1,5 @@
 /** Statuses of pools: how many addresses are in use and free, and what of a pool cannot be used. */
-import { parseRange, type PoolCount } from "../../balancer/local/index.ts";
+import { type PoolCount, whyNoRange } from "../../balancer/local/index.ts";
 import type { KubeClient } from "../../client/index.ts";
 import { FAMILIES, mapFamilies, type PerFamily } from "../../ip/family.ts";
 import { BALANCER_KINDS, type LoadBalancerPool } from "../../objects/balancer/index.ts";
@@ -40,14 +40,17 @@ export async function writePoolStatuses(
 
 function acceptedOf({ metadata, spec }: LoadBalancerPool): Condition {
   const bad = FAMILIES.flatMap((family) =>
-    (spec.ranges[family] ?? []).filter((text) => parseRange(text)?.family !== family),
+    (spec.ranges[family] ?? []).flatMap((text) => {
+      const why = whyNoRange(text, family);
+      return why === undefined ? [] : [`${text} (${why})`];
+    }),
   );
   const isFine = bad.length === 0;
   return {
     type: "Accepted",
     status: isFine ? "True" : "False",
     reason: isFine ? "Accepted" : "InvalidRange",
-    message: isFine ? "" : `left out: ${bad.join(", ")}: the last address must not be before the first`,
+    message: isFine ? "" : `left out: ${bad.join(", ")}`,
     ...(metadata.generation !== undefined && { observedGeneration: metadata.generation }),
     lastTransitionTime: new Date().toISOString().replace(/\.\d+/, ""),
   };
