@@ -103,6 +103,53 @@ describe("kubectl against a running cluster", { skip }, () => {
     );
   });
 
+  test("StatefulSets: rollout status, history and undo", () => {
+    const labels = { app: "db" };
+    const container = { name: "db", image: "busybox", command: ["sleep", "infinity"] };
+    const template = {
+      metadata: { labels },
+      spec: { terminationGracePeriodSeconds: 0, containers: [container] },
+    };
+    const spec = { serviceName: "db", replicas: 2, selector: { matchLabels: labels }, template };
+    const set = { apiVersion: "apps/v1", kind: "StatefulSet", metadata: { name: "db" }, spec };
+    kubectl(["apply", "-f", "-"], JSON.stringify(set));
+    const rolledOut = (): string => kubectl(["rollout", "status", "statefulset/db", "--timeout=120s"]);
+    assert.match(rolledOut(), /complete: 2 new pods have been updated/);
+    kubectl(["set", "env", "statefulset/db", "ROUND=two"]);
+    assert.match(rolledOut(), /complete: 2 new pods have been updated/);
+    assert.match(kubectl(["rollout", "history", "statefulset/db"]), /^1 .*\n2 /m);
+    kubectl(["rollout", "undo", "statefulset/db"]);
+    rolledOut();
+    assert.equal(kubectl(["exec", "db-1", "--", "sh", "-c", "echo $ROUND"]), "\n");
+    assert.match(kubectl(["get", "statefulsets"]), /^NAME +READY +AGE\ndb +2\/2 /);
+    kubectl(["delete", "statefulset", "db"]);
+    kubectl(["wait", "--for=delete", "pod", "-l", "app=db", "--timeout=60s"]);
+  });
+
+  test("Jobs: create, wait, logs; what fails says why", () => {
+    kubectl(["create", "job", "hello", "--image=busybox", "--", "echo", "hello"]);
+    kubectl(["wait", "--for=condition=complete", "job/hello", "--timeout=120s"]);
+    assert.equal(kubectl(["logs", "job/hello"]), "hello\n");
+    assert.match(
+      kubectl(["get", "jobs"]),
+      /^NAME +STATUS +COMPLETIONS +DURATION +AGE\nhello +Complete +1\/1 /,
+    );
+    const spec = {
+      restartPolicy: "Never",
+      containers: [{ name: "c", image: "busybox", command: ["false"] }],
+    };
+    const job = { backoffLimit: 0, template: { spec } };
+    const failing = { apiVersion: "batch/v1", kind: "Job", metadata: { name: "no" }, spec: job };
+    kubectl(["create", "-f", "-"], JSON.stringify(failing));
+    kubectl(["wait", "--for=condition=failed", "job/no", "--timeout=120s"]);
+    assert.match(
+      kubectl(["describe", "job", "no"]),
+      /BackoffLimitExceeded .*Job has reached the specified backoff limit/,
+    );
+    kubectl(["delete", "jobs", "--all"]);
+    kubectl(["wait", "--for=delete", "pod", "-l", "job-name", "--timeout=60s"]);
+  });
+
   test("apply creates, changes and leaves alone", () => {
     const file = join(home.path, "map.yaml");
     const write = (value: string) =>

@@ -4,6 +4,7 @@ import { after, before, describe, test } from "node:test";
 import type { KubeClient } from "../../src/client/index.ts";
 import { FAMILIES } from "../../src/ip/family.ts";
 import { GATEWAY_KINDS, type HTTPRoute } from "../../src/objects/gateway/index.ts";
+import { hasCondition, type Job } from "../../src/objects/job/types.ts";
 import { KINDS } from "../../src/objects/kinds.ts";
 import { MESH_KINDS } from "../../src/objects/mesh/index.ts";
 import type { Pod, Secret, Service } from "../../src/objects/types.ts";
@@ -129,6 +130,26 @@ describe("a mesh over both families", () => {
     }
     await withdraw("AuthorizationPolicy", "dual-stack");
     await untilHeard("clients/stranger", "hello it is me\n");
+  });
+
+  test("a Job in the mesh calls with its sidecar, which does not keep it from completing", async () => {
+    const command = ["sh", "-c", "(echo it is me; sleep 0.4) | nc -w 10 tcp-echo.dual-stack 9000"];
+    const container = { name: "call", image: "busybox", command };
+    const template = { spec: { restartPolicy: "OnFailure", containers: [container] } };
+    const metadata = { name: "caller", namespace: "clients" };
+    await client.create(KINDS.Job, { metadata, spec: { template } } as never);
+    await eventually(
+      () => client.get<Job>(KINDS.Job, "caller", "clients"),
+      (job) => hasCondition(job, "Complete"),
+    );
+    const labelSelector = "job-name=caller";
+    const { items } = await client.list<Pod>(KINDS.Pod, { namespace: "clients", labelSelector });
+    const [pod] = items;
+    const sidecar = pod?.status?.initContainerStatuses?.find(({ name }) => name === "tandem-proxy");
+    assert.ok(sidecar?.state?.terminated, "it had a sidecar, which has ended");
+    const path = `/api/v1/namespaces/clients/pods/${pod?.metadata.name}/log?container=call`;
+    assert.equal((await client.request("GET", path)).body, "hello it is me\n");
+    await client.delete(KINDS.Job, "caller", "clients", { propagationPolicy: "Background" });
   });
 
   test("requests by method and path", async () => {
