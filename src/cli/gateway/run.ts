@@ -89,7 +89,7 @@ export async function startGateways(options: GatewayOptions): Promise<{ readonly
     port: xdsPort,
     identity: serverIdentity(options.clusterDomain),
   };
-  let leads = false;
+  const turn = { leads: false };
   const infrastructure = await startGatewayInfrastructure(
     {
       client,
@@ -98,12 +98,12 @@ export async function startGateways(options: GatewayOptions): Promise<{ readonly
       files: proxyFiles(),
       container: (request) => proxyContainer(request, families, xds),
       onState: (key, state) => model.setInfrastructure(key, modelStateOf(key, state)),
-      leads: () => leads,
+      leads: () => turn.leads,
       log,
     },
     signal,
   );
-  const { statuses, onRefused, told } = startTelling(options, sources, () => leads);
+  const { statuses, onRefused, told } = startTelling(options, sources, () => turn.leads);
   const ads = await startXds(options, xdsPort, authority);
   const output = createEnvoyOutput({ families }, mesh);
   await mesh.start(sources, signal);
@@ -122,21 +122,28 @@ export async function startGateways(options: GatewayOptions): Promise<{ readonly
     ...(lead && { mayBeElsewhere: (key) => (infrastructure.state(key)?.readyProxies ?? 0) > 0 }),
     onQuiet: collectGarbage,
   }).start(signal);
-  const writers = [statuses, classes];
-  const work = async (term: AbortSignal): Promise<void> => {
-    leads = true;
-    infrastructure.look();
-    for (const writer of writers) writer.start();
-    await aborted(term);
-    leads = false;
-    await Promise.all(writers.map((writer) => writer.pause()));
-  };
+  const work = (term: AbortSignal) => leadFor(term, turn, infrastructure, [statuses, classes]);
   const led = lead === undefined ? work(signal) : lead(work, signal);
   const stopped = Promise.all([infrastructure.stopped, led, boarded]).then(async () => {
     await Promise.all([statuses.stop(), classes.stop(), ads.close()]);
     await told();
   });
   return { stopped };
+}
+
+/** What one process of several does until its term ends: it makes infrastructure, and writes. */
+async function leadFor(
+  term: AbortSignal,
+  turn: { leads: boolean },
+  infrastructure: { look(): void },
+  writers: readonly { start(): void; pause(): Promise<void> }[],
+): Promise<void> {
+  turn.leads = true;
+  infrastructure.look();
+  for (const writer of writers) writer.start();
+  await aborted(term);
+  turn.leads = false;
+  await Promise.all(writers.map((writer) => writer.pause()));
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
