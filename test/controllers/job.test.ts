@@ -127,6 +127,27 @@ test("a Job is complete when its pod has ended well, and the pod is let go once 
   assert.deepEqual(cluster.events, ["Completed"]);
 });
 
+test("a pod whose end is written down but that could not be let go yet is counted once", () => {
+  for (const [phase, counted] of [
+    ["Succeeded", "succeeded"],
+    ["Failed", "failed"],
+  ] as const) {
+    const cluster = new Cluster();
+    const of = job();
+    cluster.settle(of);
+    cluster.end("pi-0", phase);
+    const pods = [...cluster.pods.values()];
+    for (let turn = 0; turn < 3; turn++) {
+      const plan = planJob(of, pods, cluster.now);
+      of.status = plan.status;
+      assert.deepEqual(of.status?.uncountedTerminatedPods, { [counted]: ["uid-pi-0"] });
+      assert.deepEqual(plan.release, pods);
+    }
+    cluster.settle(of);
+    assert.equal(of.status?.[counted], 1);
+  }
+});
+
 test("no more pods run at once than wanted, and no more than are still to end well", () => {
   const cluster = new Cluster();
   const of = job({ parallelism: 2, completions: 3 });

@@ -3,7 +3,7 @@ import { ApiError, badRequest } from "../../objects/status.ts";
 import type { User } from "../auth/user.ts";
 
 /** Bodies above this size are refused with 413, as the real server's limit (3 MiB, apiserver's MaxRequestBodyBytes). */
-export const MAX_BODY_BYTES = 3 * 1024 * 1024;
+const MAX_BODY_BYTES = 3 * 1024 * 1024;
 
 /** One request under way. */
 export interface Call {

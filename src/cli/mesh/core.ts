@@ -28,7 +28,7 @@ import type { ServerCredentials } from "./server-credentials.ts";
 import { startXds } from "./xds.ts";
 
 /** The controllerName in statuses of routes that have a Service as a parent. */
-export const MESH_CONTROLLER = "tandem.dev/mesh-controller";
+const MESH_CONTROLLER = "tandem.dev/mesh-controller";
 const COMPONENT = "tandem-mesh";
 
 /** What the part that waits for sidecars needs. */
