@@ -83,7 +83,10 @@ describe("a mistake in a Service that is served", () => {
       await create("slip");
       await served("slip");
       await patch("slip", annotations);
-      await told("slip", /^what was made for the Service before stays: .*delete the Service/);
+      await told(
+        "slip",
+        /^what was made for the Service before stays, although .*: it follows nodes and pods.*delete the Service/,
+      );
       assert.deepEqual(provider.released, []);
       const { metadata, status } = (await get("slip")) ?? assert.fail();
       assert.deepEqual(metadata.finalizers, [BALANCER_FINALIZER]);
@@ -146,6 +149,17 @@ describe("a mistake in a Service that is served", () => {
     await eventually(remembered, (text) => text === undefined);
     assert.equal(provider.models.at(-1)?.scheme, "internet-facing");
     await remove("web");
+  });
+
+  test("a mistake made while nobody looked: it is told that nothing is followed", async () => {
+    await create("unseen");
+    await served("unseen");
+    await stop();
+    await patch("unseen", { [`${PREFIX}-scheme`]: "intrenal" });
+    await start();
+    await told("unseen", /^what was made for the Service before stays: it follows nothing/);
+    assert.deepEqual([provider.models, provider.released], [[], []]);
+    await remove("unseen");
   });
 
   test("a Service of the local provider is the local provider's, from its first word to its last", async () => {

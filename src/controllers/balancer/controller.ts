@@ -98,7 +98,7 @@ export class BalancerController {
     this.#tell(
       key,
       service,
-      ownership.stays ? [...remarks, ...this.#kept(service, ownership.reason)] : remarks,
+      ownership.stays ? [...remarks, ...this.#kept(key, service, ownership.reason)] : remarks,
     );
     return ownership.stays ? this.#serveAsBefore(key, service) : this.#release(key, service);
   }
@@ -106,7 +106,7 @@ export class BalancerController {
   async #understand(key: string, service: Service): Promise<void> {
     const { model, findings } = this.#options.translate(service, this.#clusterFor(service));
     const failed = model === undefined || findings.some(({ level }) => level === "error");
-    this.#tell(key, service, failed ? [...findings, ...this.#kept(service)] : findings);
+    this.#tell(key, service, failed ? [...findings, ...this.#kept(key, service)] : findings);
     if (failed) return this.#serveAsBefore(key, service);
     this.#understood.remember(key, service);
     await this.#writer.writeAnnotations(service, { [SERVED_AS_ANNOTATION]: null });
@@ -135,12 +135,13 @@ export class BalancerController {
   }
 
   /** What a Service that cannot be served is told of what was made for it before. */
-  #kept(
-    service: Service,
-    why = "it follows nodes and pods, but no change of the Service",
-  ): BalancerFinding[] {
+  #kept(key: string, service: Service, why?: string): BalancerFinding[] {
     if (!this.#writer.hasFinalizer(service)) return [];
-    const message = `what was made for the Service before stays: ${why}`;
+    const known = this.#understood.before(key, service) !== undefined;
+    const how = known
+      ? "it follows nodes and pods, but no change of the Service"
+      : "it follows nothing, as it is not known how the Service was before its mistake";
+    const message = `what was made for the Service before stays${why === undefined ? "" : `, although ${why}`}: ${how}`;
     const next = "delete the Service, or change spec.type, if its load balancer is to go";
     return [{ level: "warning", field: "metadata.finalizers", message, next }];
   }
