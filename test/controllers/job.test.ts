@@ -272,6 +272,21 @@ test("an Indexed Job has a pod for every index, and one that failed is made agai
   assert.ok(hasCondition(of, "Complete"));
 });
 
+test("an Indexed Job that is made smaller does not count ends of pods beyond its indexes", () => {
+  for (const phase of ["Succeeded", "Failed"] as const) {
+    const cluster = new Cluster();
+    const of = job({ completionMode: "Indexed", parallelism: 3, completions: 3 });
+    cluster.settle(of);
+    const beyond = [...cluster.pods.values()].find(({ spec }) => spec.hostname === "pi-2");
+    cluster.end(beyond!.metadata.name, phase);
+    of.spec = { ...of.spec, parallelism: 2, completions: 2 };
+    cluster.sync(of);
+    assert.deepEqual([of.status?.completedIndexes, of.status?.uncountedTerminatedPods], ["", {}], phase);
+    cluster.settle(of);
+    assert.deepEqual([of.status?.succeeded, of.status?.failed, of.status?.active], [0, 0, 2], phase);
+  }
+});
+
 test("a pod that somebody deletes has failed and is replaced; under Failed only once it has ended", () => {
   for (const [podReplacementPolicy, replaced] of [
     ["TerminatingOrFailed", 1],
