@@ -95,6 +95,7 @@ function defineManifests(): Command {
     )
     .action((_flags: unknown, command: Command) => {
       const flags = command.optsWithGlobals<BalancerFlags & { image: string; roleArn?: string }>();
+      insistOnClusterName({ ...flags, provider: "aws" }, "print what runs the balancer");
       const objects = balancerManifests(readBalancerFlags({ ...flags, provider: "aws" }), flags);
       printManifests(objects);
     });

@@ -83,6 +83,11 @@ describe("tandem balancer --provider=aws where AWS cannot be asked", () => {
       badRegion.err,
       /a region's name .*\n {2}where: flag --region, value "EU \(Ireland\)"\n {2}next: /,
     );
+    const zone = await run(plan, { region: "eu-west-1a" });
+    assert.match(
+      zone.err,
+      /a region's name .*\n {2}where: flag --region, value "eu-west-1a"\n {2}next: .*not one of its zones/,
+    );
   });
 
   test("a VPC that is not there is told, instead of subnets that are missing", async () => {
@@ -149,11 +154,12 @@ describe("tandem balancer --provider=aws where AWS cannot be asked", () => {
     for (const { code, err } of [
       await run(["orphans", "--delete"], unnamed),
       await run(["--sweep-orphans=1h"], unnamed),
+      await run(["manifests", "--image=x"], unnamed),
     ]) {
       assert.equal(code, 64, err);
       assert.match(
         err,
-        /^tandem: cannot (delete|sweep) orphans: it is missing: another cluster .*\n {2}where: flag --cluster-name\n/,
+        /^tandem: cannot (delete orphans|sweep orphans|print what runs the balancer): it is missing: another cluster .*\n {2}where: flag --cluster-name\n/,
       );
     }
   });

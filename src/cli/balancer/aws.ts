@@ -78,11 +78,14 @@ function userErrorOf(settings: BalancerSettings, error: AwsError): UserError {
   });
 }
 
+/** As eu-west-1a, which many tools show where a region is meant. */
+const ZONE = /-[0-9]+[a-z]$/;
+
 function accountOf(settings: BalancerSettings): Account {
   const region = settings.region ?? process.env["AWS_REGION"] ?? process.env["AWS_DEFAULT_REGION"];
   if (region === undefined)
     throw missing("--region", "the region of the nodes", "--region=eu-west-1, or set AWS_REGION");
-  if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(region)) throw noRegion(settings, region);
+  if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(region) || ZONE.test(region)) throw noRegion(settings, region);
   const { vpcId } = settings;
   if (vpcId === undefined)
     throw missing("--vpc-id", "the VPC of the nodes", "--vpc-id=vpc-0123456789abcdef0");
@@ -103,7 +106,7 @@ function noRegion(settings: BalancerSettings, region: string): UserError {
   return new UserError({
     what: "cannot serve load balancers of AWS",
     where: `${settings.region === undefined ? "AWS_REGION" : "flag --region"}, value ${JSON.stringify(region)}`,
-    why: "a region's name has small letters, digits and hyphens, as eu-west-1",
+    why: "a region's name has small letters, digits and hyphens, and ends with a number, as eu-west-1",
     next: "give the region of the nodes (not one of its zones)",
     exitCode: EXIT.usage,
   });
