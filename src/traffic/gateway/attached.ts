@@ -1,5 +1,6 @@
 /** Which routes are on which listener of one Gateway, and which of them lose there to one of another kind. */
 import { losers, type Rival } from "./rivals.ts";
+import { Shadows } from "./shadows.ts";
 import type { TranslatedRoute } from "./routes/types.ts";
 
 /** A route as it is known to a proxy. */
@@ -21,6 +22,7 @@ export class AttachedRoutes {
   /** By listener: how many routes of each kind. */
   readonly #kinds = new Map<string, Map<string, number>>();
   readonly #unsettled = new Set<string>();
+  readonly #shadows = new Shadows();
 
   /** Listeners with at least one route. */
   listeners(): Iterable<string> {
@@ -48,7 +50,15 @@ export class AttachedRoutes {
     there.set(route.key, { route, hostnames });
     this.#routes.set(listener, there);
     this.#countKind(listener, route.kind, 1);
+    this.#shadows.add(listener, route, hostnames);
     if (this.#isMixed(listener)) this.#unsettled.add(listener);
+  }
+
+  /** The key of the older stream route that has all connections of a route's hostnames on a listener. */
+  shadowedBy(listener: string, route: string): string | undefined {
+    const { hostnames = [] } = this.#routes.get(listener)?.get(route) ?? {};
+    const over = hostnames.map((hostname) => this.#shadows.over(listener, route, hostname));
+    return over.every((key) => key !== undefined) ? over[0] : undefined;
   }
 
   /** Takes a route from a listener. */
@@ -56,13 +66,18 @@ export class AttachedRoutes {
     if (this.#isMixed(listener)) this.#unsettled.add(listener);
     this.#countKind(listener, kind, -1);
     const there = this.#routes.get(listener);
+    const known = there?.get(key);
+    if (known !== undefined) this.#shadows.remove(listener, known.route, known.hostnames);
     there?.delete(key);
     if (there?.size === 0) this.#routes.delete(listener);
   }
 
-  /** Decides between HTTPRoutes and GRPCRoutes where listeners changed; returns the routes for which that changed. */
+  /**
+   * Decides between HTTPRoutes and GRPCRoutes where listeners changed; returns the routes for which that, or the older ones
+   * before them, may have changed.
+   */
   settle(): ReadonlySet<string> {
-    const changed = new Set<string>();
+    const changed = new Set(this.#shadows.take());
     for (const listener of this.#unsettled) {
       const before = this.#lost.get(listener) ?? new Map<string, string>();
       const after = this.#losersOn(listener);

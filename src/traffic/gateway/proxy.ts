@@ -12,6 +12,7 @@ import { Pool } from "./pool.ts";
 import type { Port } from "./ports.ts";
 import type { Resolution } from "./resolution.ts";
 import { older } from "./rivals.ts";
+import { isStream } from "./shadows.ts";
 import type { Needs, StreamForward, TranslatedRoute } from "./routes/types.ts";
 import { clientCertificateName, sameSites } from "./sites.ts";
 import { Table } from "./table.ts";
@@ -85,6 +86,11 @@ export class ProxyState {
   /** The key of the route that a route lost a listener to. */
   lostTo(listener: string, route: string): string | undefined {
     return this.#attached.lostTo(listener, route);
+  }
+
+  /** The key of the older stream route that has all that a route wants of a listener. */
+  shadowedBy(listener: string, route: string): string | undefined {
+    return this.#attached.shadowedBy(listener, route);
   }
 
   /** Decides between HTTPRoutes and GRPCRoutes where listeners changed; returns the routes for which that changed. */
@@ -260,10 +266,6 @@ function streamsOf(routes: Iterable<AttachedRoute>): Map<string, ProxyRoute> {
     }
   }
   return streams;
-}
-
-function isStream({ kind }: ProxyRoute): boolean {
-  return kind !== "HTTPRoute" && kind !== "GRPCRoute";
 }
 
 function chosen(

@@ -9,6 +9,8 @@ import type { RouteProblems } from "./routes/types.ts";
 export interface ParentVerdict extends ParentResult {
   /** The route of the other kind that has all hostnames of this one. */
   readonly lostTo?: string;
+  /** The key of the older stream route that has all connections. */
+  readonly shadowedBy?: string;
   /** What the proxy said when it refused something that came from this route. */
   readonly rejection?: string;
 }
@@ -48,7 +50,10 @@ function parentFacts(verdict: ParentVerdict, problems: RouteProblems): readonly 
   ];
 }
 
-function acceptedFact({ accepted, lostTo, rejection }: ParentVerdict, { notAccepted }: RouteProblems): Fact {
+function acceptedFact(
+  { accepted, lostTo, shadowedBy, rejection }: ParentVerdict,
+  { notAccepted }: RouteProblems,
+): Fact {
   if (accepted.status !== "True") return accepted;
   if (notAccepted !== undefined) return fails("Accepted", notAccepted.reason, notAccepted.message);
   if (lostTo !== undefined)
@@ -59,5 +64,10 @@ function acceptedFact({ accepted, lostTo, rejection }: ParentVerdict, { notAccep
     );
   if (rejection !== undefined)
     return fails("Accepted", "UnsupportedValue", `the proxy refused it: ${rejection}`);
+  if (shadowedBy !== undefined)
+    return {
+      ...accepted,
+      message: `nothing comes to it: the older ${shadowedBy} has the same listeners and hostnames`,
+    };
   return accepted;
 }

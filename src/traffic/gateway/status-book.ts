@@ -200,11 +200,14 @@ export class StatusBook {
     const proxy = this.#sources.proxies.get(parent.gateway);
     const lost = parent.attachments.map(({ listener }) => proxy?.lostTo(listener.id, id));
     const lostTo = lost.length > 0 && lost.every((key) => key !== undefined) ? lost[0] : undefined;
+    const over = parent.attachments.map(({ listener }) => proxy?.shadowedBy(listener.id, id));
+    const shadowedBy = over.every((key) => key !== undefined) ? over[0] : undefined;
     const refused = this.#sources.reports.rejections(parent.gateway).get(id);
     const rejection = refused === undefined ? undefined : [...refused.values()].join("; ");
     return {
       ...parent,
       ...(lostTo === undefined ? {} : { lostTo }),
+      ...(shadowedBy === undefined ? {} : { shadowedBy }),
       ...(rejection === undefined ? {} : { rejection }),
     };
   }
