@@ -130,27 +130,39 @@ function checkUdp(translation: Translation, model: BalancerModel): void {
 
 /** With PROXY protocol on, probes start with a header, too; kube-proxy's health check does not understand it. */
 function checkProbe(translation: Translation, model: BalancerModel): void {
-  const { service } = translation;
+  const { annotations, service } = translation;
   const [port] = model.ports.filter(({ proxyProtocol }) => proxyProtocol !== undefined);
-  if (port === undefined || !asksNodes(translation, model.targetType)) return;
+  if (port === undefined || port.healthCheck.protocol === "TCP") return;
   const { protocol, port: probed } = port.healthCheck;
   const given = service.spec.healthCheckNodePort ?? 0;
-  const atNode = given > 0 ? probed === given : !translation.annotations.has("healthPort");
-  if (protocol === "TCP" || !atNode) return;
-  translation.annotations.findings.push({
-    level: "warning",
-    field: annotationField(
-      translation.annotations.has("proxyProtocol")
-        ? ANNOTATIONS.proxyProtocol.key
-        : ANNOTATIONS.healthProtocol.key,
-    ),
-    message:
-      `with PROXY protocol and externalTrafficPolicy Local no target gets healthy: ${protocol} probes of ` +
-      `${given > 0 ? `node port ${given}` : "spec.healthCheckNodePort"} start with a PROXY header, which kube-proxy answers with an error`,
-    next:
-      "set service.beta.kubernetes.io/aws-load-balancer-healthcheck-protocol to tcp and " +
-      "service.beta.kubernetes.io/aws-load-balancer-healthcheck-port to traffic-port",
-  });
+  const atNode = given > 0 ? probed === given : !annotations.has("healthPort");
+  if (asksNodes(translation, model.targetType) && atNode) {
+    const where = given > 0 ? `node port ${given}` : "spec.healthCheckNodePort";
+    const message =
+      `with PROXY protocol and externalTrafficPolicy Local no target gets healthy: ${protocol} probes of ${where} start ` +
+      "with a PROXY header, which kube-proxy answers with an error";
+    annotations.warn(
+      annotations.has("proxyProtocol") ? "proxyProtocol" : "healthProtocol",
+      message,
+      PROBE_TRAFFIC,
+    );
+  } else if (probed !== "traffic-port" && probed !== trafficPort(port, model.targetType))
+    annotations.warn(
+      "healthPort",
+      `${protocol} probes of port ${probed} start with a PROXY header, too: no target gets healthy where that port knows none`,
+      PROBE_TRAFFIC,
+    );
+}
+
+const PROBE_TRAFFIC =
+  "set service.beta.kubernetes.io/aws-load-balancer-healthcheck-protocol to tcp and " +
+  "service.beta.kubernetes.io/aws-load-balancer-healthcheck-port to traffic-port";
+
+function trafficPort(
+  port: BalancerPort,
+  targetType: BalancerModel["targetType"],
+): number | string | undefined {
+  return targetType === "ip" ? port.targetPort : port.nodePort;
 }
 
 /** Ports on which the server speaks first: FTP, SSH, SMTP, POP3, NNTP, IMAP, submission, MySQL, VNC. */

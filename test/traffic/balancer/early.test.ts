@@ -62,6 +62,23 @@ describe("said early", () => {
     assert.deepEqual(remarks(translate(balancerService(on))), []);
   });
 
+  test("PROXY protocol and HTTP probes at another port (ingress-nginx 6996)", () => {
+    const http = { "proxy-protocol": "*", "healthcheck-protocol": "http" };
+    const elsewhere = { ...http, "healthcheck-port": "10254" };
+    assert.deepEqual(remarks(translate(balancerService(elsewhere))), [
+      "warning: HTTP probes of port 10254 start with a PROXY header, too: no target gets healthy where that port knows none",
+    ]);
+    assert.deepEqual(remarks(translate(balancerService(elsewhere), { provider: "local" })), []);
+    for (const fine of [
+      http,
+      { ...http, "healthcheck-port": "http" },
+      { ...http, "healthcheck-port": "8080", "nlb-target-type": "ip" },
+      { ...elsewhere, "healthcheck-protocol": "tcp" },
+      { "healthcheck-protocol": "http", "healthcheck-port": "10254" },
+    ])
+      assert.deepEqual(remarks(translate(balancerService(fine))), [], JSON.stringify(fine));
+  });
+
   test("PROXY protocol where the server speaks first (terraform-provider-aws 41450)", () => {
     const ports: ServicePort[] = [{ name: "smtp", protocol: "TCP", port: 25, nodePort: 30025 }];
     const found = remarks(translate(balancerService({ "proxy-protocol": "*" }, { ports })));
