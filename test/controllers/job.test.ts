@@ -168,7 +168,7 @@ test("without completions, the first that ends well says that no more are needed
   cluster.settle(of);
   cluster.end("pi-0", "Succeeded");
   assert.deepEqual(cluster.settle(of), []);
-  assert.ok(!hasCondition(of, "Complete"), "the other one is waited for");
+  assert.deepEqual(conditionsOf(of), [], "the other one is waited for");
   cluster.end("pi-1", "Failed");
   cluster.settle(of);
   assert.ok(hasCondition(of, "Complete"));
@@ -245,6 +245,12 @@ test("a suspended Job has no pods; resumed, its time starts anew", () => {
   assert.deepEqual(cluster.settle(of), ["-pi-0"]);
   assert.deepEqual([of.status?.failed, of.status?.active], [0, 0]);
   assert.deepEqual(cluster.events, ["Suspended", "Resumed", "Suspended"]);
+  of.spec.activeDeadlineSeconds = 1;
+  cluster.now += 5000;
+  assert.deepEqual(cluster.settle(of), []);
+  of.spec.suspend = false;
+  cluster.settle(of);
+  assert.deepEqual([of.status?.startTime, hasCondition(of, "Failed")], ["2026-01-01T00:10:10Z", false]);
 });
 
 test("an Indexed Job has a pod for every index, and one that failed is made again", () => {
@@ -300,6 +306,52 @@ test("a pod that somebody deletes has failed and is replaced; under Failed only 
     assert.equal(cluster.settle(of).length, replaced, podReplacementPolicy);
     assert.deepEqual([of.status?.terminating, of.status?.failed], [1, replaced]);
   }
+});
+
+test("a pod that is named in the status is one that failed, not two, however long it takes to let it go", () => {
+  const cluster = new Cluster();
+  const of = job({ backoffLimit: 1 });
+  cluster.settle(of);
+  cluster.end("pi-0", "Failed");
+  of.status = { ...of.status, uncountedTerminatedPods: { failed: ["uid-pi-0"] } };
+  const { status, release } = planJob(of, [...cluster.pods.values()], cluster.now);
+  assert.deepEqual([status.failed, status.uncountedTerminatedPods], [0, { failed: ["uid-pi-0"] }]);
+  assert.deepEqual([release.length, conditionsOf({ ...of, status })], [1, []]);
+});
+
+test("once a Job has failed, pods that are still to end have failed, too", () => {
+  const cluster = new Cluster();
+  const of = job({ podReplacementPolicy: "Failed", backoffLimit: 0, parallelism: 2, completions: 2 });
+  cluster.settle(of);
+  cluster.end("pi-0", "Failed");
+  cluster.slow = true;
+  cluster.settle(of);
+  assert.equal(of.status?.failed, 2);
+  assert.deepEqual(cluster.pods.get("pi-1")?.metadata.finalizers, []);
+});
+
+test("an index beyond the completions counts as nothing, and of two pods of an index one goes", () => {
+  const cluster = new Cluster();
+  const of = job({ completionMode: "Indexed", parallelism: 3, completions: 3 });
+  cluster.settle(of);
+  Object.assign(of.spec, { parallelism: 2, completions: 2 });
+  cluster.end("pi-2-2", "Succeeded");
+  cluster.settle(of);
+  assert.deepEqual([of.status?.succeeded, of.status?.completedIndexes], [0, ""]);
+  const twin = structuredClone(cluster.pods.get("pi-0-0")!);
+  Object.assign(twin.metadata, { name: "twin", uid: "uid-twin" });
+  cluster.pods.set("twin", twin);
+  cluster.end("pi-0-0", "Succeeded");
+  assert.deepEqual(cluster.settle(of), ["-twin"]);
+});
+
+test("of too many pods those go that have not come far", () => {
+  const cluster = new Cluster();
+  const of = job({ parallelism: 3, completions: 3 });
+  cluster.settle(of);
+  cluster.pods.get("pi-1")!.status = { phase: "Pending" };
+  of.spec.parallelism = 2;
+  assert.deepEqual(cluster.settle(of), ["-pi-1"]);
 });
 
 test("a Job that is over goes after its time", () => {

@@ -191,6 +191,33 @@ test("a partition keeps the pods below it at their revision, also when one is ma
   assert.deepEqual(cluster.images(), { "web-0": "two", "web-1": "two", "web-2": "two" });
 });
 
+test("a partition counts from the first number on", () => {
+  const cluster = new Cluster();
+  const set = statefulSet(2, { ordinals: { start: 5 } });
+  cluster.settle(set);
+  set.spec.template = template("two");
+  set.spec.updateStrategy = { type: "RollingUpdate", rollingUpdate: { partition: 1 } };
+  cluster.settle(set);
+  cluster.pods.delete("web-5");
+  cluster.settle(set);
+  assert.deepEqual(cluster.images(), { "web-5": "one", "web-6": "two" });
+});
+
+test("scaling down takes away a pod that never became ready, and waits for another one that did not", () => {
+  const cluster = new Cluster();
+  const set = statefulSet(4);
+  cluster.settle(set);
+  cluster.ready("web-3", "False");
+  set.spec.replicas = 2;
+  cluster.sync(set);
+  assert.deepEqual(cluster.said.splice(0), ["-web-3"]);
+  cluster.pods.delete("web-3");
+  set.spec.replicas = 1;
+  cluster.ready("web-1", "False");
+  cluster.sync(set);
+  assert.deepEqual(cluster.said, ["-web-2"], "it is available, whatever the one below it is");
+});
+
 test("OnDelete replaces what somebody deletes, and nothing else", () => {
   const cluster = new Cluster();
   const set = statefulSet(2, { updateStrategy: { type: "OnDelete" } });

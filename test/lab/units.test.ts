@@ -249,6 +249,20 @@ test("what a full disk takes of a log does not end the node", () => {
   assert.ok(told > 0 && log.closed);
 });
 
+test("a pod that is deleted has failed or not when its containers have ended, whatever its policy", () => {
+  const pod = {
+    spec: { restartPolicy: "Always", containers: [] },
+    metadata: { name: "p" },
+  } as unknown as Pod;
+  const told = (main: ContainerFacts[]): string | undefined => {
+    const rest = { sandboxReady: true, podIPs: [], hostIPs: [], startTime: "t", ending: true };
+    return podStatusOf(pod, { init: [], main, ...rest }, "now").phase;
+  };
+  assert.equal(told([facts({ running: {} })]), "Running");
+  assert.equal(told([facts({ terminated: { exitCode: 143 } })]), "Failed");
+  assert.equal(told([facts({ terminated: { exitCode: 0 } })]), "Succeeded");
+});
+
 test("a pod runs until its sidecars have ended, too", () => {
   const spec: Container = { name: "side", image: "i", restartPolicy: "Always" };
   const ok = facts({ terminated: { exitCode: 0 } });

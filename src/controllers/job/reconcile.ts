@@ -46,6 +46,14 @@ function expiry({ spec, status }: Job, end: string, now: number): Pick<JobPlan, 
   return left > 0 ? { expired: false, recheck: left } : { expired: true };
 }
 
+/** When a Job was started: it starts anew when it is resumed, and so does the time that it may take. */
+function startOf(job: Job, now: number): string | undefined {
+  const { startTime } = job.status ?? {};
+  if (job.spec.suspend === true) return startTime;
+  if (startTime !== undefined && !hasCondition(job, "Suspended")) return startTime;
+  return formatTime(new Date(now));
+}
+
 type Verdict = readonly [type: "SuccessCriteriaMet" | "FailureTarget", reason: string, message: string];
 
 class Sync {
@@ -55,7 +63,7 @@ class Sync {
   readonly #active: readonly Pod[];
   readonly #events: ["Normal" | "Warning", string, string][] = [];
   #conditions: JobCondition[];
-  #startTime: string | undefined;
+  readonly #startTime: string | undefined;
 
   constructor(job: Job, pods: readonly Pod[], now: number) {
     this.#job = job;
@@ -63,8 +71,7 @@ class Sync {
     this.#now = now;
     this.#conditions = [...(job.status?.conditions ?? [])];
     this.#active = pods.filter((pod) => !isPodTerminal(pod) && pod.metadata.deletionTimestamp === undefined);
-    const { startTime } = job.status ?? {};
-    this.#startTime = startTime ?? (job.spec.suspend === true ? undefined : formatTime(new Date(now)));
+    this.#startTime = startOf(job, now);
   }
 
   plan(): JobPlan {
@@ -135,7 +142,6 @@ class Sync {
     if (!isSuspended && before) {
       this.#setCondition("Suspended", "False", "JobResumed", "Job resumed");
       this.#events.push(["Normal", "Resumed", "Job resumed"]);
-      this.#startTime = formatTime(new Date(this.#now));
     }
     return jobReplicas(this.#job, this.#pods, tally, this.#now);
   }

@@ -52,6 +52,8 @@ export class PodWorker {
   #sandboxSeen = false;
   /** The pod's own containers have ended for good. */
   #ended = false;
+  /** The object is to be deleted; a pod whose node goes is not at its end. */
+  #leaves = false;
   #written: PodStatus | undefined;
   #podIPs: readonly string[] = [];
   #ending: Promise<void> | undefined;
@@ -323,6 +325,7 @@ export class PodWorker {
 
   async #end(graceSeconds: number, remove: boolean): Promise<void> {
     this.#stop.abort();
+    this.#leaves = remove;
     this.#status.request();
     const deadline = Date.now() + graceSeconds * 1_000;
     await Promise.all([
@@ -358,6 +361,7 @@ export class PodWorker {
         .map((family) => node.addresses[family])
         .filter((address) => address !== undefined),
       startTime: this.#startTime,
+      ending: this.#leaves,
     };
   }
 

@@ -34,6 +34,8 @@ export interface PodFacts {
   readonly podIPs: readonly string[];
   readonly hostIPs: readonly string[];
   readonly startTime: string;
+  /** The pod is being deleted: what has ended is not started again, whatever its policy. */
+  readonly ending?: boolean;
   /** A reason for a pod as a whole to have failed. */
   readonly failure?: { readonly reason: string; readonly message: string };
 }
@@ -99,7 +101,7 @@ function hasStarted(main: readonly ContainerFacts[]): boolean {
 }
 
 /** As getPhase of pkg/kubelet/kubelet_pods.go. */
-function phaseOf(pod: Pod, { init, main }: PodFacts): NonNullable<PodStatus["phase"]> {
+function phaseOf(pod: Pod, { init, main, ending = false }: PodFacts): NonNullable<PodStatus["phase"]> {
   const policy = pod.spec.restartPolicy ?? "Always";
   const failedInit = init.some(
     (facts) => !isSidecar(facts.spec) && (facts.state.terminated?.exitCode ?? 0) !== 0,
@@ -112,9 +114,9 @@ function phaseOf(pod: Pod, { init, main }: PodFacts): NonNullable<PodStatus["pha
   if (main.length === 0 || ended.some((end) => end === undefined)) return "Pending";
   // a sidecar is still to end, as it does after what it serves
   if (init.some((facts) => isSidecar(facts.spec) && facts.state.running)) return "Running";
-  if (policy === "Always") return "Running";
+  if (policy === "Always" && !ending) return "Running";
   if (ended.every((end) => end?.exitCode === 0)) return "Succeeded";
-  return policy === "Never" ? "Failed" : "Running";
+  return policy === "Never" || ending ? "Failed" : "Running";
 }
 
 function conditionsOf(pod: Pod, facts: PodFacts, phase: string): Condition[] {
