@@ -28,7 +28,14 @@ describe("what a Lease tells of refusals", () => {
   test("is nothing where it cannot be read, and no more than an object holds", () => {
     assert.deepEqual(refusalsOf(leaseWith({})), []);
     const [name = ""] = Object.keys(annotationsOf([]));
-    for (const text of ["{", "{}", "null", '[1,null,{"proxy":"demo/edge"}]'])
+    const ofOtherTypes = JSON.stringify([
+      { ...REFUSAL, origins: "x" },
+      { ...REFUSAL, origins: [1] },
+      { ...REFUSAL, pods: undefined },
+      { ...REFUSAL, kind: "planet" },
+      { ...REFUSAL, message: 1 },
+    ]);
+    for (const text of ["{", "{}", "null", '[1,null,{"proxy":"demo/edge"}]', ofOtherTypes])
       assert.deepEqual(refusalsOf(leaseWith({ [name]: text })), []);
     const many = Array.from({ length: 5_000 }, () => ({ ...REFUSAL, message: "é".repeat(3_000) }));
     const annotations = annotationsOf(many);

@@ -92,6 +92,14 @@ test("the status counts ready and available pods, and says when to look again", 
     message: "no",
     lastTransitionTime: "2026-01-01T00:10:00Z",
   });
+  const still = { ...replicaSet(1), status: failed };
+  const again = { reason: "FailedCreate", message: "no" };
+  assert.deepEqual(replicaSetStatus(still, [], NOW + 1000, again).status.conditions, failed.conditions);
+  assert.equal(
+    replicaSetStatus(still, [pod("a")], NOW).status.conditions,
+    undefined,
+    "it goes with its cause",
+  );
 });
 
 test("orphans that match are adopted, own pods that no longer match are let go, others' are left alone", () => {
