@@ -65,6 +65,7 @@ export interface Container {
   lifecycle?: Record<string, unknown>;
   resources?: { limits?: Record<string, string>; requests?: Record<string, string> };
   securityContext?: Record<string, unknown>;
+  terminationMessagePath?: string;
   terminationMessagePolicy?: string;
   stdin?: boolean;
   stdinOnce?: boolean;

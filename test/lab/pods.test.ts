@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { text } from "node:stream/consumers";
 import { KINDS } from "../../src/objects/kinds.ts";
@@ -218,6 +219,17 @@ test("volumes: config maps read-only, emptyDir shared between containers, whatev
     if (log.includes("read-only")) break;
   }
   assert.equal(log, "Aread-only\n");
+});
+
+test("devices are the pod's own; what a container leaves at its terminationMessagePath is in its status", async () => {
+  const command = ["sh", "-c", "echo bye > /dev/termination-log; : > /dev/left-behind; ls /dev; exit 3"];
+  await lab.create("devices", { command, tty: true }, { restartPolicy: "Never" });
+  const pod = await lab.until("devices", "over", ({ status }) => status?.phase === "Failed");
+  assert.equal(pod.status?.containerStatuses?.[0]?.state?.terminated?.message, "bye\n");
+  assert.equal(existsSync("/dev/left-behind"), false);
+  const log = await text(await lab.client.logs({ namespace: "default", pod: "devices" }));
+  for (const name of ["null", "ptmx", "pts", "shm", "stdout", "urandom"])
+    assert.match(log, new RegExp(`\\b${name}\\b`));
 });
 
 test("what a pod writes stays in the pod", async () => {

@@ -145,7 +145,12 @@ export class ContainerRunner {
     const reason = this.#reasonOf(end.exitCode);
     void this.#cgroup?.remove(); // the pod's end waits for it
     const containerID = this.#id;
-    const message = await terminationMessage(this.spec, end.exitCode, this.#log);
+    const message = await terminationMessage(
+      this.spec,
+      end.exitCode,
+      this.#log,
+      `/proc/${running.sandboxPid}/root`,
+    );
     const terminated = {
       ...end,
       reason,

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { LAB_IMAGES } from "../images/mapping.ts";
 import {
   LAB_APP,
@@ -37,6 +38,14 @@ mkdir -p rootfs $POD_FOLDERS
 mount --bind rootfs rootfs
 cd rootfs
 mkdir -p proc sys dev tmp run/tandem/app run/tandem/node run/tandem/cache run/tandem/images run/tandem/volumes home root mnt var/log var/tmp $POD_TOP
+mount -t tmpfs -o mode=755 dev dev
+mkdir dev/pts dev/shm dev/net
+for name in $POD_DEVICES; do : > dev/$name; done
+ln -s pts/ptmx dev/ptmx
+ln -s /proc/self/fd dev/fd
+ln -s /proc/self/fd/0 dev/stdin
+ln -s /proc/self/fd/1 dev/stdout
+ln -s /proc/self/fd/2 dev/stderr
 [ -z "$POD_LINKS" ] || cp -P $POD_LINKS .
 [ ! -d etc ] || [ -n "$POD_ETC_OVERLAID" ] || cp -a /etc/. etc/ 2>/dev/null || true
 chmod 1777 tmp
@@ -79,12 +88,20 @@ export function sandboxEnvironment(setup: SandboxSetup, layout: RootLayout): Rec
     POD_HOSTS: setup.hosts,
     POD_NETWORK: setup.network.join("\n"),
     POD_FOLDERS: layout.overlays.flatMap((name) => [`up/${name}`, `scratch/${name}`]).join(" "),
+    POD_DEVICES: devices().join(" "),
     POD_TOP: [...layout.overlays, ...layout.binds].join(" "),
     POD_LINKS: layout.links.map((name) => `/${name}`).join(" "),
     POD_ETC: etcOverlaid ? `${BASE}/up/etc` : `${BASE}/rootfs/etc`,
     POD_ETC_OVERLAID: etcOverlaid ? "1" : "",
     POD_MOUNTS: mountTable(layout),
   };
+}
+
+/** What containers have below /dev, as by the OCI's runtime specification; the rest is the host's, and none of theirs. */
+const DEVICES = ["null", "zero", "full", "random", "urandom", "tty", "net/tun"];
+
+function devices(): string[] {
+  return DEVICES.filter((name) => existsSync(`/dev/${name}`));
 }
 
 /** The pod's mounts in the form of fstab, so that one `mount` process makes them all. */
@@ -96,7 +113,7 @@ function mountTable(layout: RootLayout): string {
   const lines = [
     ...layout.overlays.map(overlay),
     ...bound.map((name) => `${LAB_HOST}/${name} ${root}/${name} none rbind 0 0`),
-    `/dev ${root}/dev none rbind 0 0`,
+    ...devices().map((name) => `/dev/${name} ${root}/dev/${name} none bind 0 0`),
     `shm ${root}/dev/shm tmpfs mode=1777 0 0`,
     `pts ${root}/dev/pts devpts newinstance,ptmxmode=0666,mode=620 0 0`,
     `proc ${root}/proc proc defaults 0 0`,
