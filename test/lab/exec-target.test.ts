@@ -5,11 +5,13 @@ import type { KubeClient } from "../../src/client/index.ts";
 import type { Kind } from "../../src/objects/kinds.ts";
 import { notFound } from "../../src/objects/status.ts";
 
-/** A client that knows one Deployment and one Service, and pods by selector. */
+/** A client that knows one Deployment, StatefulSet, Job and Service of a name, and pods by selector. */
 function fakeClient(pods: object[]): { client: KubeClient; asked: string[] } {
   const asked: string[] = [];
   const objects: Record<string, object> = {
     "deployments/web": { spec: { selector: { matchLabels: { app: "web" } } } },
+    "statefulsets/web": { spec: { selector: { matchLabels: { app: "web" } } } },
+    "jobs/web": { spec: { selector: { matchLabels: { app: "web" } } } },
     "services/web": { spec: { selector: { app: "web" } } },
     "services/outside": { spec: {} },
   };
@@ -43,7 +45,7 @@ test("a target is a pod, or leads to a ready pod by its selector", async () => {
   assert.equal(await findPodOf(client, "plain", "default"), "plain");
   assert.equal(await findPodOf(client, "pod/plain", "default"), "plain");
   assert.deepEqual(asked, []);
-  for (const target of ["deploy/web", "deployment/web", "svc/web", "services/web"]) {
+  for (const target of ["deploy/web", "deployment/web", "sts/web", "job/web", "svc/web", "services/web"]) {
     assert.equal(await findPodOf(client, target, "default"), "good");
   }
   assert.deepEqual(new Set(asked), new Set(["app=web"]));

@@ -6,7 +6,7 @@ import { adoptPatch, type Claim, claim, controllerOf, controllerReference, relea
 import type { WorkQueue } from "./work-queue.ts";
 import type { Writer } from "./writer.ts";
 
-/** An owner that knows its dependents by their labels: a Deployment, a ReplicaSet, a DaemonSet. */
+/** An owner that knows its dependents by their labels: a Deployment, a ReplicaSet, a DaemonSet, a StatefulSet, a Job. */
 export interface SelectingOwner extends KubeObject {
   readonly spec: { readonly selector: LabelSelector };
 }
