@@ -52,7 +52,7 @@ for (const [line, what, where, why, next] of [
     "tandem check",
     'argument "bogus"',
     "there is no such command",
-    /^its commands are shoot, flags; /,
+    /^its commands are shoot, flags, envoy; /,
   ],
   ["up --bogus", "tandem up", "flag --bogus", "there is no such flag", "tandem up --help lists its flags"],
   [
