@@ -104,6 +104,7 @@ export interface PodSpec {
   hostAliases?: { ip: string; hostnames?: string[] }[];
   restartPolicy?: "Always" | "OnFailure" | "Never";
   terminationGracePeriodSeconds?: number;
+  activeDeadlineSeconds?: number;
   serviceAccountName?: string;
   enableServiceLinks?: boolean;
   readinessGates?: { conditionType: string }[];

@@ -364,6 +364,21 @@ test("a pod that has ended leaves its host port to the next, and its sidecar end
   );
 });
 
+test("a pod that is active for longer than its deadline fails, with its object and its logs still there", async () => {
+  const command = ["sh", "-c", "echo begun; exec sleep infinity"];
+  const far = 2 ** 31 - 1;
+  await lab.create("timed", { command }, { activeDeadlineSeconds: 1, restartPolicy: "Always" });
+  await lab.create("far", { command }, { activeDeadlineSeconds: far });
+  const { status } = await lab.until("timed", "failed", (pod) => pod.status?.phase === "Failed");
+  assert.equal((status as { reason?: string }).reason, "DeadlineExceeded");
+  assert.ok(status?.containerStatuses?.[0]?.state?.terminated);
+  assert.equal(await firstLine("timed"), "begun\n");
+  assert.match(await lab.event("timed", "DeadlineExceeded"), /active on the node longer/);
+  assert.equal((await lab.pod("far")).status?.phase, "Running");
+  await lab.client.delete(KINDS.Pod, "timed", "default");
+  await lab.gone("timed");
+});
+
 test("readiness follows its probe; http, tcp and exec", async () => {
   const http = { httpGet: { path: "/", port: "web" }, periodSeconds: 1 };
   const web = {

@@ -7,6 +7,7 @@ import type { PodAddresses } from "./addresses.ts";
 import { ContainerRunner } from "./container.ts";
 import type { KubeletContext } from "./context.ts";
 import type { PodCgroup } from "./cgroup.ts";
+import { ActiveDeadline, DEADLINE_EXCEEDED } from "./deadline.ts";
 import { EphemeralContainers } from "./ephemeral.ts";
 import { environmentOf } from "./environment.ts";
 import { runInitAgain } from "./init-again.ts";
@@ -56,6 +57,8 @@ export class PodWorker {
   #leaves = false;
   #written: PodStatus | undefined;
   #podIPs: readonly string[] = [];
+  #failure: PodFacts["failure"];
+  readonly #deadline = new ActiveDeadline(() => void this.#expire());
   #ending: Promise<void> | undefined;
   #lived: Promise<void> = Promise.resolve();
 
@@ -100,6 +103,8 @@ export class PodWorker {
   /** Begins; the pod runs until {@link terminate}. */
   start(): void {
     this.#status.request();
+    this.#deadline.arm(this.#pod);
+    this.#stop.signal.addEventListener("abort", () => this.#deadline.stop(), { once: true });
     this.#volumes.follow(this.#context.configWatches, this.#stop.signal);
     this.#warnOfLimits();
     this.#lived = this.#live();
@@ -110,7 +115,9 @@ export class PodWorker {
     const gates = (pod.spec.readinessGates ?? []).length > 0;
     const told = ({ metadata }: Pod) => JSON.stringify([metadata.labels, metadata.annotations]);
     const retold = told(pod) !== told(this.#pod);
+    const sooner = pod.spec.activeDeadlineSeconds !== this.#pod.spec.activeDeadlineSeconds;
     this.#pod = pod;
+    if (sooner && !this.#stop.signal.aborted) this.#deadline.arm(pod);
     if (retold && this.#sandboxReady) this.#volumes.refresh();
     this.#startEphemeral();
     if (this.#wasOverruled(pod)) this.#status.rewrite();
@@ -141,6 +148,16 @@ export class PodWorker {
     this.#ending ??= this.#end(0, false);
     await this.#destroySandbox();
     await this.#ending;
+  }
+
+  /** The pod has had its time: it fails, whatever its restart policy, and its object stays. */
+  async #expire(): Promise<void> {
+    if (this.#ended) return;
+    this.#event(undefined, "Normal", DEADLINE_EXCEEDED.reason, DEADLINE_EXCEEDED.message);
+    const all = [...this.#main, ...this.#init];
+    await Promise.all(all.map((container) => container.terminate(this.#grace())));
+    this.#failure = DEADLINE_EXCEEDED;
+    this.#status.request();
   }
 
   async #live(): Promise<void> {
@@ -361,6 +378,7 @@ export class PodWorker {
         .map((family) => node.addresses[family])
         .filter((address) => address !== undefined),
       startTime: this.#startTime,
+      ...(this.#failure && { failure: this.#failure }),
       ending: this.#leaves,
     };
   }
