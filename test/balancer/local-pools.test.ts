@@ -1,11 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  AddressBook,
-  type AddressPool,
-  type AddressRequest,
-  inOrder,
-} from "../../src/balancer/local/pools.ts";
+import { type AddressPool, type AddressRequest, inOrder } from "../../src/balancer/local/addresses.ts";
+import { AddressBook } from "../../src/balancer/local/pools.ts";
 import { type AddressRange, parseRange, whyNoRange } from "../../src/balancer/local/ranges.ts";
 
 const range = (text: string) => parseRange(text) as AddressRange;

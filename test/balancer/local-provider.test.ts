@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { AddressPool } from "../../src/balancer/local/pools.ts";
+import type { AddressPool } from "../../src/balancer/local/addresses.ts";
 import {
   createLocalProvider,
   HOLD_MS,

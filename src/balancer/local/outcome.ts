@@ -8,7 +8,7 @@ import type {
   BalancerIngress,
   BalancerOutcome,
 } from "../../traffic/balancer/provider.ts";
-import { type AddressAnswer, type AddressRequest, inOrder } from "./pools.ts";
+import { type AddressAnswer, type AddressRequest, inOrder } from "./addresses.ts";
 
 /** Addresses that are missing are looked for again after so long (ms). */
 const MISSING_AGAIN_MS = 3_000;

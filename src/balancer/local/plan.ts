@@ -2,7 +2,7 @@ import type { PerFamily } from "../../ip/family.ts";
 import { joinHostPort } from "../../ip/address.ts";
 import type { PlannedStep } from "../../traffic/balancer/provider.ts";
 import type { ServiceParts } from "./desired.ts";
-import { type AddressProblem, inOrder } from "./pools.ts";
+import { type AddressProblem, inOrder } from "./addresses.ts";
 
 /** What a plan is made from. */
 export interface PlanInput {

@@ -16,7 +16,8 @@ import type {
 import { type KeyPair, partsOf, proxyModelOf, type ServiceParts } from "./desired.ts";
 import { certificatesOf, heldIps, outcomeOf, requestOf } from "./outcome.ts";
 import { planOf } from "./plan.ts";
-import { type AddressAnswer, AddressBook, type AddressPool, type AddressRequest, inOrder } from "./pools.ts";
+import { type AddressAnswer, type AddressPool, type AddressRequest, inOrder } from "./addresses.ts";
+import { AddressBook } from "./pools.ts";
 import type { HeldAddress, LocalHost, LocalProxy, ProxyRefusal } from "./seams.ts";
 
 /** What the local provider works with. */
