@@ -3,6 +3,7 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import {
   chmodSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -220,6 +221,18 @@ test("a cluster outlives its parent until it is taken down; its parts are starte
   assert.equal(existsSync(join(home, "life")), false);
   assert.deepEqual(labProcesses(home), []);
   tandem("down", "--name", "life");
+});
+
+test("a folder of another user's is told of as one that may not be used", { skip: USERS.length < 2 }, () => {
+  const home = newHome();
+  mkdirSync(join(home, "life"), { mode: 0o700 });
+  writeFileSync(join(home, "life", "pid.json"), "{}");
+  const [plain] = USERS.slice(1);
+  const program = `import { createStateDir } from ${JSON.stringify(join(ROOT, "src/lab/host/state.ts"))};
+    try { createStateDir(${JSON.stringify(join(home, "life"))}); } catch (error) { console.log(error.parts?.what); }`;
+  const command = [...plain!.prefix, process.execPath, "--input-type=module", "-e", program];
+  const out = execFileSync(command[0]!, command.slice(1), { encoding: "utf8" });
+  assert.equal(out, "cannot create the cluster's folder\n");
 });
 
 test("what is wrong with the machine or the request is told, and nothing is left", async () => {

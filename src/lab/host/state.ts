@@ -46,8 +46,8 @@ export function stateDirs(environment: NodeJS.ProcessEnv = process.env): string[
 
 /** Makes the folder anew, mode 0700; files of a cluster that is dead are removed. */
 export function createStateDir(stateDir: string): void {
-  removeStateDir(stateDir);
   try {
+    removeStateDir(stateDir);
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
     mkdirSync(statePaths(stateDir).podLogs, { recursive: true, mode: 0o700 });
   } catch (error) {
