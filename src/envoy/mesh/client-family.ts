@@ -8,10 +8,29 @@
  */
 import { familyOfText } from "../../ip/address.ts";
 import { type Family, FAMILIES } from "../../ip/family.ts";
+import type { Destination } from "../../traffic/gateway/model.ts";
+import { namedHosts } from "../desired/cluster.ts";
 import { cidrRange, extension } from "../desired/names.ts";
 import type { Target } from "../desired/endpoints.ts";
 import { isJsonObject, type JsonObject } from "../proto/index.ts";
 import { FAMILY, SUBSETS } from "./subsets.ts";
+
+/** What resources depend on in which one family may come before the other. */
+export interface OfOrder {
+  readonly families: readonly Family[];
+  /** Backends are reached over the family of the client's connection first. */
+  readonly preferClient?: boolean;
+}
+
+/**
+ * Whether the backends of a destination may be there in each order of their addresses: where neither the Service itself
+ * says which family is first, nor a name has to be resolved; nor has Envoy subsets where it hashes (Cluster,
+ * `load_balancing_policy`).
+ */
+export function takesOrders(destination: Destination): boolean {
+  const hashes = destination.policy?.loadBalancing?.kind === "hash";
+  return destination.preferFamily === undefined && !namedHosts(destination) && !hashes;
+}
 
 /** A backend in each order of its addresses, with the families of clients that each is for. */
 export function inEachOrder(

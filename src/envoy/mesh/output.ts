@@ -4,11 +4,15 @@ import type { MeshModel, Sidecar } from "../../traffic/mesh/model.ts";
 import type { MeshChanges } from "../../traffic/mesh/types.ts";
 import type { FrontendLookup } from "../desired/output.ts";
 import type { Resource, ResourceChange } from "../resources.ts";
+import { putEdge } from "./edge-layer.ts";
+import { putEndpoints } from "./endpoint-layer.ts";
+import { putGrpc } from "./grpc-layer.ts";
 import type { WorkloadIdentity } from "./identity.ts";
 import { Layer, Layers } from "./layer.ts";
 import { type Dirty, nothingDirty, Outbound } from "./outbound.ts";
-import { putEdge, putEndpoints, putGrpc, putServices, putTables } from "./outbound-layers.ts";
+import { putServices } from "./service-layer.ts";
 import { familiesOfSidecar, putSidecar } from "./sidecar.ts";
+import { putTables } from "./table-layer.ts";
 
 /** How the output is made. */
 export interface MeshOutputOptions {
@@ -59,7 +63,14 @@ interface Entry {
   readonly own: Layer;
 }
 
-/** Keys of the layers by families and telemetry; families and zone; the first and unknown; namespace and unknown. */
+/**
+ * Keys of the layers that outbound resources are in, by what they depend on: few for any number of sidecars.
+ *
+ *     families, client's family, telemetry            clusters, listeners of single Services
+ *     families, client's family, zone                 endpoints
+ *     families, client's family, telemetry, unknown   listeners that Services share, virtualOutbound
+ *     namespace, unknown                              route tables, whose bytes most namespaces share
+ */
 type LayerKeys = readonly [string, string, string, string];
 
 /** Makes the output. */
