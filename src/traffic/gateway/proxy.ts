@@ -2,19 +2,18 @@
 import type { Attachment } from "./attach.ts";
 import { type AttachedRoute, AttachedRoutes, type ProxyRoute } from "./attached.ts";
 import { type StreamAt, proxyListener, tableName } from "./chains.ts";
-import { equal, keep, keepEntries, keepItems } from "./equality.ts";
-import { withClientCertificate } from "./routes/client-certificate.ts";
+import { equal, keep, keepItems } from "./equality.ts";
 import { ownerOf } from "./hostnames.ts";
 import type { ResolvedListener } from "./listeners.ts";
 import { misdirectedNames } from "./misdirected.ts";
-import type { Certificate, Destination, ProxyModel, RouteTable, TrustBundle } from "./model.ts";
-import { Pool } from "./pool.ts";
+import type { ProxyModel, RouteTable } from "./model.ts";
+import { NeededEntries } from "./needed-entries.ts";
 import type { Port } from "./ports.ts";
 import type { Resolution } from "./resolution.ts";
 import { older } from "./rivals.ts";
 import { isStream } from "./shadows.ts";
 import type { Needs, StreamForward, TranslatedRoute } from "./routes/types.ts";
-import { clientCertificateName, sameSites } from "./sites.ts";
+import { sameSites } from "./sites.ts";
 import { Table } from "./table.ts";
 
 interface Placed {
@@ -31,9 +30,7 @@ export class ProxyState {
   readonly #attached = new AttachedRoutes();
   readonly #tables = new Map<string, Table>();
   readonly #portOf = new Map<string, Port>();
-  readonly #destinations = new Pool<Destination>();
-  readonly #certificates = new Pool<Certificate>();
-  readonly #trust = new Pool<TrustBundle>();
+  readonly #needed = new NeededEntries();
   #model: ProxyModel | undefined;
   #listenersDirty = true;
 
@@ -102,7 +99,7 @@ export class ProxyState {
 
   /** The model as of now; the same object while nothing changed. */
   build(): ProxyModel {
-    for (const pool of [this.#destinations, this.#certificates, this.#trust]) pool.sweep();
+    this.#needed.sweep();
     const before = this.#model;
     const { families } = this.#resolution;
     const next: ProxyModel = {
@@ -110,9 +107,7 @@ export class ProxyState {
       families: keep(before?.families, families),
       listeners: this.#listenersDirty || before === undefined ? this.#listeners(before) : before.listeners,
       routeTables: this.#routeTables(before?.routeTables),
-      destinations: this.#destinations.take(),
-      certificates: this.#allCertificates(before?.certificates),
-      trust: this.#allTrust(before?.trust),
+      ...this.#needed.take(before, this.#resolution),
     };
     this.#listenersDirty = false;
     if (before === undefined || PARTS.some((part) => before[part] !== next[part])) this.#model = next;
@@ -121,7 +116,7 @@ export class ProxyState {
 
   #add(route: ProxyRoute, attachments: readonly Attachment[]): void {
     const needs = needsOf(attachments);
-    for (const need of needs) this.#count(need);
+    for (const need of needs) this.#needed.add(need, this.#resolution);
     this.#routes.set(route.key, { route, attachments, needs });
     for (const { listener, hostnames } of attachments) this.#attached.add(listener.id, route, hostnames);
     this.#place(route.key);
@@ -138,7 +133,7 @@ export class ProxyState {
       for (const hostname of hostnames)
         if (!staying.has(`${tableName(listener)} ${hostname}`)) table?.unset(hostname, route.key);
     }
-    for (const need of needs) this.#release(need);
+    for (const need of needs) this.#needed.release(need);
   }
 
   /** Puts a route's rules on the hosts that are its own on each listener. */
@@ -220,36 +215,6 @@ export class ProxyState {
       before?.size === tables.size && [...tables].every(([name, table]) => before.get(name) === table);
     return same && before !== undefined ? before : tables;
   }
-
-  #allCertificates(before: ReadonlyMap<string, Certificate> | undefined): ReadonlyMap<string, Certificate> {
-    const all = new Map(this.#certificates.take());
-    for (const { security, serves } of this.#resolution.listeners)
-      if (serves) for (const certificate of security?.certificates ?? []) put(all, certificate);
-    const client = this.#resolution.clientCertificate;
-    if (client !== undefined && client.reason === undefined) put(all, client.certificate);
-    return keepEntries(before, all);
-  }
-
-  #allTrust(before: ReadonlyMap<string, TrustBundle> | undefined): ReadonlyMap<string, TrustBundle> {
-    const all = new Map(this.#trust.take());
-    for (const { security, serves } of this.#resolution.listeners)
-      if (serves) for (const bundle of security?.trust ?? []) put(all, bundle);
-    return keepEntries(before, all);
-  }
-
-  #count({ destinations, certificates, trust }: Needs): void {
-    const client = clientCertificateName(this.#resolution);
-    for (const [key, value] of destinations)
-      this.#destinations.add(key, client === undefined ? value : withClientCertificate(value, client));
-    for (const [key, value] of certificates) this.#certificates.add(key, value);
-    for (const [key, value] of trust) this.#trust.add(key, value);
-  }
-
-  #release({ destinations, certificates, trust }: Needs): void {
-    for (const key of destinations.keys()) this.#destinations.release(key);
-    for (const key of certificates.keys()) this.#certificates.release(key);
-    for (const key of trust.keys()) this.#trust.release(key);
-  }
 }
 
 const NO_HOSTNAMES: ReadonlySet<string> = new Set();
@@ -292,17 +257,5 @@ function samePlaces(one: readonly Attachment[], other: readonly Attachment[]): b
         translated === other[index]?.translated &&
         equal(hostnames, other[index]?.hostnames),
     )
-  );
-}
-
-/** Adds an entry; one that several need has the origins of all. */
-function put<T extends { readonly name: string; readonly origins: readonly unknown[] }>(
-  all: Map<string, T>,
-  entry: T,
-): void {
-  const there = all.get(entry.name);
-  all.set(
-    entry.name,
-    there === undefined ? entry : { ...there, origins: [...there.origins, ...entry.origins] },
   );
 }
