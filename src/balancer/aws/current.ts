@@ -15,7 +15,7 @@ import type {
   Tags,
   TargetGroup,
 } from "./model.ts";
-import type { Predecessor } from "./plan.ts";
+import type { Predecessor } from "./plan/input.ts";
 
 /** How old what is remembered may be, in milliseconds. */
 export interface Ages extends ListingAges {

@@ -4,56 +4,21 @@
  * new one does; then the Service's status; then what is left over goes. Pure: the same input gives the same plan.
  */
 import type { BareLoadBalancer } from "./api.ts";
-import { generationFor, inGeneration, keptOf, mayDelete, type Tagged } from "./migration.ts";
-import type { CurrentStack, DesiredStack, LoadBalancer, TargetGroup } from "./model.ts";
+import { generationFor, inGeneration, keptOf, mayDelete } from "./migration.ts";
+import type { DesiredStack, LoadBalancer } from "./model.ts";
 import { type ListenerOrder, orderOf } from "./plan/address-type.ts";
+import type { PlanInput } from "./plan/input.ts";
 import { type ListenerPlan, listenerSteps } from "./plan/listeners.ts";
 import { type BalancerChanges, capacitySteps, changes, creation } from "./plan/load-balancer.ts";
-import { type Leaving, leavingOf, leavingSteps, removal, targetsOfLeaving } from "./plan/replaced.ts";
-import { type Backend, backendSteps } from "./plan/node-rules.ts";
+import { type Leaving, leavingOf, leavingSteps, targetsOfLeaving } from "./plan/replaced.ts";
+import { backendSteps } from "./plan/node-rules.ts";
+import { obstacle } from "./plan/obstacles.ts";
 import { frontendSteps } from "./plan/security-groups.ts";
 import { anyHealthy, notReady, targetGroupSteps } from "./plan/target-groups.ts";
-import type { Reference, Replaced, Step } from "./steps.ts";
+import type { Reference, Step } from "./steps.ts";
 
 /** How often a load balancer or targets that are not ready yet are looked at, in milliseconds. */
 const LOOK_AGAIN_MS = 15_000;
-
-/** All that a plan is made of. */
-export interface PlanInput {
-  readonly desired: DesiredStack;
-  /** What is ours and this Service's. */
-  readonly current: CurrentStack;
-  /** What another controller made for this Service, with its target groups. */
-  readonly predecessors: readonly Predecessor[];
-  /** Target groups of predecessors that no load balancer uses any more. */
-  readonly leftovers: readonly Pick<TargetGroup, "arn" | "name">[];
-  /** Ids by name of all there is, others' things among them: names are for one. */
-  readonly named: Named;
-  /** The shared group, where nodes' groups are to let the load balancer in. */
-  readonly backend: Backend | undefined;
-  /** The Service's annotations, and the hostname that its status says. */
-  readonly annotations: Readonly<Record<string, string>>;
-  readonly hostname: string | undefined;
-  readonly memory: readonly Replaced[];
-  /** Milliseconds since 1970, and of the grace period. */
-  readonly now: number;
-  readonly graceMs: number;
-  readonly externalTags: ReadonlySet<string>;
-  readonly sharedTargets: boolean;
-}
-
-/** A load balancer that another controller made for the Service. */
-export interface Predecessor {
-  readonly balancer: Tagged<BareLoadBalancer>;
-  readonly targetGroups: readonly Pick<TargetGroup, "arn" | "name">[];
-}
-
-/** ARNs or ids by name. */
-export interface Named {
-  readonly loadBalancers: ReadonlyMap<string, string>;
-  readonly targetGroups: ReadonlyMap<string, string>;
-  readonly securityGroups: ReadonlyMap<string, string>;
-}
 
 /** Steps in order; or why nothing may be done. */
 export type Plan =
@@ -75,40 +40,12 @@ export function planServe(input: PlanInput): Plan {
   const generation = generationFor(input.desired, ours, predecessors);
   const desired = inGeneration(input.desired, generation);
   const kept = keptOf(ours, desired);
-  const refused = refusal(input, desired, kept);
+  const refused = obstacle(input, desired, kept);
   if (refused !== undefined) return { refused };
   const leftBehind = predecessors.filter((balancer) => !mayDelete(balancer, input.annotations));
   const seen = [...ours, ...predecessors].some(({ dnsName }) => dnsName.toLowerCase() === input.hostname);
   const unseen = seen ? undefined : input.hostname;
   return { steps: new Planner(input, desired, kept).steps(), desired, leftBehind, unseen };
-}
-
-function refusal(
-  { current, named }: PlanInput,
-  desired: DesiredStack,
-  kept: LoadBalancer | undefined,
-): string | undefined {
-  const failed = current.loadBalancers.find(({ state }) => state === "failed");
-  if (failed !== undefined)
-    return `AWS could not set up load balancer ${failed.name} (${failed.arn}): delete it, and another one is made`;
-  const ours = new Set([
-    ...[...current.loadBalancers, ...current.targetGroups].map(({ arn }) => arn),
-    ...current.securityGroups.map(({ id }) => id),
-  ]);
-  const taken = (kind: string, name: string, id: string | undefined): string | undefined =>
-    id === undefined || ours.has(id)
-      ? undefined
-      : `there is a ${kind} named ${name} already that is not ours (${id}): rename or delete it, or give the Service another name`;
-  const name = desired.loadBalancer.name;
-  const group = desired.securityGroup?.name ?? "";
-  const groups = desired.targetGroups.map((it) =>
-    taken("target group", it.name, named.targetGroups.get(it.name)),
-  );
-  return (
-    (kept === undefined ? taken("load balancer", name, named.loadBalancers.get(name)) : undefined) ??
-    groups.find((text) => text !== undefined) ??
-    taken("security group", group, named.securityGroups.get(group))
-  );
 }
 
 /** One plan in the making: each method gives the steps of one stage. */
@@ -288,27 +225,4 @@ class Planner {
       .filter(({ name, id }) => name !== this.#desired.securityGroup?.name && !used.has(id))
       .map(({ name, id }) => ({ do: "deleteSecurityGroup", name, target: id }));
   }
-}
-
-/** Deletes all that was made for a Service; of what other controllers made what the user said may go. */
-export function planRelease(
-  { current, predecessors, leftovers }: Pick<PlanInput, "current" | "predecessors" | "leftovers">,
-  annotations: Readonly<Record<string, string>>,
-): Step[] {
-  const why = "its Service is going";
-  const going = predecessors.filter(({ balancer }) => mayDelete(balancer, annotations));
-  const leaving = [
-    ...current.loadBalancers.map((it) => leavingOf(it, [])),
-    ...going.map((it) => ({ ...it, protected: false })),
-  ];
-  const groups = [...current.targetGroups, ...(mayDelete(undefined, annotations) ? leftovers : [])];
-  return [
-    ...leaving.flatMap((it) => removal(it, why)),
-    ...groups.map(({ name, arn }) => ({ do: "deleteTargetGroup" as const, name, target: arn })),
-    ...current.securityGroups.map(({ name, id }) => ({
-      do: "deleteSecurityGroup" as const,
-      name,
-      target: id,
-    })),
-  ];
 }

@@ -30,8 +30,9 @@ import {
   releaseOutcome,
   serveOutcome,
 } from "./outcome.ts";
-import { type Plan, planRelease, planServe } from "./plan.ts";
+import { type Plan, planServe } from "./plan.ts";
 import { rangesOf } from "./plan/node-rules.ts";
+import { planRelease } from "./plan/release.ts";
 import { hostnameOf, protects } from "./service.ts";
 import { describeStep, type Step } from "./steps.ts";
 import { type Clock, type Rates, SYSTEM_CLOCK, throttled } from "./throttle.ts";
