@@ -14,6 +14,7 @@ import { type Applied, applySteps, Surprise, wrote } from "./apply.ts";
 import { backendOf } from "./backend.ts";
 import { BackendRules } from "./backend-rules.ts";
 import { type Ages, Inventory, type View } from "./current.ts";
+import { EarlierRuns } from "./earlier-runs.ts";
 import { advised } from "./errors.ts";
 import { isNotFound, type Place } from "./listing.ts";
 import { EVERYONE } from "./listing-memory.ts";
@@ -85,10 +86,7 @@ class AwsProvider implements BalancerProvider {
   readonly #api: AwsApi;
   readonly #inventory: Inventory;
   readonly #backend: BackendRules;
-  /** Runs in a row, by Service, that found something in use. */
-  readonly #busyRuns = new Map<string, number>();
-  /** What each Service was last told to be waiting for. */
-  readonly #toldWaits = new Map<string, string>();
+  readonly #earlier = new EarlierRuns();
 
   constructor(options: AwsProviderOptions) {
     const { api, clock = SYSTEM_CLOCK, random = Math.random, rates, clusterName, vpcId, ages } = options;
@@ -121,9 +119,9 @@ class AwsProvider implements BalancerProvider {
         unchanged: publishes ? undefined : hostname,
         leftBehind: plan.leftBehind,
         unseen: plan.unseen,
-        waitsFor: this.#news(model.key, applied, publishes),
+        waitsFor: this.#earlier.newWait(model.key, applied, publishes),
         warnings: warnings.map(findingText),
-        busyRuns: this.#countBusy(model.key, applied),
+        busyRuns: this.#earlier.countBusy(model.key, applied),
       });
     } finally {
       this.#backend.leave(model.key);
@@ -236,8 +234,8 @@ class AwsProvider implements BalancerProvider {
     if (applied.busy.length === 0 && applied.failed === undefined) this.#backend.needs(service, undefined);
     const both = await this.#withTidyRules(service.key, applied, view, context.signal);
     const hadAnnotation = context.annotations[REPLACED_ANNOTATION] !== undefined;
-    const busyRuns = this.#countBusy(service.key, both);
-    this.#toldWaits.delete(service.key);
+    const busyRuns = this.#earlier.countBusy(service.key, both);
+    this.#earlier.forgetWait(service.key);
     return releaseOutcome(service, both, { busyRuns, hadAnnotation });
   }
 
@@ -278,23 +276,6 @@ class AwsProvider implements BalancerProvider {
         const why = cause instanceof AwsError ? cause.message : String(cause);
         return deployFailure(service.key, why);
       }
-  }
-
-  /** What the status waits for, if it is another thing than the last time. */
-  #news(key: string, { wait, published }: Applied, publishes: boolean): string | undefined {
-    const told = this.#toldWaits.get(key);
-    // a wait after the publication is for something else, as the end of the grace period
-    const waits = publishes && published === undefined ? wait?.for : undefined;
-    if (waits === undefined) this.#toldWaits.delete(key);
-    else this.#toldWaits.set(key, waits);
-    return waits === told ? undefined : waits;
-  }
-
-  #countBusy(key: string, { busy }: Applied): number {
-    const runs = this.#busyRuns.get(key) ?? 0;
-    if (busy.length === 0) this.#busyRuns.delete(key);
-    else this.#busyRuns.set(key, runs + 1);
-    return runs;
   }
 }
 
