@@ -1,7 +1,6 @@
 import { pathSegmentName } from "../metadata/names.ts";
-import { sameJson } from "../patch/json-value.ts";
-import { bumpGeneration } from "../strategy/core.ts";
 import type { KindRules } from "../strategy/rules.ts";
+import { specAndStatus } from "../strategy/spec-and-status.ts";
 import type { DisruptionStatus, PodDisruptionBudget } from "./types.ts";
 import { validateDisruptionBudget, validateDisruptionStatus } from "./validate.ts";
 
@@ -15,20 +14,10 @@ const UNOBSERVED: DisruptionStatus = {
 
 /** pkg/registry/policy/poddisruptionbudget/strategy.go; it has no defaults. */
 export const POD_DISRUPTION_BUDGET: KindRules<PodDisruptionBudget> = {
+  ...specAndStatus<PodDisruptionBudget>(() => ({ ...UNOBSERVED })),
   nameRule: pathSegmentName,
   createOnUpdate: false,
   unconditionalUpdate: false,
-  prepareForCreate(budget) {
-    budget.status = { ...UNOBSERVED };
-    budget.metadata.generation = 1;
-  },
-  prepareForUpdate(next, stored) {
-    next.status = stored.status ?? { ...UNOBSERVED };
-    bumpGeneration(next, stored, !sameJson(next.spec, stored.spec));
-  },
-  prepareForStatus(next, stored) {
-    next.spec = stored.spec;
-  },
   validate: validateDisruptionBudget,
   validateUpdate: validateDisruptionBudget,
   validateStatus: validateDisruptionStatus,

@@ -1,6 +1,6 @@
-import { sameJson } from "../patch/json-value.ts";
-import { bumpGeneration, COMMON } from "../strategy/core.ts";
+import { COMMON } from "../strategy/core.ts";
 import type { KindRules } from "../strategy/rules.ts";
+import { specAndStatus } from "../strategy/spec-and-status.ts";
 import { defaultJob } from "./defaults.ts";
 import {
   JOB_NAME_LABEL,
@@ -11,21 +11,16 @@ import {
 } from "./types.ts";
 import { jobWarnings, validateJob, validateJobStatus, validateJobUpdate } from "./validate.ts";
 
+const SPEC_AND_STATUS = specAndStatus<Job>(() => ({}));
+
 /** pkg/registry/batch/job/strategy.go */
 export const JOB: KindRules<Job> = {
   ...COMMON,
+  ...SPEC_AND_STATUS,
   default: defaultJob,
   prepareForCreate(job) {
     if (job.spec.manualSelector !== true) makeSelector(job);
-    job.status = {};
-    job.metadata.generation = 1;
-  },
-  prepareForUpdate(next, stored) {
-    next.status = stored.status ?? {};
-    bumpGeneration(next, stored, !sameJson(next.spec, stored.spec));
-  },
-  prepareForStatus(next, stored) {
-    next.spec = stored.spec;
+    SPEC_AND_STATUS.prepareForCreate(job);
   },
   validate: validateJob,
   validateUpdate: validateJobUpdate,

@@ -1,7 +1,7 @@
 import { labelName } from "../metadata/names.ts";
-import { sameJson } from "../patch/json-value.ts";
-import { bumpGeneration, COMMON } from "../strategy/core.ts";
+import { COMMON } from "../strategy/core.ts";
 import type { KindRules } from "../strategy/rules.ts";
+import { specAndStatus } from "../strategy/spec-and-status.ts";
 import { defaultStatefulSet } from "./defaults.ts";
 import type { ControllerRevision, StatefulSet } from "./types.ts";
 import {
@@ -15,19 +15,9 @@ import {
 /** pkg/registry/apps/statefulset/strategy.go; the numbers of pods are always written. */
 export const STATEFUL_SET: KindRules<StatefulSet> = {
   ...COMMON,
+  ...specAndStatus<StatefulSet>(() => ({ replicas: 0, availableReplicas: 0 })),
   nameRule: labelName,
   default: defaultStatefulSet,
-  prepareForCreate(set) {
-    set.status = { replicas: 0, availableReplicas: 0 };
-    set.metadata.generation = 1;
-  },
-  prepareForUpdate(next, stored) {
-    next.status = stored.status ?? { replicas: 0, availableReplicas: 0 };
-    bumpGeneration(next, stored, !sameJson(next.spec, stored.spec));
-  },
-  prepareForStatus(next, stored) {
-    next.spec = stored.spec;
-  },
   validate: validateStatefulSet,
   validateUpdate: validateStatefulSetUpdate,
   validateStatus: validateStatefulSetStatus,
