@@ -7,7 +7,7 @@ import { installDefinitions } from "../../src/cli/gateway/definitions.ts";
 import { KubeClient, loadKubeconfig } from "../../src/client/index.ts";
 import { GATEWAY_KINDS, type HTTPRoute } from "../../src/objects/gateway/index.ts";
 import { type Kind, KINDS } from "../../src/objects/kinds.ts";
-import { launch } from "./launch.ts";
+import { compile, launch } from "./launch.ts";
 import { memoryOf } from "./process-memory.ts";
 
 const SETTLE_MS = 15_000;
@@ -25,6 +25,7 @@ export async function memoryAlone(routes: number): Promise<{ now: number; peak: 
     const kubeconfig = join(folder, "kubeconfig");
     const client = new KubeClient(await loadKubeconfig(kubeconfig));
     await installDefinitions(client);
+    compile("gateway");
     const gateway = await launch(
       children,
       "gateway",

@@ -14,6 +14,7 @@ export interface GatewayQuestion {
   readonly to: number;
 }
 
+/** What came of it. */
 export interface GatewayAnswer {
   /** Milliseconds: from the last write until all were served (burst), from each write until it was served (single). */
   readonly times: readonly number[];

@@ -12,11 +12,17 @@ const PORT = 8_090;
 const NUMBERS = { IPv4: 4, IPv6: 6 } as const;
 const VIPS = { IPv4: "10.96.0.4", IPv6: "fd00:10:96::6" } as const;
 const HOSTS = { IPv4: "web4", IPv6: "web6" } as const;
+/** The families that ways are measured over. */
 export type Family = keyof typeof VIPS;
+/** All of them, in the order of the table. */
 export const FAMILIES: readonly Family[] = ["IPv4", "IPv6"];
+/** How the sidecars speak with each other. */
 export const SECURITIES = ["mutual TLS", "plain"] as const;
+/** One of these. */
 export type Security = (typeof SECURITIES)[number];
+/** Who carries the requests: nobody, Envoys configured by hand (twice, for the noise), and the mesh. */
 export const CONTENDERS = ["none", "hand", "hand again", "tandem"] as const;
+/** One of these. */
 export type Contender = (typeof CONTENDERS)[number];
 
 /** A way's load generator and Envoys. */

@@ -1,5 +1,5 @@
 /** Commands of Tandem that a benchmark runs as processes of their own. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 
@@ -18,4 +18,12 @@ export async function launch(children: ChildProcess[], ...args: readonly string[
     child.once("exit", (code) => failed(new Error(`tandem ${args[0]} ended with ${code}`)));
   });
   return child;
+}
+
+/**
+ * Has Node's cache hold what it compiles of a command, as it is there at every start but the first; an end by SIGKILL leaves
+ * nothing there.
+ */
+export function compile(command: string): void {
+  spawnSync(TANDEM, [command, "--help"], { stdio: "ignore" });
 }

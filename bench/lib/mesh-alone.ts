@@ -16,7 +16,7 @@ import type { Secret } from "../../src/objects/types.ts";
 import { SIDECAR_CONTAINER } from "../../src/traffic/mesh/index.ts";
 import { freePort } from "../../test/envoy/ads-envoy.ts";
 import { type AdsTarget, type Seen, startAdsClient } from "./ads-client.ts";
-import { launch } from "./launch.ts";
+import { compile, launch } from "./launch.ts";
 import { memoryOf } from "./process-memory.ts";
 import { objectsOf, sliceOf } from "./services.ts";
 
@@ -83,6 +83,7 @@ async function start(
   const port = String(await freePort());
   const webhook = String(await freePort());
   const own = ["--bind", "::1", "--advertise", "::1", "--xds-port", port, "--webhook-port", webhook];
+  compile("mesh");
   const mesh = await launch(children, "mesh", "--kubeconfig", kubeconfig, ...own);
   const { data = {} } = await untilThere(() =>
     client.get<Secret>(KINDS.Secret, identitySecretName("default"), "default"),

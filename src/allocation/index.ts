@@ -27,6 +27,8 @@ export {
   updateService,
   updateServiceStatus,
 } from "./services.ts";
+export { decideFamilies } from "./families.ts";
+export { normaliseNew } from "./normalise.ts";
 export { DEFAULT_NODE_PORTS } from "./node-ports.ts";
 export { ipAddressOf } from "./addresses.ts";
 export {

@@ -8,6 +8,7 @@ import {
   ipFamiliesOf,
   isSelectorless,
   needsClusterIP,
+  serviceStatusWarnings,
   serviceWarnings,
   validateService,
   validateServiceStatusUpdate,
@@ -88,7 +89,7 @@ export function updateServiceStatus(
     ...validateServiceStatusUpdate(next, stored),
   ];
   rejectIf(next, errors);
-  return { service: next, warnings: [] };
+  return { service: next, warnings: serviceStatusWarnings(next) };
 }
 
 /**
@@ -109,6 +110,8 @@ function planOf(ledger: Ledger, network: ServiceNetwork, options: WriteOptions):
 function finish(plan: Plan, service: Service): ServiceWrite {
   plan.commit();
   const { spec } = service;
+  // An ExternalName can keep a headless Service's `None`, and reads show the list to it.
+  normaliseNew(service);
   if (!spec.clusterIP) delete spec.clusterIP;
   if (spec.clusterIPs?.length === 0) delete spec.clusterIPs;
   if (spec.ipFamilies?.length === 0) delete spec.ipFamilies;
@@ -123,13 +126,14 @@ function finish(plan: Plan, service: Service): ServiceWrite {
  */
 export function readDefaults(network: ServiceNetwork, service: Service): Service {
   const { spec } = service;
+  const lacksList = Boolean(spec.clusterIP) && clusterIPsOf(service).length === 0;
   if (!needsClusterIP(service)) {
-    if (spec.internalTrafficPolicy === undefined) return service;
+    if (spec.internalTrafficPolicy === undefined && !lacksList) return service;
     const { internalTrafficPolicy: _, ...rest } = spec;
-    return { ...service, spec: rest };
+    const copy: Service = { ...service, spec: rest };
+    normaliseNew(copy);
+    return copy;
   }
-  const ips = clusterIPsOf(service);
-  const lacksList = Boolean(spec.clusterIP) && ips.length === 0;
   if (!lacksList && ipFamiliesOf(service).length > 0) return service;
   const copy: Service = { ...service, spec: { ...spec } };
   if (lacksList) normaliseNew(copy);

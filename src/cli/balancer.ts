@@ -28,6 +28,11 @@ Examples:
   tandem balancer plan -f service.yaml --kubeconfig=F --provider=aws --vpc-id=vpc-0abc
   tandem balancer orphans --delete --older-than=1h --kubeconfig=F --provider=aws --vpc-id=vpc-0abc --cluster-name=prod`;
 
+/** Of the commands below this one. */
+const PARENTS_FLAGS = `
+The flags of tandem balancer hold here, too (--kubeconfig, --provider, --region, --vpc-id, --cluster-name and others):
+tandem balancer --help lists them.`;
+
 /** `tandem balancer`: load balancers of Services, of AWS or local ones, against any API server. */
 export function define(): Command {
   const command = new Command("balancer").description(
@@ -54,6 +59,7 @@ export function define(): Command {
 function definePlan(): Command {
   return new Command("plan")
     .description("Print what would be done for the Services of manifests, without doing it.")
+    .addHelpText("after", PARENTS_FLAGS)
     .requiredOption("-f, --filename <path>", "file, directory or - (repeatable)", collect, [])
     .option("-o, --output <format>", "table, json or yaml", "table")
     .action(async (_flags: unknown, command: Command) => {
@@ -66,6 +72,7 @@ function definePlan(): Command {
 function defineOrphans(): Command {
   return new Command("orphans")
     .description("Find what belongs to this cluster and to no Service, and say why.")
+    .addHelpText("after", PARENTS_FLAGS)
     .option("--delete", "delete it, in the right order", false)
     .option("--older-than <duration>", "only what was made so long ago", "0")
     .option("--wait <duration>", "with --delete: try again for so long what is still in use", "3m")
@@ -88,6 +95,7 @@ function defineOrphans(): Command {
 function defineManifests(): Command {
   return new Command("manifests")
     .description("Print what runs the balancer of AWS inside of a cluster: kubectl apply -f -")
+    .addHelpText("after", PARENTS_FLAGS)
     .requiredOption("--image <image>", "an image with tandem as its entrypoint", imageFlag)
     .option(
       "--role-arn <arn>",

@@ -1,5 +1,3 @@
-import { readFile } from "node:fs/promises";
-import { text } from "node:stream/consumers";
 import { Command } from "commander";
 import { countPorts, judgeListeners, type ListenerFinding } from "../diagnosis/envoy/index.ts";
 import { envoysIn, type FoundEnvoy, parseDocuments } from "../diagnosis/envoy/sources.ts";
@@ -9,6 +7,7 @@ import { UserError } from "../errors/user-error.ts";
 import { FAMILIES } from "../ip/family.ts";
 import { readFamilies } from "./cluster.ts";
 import { collect } from "./flags.ts";
+import { readInput } from "./input.ts";
 import { parseOutput, render } from "./output.ts";
 
 const badInput = badInputFor("cannot check");
@@ -74,7 +73,7 @@ function lines({ envoy, level, object, message, next }: ListenerFinding & { envo
 }
 
 async function readEnvoys(path: string): Promise<readonly FoundEnvoy[]> {
-  const found = documentsOf(await contentOf(path), path)
+  const found = documentsOf(await readInput(path, about(path)), path)
     .flatMap(envoysIn)
     .map(({ name, dump }) => ({ name: name === "" ? path : name, dump }));
   if (found.length > 0) return found;
@@ -85,24 +84,20 @@ async function readEnvoys(path: string): Promise<readonly FoundEnvoy[]> {
   );
 }
 
+function about(path: string): { what: string; where: string; next: string } {
+  return { what: "cannot check", where: path, next: "give a file, or - for standard input" };
+}
+
 function documentsOf(content: string, path: string): ReturnType<typeof parseDocuments> {
   try {
     return parseDocuments(content);
   } catch (cause) {
-    const why = `it is neither JSON nor YAML: ${(cause as Error).message}`;
+    const why = `it is neither JSON nor YAML: ${(cause as Error).message.trimEnd()}`;
     throw badInput(
       path,
       why,
       "give what Envoy answers to /config_dump, its configuration, or manifests",
       cause,
     );
-  }
-}
-
-async function contentOf(path: string): Promise<string> {
-  try {
-    return path === "-" ? await text(process.stdin) : await readFile(path, "utf8");
-  } catch (cause) {
-    throw badInput(path, (cause as Error).message, "give a file, or - for standard input", cause);
   }
 }

@@ -9,6 +9,7 @@ import {
   judgeCluster,
   KUBERNETES_VERSION,
 } from "../allocation/flags/index.ts";
+import { closest } from "../errors/closest.ts";
 import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
 import { printCluster } from "./check-report.ts";
@@ -58,11 +59,12 @@ function componentOf(subject: string): Component {
   const name = subject.slice(subject.lastIndexOf("/") + 1);
   const component = COMPONENTS.find((known) => known === name);
   if (component !== undefined) return component;
+  const near = closest(name, COMPONENTS);
   throw new UserError({
     what: "cannot check flags",
     where: `component ${JSON.stringify(subject)}`,
     why: "its flags do not decide about families, or it is no component of Kubernetes",
-    next: `name one of ${COMPONENTS.join(", ")}, or - to read a process listing`,
+    next: `${near === undefined ? "" : `did you mean ${near}? `}name one of ${COMPONENTS.join(", ")}, or - to read a process listing`,
     exitCode: EXIT.usage,
   });
 }

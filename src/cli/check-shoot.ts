@@ -5,7 +5,7 @@ import { judgeShoot, type KnownVpc, type Shoot, type ShootFinding } from "../dia
 import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
 import { parseCidr } from "../ip/cidr.ts";
-import type { Service } from "../objects/types.ts";
+import type { AnyObject, Service } from "../objects/types.ts";
 import { type Output, parseOutput, render } from "./output.ts";
 import { collect } from "./flags.ts";
 import { badInputFor } from "../errors/bad-input.ts";
@@ -13,32 +13,34 @@ import { badInputFor } from "../errors/bad-input.ts";
 const badInput = badInputFor("cannot check");
 
 const HELP = `
-Judges Gardener's Shoots on AWS, and Services beside them: whether dual-stack load balancers can be made, in Gardener's words where Gardener refuses. What only the AWS account knows is a note; give what is known
-of an existing VPC with --vpc-ipv6-cidr, or with --vpc the answer of \`aws ec2 describe-vpcs\`.
+Judges Gardener's Shoots on AWS, and Services beside them: whether dual-stack load balancers can be made, in Gardener's
+words where Gardener refuses. What only the AWS account knows is a note; give what is known of an existing VPC with
+--vpc-ipv6-cidr, or with --vpc the answer of \`aws ec2 describe-vpcs\`.
 
 Exit codes: 0 nothing to say but notes; 65 an error; 79 a warning.
 
 Examples:
-  tandem check -f shoot.yaml
-  tandem check -f shoot.yaml -f service.yaml --vpc vpc.json
-  tandem check -f shoot.yaml --old shoot-before.yaml`;
+  tandem check shoot -f shoot.yaml
+  tandem check shoot -f shoot.yaml -f service.yaml --vpc vpc.json
+  tandem check shoot -f shoot.yaml --old shoot-before.yaml`;
 
-interface Flags {
-  readonly filename: string[];
+/** What is known beside a Shoot: how it was, and its VPC. */
+export interface ShootFlags {
   readonly old?: string;
   readonly vpc?: string;
   readonly vpcIpv6Cidr?: string;
+}
+
+interface Flags extends ShootFlags {
+  readonly filename: string[];
   readonly output: string;
 }
 
-/** `tandem check [shoot] -f F`: judges Shoots, and Services beside them, from manifests. */
+/** `tandem check shoot -f F`: judges Shoots, and Services beside them, from manifests. */
 export function defineShoot(): Command {
-  return new Command("shoot")
+  return withShootFlags(new Command("shoot"))
     .description("Say whether Gardener's Shoots can have dual-stack load balancers.")
     .option("-f, --filename <path>", "manifests: file, directory or - (repeatable)", collect, [])
-    .option("--old <file>", "the Shoot as it was, to judge the change")
-    .option("--vpc <file>", "what `aws ec2 describe-vpcs` says of the existing VPC (JSON)")
-    .option("--vpc-ipv6-cidr <cidr>", "the IPv6 range of the existing VPC, or none")
     .option("-o, --output <format>", "table, json or yaml", "table")
     .addHelpText("after", HELP)
     .action(async (flags: Flags) => {
@@ -46,37 +48,57 @@ export function defineShoot(): Command {
     });
 }
 
+/** Adds the flags of what is known beside a Shoot. */
+export function withShootFlags(command: Command): Command {
+  return command
+    .option("--old <file>", "the Shoot as it was, to judge the change")
+    .option("--vpc <file>", "what `aws ec2 describe-vpcs` says of the existing VPC (JSON)")
+    .option("--vpc-ipv6-cidr <cidr>", "the IPv6 range of the existing VPC, or none");
+}
+
 async function checkShoots(flags: Flags): Promise<number> {
   const output = parseOutput(flags.output);
-  if (flags.filename.length === 0) throw usage("no manifest is given", "tandem check -f shoot.yaml");
-  const { shoots, services } = await readShoots(flags.filename);
+  if (flags.filename.length === 0) throw usage("no manifest is given", "tandem check shoot -f shoot.yaml");
+  const objects = (await readManifests(flags.filename)).map(({ object }) => object);
+  const shoots = objects.filter(isShoot);
   if (shoots.length === 0)
     throw badInput(flags.filename.join(", "), "there is no Shoot in it", "give a manifest of kind Shoot");
-  const old = flags.old === undefined ? [] : (await readShoots([flags.old])).shoots;
-  const vpc = await knownVpc(flags);
-  const only = shoots.length === 1;
-  const findings = shoots.flatMap((shoot) =>
-    judgeShoot(shoot, { old: versionOf(shoot, old), vpc, services: only ? services : [] }),
-  );
+  const findings = await judgeShoots(shoots, objects.filter(isService), flags);
   print(findings, shoots, output);
-  if (!only && services.length > 0)
-    console.error(
-      `${services.length} Services are not judged: there are ${shoots.length} Shoots, and it is not said whose they are`,
-    );
   if (findings.some(({ level }) => level === "error")) return EXIT.badInput;
   return findings.some(({ level }) => level === "warning") ? EXIT.findings : EXIT.ok;
 }
 
-async function readShoots(paths: readonly string[]): Promise<{ shoots: Shoot[]; services: Service[] }> {
-  const objects = (await readManifests(paths)).map(({ object }) => object);
-  return {
-    shoots: objects.filter(
-      ({ apiVersion, kind }) => kind === "Shoot" && apiVersion.startsWith("core.gardener.cloud/"),
-    ) as Shoot[],
-    services: objects.filter(
-      ({ apiVersion, kind }) => kind === "Service" && apiVersion === "v1",
-    ) as Service[],
-  };
+/** Judges Shoots, and Services where it is clear whose they are; says so on stderr where it is not. */
+export async function judgeShoots(
+  shoots: readonly Shoot[],
+  services: readonly Service[],
+  flags: ShootFlags,
+): Promise<readonly ShootFinding[]> {
+  const old = flags.old === undefined ? [] : await readShoots(flags.old);
+  const vpc = await knownVpc(flags);
+  const only = shoots.length === 1;
+  if (!only && services.length > 0)
+    console.error(
+      `${services.length} Services are not judged: there are ${shoots.length} Shoots, and it is not said whose they are`,
+    );
+  return shoots.flatMap((shoot) =>
+    judgeShoot(shoot, { old: versionOf(shoot, old), vpc, services: only ? services : [] }),
+  );
+}
+
+async function readShoots(path: string): Promise<Shoot[]> {
+  return (await readManifests([path])).map(({ object }) => object).filter(isShoot);
+}
+
+/** Whether an object is a Shoot of Gardener's. */
+export function isShoot(object: AnyObject): object is AnyObject & Shoot {
+  return object.kind === "Shoot" && object.apiVersion.startsWith("core.gardener.cloud/");
+}
+
+/** Whether an object is a Service. */
+export function isService(object: AnyObject): object is AnyObject & Service {
+  return object.kind === "Service" && object.apiVersion === "v1";
 }
 
 function versionOf({ metadata }: Shoot, old: readonly Shoot[]): Shoot | undefined {
@@ -85,7 +107,7 @@ function versionOf({ metadata }: Shoot, old: readonly Shoot[]): Shoot | undefine
   );
 }
 
-async function knownVpc({ vpc, vpcIpv6Cidr }: Flags): Promise<KnownVpc | undefined> {
+async function knownVpc({ vpc, vpcIpv6Cidr }: ShootFlags): Promise<KnownVpc | undefined> {
   if (vpcIpv6Cidr !== undefined) {
     if (vpcIpv6Cidr === "none") return { id: undefined, ipv6Cidrs: [] };
     if (parseCidr(vpcIpv6Cidr)?.family === "IPv6") return { id: undefined, ipv6Cidrs: [vpcIpv6Cidr] };

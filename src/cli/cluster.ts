@@ -54,8 +54,8 @@ export function parseShape(flags: ShapeFlags): ClusterShape {
     families,
     serviceRanges,
     podRanges,
-    nodes: parseCount("--nodes", flags.nodes, 1, MAX_NODES),
-    port: parseCount("--port", flags.port, 0, 65535),
+    nodes: parseCount("--nodes", flags.nodes, [1, MAX_NODES], 2),
+    port: parseCount("--port", flags.port, [0, 65535], 6443),
     familyReadiness: readFamilyReadiness(flags.familyReadiness),
   };
 }
@@ -129,20 +129,15 @@ function refuseOverlaps(serviceRanges: readonly Cidr[], podRanges: readonly Cidr
   }
 }
 
-function parseCount(flag: string, text: string, min: number, max: number): number {
+function parseCount(flag: string, text: string, [min, max]: [number, number], usual: number): number {
   const count = Number(text);
   if (/^[0-9]+$/.test(text) && count >= min && count <= max) return count;
-  throw bad(
-    flag,
-    text,
-    `it is not a number from ${min} to ${max}`,
-    `for example ${flag} ${Math.max(min, 2)}`,
-  );
+  throw bad(flag, text, `it is not a number from ${min} to ${max}`, `for example ${flag} ${usual}`);
 }
 
-/** The kubeconfig of a running cluster. @throws UserError when none of that name runs */
-export function kubeconfigOf(name: string): string {
-  return runningCluster(name).kubeconfig;
+/** The kubeconfig of a running cluster. @throws UserError when none of that name runs; `flag` is the one that names it */
+export function kubeconfigOf(name: string, flag = "--name"): string {
+  return runningCluster(name, flag).kubeconfig;
 }
 
 /**
@@ -154,11 +149,12 @@ export function kubeconfigFor(
   given: string | undefined,
   name: string | undefined,
   env: NodeJS.ProcessEnv = process.env,
+  flag = "--name",
 ): string | undefined {
   if (given !== undefined) return given;
-  if (name !== undefined) return kubeconfigOf(name);
+  if (name !== undefined) return kubeconfigOf(name, flag);
   const isSaid = (env["KUBECONFIG"] ?? "") !== "";
-  return isSaid ? findCluster(DEFAULT_NAME)?.kubeconfig : kubeconfigOf(DEFAULT_NAME);
+  return isSaid ? findCluster(DEFAULT_NAME)?.kubeconfig : kubeconfigOf(DEFAULT_NAME, flag);
 }
 
 /** The folder of a running cluster. @throws UserError when none of that name runs */
@@ -166,15 +162,20 @@ export function stateDirOfCluster(name: string): string {
   return runningCluster(name).stateDir;
 }
 
-function runningCluster(name: string): { stateDir: string; kubeconfig: string } {
+function runningCluster(name: string, flag?: string): { stateDir: string; kubeconfig: string } {
   const cluster = findCluster(name);
   if (cluster !== undefined) return cluster;
+  throw notRunning(name, flag);
+}
+
+/** The error of a cluster that is not up; it names those that are, and the command's flag that takes their names. */
+export function notRunning(name: string, flag = "--name"): UserError {
   const others = runningClusters();
   const own = name === DEFAULT_NAME ? "tandem up" : `tandem up --name ${name}`;
-  throw new UserError({
+  return new UserError({
     what: "no cluster to work with",
     where: `cluster ${name}`,
     why: others.length === 0 ? "it is not running" : `it is not running; others are: ${others.join(", ")}`,
-    next: others.length === 0 ? own : `say which one is meant: --name ${others[0]}; or ${own}`,
+    next: others.length === 0 ? own : `say which one is meant: ${flag} ${others[0]}; or ${own}`,
   });
 }

@@ -23,6 +23,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   { name: "down", summary: "Take the cluster down, leaving nothing behind", load: () => import("./down.ts") },
   {
+    name: "status",
+    summary: "Show what runs of the cluster, what is down, and what to do next",
+    load: () => import("./status.ts"),
+  },
+  {
     name: "matrix",
     summary: "Probe every Service over every family and print the table",
     load: () => import("./matrix.ts"),
@@ -34,7 +39,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "check",
-    summary: "Judge component flags as the real components do, and Gardener's Shoots",
+    summary: "Find what is served over one family alone: in manifests, Envoys, component flags, Shoots",
     load: () => import("./check.ts"),
   },
   {

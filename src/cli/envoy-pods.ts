@@ -1,6 +1,7 @@
 /** Which pods have an Envoy, and how users name them. */
 import type { KubeClient } from "../client/index.ts";
 import { GATEWAY_NAME_LABEL, labelValue, PROXY_LABEL } from "../controllers/gateway/names.ts";
+import { GRPC_MODE } from "../controllers/mesh/injection-grpc.ts";
 import { INIT_CONTAINER, PROXY_CONTAINER, SIDECAR_LABEL } from "../controllers/mesh/injection.ts";
 import { SIDECAR_PORTS } from "../envoy/mesh/names.ts";
 import { PROXY_PORTS } from "../envoy/process/bootstrap.ts";
@@ -73,8 +74,16 @@ async function findIn(client: KubeClient, target: string, namespace: string): Pr
     });
   }
   const podName = await findPodOf(client, target, namespace);
-  const pod = placeOf(await readPod(client, podName, namespace));
+  const found = await readPod(client, podName, namespace);
+  const pod = placeOf(found);
   if (pod.container !== undefined) return pod;
+  if (found.metadata.labels?.[SIDECAR_LABEL] === GRPC_MODE)
+    throw new UserError({
+      what: "cannot ask Envoy",
+      where: `pod ${pod.namespace}/${pod.name}`,
+      why: "it has none: its application speaks xDS itself (label tandem.dev/inject: grpc)",
+      next: "ask the application: gRPC has a service for it (CSDS)",
+    });
   throw new UserError({
     what: "cannot ask Envoy",
     where: `pod ${pod.namespace}/${pod.name}`,
@@ -84,13 +93,7 @@ async function findIn(client: KubeClient, target: string, namespace: string): Pr
 }
 
 async function hasGateway(client: KubeClient, name: string, namespace: string): Promise<boolean> {
-  try {
-    await client.get<Gateway>(GATEWAY_KINDS.Gateway, name, namespace);
-    return true;
-  } catch (error) {
-    if (error instanceof ApiError && error.code === 404) return false;
-    throw error;
-  }
+  return (await client.find<Gateway>(GATEWAY_KINDS.Gateway, name, namespace)) !== undefined;
 }
 
 async function readPod(client: KubeClient, name: string, namespace: string): Promise<Pod> {
@@ -116,7 +119,9 @@ export async function proxies(
 ): Promise<EnvoyPod[]> {
   if (labelSelector !== undefined) return await labelled(client, labelSelector, namespace);
   const kinds = await Promise.all(
-    [PROXY_LABEL, SIDECAR_LABEL].map((label) => labelled(client, label, namespace)),
+    [PROXY_LABEL, `${SIDECAR_LABEL},${SIDECAR_LABEL}!=${GRPC_MODE}`].map((label) =>
+      labelled(client, label, namespace),
+    ),
   );
   return kinds.flat();
 }

@@ -20,6 +20,13 @@ export function parsePortFlag(what: string, flag: string, text: string, usual: n
   });
 }
 
+/** The value of a flag that is a hop limit (a TTL), for commander. @throws InvalidArgumentError where it is none */
+export function hopLimitFlag(text: string): number {
+  const hops = Number(text);
+  if (/^\d+$/.test(text) && hops >= 1 && hops <= 255) return hops;
+  throw new InvalidArgumentError("a hop limit is a number from 1 to 255");
+}
+
 /** The value of a flag that is a container image, for commander. @throws InvalidArgumentError where it can be none */
 export function imageFlag(text: string): string {
   if (/^[a-zA-Z0-9][\w.:/@-]*$/.test(text)) return text;

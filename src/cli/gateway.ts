@@ -6,6 +6,7 @@ import { definitionsIn } from "./gateway/definitions.ts";
 import { podFamilies } from "./gateway/families.ts";
 import { gatewayManifests } from "./gateway/manifests.ts";
 import { startGateways } from "./gateway/run.ts";
+import { keepCompiledCode } from "./memory.ts";
 import { ownAddresses } from "./own-addresses.ts";
 import { CLUSTER_DOMAIN_FLAG, collect, imageFlag, parsePortFlag } from "./flags.ts";
 import { printManifests } from "./output.ts";
@@ -50,7 +51,7 @@ function defineManifests(): Command {
       "Print what runs the controller inside of a cluster: kubectl apply -f -. The Gateway API's own definitions " +
         "are to be there already.",
     )
-    .requiredOption("--image <image>", "an image with tandem and openssl", imageFlag)
+    .requiredOption("--image <image>", "an image with tandem", imageFlag)
     .option(...CLUSTER_DOMAIN_FLAG)
     .action(async (_flags: unknown, command: Command) => {
       const { image, clusterDomain } = command.optsWithGlobals<{ image: string; clusterDomain: string }>();
@@ -80,6 +81,7 @@ async function serve(flags: GatewayFlags): Promise<void> {
       signal,
     });
     console.log(`tandem gateway: serving Gateways of ${client.config.server}; xDS on port ${xdsPort}`);
+    keepCompiledCode();
     await stopped;
   } catch (error) {
     if (!signal.aborted) throw error;

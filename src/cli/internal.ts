@@ -2,6 +2,7 @@ import { Command } from "commander";
 import type { CaptureFlags } from "./internal/capture.ts";
 import type { EnvoyFlags } from "./internal/envoy.ts";
 import { loseWhatCannotBeWritten } from "./lossy-output.ts";
+import { keepCompiledCode } from "./memory.ts";
 
 /** Tandem's own processes inside the lab; users do not call them. */
 export function define(): Command {
@@ -10,7 +11,10 @@ export function define(): Command {
   internal
     .command("init <config>")
     .description("first process of a lab")
-    .action(async (config: string) => (await import("../lab/init/main.ts")).runInit(config));
+    .action(async (config: string) => {
+      await (await import("../lab/init/main.ts")).runInit(config);
+      keepCompiledCode();
+    });
   internal
     .command("control-plane <config>")
     .description("API server, controllers and DNS")
@@ -60,6 +64,7 @@ export function define(): Command {
     .option("--proxy-groups <ids>", "groups that the sidecar runs as")
     .option("--proxy-mark <mark>", "mark of the sidecar's sockets, where it has no user of its own")
     .option("--probe-ports <ports>", "ports that the node reaches directly, for its probes")
+    .option("--probe-hop-limit <hops>", "hop limit of what the node itself sends to its pods")
     .option("--node-addresses <addresses>", "addresses of the node; else HOST_IPS")
     .option("--remove", "take the rules away")
     .option("--here", "capture in this network namespace, though POD_NAME names no pod")

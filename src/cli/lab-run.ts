@@ -4,11 +4,11 @@ import { UserError } from "../errors/user-error.ts";
 import { bringUp, checkMachine } from "../lab/index.ts";
 import { parseShape } from "./cluster.ts";
 import { ENVOY_FLAG, envoyOfLab } from "./lab-envoy.ts";
-import { parseOutput, render } from "./output.ts";
+import { columns, parseOutput, render } from "./output.ts";
 import { SCENARIOS } from "./scenarios/index.ts";
-import { type Finding, type Scenario, ScenarioRoom } from "./scenarios/scenario.ts";
+import { type Finding, inPart, type Scenario, ScenarioRoom } from "./scenarios/scenario.ts";
 import { createSteps, supportsUnicode } from "./steps.ts";
-import { untilStopped } from "./wiring.ts";
+import { abortOnSignals } from "./wiring.ts";
 
 interface RunFlags {
   name: string;
@@ -40,7 +40,7 @@ async function play(name: string | undefined, flags: RunFlags): Promise<void> {
   const output = parseOutput(flags.output);
   if (name === undefined) {
     const all = SCENARIOS.map(({ name, summary }) => ({ name, summary }));
-    console.log(render(all, output, () => all.map((item) => `${item.name}  ${item.summary}`).join("\n")));
+    console.log(render(all, output, () => columns(all.map((item) => [item.name, item.summary]))));
     return;
   }
   const scenario = SCENARIOS.find((item) => item.name === name);
@@ -75,7 +75,7 @@ async function playIn(
     port: "0",
   });
   const steps = createSteps();
-  const signal = untilStopped();
+  const signal = abortOnSignals();
   checkMachine(shape);
   const cluster = await bringUp({
     ...shape,
@@ -86,7 +86,9 @@ async function playIn(
   });
   const room = await ScenarioRoom.of(cluster, signal);
   try {
-    await steps.run(`Preparing ${scenario.name}`, () => scenario.prepare(room));
+    await steps.run(`Preparing ${scenario.name}`, () =>
+      inPart(`scenario ${scenario.name}, before its first step`, () => scenario.prepare(room)),
+    );
     return await tell(scenario, room, print);
   } finally {
     room.close();
@@ -102,7 +104,8 @@ async function tell(
   const marks = supportsUnicode() ? { holds: "✓", fails: "✗" } : { holds: "ok", fails: "FAILED" };
   const found: ({ title: string } & Finding)[] = [];
   for (const { title, look } of scenario.steps) {
-    const finding = await look(room);
+    const place = `scenario ${scenario.name}, step ${found.length + 1} (${title})`;
+    const finding = await inPart(place, () => look(room));
     found.push({ title, ...finding });
     print(`\n${found.length}. ${title}`);
     for (const line of finding.evidence) print(`     ${line}`);

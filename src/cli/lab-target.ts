@@ -28,6 +28,7 @@ export async function findPodOf(client: KubeClient, target: string, namespace: s
   if (slash < 0) return target;
   const type = target.slice(0, slash).toLowerCase();
   const name = target.slice(slash + 1);
+  if (name === "") throw noPod(target, namespace, "the name is missing", `for example ${type}/NAME`);
   if (POD_NAMES.has(type)) return name;
   const kind = OWNERS[type];
   if (kind === undefined) {

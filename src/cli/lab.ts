@@ -8,6 +8,7 @@ import { addRunCommand } from "./lab-run.ts";
 import { execOutside } from "./lab-outside.ts";
 import { findPodOf } from "./lab-target.ts";
 import { DEFAULT_NAME, kubeconfigOf } from "./cluster.ts";
+import { loseWhatNobodyReads } from "./lossy-output.ts";
 
 interface ExecFlags {
   name: string;
@@ -50,6 +51,7 @@ async function exec(target: string | undefined, command: string[], flags: ExecFl
   const interactive = command.length === 0 && process.stdin.isTTY;
   const stdin = flags.stdin || interactive;
   const tty = Boolean((flags.tty || interactive) && process.stdin.isTTY);
+  loseWhatNobodyReads(() => process.exit(EXIT.failed)); // it may have more to say without an end
   try {
     const pod = await findPodOf(client, target, flags.namespace);
     if (tty) process.stdin.setRawMode(true);

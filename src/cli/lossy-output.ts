@@ -20,6 +20,17 @@ export function loseWhatCannotBeWritten(...descriptors: readonly (1 | 2)[]): voi
   }
 }
 
+/**
+ * Lets a process go on when whoever read its standard output has gone (`… | head`), as Node else ends it with a stack: what
+ * it has begun is brought to its end, and what it says is lost. For what would then go on for ever there is `instead`.
+ */
+export function loseWhatNobodyReads(instead: () => void = () => {}): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    instead();
+  });
+}
+
 function isFile(fd: number): boolean {
   try {
     const stat = fstatSync(fd);

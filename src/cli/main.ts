@@ -1,15 +1,11 @@
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
 import { COMMANDS, type CommandModule } from "./commands.ts";
-import { loseWhatCannotBeWritten } from "./lossy-output.ts";
+import { loseWhatCannotBeWritten, loseWhatNobodyReads } from "./lossy-output.ts";
+import { printable } from "./output.ts";
 import { explainUsage, unknownCommand } from "./usage.ts";
-
-function packageVersion(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
-}
+import { packageVersion } from "./package-version.ts";
 
 /** Builds the program with the one subcommand that was asked for, so that the others need not be loaded. */
 async function buildProgram(asked: string | undefined): Promise<Command> {
@@ -51,7 +47,7 @@ function isCommand(word: string): boolean {
 function reportError(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   if (error instanceof UserError) {
-    console.error(`tandem: ${error.message}`);
+    console.error(`tandem: ${printable(error.message)}`);
     return error.parts.exitCode ?? EXIT.failed;
   }
   console.error("tandem: unexpected failure:", error);
@@ -59,4 +55,5 @@ function reportError(error: unknown): number {
 }
 
 loseWhatCannotBeWritten(2);
+loseWhatNobodyReads();
 process.exitCode = await main(process.argv.slice(2));

@@ -4,6 +4,7 @@ import { ASCII, type Matrix, printMatrix, runMatrix, UNICODE } from "../diagnosi
 import { EXIT } from "../errors/exit-codes.ts";
 import { kubeconfigOf } from "./cluster.ts";
 import { FAMILY_READINESS_FLAG, readFamilyReadiness } from "./family-readiness.ts";
+import { requireNamespace } from "./namespace.ts";
 import { parseOutput, render } from "./output.ts";
 import { supportsUnicode } from "./steps.ts";
 
@@ -14,6 +15,8 @@ interface MatrixFlags {
   output: string;
   familyReadiness?: string;
 }
+
+const NO_NAMESPACE = { what: "cannot probe the Services", next: "kubectl get namespaces" };
 
 /** `tandem matrix`: probes the running cluster again. Exit 0 where all works, 79 where something does not. */
 export function define(): Command {
@@ -28,6 +31,7 @@ export function define(): Command {
       const output = parseOutput(flags.output);
       const client = new KubeClient(await loadKubeconfig(flags.kubeconfig ?? kubeconfigOf(flags.name)));
       try {
+        if (flags.namespace !== undefined) await requireNamespace(client, flags.namespace, NO_NAMESPACE);
         const matrix = await runMatrix(client, {
           ...(flags.namespace !== undefined && { namespace: flags.namespace }),
           familyReadiness: readFamilyReadiness(flags.familyReadiness),

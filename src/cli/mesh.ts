@@ -10,10 +10,11 @@ import { podFamilies } from "./gateway/families.ts";
 import { ownAddresses } from "./own-addresses.ts";
 import { printManifests } from "./output.ts";
 import { type MeshManifestSettings, meshManifests } from "./mesh/manifests.ts";
+import { keepCompiledCode } from "./memory.ts";
 import { MESH_GRPC_PORT, MESH_XDS_PORT, WEBHOOK_PORT } from "./mesh/ports.ts";
 import { ENVOY_IMAGE } from "./mesh/proxy.ts";
 import { startMesh } from "./mesh/run.ts";
-import { CLUSTER_DOMAIN_FLAG, collect, imageFlag, parsePortFlag } from "./flags.ts";
+import { CLUSTER_DOMAIN_FLAG, collect, hopLimitFlag, imageFlag, parsePortFlag } from "./flags.ts";
 import { reportOnce, untilStopped } from "./wiring.ts";
 
 const REFUSED = "cannot serve a mesh";
@@ -29,6 +30,7 @@ interface MeshFlags extends ElectionFlags {
   webhookService?: string;
   initImage: string;
   proxyImage: string;
+  probeHopLimit?: number;
   clusterDomain: string;
 }
 
@@ -37,6 +39,13 @@ const PROXY_IMAGE_FLAG = [
   "the image of sidecars: Envoy 1.40, with sh, and curl or bash",
   imageFlag,
   ENVOY_IMAGE,
+] as const;
+
+const HOP_LIMIT_FLAG = [
+  "--probe-hop-limit <hops>",
+  "hop limit (TTL) of what nodes themselves send to their pods, mostly 64: of what has a node's address, only that " +
+    "reaches the ports of probes past sidecars",
+  hopLimitFlag,
 ] as const;
 
 /** `tandem mesh`: sidecars for pods, against any API server, until it is told to stop. */
@@ -67,23 +76,25 @@ export function define(): Command {
     )
     .option("--init-image <image>", "the image that captures pods' traffic", imageFlag, "tandem")
     .option(...PROXY_IMAGE_FLAG)
+    .option(...HOP_LIMIT_FLAG)
     .option(...CLUSTER_DOMAIN_FLAG);
   return withElectionFlags(command)
     .action(serve)
     .addCommand(
       new Command("manifests")
         .description("Print what runs the mesh inside of a cluster: kubectl apply -f -")
-        .requiredOption("--image <image>", "an image with tandem, nft, ip and openssl", imageFlag)
+        .requiredOption("--image <image>", "an image with tandem, nft and ip", imageFlag)
         .option(...PROXY_IMAGE_FLAG)
+        .option(...HOP_LIMIT_FLAG)
         .option(...CLUSTER_DOMAIN_FLAG)
         .action(printOwn),
     );
 }
 
 async function printOwn(_flags: unknown, command: Command): Promise<void> {
-  const { image, proxyImage, clusterDomain } = command.optsWithGlobals<MeshManifestSettings>();
+  const settings = command.optsWithGlobals<MeshManifestSettings>();
   const definitions = await definitionsIn("tandem-mesh.json");
-  printManifests([...definitions, ...meshManifests({ image, proxyImage, clusterDomain })]);
+  printManifests([...definitions, ...meshManifests(settings)]);
 }
 
 async function serve(flags: MeshFlags): Promise<void> {
@@ -108,6 +119,7 @@ async function serve(flags: MeshFlags): Promise<void> {
       clusterDomain: flags.clusterDomain,
       initImage: flags.initImage,
       proxyImage: flags.proxyImage,
+      ...(flags.probeHopLimit !== undefined && { probeHopLimit: flags.probeHopLimit }),
       ...(flags.leaderElect && { lead: leadAs("tandem-mesh", flags, client, log) }),
       leaseNamespace: flags.leaseNamespace,
       log,
@@ -116,6 +128,7 @@ async function serve(flags: MeshFlags): Promise<void> {
     console.log(
       `tandem mesh: serving pods of ${client.config.server}; xDS on port ${xdsPort}, injection on ${webhookPort}`,
     );
+    keepCompiledCode();
     await stopped;
   } catch (error) {
     if (!signal.aborted) throw error;

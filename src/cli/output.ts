@@ -1,7 +1,7 @@
-import { stringify } from "yaml";
 import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
 import { closest } from "../errors/closest.ts";
+import { yaml } from "../objects/yaml.ts";
 
 /** The formats of `-o`. */
 export const OUTPUTS = ["table", "wide", "json", "yaml"] as const;
@@ -27,7 +27,7 @@ export function render<T>(data: T, output: Output, table: (data: T, wide: boolea
     case "json":
       return JSON.stringify(data, null, 2);
     case "yaml":
-      return stringify(data).trimEnd();
+      return yaml().stringify(data).trimEnd();
     case "table":
       return table(data, false);
     case "wide":
@@ -35,9 +35,14 @@ export function render<T>(data: T, output: Output, table: (data: T, wide: boolea
   }
 }
 
+/** A text that a terminal shows as it is: what it would obey (escapes, NUL) is replaced; it may come from a file. */
+export function printable(text: string): string {
+  return text.replaceAll("\r\n", "\n").replace(/[^\P{Cc}\n\t]/gu, "\uFFFD");
+}
+
 /** Prints objects as YAML documents that kubectl takes, each without references to parts of itself. */
 export function printManifests(objects: readonly object[]): void {
-  const documents = objects.map((object) => stringify(object, { aliasDuplicateObjects: false }));
+  const documents = objects.map((object) => yaml().stringify(object, { aliasDuplicateObjects: false }));
   process.stdout.write(documents.join("---\n"));
 }
 

@@ -1,8 +1,8 @@
-import { readFile } from "node:fs/promises";
 import { Command } from "commander";
 import { KubeClient, loadKubeconfig } from "../client/index.ts";
 import { formatColumns } from "../diagnosis/index.ts";
-import { DUMP_KINDS, type DumpKind, type EnvoyDump, parseDump } from "../envoy/current/dump.ts";
+import { DUMP_KINDS, type DumpKind, type EnvoyDump, objectOr, parseDump } from "../envoy/current/dump.ts";
+import { readClusterName } from "../envoy/current/cluster-name.ts";
 import { withJsonNames } from "../envoy/current/json-names.ts";
 import { withOutliers } from "../envoy/current/outliers.ts";
 import { COLUMNS, ROWS, type ShownRow } from "../envoy/current/rows.ts";
@@ -12,35 +12,29 @@ import { UserError } from "../errors/user-error.ts";
 import { kubeconfigFor } from "./cluster.ts";
 import { askEnvoy, CLUSTERS_PATH, dumpOf } from "./envoy-admin.ts";
 import { findEnvoyPod, TARGETS } from "./envoy-pods.ts";
+import { readInput } from "./input.ts";
 import { type Output, parseOutput, render } from "./output.ts";
+import { type FilterFlags, isWanted, parseFilter, type RowFilter, usage } from "./proxy-config-filter.ts";
 
-interface ProxyConfigFlags {
+interface ProxyConfigFlags extends FilterFlags {
   clusterName?: string;
   kubeconfig?: string;
   namespace: string;
   output: string;
   file?: string;
-  name?: string;
-  port?: string;
-  cluster?: string;
 }
 
-/** Which rows are asked for; all that are given must hold. */
-export interface RowFilter {
-  readonly name?: string;
-  readonly port?: number;
-  readonly cluster?: string;
-}
-
-const KINDS = [...DUMP_KINDS, "all"] as const;
+const KINDS = [...DUMP_KINDS, "bootstrap", "all"] as const;
 
 /** As istioctl's users shorten them. */
 const SHORT: Readonly<Record<string, (typeof KINDS)[number]>> = {
   l: "listeners",
   c: "clusters",
   ep: "endpoints",
+  eds: "endpoints",
   r: "routes",
   s: "secrets",
+  b: "bootstrap",
   a: "all",
 };
 
@@ -57,16 +51,27 @@ export function define(): Command {
       "the cluster of this kubeconfig instead (default: $KUBECONFIG, where none is up)",
     )
     .option("-n, --namespace <namespace>", "the target's namespace", "default")
-    .option("-f, --file <dump>", "read an Envoy's config_dump?include_eds from a file instead of a target")
+    .option(
+      "-f, --file <dump>",
+      "read an Envoy's config_dump?include_eds from a file, or - for standard input, instead of a target",
+    )
     .option("--name <name>", "only what has this name, as the first column has it or as Envoy does")
-    .option("--port <port>", "only what has this port")
+    .option("--port <port>", "only what has this port: a Service's, or that of its endpoints")
+    .option("--address <address>", "only listeners, endpoints and routes with this address, of either family")
     .option("--cluster <cluster>", "only endpoints of, and what leads to, this cluster")
-    .option("-o, --output <format>", "table, wide, json or yaml", "table")
-    .action(async (kind: string, target: string | undefined, flags: ProxyConfigFlags) => {
-      const kinds = parseKind(kind);
-      const output = parseOutput(flags.output);
-      const filter = parseFilter(flags);
-      console.log(show(await readDump(target, flags, kinds), kinds, filter, output));
+    .option("--fqdn <host>", "the same, of clusters whose host has this in it")
+    .option("--subset <subset>", "the same, of clusters of this subset")
+    .option("--direction <direction>", "the same, of clusters that are inbound or outbound")
+    .option("--type <type>", "only listeners for HTTP, TCP or UDP, or clusters of this type")
+    .option("--status <status>", "only endpoints of this health, such as HEALTHY")
+    .option("-o, --output <format>", "table (or short), wide, json or yaml", "table")
+    .action(async (word: string, target: string | undefined, flags: ProxyConfigFlags) => {
+      const kind = parseKind(word);
+      const kinds = kind === "all" ? DUMP_KINDS : kind === "bootstrap" ? [] : [kind];
+      const output = flags.output === "short" ? "table" : parseOutput(flags.output);
+      const filter = parseFilter(flags, kinds);
+      const dump = await readDump(target, flags, kinds);
+      console.log(kind === "bootstrap" ? bootstrapText(dump, output) : show(dump, kinds, filter, output));
     });
 }
 
@@ -79,7 +84,10 @@ async function readDump(
   if (flags.file !== undefined) return parseDump(await textOf(flags.file), `file ${flags.file}`);
   if (target === undefined)
     throw usage("<target>", "it is missing", "name a pod, gateway/NAME or deploy/NAME, or give --file");
-  const client = new KubeClient(await loadKubeconfig(kubeconfigFor(flags.kubeconfig, flags.clusterName)));
+  const { kubeconfig, clusterName } = flags;
+  const client = new KubeClient(
+    await loadKubeconfig(kubeconfigFor(kubeconfig, clusterName, process.env, "--cluster-name")),
+  );
   try {
     const pod = await findEnvoyPod(client, target, flags.namespace);
     const dump = await dumpOf(client, pod);
@@ -91,27 +99,24 @@ async function readDump(
   }
 }
 
-async function textOf(file: string): Promise<string> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (cause) {
-    const why = (cause as Error).message;
-    throw new UserError({
-      what: "cannot read the dump",
-      where: `flag --file, value ${JSON.stringify(file)}`,
-      why,
-      next: "it is what Envoy answers to /config_dump?include_eds",
-      exitCode: EXIT.badInput,
-      cause,
-    });
-  }
+function textOf(file: string): Promise<string> {
+  return readInput(file, {
+    what: "cannot read the dump",
+    where: `flag --file, value ${JSON.stringify(file)}`,
+    next: "it is what Envoy answers to /config_dump?include_eds; - is the standard input",
+  });
 }
 
-function parseKind(text: string): readonly DumpKind[] {
+function parseKind(text: string): (typeof KINDS)[number] {
   const word = SHORT[text] ?? text;
-  if (word === "all") return DUMP_KINDS;
-  const kind = DUMP_KINDS.find((known) => known === word || known === `${word}s`);
-  if (kind !== undefined) return [kind];
+  const kind = KINDS.find((known) => known === word || known === `${word}s`);
+  if (kind !== undefined) return kind;
+  if (text === "log" || text === "logs")
+    throw usage(
+      `argument ${JSON.stringify(text)}`,
+      "the levels of an Envoy's log are set at Envoy itself",
+      "kubectl port-forward POD 15000 (proxies of Gateways: 19000), then curl -X POST 'localhost:15000/logging?level=debug'",
+    );
   const meant = closest(text, KINDS) ?? "routes";
   throw usage(
     `argument ${JSON.stringify(text)}`,
@@ -120,28 +125,20 @@ function parseKind(text: string): readonly DumpKind[] {
   );
 }
 
-function parseFilter({ name, port, cluster }: ProxyConfigFlags): RowFilter {
-  const number = port === undefined ? undefined : Number(port);
-  if (number !== undefined && !(Number.isInteger(number) && number > 0 && number < 65536))
-    throw usage(
-      `flag --port, value ${JSON.stringify(port)}`,
-      "it must be a port, 1 to 65535",
-      "for example --port 80",
-    );
-  return {
-    ...(name !== undefined && { name }),
-    ...(number !== undefined && { port: number }),
-    ...(cluster !== undefined && { cluster }),
-  };
-}
-
-function usage(where: string, why: string, next: string): UserError {
-  return new UserError({
+/** What an Envoy started with, in JSON where nothing else is asked for. @throws UserError where a dump does not have it */
+function bootstrapText({ bootstrap }: EnvoyDump, output: Output): string {
+  if (bootstrap !== undefined) {
+    // hundreds of lines that are the same for every Envoy of a version
+    const { extensions, ...node } = objectOr(bootstrap["node"]);
+    const shown = output === "table" && extensions !== undefined ? { ...bootstrap, node } : bootstrap;
+    return render(withJsonNames("bootstrap", shown), output === "yaml" ? output : "json", String);
+  }
+  throw new UserError({
     what: "cannot show the proxy's configuration",
-    where,
-    why,
-    next,
-    exitCode: EXIT.usage,
+    where: "flag --file",
+    why: "this dump does not have the configuration that Envoy started with",
+    next: "give all of what Envoy answers to /config_dump",
+    exitCode: EXIT.badInput,
   });
 }
 
@@ -149,8 +146,17 @@ function usage(where: string, why: string, next: string): UserError {
 export function show(dump: EnvoyDump, kinds: readonly DumpKind[], filter: RowFilter, output: Output): string {
   const now = Date.now();
   const found = kinds.map((kind) => {
-    const resources = dump[kind].map((dumped) => ({ dumped, rows: wanted(ROWS[kind](dumped, now), filter) }));
-    return { kind, kept: resources.filter(({ rows }) => rows.length > 0) };
+    const resources = dump[kind].map((dumped) => ({
+      dumped,
+      rows: ROWS[kind](dumped, now).filter((row) => isWanted(row, filter)),
+    }));
+    return {
+      kind,
+      kept: sorted(
+        kind,
+        resources.filter(({ rows }) => rows.length > 0),
+      ),
+    };
   });
   const json = () => {
     const data = found.map(
@@ -173,13 +179,20 @@ export function show(dump: EnvoyDump, kinds: readonly DumpKind[], filter: RowFil
   );
 }
 
-function wanted(rows: readonly ShownRow[], { name, port, cluster }: RowFilter): ShownRow[] {
-  return rows.filter(
-    (row) =>
-      (name === undefined || row.name === name || row.cells[0] === name) &&
-      (port === undefined || row.ports.includes(port)) &&
-      (cluster === undefined || row.clusters.includes(cluster)),
-  );
+const COLLATOR = new Intl.Collator("en", { numeric: true });
+
+/** Envoy tells of things in the order of its hash tables. */
+function sorted<T extends { readonly rows: readonly ShownRow[] }>(kind: DumpKind, found: readonly T[]): T[] {
+  const keyed = found.map((resource) => ({ resource, key: orderOf(kind, resource.rows[0]) }));
+  return keyed.sort((a, b) => COLLATOR.compare(a.key, b.key)).map(({ resource }) => resource);
+}
+
+/** Listeners by their port; what is of a cluster by the cluster's host, then its port. */
+function orderOf(kind: DumpKind, row: ShownRow | undefined): string {
+  const { name = "", ports: [port = ""] = [] } = row ?? {};
+  if (kind === "listeners") return `${port} ${name}`;
+  const { host, port: called = "", subset } = readClusterName(name);
+  return `${host} ${called} ${subset}`;
 }
 
 function table(kind: DumpKind, rows: readonly ShownRow[], wide: boolean): string {

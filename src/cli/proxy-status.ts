@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import { KubeClient, loadKubeconfig } from "../client/index.ts";
 import { formatColumns } from "../diagnosis/index.ts";
-import { syncOf, type TypeSync, XDS_TYPES } from "../envoy/current/sync.ts";
+import { syncOf, type TypeSync, versionOf, XDS_TYPES } from "../envoy/current/sync.ts";
 import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
 import { kubeconfigFor } from "./cluster.ts";
@@ -27,6 +27,8 @@ export interface ProxyStatus {
   /** `pod.namespace`. */
   readonly name: string;
   readonly types: readonly TypeSync[];
+  /** The release of Envoy. */
+  readonly version?: string;
   readonly error?: string;
   /** Whether it is connected to its control plane. */
   readonly connected?: boolean;
@@ -97,7 +99,14 @@ async function statusOf(
     ]);
     const clockOffsetSeconds = Math.round(clockOffset / 1000);
     const isOff = Math.abs(clockOffsetSeconds) > CLOCK_NOTED;
-    return { name, types: withRefusals(syncOf(dump), own), connected, ...(isOff && { clockOffsetSeconds }) };
+    const version = versionOf(dump);
+    return {
+      name,
+      types: withRefusals(syncOf(dump), own),
+      ...(version !== undefined && { version }),
+      connected,
+      ...(isOff && { clockOffsetSeconds }),
+    };
   } catch (error) {
     const why = error instanceof UserError ? error.parts.why : (error as Error).message;
     return { name, types: [], error: why ?? "it does not answer" };
@@ -118,6 +127,7 @@ async function toldRefusals(client: KubeClient): Promise<Refusal[]> {
 const TYPE_OF = {
   cluster: "CDS",
   endpoint: "EDS",
+  filter: "LDS",
   listener: "LDS",
   route: "RDS",
   virtualHost: "RDS",
@@ -161,9 +171,10 @@ export function statusTable(statuses: readonly ProxyStatus[], wide: boolean): st
   if (statuses.length === 0) return "No proxies found.";
   const cell = (sync: TypeSync | undefined) =>
     sync === undefined ? "NO ANSWER" : wide ? `${sync.state} (${sync.resources})` : sync.state;
-  const rows = statuses.map(({ name, types }) => [
+  const rows = statuses.map(({ name, types, version = "-" }) => [
     name,
     ...XDS_TYPES.map(([type]) => cell(types.find((sync) => sync.type === type))),
+    ...(wide ? [version] : []),
   ]);
   const problems = statuses.flatMap(({ name, types, error, connected, clockOffsetSeconds }) => [
     ...(error === undefined ? [] : [`${name}: ${error}`]),
@@ -173,6 +184,7 @@ export function statusTable(statuses: readonly ProxyStatus[], wide: boolean): st
       problems.map(({ name: resource, problem }) => `${name}: ${type} ${resource}: ${problem}`),
     ),
   ]);
-  const table = formatColumns([["NAME", ...XDS_TYPES.map(([type]) => type)], ...rows]);
+  const header = ["NAME", ...XDS_TYPES.map(([type]) => type), ...(wide ? ["VERSION"] : [])];
+  const table = formatColumns([header, ...rows]);
   return problems.length === 0 ? table : `${table}\n\n${problems.join("\n")}`;
 }

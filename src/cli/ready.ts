@@ -4,6 +4,7 @@ import { UserError } from "../errors/user-error.ts";
 import { KINDS } from "../objects/kinds.ts";
 import type { StatefulSet } from "../objects/statefulset/types.ts";
 import type { DaemonSet, Deployment, KubeEvent, KubeObject, Pod } from "../objects/types.ts";
+import { podReady, podReasons } from "./pod-readiness.ts";
 
 const PAUSE_MS = 40;
 
@@ -115,11 +116,6 @@ function statefulSetReady({ spec, status, metadata }: StatefulSet): boolean {
   );
 }
 
-function podReady(pod: Pod): boolean {
-  if (pod.status?.phase === "Succeeded") return true;
-  return pod.status?.conditions?.some((item) => item.type === "Ready" && item.status === "True") ?? false;
-}
-
 async function notReadyError(
   client: KubeClient,
   waiting: readonly string[],
@@ -127,7 +123,9 @@ async function notReadyError(
 ): Promise<UserError> {
   const { items } = await client.list<Pod>(KINDS.Pod);
   const reasons = [
-    ...items.filter((pod) => !podReady(pod)).flatMap(podReasons),
+    ...items
+      .filter((pod) => !podReady(pod))
+      .flatMap((pod) => podReasons(pod).map((reason) => `pod ${keyOf(pod)}: ${reason}`)),
     ...(await refusals(client, waiting)),
   ];
   return new UserError({
@@ -154,19 +152,4 @@ async function refusals(client: KubeClient, waiting: readonly string[]): Promise
 
 function byTime({ lastTimestamp: one }: KubeEvent, { lastTimestamp: other }: KubeEvent): number {
   return (one ?? "").localeCompare(other ?? "");
-}
-
-function podReasons(pod: Pod): string[] {
-  const states = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
-  const reasons = states.flatMap(({ name, state }) => {
-    const why = state?.waiting ?? state?.terminated;
-    return why?.reason === undefined
-      ? []
-      : [`container ${name} ${why.reason}${why.message ? ` (${why.message})` : ""}`];
-  });
-  const unscheduled = pod.status?.conditions?.find(
-    (item) => item.type === "PodScheduled" && item.status === "False",
-  );
-  if (unscheduled?.message !== undefined) reasons.push(unscheduled.message);
-  return reasons.map((reason) => `pod ${keyOf(pod)}: ${reason}`);
 }

@@ -1,5 +1,5 @@
 /** What is wrong with a command line, in the words of all our errors, in the place of commander's own. */
-import type { Command, CommanderError, Option } from "commander";
+import { type Command, type CommanderError, Help, type Option } from "commander";
 import { EXIT } from "../errors/exit-codes.ts";
 import { UserError } from "../errors/user-error.ts";
 import { closest } from "../errors/closest.ts";
@@ -21,10 +21,19 @@ export function explainUsage(program: Command, words: readonly string[]): void {
 
 function explainIn(command: Command, words: readonly string[]): void {
   command.configureOutput({ outputError: () => {} });
+  command.configureHelp({ ...command.configureHelp(), optionDescription: describeOption });
   command.exitOverride((error) => {
     throw usageError(command, error, words) ?? error;
   });
   for (const child of command.commands) explainIn(child as Command, words);
+}
+
+/** An empty list says nothing as a default. */
+function describeOption(option: Option): string {
+  const given: unknown = option.defaultValue;
+  const silent = Array.isArray(given) && given.length === 0;
+  const shown = silent ? Object.assign(Object.create(option) as Option, { defaultValue: undefined }) : option;
+  return new Help().optionDescription(shown);
 }
 
 /** The error of a name that is no command of the program. */

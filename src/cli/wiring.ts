@@ -1,4 +1,6 @@
 /** Joins rooms that do not know each other: caches of the API's objects, and the traffic model that outputs read. */
+import { EXIT } from "../errors/exit-codes.ts";
+import { UserError } from "../errors/user-error.ts";
 import { Informer, type InformerOptions, type KubeClient } from "../client/index.ts";
 import { KINDS } from "../objects/kinds.ts";
 import type { EndpointSlice, KubeObject, Namespace, Pod, Service } from "../objects/types.ts";
@@ -150,6 +152,18 @@ export function sliceTrimmer(): (slice: EndpointSlice) => EndpointSlice {
 export function untilStopped(): AbortSignal {
   const controller = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => controller.abort());
+  return controller.signal;
+}
+
+/** For runs that come to an end by themselves: the first signal ends one in order, as an error; a second one at once. */
+export function abortOnSignals(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      controller.abort(new UserError({ what: "stopped", why: `${signal} received` }));
+      process.once(signal, () => process.exit(EXIT.failed));
+    });
+  }
   return controller.signal;
 }
 

@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import { apiVersionOf, type Kind, resourcePath } from "../objects/kinds.ts";
+import { ApiError } from "../objects/status.ts";
 import type { KubeObject } from "../objects/types.ts";
 import type { ClusterConfig } from "./config.ts";
 import { type ExecOptions, execInPod } from "./exec.ts";
@@ -72,6 +73,16 @@ export class KubeClient {
 
   get<T>(kind: Kind, name: string, namespace?: string): Promise<T> {
     return this.#call<T>("GET", resourcePath(kind, namespace, name));
+  }
+
+  /** As {@link get}, and undefined where there is no such object. */
+  async find<T>(kind: Kind, name: string, namespace?: string): Promise<T | undefined> {
+    try {
+      return await this.get<T>(kind, name, namespace);
+    } catch (error) {
+      if (error instanceof ApiError && error.code === 404) return undefined;
+      throw error;
+    }
   }
 
   /**

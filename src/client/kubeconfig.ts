@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
-import { parse } from "yaml";
 import type { ClusterConfig } from "./config.ts";
 import { loadWithPlugins } from "./kubeconfig-plugins.ts";
 import { badInputFor } from "../errors/bad-input.ts";
+import { yaml } from "../objects/yaml.ts";
 
 const bad = badInputFor("cannot use the kubeconfig");
 
@@ -76,7 +76,7 @@ async function readText(path: string, mayBeMissing: boolean): Promise<string | u
 function mergeFile(merged: Merged, path: string, content: string): void {
   let file: Fields | null;
   try {
-    file = parse(content) as Fields | null;
+    file = yaml().parse(content) as Fields | null;
   } catch (error) {
     throw bad(path, `it is not YAML: ${(error as Error).message}`, "mend the file", error);
   }

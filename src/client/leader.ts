@@ -132,14 +132,9 @@ class Election {
     await this.#options.client.update<Lease>(KINDS.Lease, { ...lease, spec }).catch(() => {});
   }
 
-  async #read(): Promise<Lease | undefined> {
+  #read(): Promise<Lease | undefined> {
     const { client, name, namespace } = this.#options;
-    try {
-      return await client.get<Lease>(KINDS.Lease, name, namespace);
-    } catch (error) {
-      if (error instanceof ApiError && error.code === 404) return undefined;
-      throw error;
-    }
+    return client.find<Lease>(KINDS.Lease, name, namespace);
   }
 
   /** Once for each: a process that waits says for whom. */

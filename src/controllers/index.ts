@@ -4,6 +4,7 @@ import { runDeployments } from "./deployment/controller.ts";
 import { runDisruptionBudgets } from "./disruption/controller.ts";
 import { runEndpoints } from "./endpoints/controller.ts";
 import { runEndpointSlices } from "./endpointslice/controller.ts";
+import { runEndpointSliceMirroring } from "./endpointslicemirroring/controller.ts";
 import { runGarbageCollector } from "./garbage/collector.ts";
 import { runPodCollector } from "./garbage/pods.ts";
 import { runJobs } from "./job/controller.ts";
@@ -26,6 +27,7 @@ const CONTROLLERS: readonly ((context: ControllerContext) => void)[] = [
   runNodeRanges,
   runScheduler,
   runEndpointSlices,
+  runEndpointSliceMirroring,
   runEndpoints,
   runReplicaSets,
   runDeployments,

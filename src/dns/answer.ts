@@ -15,6 +15,7 @@ import {
 } from "./codec/message.ts";
 import { fullyQualified, isInZone } from "./codec/name.ts";
 import { type DnsIndex, endpointLabel, readyOf, type Target, targetsOf } from "./desired.ts";
+import { nameServersOf } from "./name-servers.ts";
 import { type NameRequest, parseRequest } from "./request.ts";
 import { addressOfReverse, isLocalAddress, REVERSE_ZONES } from "./reverse.ts";
 import { zoneRecord } from "./zone.ts";
@@ -41,6 +42,8 @@ export interface AnswerOptions {
   readonly domain: string;
   /** Names of load balancers, which come before all others. */
   readonly balancers?: BalancerNames;
+  /** Addresses of this server, by which it is found among the cluster's Services; canonical, none of loopback. */
+  readonly servers?: readonly string[];
 }
 
 /** What a name stands for; `undefined` is a name that does not exist. */
@@ -48,16 +51,18 @@ type Found = readonly Target[] | { readonly alias: string } | undefined;
 
 /** Answers a question, or leaves it (undefined) to the resolvers of the host. */
 export function answer(index: DnsIndex, question: Question, options: AnswerOptions): Answer | undefined {
-  const { domain, balancers } = options;
+  const { domain, balancers, servers = [] } = options;
   const name = question.name.toLowerCase();
   const balancer = balancers?.find(name);
   if (balancer !== undefined) return answerBalancer(question, balancer, domain);
-  const zone = [domain, ...REVERSE_ZONES].find((candidate) => isInZone(name, candidate));
-  if (zone === undefined) return undefined;
+  const known = [domain, ...REVERSE_ZONES].find((candidate) => isInZone(name, candidate));
+  if (known === undefined) return undefined;
   if (question.type === TYPE.AXFR || question.type === TYPE.IXFR) return refused();
-  if (zone !== domain) return answerReverse(index, question, zone, domain);
-  if (question.type === TYPE.SOA) return nonEmpty(zone, name === zone ? [zoneRecord(zone, TTL)] : []);
-  return answerForward(index, question, name, zone);
+  // The zone is written as the asker writes it.
+  const zone = question.name.slice(question.name.length - known.length);
+  if (known !== domain) return answerReverse(index, question, zone, domain);
+  if (question.type === TYPE.SOA) return nonEmpty(zone, name === known ? [zoneRecord(zone, TTL)] : []);
+  return answerNameServer(index, question, zone, servers) ?? answerForward(index, question, name, zone);
 }
 
 /** Both families from one status; a balancer that has a name only is an alias of that. */
@@ -100,8 +105,21 @@ function record(name: string, type: number, data: RecordData, ttl = TTL): Resour
   return { name, type, class: CLASS_IN, ttl, data };
 }
 
+/** The addresses of `ns.dns.ZONE`; the zone names no servers itself, as CoreDNS does not when it is told where to listen. */
+function answerNameServer(
+  index: DnsIndex,
+  { name, type }: Question,
+  zone: string,
+  servers: readonly string[],
+): Answer | undefined {
+  if (type === TYPE.TXT || type === TYPE.PTR || name.toLowerCase() !== `ns.dns.${zone.toLowerCase()}`)
+    return undefined;
+  if (type !== TYPE.A && type !== TYPE.AAAA) return nonEmpty(zone, []);
+  return nonEmpty(zone, addressRecords(name, nameServersOf(index, servers), type));
+}
+
 function answerForward(index: DnsIndex, question: Question, name: string, zone: string): Answer {
-  if (question.type === TYPE.TXT && name === `dns-version.${zone}`) {
+  if (question.type === TYPE.TXT && name === `dns-version.${zone.toLowerCase()}`) {
     const data: RecordData = { kind: "txt", texts: [Buffer.from(SCHEMA_VERSION)] };
     return nonEmpty(zone, [record(question.name, TYPE.TXT, data, VERSION_TTL)]);
   }
@@ -182,7 +200,7 @@ function followAliases(index: DnsIndex, question: Question, start: NonNullable<F
     if (name === owner.toLowerCase() || seen.has(name) || records.length > MAX_CHAIN) return { records: [] };
     seen.add(name);
     records.push(aliasRecord(owner, target));
-    if (!isInZone(name, zone)) return { records, chase: target };
+    if (!isInZone(name, zone.toLowerCase())) return { records, chase: target };
     owner = target;
     found = find(index, parseRequest(name, zone));
   }
@@ -225,13 +243,15 @@ function answerReverse(
   zone: string,
   domain: string,
 ): Answer | undefined {
-  const name = question.name.toLowerCase();
-  if (name === zone) return nonEmpty(zone, question.type === TYPE.SOA ? [zoneRecord(zone, TTL)] : []);
-  const address = addressOfReverse(name);
-  if (address === undefined) return noSuchName(zone);
-  const names = namesOf(index, address, domain);
-  if (names.length === 0) return isLocalAddress(address) ? noSuchName(zone) : undefined;
-  if (question.type !== TYPE.PTR) return noSuchName(zone);
+  const { name, type } = question;
+  if (name === zone && type === TYPE.SOA) return nonEmpty(zone, [zoneRecord(zone, TTL)]);
+  if (name === zone) return type === TYPE.TXT ? noSuchName(zone) : nonEmpty(zone, []);
+  const address = addressOfReverse(name.toLowerCase());
+  const names = address === undefined ? [] : namesOf(index, address, domain);
+  if (address !== undefined && names.length === 0 && !isLocalAddress(address)) return undefined;
+  // CoreDNS looks for no name when it is asked for authority.
+  if (type === TYPE.SOA) return nonEmpty(zone, []);
+  if (type !== TYPE.PTR || names.length === 0) return noSuchName(zone);
   const records = names.map((target) => record(question.name, TYPE.PTR, { kind: "name", target }));
   return nonEmpty(zone, records);
 }

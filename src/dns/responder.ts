@@ -18,6 +18,8 @@ export interface ResponderOptions {
   readonly domain: string;
   readonly upstream?: Upstream;
   readonly balancers?: BalancerNames;
+  /** Addresses that the server listens on, for `ns.dns.DOMAIN`. */
+  readonly servers?: readonly string[];
 }
 
 /** What a client without EDNS takes over UDP, and the most that is sent over it (RFC 9715: no fragments). */
@@ -63,8 +65,8 @@ export class Responder {
     if (question === undefined || more.length > 0) return encodeMessage(reply(query, RCODE.FORMERR), limit);
     if ((query.edns?.version ?? 0) > 0) return encodeMessage(reply(query, RCODE.BADVERS), limit);
     if (question.class !== CLASS_IN) return encodeMessage(reply(query, RCODE.REFUSED), limit);
-    const { index, domain, upstream, balancers } = this.#options;
-    const own = answer(index.current(), question, { domain, ...(balancers && { balancers }) });
+    const { index, upstream } = this.#options;
+    const own = answer(index.current(), question, this.#options);
     if (own === undefined) {
       if (upstream !== undefined) return this.#forward(upstream, bytes, transport);
       return encodeMessage(reply(query, RCODE.REFUSED), limit);

@@ -1,4 +1,6 @@
 /** The DNS server of a cluster: UDP and TCP on each address, answers from the traffic model. */
+import { networkInterfaces } from "node:os";
+import { canonicalAddress } from "../ip/address.ts";
 import type { BalancerNames } from "./balancers.ts";
 import { followModel } from "./desired.ts";
 import { fullyQualified } from "./codec/name.ts";
@@ -45,6 +47,7 @@ export async function startDnsServer(options: DnsServerOptions): Promise<DnsServ
     domain,
     ...(upstream && { upstream }),
     ...(balancers && { balancers }),
+    servers: addressesOf(listen),
   });
   const listeners: Listener[] = [];
   const close = async (): Promise<void> => {
@@ -62,4 +65,19 @@ export async function startDnsServer(options: DnsServerOptions): Promise<DnsServ
   }
   signal?.addEventListener("abort", onAbort, { once: true });
   return { addresses: listeners.map(({ address, port }) => ({ address, port })), close };
+}
+
+const LOOPBACK = /^(127\.|::1$)/;
+const LINK_LOCAL = /^(fe[89ab]|169\.254\.)/;
+
+/** Where others may find the server: wildcards stand for all of the host's addresses, and loopback for none. */
+function addressesOf(listen: DnsServerOptions["listen"]): string[] {
+  const own = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  const addresses = listen.flatMap(({ address }) => {
+    if (address !== "0.0.0.0" && address !== "::") return address;
+    const family = address === "::" ? "IPv6" : "IPv4";
+    return own.filter((one) => one.family === family).map((one) => one.address);
+  });
+  const texts = addresses.map((address) => canonicalAddress(address) ?? "");
+  return texts.filter((text) => text !== "" && !LOOPBACK.test(text) && !LINK_LOCAL.test(text));
 }

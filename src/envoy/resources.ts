@@ -1,7 +1,15 @@
 /** xDS resources as the rest of this room passes them on: bytes with a name, a version, and what they depend on. */
 
 /** The kinds of resources, in the order in which additions are sent (facts of Envoy's make-before-break). */
-export const RESOURCE_KINDS = ["cluster", "endpoint", "secret", "listener", "route", "virtualHost"] as const;
+export const RESOURCE_KINDS = [
+  "cluster",
+  "endpoint",
+  "secret",
+  "filter",
+  "listener",
+  "route",
+  "virtualHost",
+] as const;
 /** A kind of xDS resources. */
 export type ResourceKind = (typeof RESOURCE_KINDS)[number];
 
@@ -10,6 +18,8 @@ export const TYPE_URLS: Readonly<Record<ResourceKind, string>> = {
   cluster: "type.googleapis.com/envoy.config.cluster.v3.Cluster",
   endpoint: "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
   secret: "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
+  /** HTTP filters by name (ECDS). */
+  filter: "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
   listener: "type.googleapis.com/envoy.config.listener.v3.Listener",
   route: "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
   virtualHost: "type.googleapis.com/envoy.config.route.v3.VirtualHost",
@@ -41,6 +51,10 @@ export interface Resource {
   readonly needsClusters?: readonly string[];
   /** Route tables that this names (listeners), or certificates: for finding what is no longer used. */
   readonly needsRoutes?: readonly string[];
+  /** Of filters: what routes may name of them. */
+  readonly parts?: readonly string[];
+  /** Of virtual hosts: what they name of filters. */
+  readonly needsParts?: readonly string[];
   /** Of route tables: their virtual hosts are resources of their own (VHDS). */
   readonly hostsApart?: boolean;
   readonly origins?: readonly OriginRef[];

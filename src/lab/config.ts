@@ -25,6 +25,8 @@ export interface LabConfig {
   readonly cgroups: LabCgroups;
   /** Images that are programs of the host. */
   readonly images: readonly ImageMapping[];
+  /** Sysctls that pods may set beside the safe ones: names, or patterns that end in `*`. */
+  readonly allowedUnsafeSysctls?: readonly string[];
   /** The host's Envoy, an absolute path. */
   readonly envoy?: string;
   /** Whether the lab ends when its control pipe (fd 0) does. */

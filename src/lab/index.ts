@@ -21,6 +21,7 @@ import type { ImageMapping } from "./images/mapping.ts";
 import { type ClusterShape, planCluster } from "./plan.ts";
 import { FD, type LabStep } from "./report.ts";
 
+export { askParts } from "./ask.ts";
 export { askFaults } from "./faults/ask.ts";
 export {
   describeEffect,
@@ -29,7 +30,9 @@ export {
   type FaultTarget,
   nameOfTarget,
 } from "./faults/model.ts";
+export { isNamespaced } from "./kubelet/sysctls.ts";
 export { type LabConfig, readConfig, statePaths } from "./config.ts";
+export type { PartState } from "./init/part-state.ts";
 export { type Outside, outsideOf } from "./host/outside.ts";
 export type { ImageMapping } from "./images/mapping.ts";
 export type { ClusterPlan, ClusterShape, NodePlan } from "./plan.ts";
@@ -45,6 +48,8 @@ export interface BringUpOptions extends ClusterShape {
   readonly dataDir?: string;
   /** Images that are programs of the host. */
   readonly images?: readonly ImageMapping[];
+  /** Sysctls that pods may set beside those that are safe: names, or patterns that end in `*`. */
+  readonly allowedUnsafeSysctls?: readonly string[];
   /** The Envoy that the image `envoy` runs, an absolute path; without it there is no such image. */
   readonly envoy?: string;
   /** Shows one step of the start: its title, and the work that it stands for. */
@@ -142,6 +147,7 @@ function configure(
     resolvers: hostResolvers(),
     cgroups,
     images: options.images ?? [],
+    allowedUnsafeSysctls: options.allowedUnsafeSysctls ?? [],
     ...(options.envoy !== undefined && { envoy: options.envoy }),
     attached: options.once,
   };

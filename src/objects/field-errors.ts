@@ -57,13 +57,13 @@ export function forbidden(field: string, detail: string): FieldError {
 
 /** The value is longer than allowed. */
 export function tooLong(field: string, max: number): FieldError {
-  const message = `Too long: may not be more than ${max} bytes`;
+  const message = `Too long: may not be more than ${max} ${max === 1 ? "byte" : "bytes"}`;
   return { field, reason: "FieldValueTooLong", message };
 }
 
 /** The list has more items than allowed. */
 export function tooMany(field: string, actual: number, max: number): FieldError {
-  const message = `Too many: ${actual}: must have at most ${max} items`;
+  const message = `Too many: ${actual}: must have at most ${max} ${max === 1 ? "item" : "items"}`;
   return { field, reason: "FieldValueTooMany", message };
 }
 

@@ -93,8 +93,14 @@ export interface PodSpec {
   affinity?: Record<string, unknown>;
   tolerations?: Toleration[];
   hostNetwork?: boolean;
+  hostIPC?: boolean;
+  hostPID?: boolean;
   hostname?: string;
+  /** In the place of every other name, without a domain (KEP-4762). */
+  hostnameOverride?: string;
   subdomain?: string;
+  setHostnameAsFQDN?: boolean;
+  securityContext?: { sysctls?: { name: string; value: string }[] } & Record<string, unknown>;
   dnsPolicy?: string;
   dnsConfig?: {
     nameservers?: string[];

@@ -15,16 +15,13 @@ export function validateServiceCidr(object: ServiceCIDR): FieldError[] {
   if (cidrs.length === 0) return [required(CIDRS, "at least one CIDR required")];
   // The bad value is printed as the real server's internal spec here, and as the list below.
   if (cidrs.length > 2) return [invalid(CIDRS, { CIDRs: cidrs }, "may only hold up to 2 values")];
-  if (cidrs.length === 2 && !isDual(cidrs)) {
+  const errors = cidrs.flatMap((cidr, index) => checkStrictCidr(`${CIDRS}[${index}]`, cidr));
+  const [first, second] = cidrs.map((text) => parseCidrAsGo(text)?.cidr.family);
+  if (first !== undefined && first === second) {
     const example = "192.168.0.0/24 and 2001:db8::/64";
-    return [invalid(CIDRS, cidrs, `may specify no more than one IP for each IP family, i.e ${example}`)];
+    errors.push(invalid(CIDRS, cidrs, `may specify no more than one IP for each IP family, i.e ${example}`));
   }
-  return cidrs.flatMap((cidr, index) => checkStrictCidr(`${CIDRS}[${index}]`, cidr));
-}
-
-function isDual(cidrs: readonly string[]): boolean {
-  const families = cidrs.map((text) => parseCidrAsGo(text)?.cidr.family);
-  return !families.includes(undefined) && new Set(families).size === 2;
+  return errors;
 }
 
 /** Checks an update: networks stay as they are, but for a second one that may be added. */

@@ -7,6 +7,7 @@ import type { Entry, Store } from "./contract.ts";
 import { checkDirectory, DATA_FILE, damaged, markFormat } from "./directory.ts";
 import { Engine, type Journal } from "./engine.ts";
 import { DEFAULT_HISTORY } from "./limits.ts";
+import { LoadedTexts } from "./loaded-texts.ts";
 import { type DirectoryLock, lockDirectory } from "./lock.ts";
 import { OrderedMap } from "./ordered-map.ts";
 import type { Write } from "./overlay.ts";
@@ -77,12 +78,19 @@ function createDirectory(directory: string): void {
 /** Shorter values are not worth compressing. */
 const COMPRESSED_FROM = 200;
 
+/** Values read are LMDB's own bytes until the next one is read: none is copied just to be looked at. */
+const PEEKING = {
+  encode: (bytes: Buffer): Buffer => bytes,
+  decode: (bytes: Buffer, size: number): Buffer => bytes.subarray(0, size),
+};
+
 function openDatabase(directory: string, dictionary: Buffer): Database<Buffer, string> {
   try {
     return open<Buffer, string>({
       path: join(directory, DATA_FILE),
       noSubdir: true,
       encoding: "binary",
+      encoder: PEEKING,
       // resolve a write only when it is flushed
       overlappingSync: false,
       // batches are made here; LMDB's own would leave promises that nobody can wait for when a write fails
@@ -110,17 +118,26 @@ async function loadOrClose(database: Database<Buffer, string>, directory: string
 }
 
 function load(database: Database<Buffer, string>, directory: string): Loaded {
-  const items: [string, Entry<string>][] = [];
+  const keys: string[] = [];
+  const entries: Entry<string>[] = [];
+  const texts = new LoadedTexts((entry) => {
+    keys.push(entry.key);
+    entries.push(entry);
+  });
   let revision = 0;
+  let newest = 0;
   for (const { key, value } of database.getRange({ snapshot: false })) {
-    const entry = decode(key, value);
-    if (entry === undefined) throw damaged(directory, `the checksum of ${JSON.stringify(key)} is wrong`);
-    if (key === REVISION_KEY) revision = entry.revision;
-    else items.push([key, entry]);
+    if (!isIntact(key, value)) throw damaged(directory, `the checksum of ${JSON.stringify(key)} is wrong`);
+    const own = value.readDoubleBE(REVISION_AT);
+    if (key === REVISION_KEY) revision = own;
+    else {
+      newest = Math.max(newest, own);
+      texts.add(key, own, value, HEADER);
+    }
   }
-  const newest = items.reduce((max, [, entry]) => Math.max(max, entry.revision), 0);
+  texts.flush();
   if (newest > revision) throw damaged(directory, `revision ${newest} is above the store's own, ${revision}`);
-  return { entries: OrderedMap.from(items), revision };
+  return { entries: OrderedMap.of(keys, entries), revision };
 }
 
 function journalOf(database: Database<Buffer, string>, lock: DirectoryLock): Journal<string> {
@@ -180,10 +197,9 @@ function encode({ key, value, revision }: Entry<string>): Buffer {
   return bytes;
 }
 
-function decode(key: string, bytes: Buffer): Entry<string> | undefined {
-  if (bytes.length < HEADER || bytes[0] !== MARK) return undefined;
-  if (bytes.readUInt32BE(CHECKSUM_AT) !== checksum(key, bytes)) return undefined;
-  return { key, value: bytes.toString("utf8", HEADER), revision: bytes.readDoubleBE(REVISION_AT) };
+function isIntact(key: string, bytes: Buffer): boolean {
+  if (bytes.length < HEADER || bytes[0] !== MARK) return false;
+  return bytes.readUInt32BE(CHECKSUM_AT) === checksum(key, bytes);
 }
 
 function checksum(key: string, bytes: Buffer): number {

@@ -9,12 +9,25 @@ export class OrderedMap<V> {
   /** Builds the map from items in any order; a key stands there once. */
   static from<V>(items: Iterable<readonly [string, V]>): OrderedMap<V> {
     const sorted = [...items].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+    return OrderedMap.#ofSorted(
+      sorted.map(([key]) => key),
+      sorted.map(([, value]) => value),
+    );
+  }
+
+  /** Builds the map from keys and the values at the same places: most quickly where they are in order already. */
+  static of<V>(keys: readonly string[], values: readonly V[]): OrderedMap<V> {
+    if (isSorted(keys)) return OrderedMap.#ofSorted(keys, values);
+    return OrderedMap.from(keys.map((key, index) => [key, values[index]!]));
+  }
+
+  static #ofSorted<V>(keys: readonly string[], values: readonly V[]): OrderedMap<V> {
     const map = new OrderedMap<V>();
-    for (let start = 0; start < sorted.length; start += CHUNK) {
-      const slice = sorted.slice(start, start + CHUNK);
-      map.#chunks.push({ keys: slice.map(([key]) => key), values: slice.map(([, value]) => value) });
+    for (let start = 0; start < keys.length; start += CHUNK) {
+      const end = start + CHUNK;
+      map.#chunks.push({ keys: keys.slice(start, end), values: values.slice(start, end) });
     }
-    map.#size = sorted.length;
+    map.#size = keys.length;
     return map;
   }
 
@@ -104,6 +117,13 @@ export class OrderedMap<V> {
     const upper = { keys: chunk.keys.splice(CHUNK), values: chunk.values.splice(CHUNK) };
     this.#chunks.splice(position + 1, 0, upper);
   }
+}
+
+function isSorted(keys: readonly string[]): boolean {
+  for (let index = 1; index < keys.length; index++) {
+    if (keys[index - 1]! >= keys[index]!) return false;
+  }
+  return true;
 }
 
 function lowerBound(keys: readonly string[], key: string): number {

@@ -49,12 +49,15 @@ class Damage extends Error {}
 
 class Walk {
   readonly #facts: FileFacts;
-  readonly #used = new Set<number>([0, 1]);
+  readonly #used: Uint8Array;
   readonly #free: number[] = [];
+  /** One page of each depth, read again and again: a page is looked at until its neighbour is. */
+  readonly #pages: Buffer[] = [];
   #entries = 0;
 
   constructor(facts: FileFacts) {
     this.#facts = facts;
+    this.#used = new Uint8Array(facts.lastPage + 1);
   }
 
   tree(root: bigint, entries: number, isFreeList: boolean): void {
@@ -77,12 +80,12 @@ class Walk {
     depth: number,
   ): void {
     if (depth > 64) throw new Damage("a tree is too deep");
-    const page = this.#read(number);
+    const page = this.#read(number, depth);
     const flags = page.readUInt16LE(18) & (BRANCH | LEAF | OVERFLOW);
     if (flags !== BRANCH && flags !== LEAF) throw new Damage(`page ${number} is of no kind`);
     const nodes = nodesOf(page, number, flags === BRANCH);
     if (!isFreeList) checkOrder(nodes, number, flags === BRANCH, low, high);
-    if (flags === LEAF) for (const node of nodes) this.#leaf(node, isFreeList);
+    if (flags === LEAF) for (const node of nodes) this.#leaf(node, isFreeList, depth);
     else {
       for (const [index, node] of nodes.entries()) {
         const from = index === 0 ? low : node.key;
@@ -91,28 +94,36 @@ class Walk {
     }
   }
 
-  #leaf({ flags, size, data }: Node, isFreeList: boolean): void {
+  #leaf(node: Node, isFreeList: boolean, depth: number): void {
     this.#entries++;
-    if ((flags & ~BIG_DATA) !== 0) throw new Damage("an entry is of no kind");
-    const value = flags === BIG_DATA ? this.#overflow(data, size, isFreeList) : data;
+    if ((node.flags & ~BIG_DATA) !== 0) throw new Damage("an entry is of no kind");
+    if (node.flags !== BIG_DATA && !isFreeList) return;
+    const value = node.flags === BIG_DATA ? this.#overflow(node, isFreeList, depth + 1) : dataOf(node);
     if (isFreeList) this.#free.push(...freePages(value!));
   }
 
-  #overflow(pointer: Buffer, size: number, isFreeList: boolean): Buffer | undefined {
+  #overflow(node: Node, isFreeList: boolean, depth: number): Buffer | undefined {
+    const { size } = node;
+    const pointer = dataOf(node);
     const first = Number(pointer.readBigUInt64LE(0));
     const count = Math.floor((PAGE_HEADER - 1 + size) / this.#facts.pageSize) + 1;
-    const page = this.#read(first);
+    const page = this.#read(first, depth);
     if ((page.readUInt16LE(18) & OVERFLOW) === 0 || page.readUInt32LE(20) < count) {
       throw new Damage(`page ${first} should hold a long value`);
     }
     for (let number = first + 1; number < first + page.readUInt32LE(20); number++)
       this.#claim(number, "used");
-    return isFreeList ? this.#bytes(first * this.#facts.pageSize + PAGE_HEADER, size) : undefined;
+    if (!isFreeList) return undefined;
+    const value = Buffer.allocUnsafe(size);
+    this.#fill(value, first * this.#facts.pageSize + PAGE_HEADER);
+    return value;
   }
 
-  #read(number: number): Buffer {
+  #read(number: number, depth: number): Buffer {
     this.#claim(number, "used");
-    const page = this.#bytes(number * this.#facts.pageSize, this.#facts.pageSize);
+    const page = this.#pages[depth] ?? Buffer.allocUnsafeSlow(this.#facts.pageSize);
+    this.#pages[depth] = page;
+    this.#fill(page, number * this.#facts.pageSize);
     if (Number(page.readBigUInt64LE(0)) !== number) throw new Damage(`page ${number} is another one`);
     return page;
   }
@@ -121,15 +132,13 @@ class Walk {
     if (!Number.isSafeInteger(number) || number < 2 || number > this.#facts.lastPage) {
       throw new Damage(`page ${number} is outside of the file`);
     }
-    if (this.#used.has(number)) throw new Damage(`page ${number} is ${as} and in use twice`);
-    this.#used.add(number);
+    if (this.#used[number] === 1) throw new Damage(`page ${number} is ${as} and in use twice`);
+    this.#used[number] = 1;
   }
 
-  #bytes(offset: number, length: number): Buffer {
-    const bytes = Buffer.allocUnsafe(length);
-    if (readSync(this.#facts.file, bytes, 0, length, offset) < length)
+  #fill(bytes: Buffer, offset: number): void {
+    if (readSync(this.#facts.file, bytes, 0, bytes.length, offset) < bytes.length)
       throw new Damage("the file is cut off");
-    return bytes;
   }
 }
 
@@ -138,8 +147,10 @@ interface Node {
   readonly flags: number;
   /** Of a leaf: the length of its value. */
   readonly size: number;
-  /** Of a leaf: its value, or what leads to it. */
-  readonly data: Buffer;
+  /** Of a leaf: where its value is, or what leads to it. */
+  readonly page: Buffer;
+  readonly from: number;
+  readonly length: number;
   /** Of a branch: the page below. */
   readonly child: number;
 }
@@ -165,11 +176,17 @@ function nodeAt(page: Buffer, start: number, number: number, isBranch: boolean):
   if (keyEnd + length > page.length) throw new Damage(`page ${number} has an entry out of bounds`);
   return {
     key: page.subarray(start + NODE_HEADER, keyEnd),
-    data: page.subarray(keyEnd, keyEnd + length),
+    page,
+    from: keyEnd,
+    length,
     child: isBranch ? size + flags * 2 ** 32 : 0,
     flags,
     size,
   };
+}
+
+function dataOf({ page, from, length }: Node): Buffer {
+  return page.subarray(from, from + length);
 }
 
 /** Keys rise within a page and stay within what the pages above say; the first key of a branch is not looked at. */

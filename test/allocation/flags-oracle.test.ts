@@ -10,8 +10,10 @@ interface Case {
   error: string;
 }
 
-const recorded = new URL("../oracle/flags.json", import.meta.url);
-const { cases } = JSON.parse(readFileSync(recorded, "utf8")) as { cases: Case[] };
+const cases = ["flags.json", "flags-apiserver.json"].flatMap((name) => {
+  const recorded = new URL(`../oracle/${name}`, import.meta.url);
+  return (JSON.parse(readFileSync(recorded, "utf8")) as { cases: Case[] }).cases;
+});
 
 describe("component flags, as the real components judged them", () => {
   for (const { component, args, accepted, error } of cases) {

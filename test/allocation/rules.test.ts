@@ -89,6 +89,22 @@ test("a second ServiceCIDR is used when the first is full, and none that is not 
   assert.equal(registry.create("e", { ...HTTP, clusterIP: "10.98.0.9" }).status, 422);
 });
 
+test("an address may be asked for in any ServiceCIDR that is ready, and in no other", () => {
+  const registry = new Registry("10.96.0.0/30");
+  const ask = (name: string, options = {}) =>
+    registry.create(name, { ...HTTP, clusterIP: "10.97.0.9" }, options);
+  registry.ledger.cidrs = [...registry.ledger.cidrs, serviceCidr("b", "10.97.0.0/24")];
+  assert.equal(ask("dry", { dryRun: true }).status, 201);
+  assert.equal(ask("web").body.spec.clusterIP, "10.97.0.9");
+  const status = { conditions: [{ type: "Ready", status: "False" }] };
+  registry.ledger.cidrs = registry.ledger.cidrs.map((cidr) => ({ ...cidr, status }));
+  assert.match(
+    message(ask("dry", { dryRun: true })) ?? "",
+    /failed to allocate IP 10\.97\.0\.9: allocator not ready/,
+  );
+  assert.match(message(ask("late")) ?? "", /the provided network does not match the current range/);
+});
+
 test("dry runs show the network's address and a port of no range, and take nothing", () => {
   const registry = new Registry(...DUAL);
   const spec = { ...HTTP, type: "NodePort", ipFamilyPolicy: "RequireDualStack" };
@@ -213,6 +229,21 @@ test("addresses of a family that the cluster gave up are not touched", () => {
   );
 });
 
+test("a Service that turns to ExternalName and headless at once keeps its None, in both fields", () => {
+  const registry = new Registry(...DUAL);
+  registry.create("a", { ports: [{ port: 80 }], ipFamilyPolicy: "RequireDualStack" });
+  const spec = {
+    type: "ExternalName",
+    externalName: "example.org",
+    clusterIP: "None",
+    ports: [{ port: 80 }],
+  };
+  const { status, body } = registry.update("a", { metadata: { name: "a" }, spec });
+  assert.equal(status, 200);
+  assert.deepEqual([body.spec.clusterIP, body.spec.clusterIPs], ["None", ["None"]]);
+  assert.equal(registry.ledger.addresses.size, 0);
+});
+
 test("what was stored before families existed is shown with them", () => {
   const network = networkOf(...DUAL);
   const old = (spec: object): Service => ({
@@ -231,6 +262,8 @@ test("what was stored before families existed is shown with them", () => {
   assert.deepEqual(shown({ clusterIP: "None", selector }), [["None"], ["IPv4"], "SingleStack"]);
   const external = old({ type: "ExternalName", internalTrafficPolicy: "Cluster" });
   assert.deepEqual(readDefaults(network, external).spec, { type: "ExternalName" });
+  const kept = { type: "ExternalName", clusterIP: "None" };
+  assert.deepEqual(readDefaults(network, old(kept)).spec, { ...kept, clusterIPs: ["None"] });
   const complete = old({ clusterIP: "10.0.0.1", clusterIPs: ["10.0.0.1"], ipFamilies: ["IPv4"] });
   assert.equal(readDefaults(network, complete), complete);
 });

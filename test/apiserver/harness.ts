@@ -10,6 +10,7 @@ import { type ApiServer, type ApiServerOptions, startApiServer } from "../../src
 import { parseCidr } from "../../src/ip/cidr.ts";
 import type { AnyObject } from "../../src/objects/types.ts";
 
+/** What a request was answered with. */
 export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
@@ -18,6 +19,7 @@ export interface Answer {
   readonly text: string;
 }
 
+/** What a request has beyond its method and path. */
 export interface CallOptions {
   readonly body?: unknown;
   readonly type?: string;

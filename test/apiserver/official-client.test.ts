@@ -68,7 +68,7 @@ function stop(child: ChildProcess): Promise<unknown> {
   return ended;
 }
 
-const ATTEMPTS = 600;
+const ATTEMPTS = 6000;
 
 async function until(holds: () => boolean): Promise<void> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {

@@ -8,15 +8,16 @@ import { createAuthority, issueCertificate } from "../../src/pki/issue.ts";
 // biome-ignore lint/suspicious/noExplicitAny: reviews are read by path
 export type Review = any;
 
-type Answer = object | { raw: string } | "hang";
+type Answer = object | { raw: string } | "hang" | "close";
 
+/** A webhook at work, with the reviews that it got. */
 export interface TestWebhook {
   readonly port: number;
   /** In base64, as configurations have it. */
   readonly caBundle: string;
   /** Every request that came, in order. */
   readonly asked: Review[];
-  /** The answer's response, without its uid; `raw` is sent as it is, `hang` is never answered. */
+  /** The answer's response, without its uid; `raw` is sent as it is, `hang` is never answered, `close` ends the connection. */
   reply: (request: Review, path: string) => Answer | Promise<Answer>;
   url(path: string): string;
   close(): Promise<void>;
@@ -39,6 +40,7 @@ export async function startWebhook(): Promise<TestWebhook> {
       webhook.asked.push(review.request);
       const said = await webhook.reply(review.request, request.url ?? "");
       if (said === "hang") return;
+      if (said === "close") return void request.socket.destroy();
       const { apiVersion, kind } = review;
       const full = { apiVersion, kind, response: { uid: review.request.uid, ...said } };
       response.end("raw" in said ? said.raw : JSON.stringify(full));

@@ -34,7 +34,7 @@ function webhook(name: string, rules: object[], more: object = {}): object {
     rules,
     sideEffects: "None",
     admissionReviewVersions: ["v1"],
-    timeoutSeconds: 5,
+    timeoutSeconds: 30,
     ...more,
   };
 }
@@ -283,7 +283,8 @@ test("a webhook that cannot be asked fails the request, or is ignored", async ()
   await register("Mutating", webhook("gone", [rule(["CREATE"])], { clientConfig: gone }));
   const answer = await held.client.post(core("configmaps"), config("one"));
   assert.equal(answer.status, 500);
-  const why = 'Post "https://127.0.0.1:1/gone?timeout=5s": dial tcp 127.0.0.1:1: connect: connection refused';
+  const why =
+    'Post "https://127.0.0.1:1/gone?timeout=30s": dial tcp 127.0.0.1:1: connect: connection refused';
   const text = `Internal error occurred: failed calling webhook "gone.test.dev": failed to call webhook: ${why}`;
   assert.equal(answer.body.message, text);
   await held.client.delete(`${ROOT}/mutatingwebhookconfigurations/test-mutating`);
@@ -294,11 +295,30 @@ test("a webhook that cannot be asked fails the request, or is ignored", async ()
   assert.equal((await held.client.post(core("configmaps"), config("one"))).status, 201);
 });
 
+test("a kept connection that the webhook closes as it is asked is no failure, a new one is", async () => {
+  const { core } = await newNamespace(held.client);
+  await register("Validating", webhook("brief", [rule(["CREATE"])]));
+  const create = async (name: string) => (await held.client.post(core("configmaps"), config(name))).status;
+  assert.equal(await create("one"), 201);
+  hook.reply = () => (hook.asked.length === 2 ? "close" : { allowed: true });
+  assert.equal(await create("two"), 201);
+  assert.equal(hook.asked.length, 3);
+  hook.reply = () => "close";
+  assert.equal(await create("three"), 500);
+});
+
 test("an answer that comes too late or is none counts as a failure", async () => {
   const { core } = await newNamespace(held.client);
-  await register("Validating", webhook("odd", [rule(["CREATE"])], { timeoutSeconds: 1 }));
+  await register(
+    "Validating",
+    webhook("late", [rule(["CREATE"], ["configmaps"])], { timeoutSeconds: 1 }),
+    webhook("odd", [rule(["CREATE"], ["serviceaccounts"])]),
+  );
+  hook.reply = () => "hang";
+  const late = await held.client.post(core("configmaps"), config("one"));
+  assert.equal(late.status, 500);
+  assert.match(late.body.message, /Post ".*\/late\?timeout=1s": context deadline exceeded/);
   const answers: [ReturnType<TestWebhook["reply"]>, RegExp][] = [
-    ["hang", /Post ".*\/odd\?timeout=1s": context deadline exceeded/],
     [{ raw: "hello" }, /couldn't get version\/kind/],
     [
       { raw: '{"apiVersion":"v1","kind":"Pod"}' },
@@ -309,7 +329,7 @@ test("an answer that comes too late or is none counts as a failure", async () =>
   ];
   for (const [reply, expected] of answers) {
     hook.reply = () => reply;
-    const answer = await held.client.post(core("configmaps"), config("one"));
+    const answer = await held.client.post(core("serviceaccounts"), { metadata: { name: "one" } });
     assert.equal(answer.status, 500);
     assert.match(answer.body.message, expected);
   }
@@ -394,11 +414,11 @@ test("a webhook that is a Service is reached at its endpoints, by its name", asy
     return { allowed: true };
   };
   const body = JSON.stringify({ request: { uid: "1" } });
-  assert.match(await transport.post(config, body, 5, closing.signal), /"allowed":true/);
-  assert.deepEqual(paths, ["/svc?timeout=5s"]);
+  assert.match(await transport.post(config, body, 30, closing.signal), /"allowed":true/);
+  assert.deepEqual(paths, ["/svc?timeout=30s"]);
   const other = { ...config, service: { ...config.service, port: 8443 } };
   await assert.rejects(
-    transport.post(other, body, 5, closing.signal),
+    transport.post(other, body, 30, closing.signal),
     /no service port 8443 found for service "hook"/,
   );
   closing.abort();

@@ -13,6 +13,7 @@ export interface Ground {
   readonly certificates: readonly string[];
 }
 
+/** Calls with their answers, in order. */
 export type Transcript = (readonly [call: string, answer: unknown])[];
 
 /** An API that writes down what it was asked and what it answered, errors by their code. */

@@ -183,16 +183,22 @@ describe("addresses and forward actions of AWS, by the command with the real SDK
     await world.create(nodePort(named(manifest({}, { type: "NodePort" }), "canary"), 30_090));
     await world.create(nodePort(named(manifest(annotated({})), "main"), 30_080));
     await world.served("main");
-    const act = (targetGroups: readonly object[], baseServiceWeight = 90): Promise<unknown> => {
-      const action = { type: "forward", forwardConfig: { baseServiceWeight, targetGroups } };
+    const act = (
+      targetGroups: readonly object[],
+      baseServiceWeight = 90,
+      enabled = false,
+    ): Promise<unknown> => {
+      const stickiness = enabled ? { targetGroupStickinessConfig: { enabled } } : {};
+      const action = { type: "forward", forwardConfig: { baseServiceWeight, targetGroups, ...stickiness } };
       const key = "service.beta.kubernetes.io/actions.TCP-80";
       return world.patch("main", { metadata: { annotations: { [key]: JSON.stringify(action) } } });
     };
     const weights = (): string => {
       const [listener] = [...world.aws.world.listeners.values()] as [FakeListener];
-      return listener.forward
+      const groups = listener.forward
         .map(({ targetGroup, weight }) => `${world.aws.world.targetGroups.get(targetGroup)?.port} ${weight}`)
         .join();
+      return listener.sticky ? `${groups} sticky` : groups;
     };
     const until = (wanted: string) =>
       eventually(
@@ -208,6 +214,9 @@ describe("addresses and forward actions of AWS, by the command with the real SDK
     );
     await act([{ ...canary, weight: 50 }], 50);
     await until("30080 50,30090 50");
+    await nothingToDo("main");
+    await act([{ ...canary, weight: 50 }], 50, true);
+    await until("30080 50,30090 50 sticky");
     await nothingToDo("main");
     await act([
       { ...canary, weight: 20 },

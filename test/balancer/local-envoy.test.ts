@@ -192,7 +192,7 @@ describe("the local balancer's Envoy", { skip: ENVOY === undefined && "no Envoy 
       balancerModel({ nodes, ports: [{ ...one, healthCheck: elsewhere }], externalTrafficPolicy: "Local" }),
     );
     assert.match((await healthOf(`default/web/TCP-${port}`)).join(), /health_flags::healthy/);
-    assert.deepEqual(asked, ["/healthz"]);
+    assert.deepEqual([...new Set(asked)], ["/healthz"]);
     assert.deepEqual(target.first, []);
     health.close();
     health.closeAllConnections();
@@ -220,7 +220,7 @@ describe("the local balancer's Envoy", { skip: ENVOY === undefined && "no Envoy 
     const port = await freePort();
     const nodes = [{ name: "a", providerId: undefined, addresses: { IPv4: "127.0.0.1" }, zone: undefined }];
     const one = balancerPort({ port, nodePort });
-    const healthCheck = { ...one.healthCheck, intervalSeconds: 300, timeoutSeconds: 5, healthyThreshold: 3 };
+    const healthCheck = { ...one.healthCheck, intervalSeconds: 300, timeoutSeconds: 60, healthyThreshold: 3 };
     await serve(balancerModel({ nodes, ports: [{ ...one, healthCheck }] }));
     const name = `default/web/TCP-${port}`;
     assert.match((await healthOf(name)).join(), /failed_active_hc/);
@@ -242,7 +242,7 @@ describe("the local balancer's Envoy", { skip: ENVOY === undefined && "no Envoy 
     const addresses = { IPv4: "127.0.0.1", IPv6: "::1" };
     const nodes = [{ name: "a", providerId: undefined, addresses, zone: undefined }];
     const one = balancerPort({ port, nodePort: target.port });
-    const healthCheck = { ...one.healthCheck, intervalSeconds: 1, timeoutSeconds: 1, unhealthyThreshold: 1 };
+    const healthCheck = { ...one.healthCheck, intervalSeconds: 1, timeoutSeconds: 60, unhealthyThreshold: 1 };
     await serve(balancerModel({ nodes, targetFamilies: ["IPv4", "IPv6"], ports: [{ ...one, healthCheck }] }));
     await healthOf(`default/web/TCP-${port}`);
     for (let count = 0; count < 6; count++) assert.equal(await greet("::1", port), "bye");

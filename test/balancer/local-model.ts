@@ -50,7 +50,7 @@ export function balancerModel(differences: Partial<BalancerModel> = {}): Balance
       securityGroups: [],
       manageBackendSecurityGroupRules: undefined,
       disableSecurityGroups: false,
-      securityGroupPrefixLists: [],
+      securityGroupPrefixLists: undefined,
       inboundRulesOnPrivateLink: undefined,
       icmpForPathMtuDiscovery: false,
       additionalTags: {},

@@ -5,7 +5,8 @@ import { type BalancerFlags, readBalancerFlags } from "../../src/cli/balancer/fl
 import { balancerManifests } from "../../src/cli/balancer/manifests.ts";
 
 const GIVEN = ["--region=eu-west-1", "--vpc-id=vpc-1", "--cluster-name=prod", "--default-tags=a=b,c=d"];
-const MORE = ["--external-managed-tags=x", "--enable-tcp-udp-listener", "--replacement-grace=90s"];
+const FORMER = ["--former-cluster-uid=u1", "--former-cluster-uid=u2"];
+const MORE = [...FORMER, "--external-managed-tags=x", "--enable-tcp-udp-listener", "--replacement-grace=90s"];
 
 /** What flags mean to the command itself. */
 function settingsOf(args: readonly string[]) {

@@ -61,7 +61,7 @@ const vpcAnswer = (state: string) =>
     ],
   });
 
-describe("tandem check -f", () => {
+describe("tandem check -f, and check shoot -f", () => {
   it("takes a note for what cannot be seen, and nothing where it is known", () => {
     const unknown = check("-f", shoot);
     assert.equal(unknown.status, 0);
@@ -116,7 +116,7 @@ spec:
     const nothing = check();
     assert.deepEqual([nothing.status, nothing.stdout], [64, ""]);
     assert.match(nothing.stderr, /no manifest is given/);
-    const other = check("-f", file("pod.yaml", "apiVersion: v1\nkind: Pod\nmetadata:\n  name: x\n"));
+    const other = check("shoot", "-f", file("pod.yaml", "apiVersion: v1\nkind: Pod\nmetadata:\n  name: x\n"));
     assert.equal(other.status, 65);
     assert.match(other.stderr, /there is no Shoot in it/);
     const vpc = check("-f", shoot, "--vpc", file("odd.json", "{}"));

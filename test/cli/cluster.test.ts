@@ -25,7 +25,7 @@ const BAD: readonly [Partial<ShapeFlags>, RegExp][] = [
   [{ clusterCidr: "10.96.128.0/17,fd00:10:244::/56" }, /overlaps 10\.96\.128\.0\/17 of --cluster-cidr/],
   [{ clusterCidr: "172.18.4.0/22,fd00:10:244::/56" }, /overlaps 172\.18\.0\.0\/16 of the links/],
   [{ nodes: "0" }, /flag --nodes/],
-  [{ port: "70000" }, /flag --port/],
+  [{ port: "70000" }, /flag --port.*\n.*next: for example --port 6443/],
 ];
 
 test("wrong flags name the flag, the value, why, and what would do", () => {
@@ -61,6 +61,11 @@ test("where the cluster that is meant does not run, those that do are told of", 
     for (const name of ["demo", "dead"]) mkdirSync(join(home, name));
     writeLabProcess(join(home, "demo"), process.pid);
     assert.throws(() => kubeconfigOf("tandem"), /others are: demo\n.*\n.*--name demo; or tandem up$/);
+    // of proxy-config's flags, --name is for another thing
+    assert.throws(
+      () => kubeconfigFor(undefined, "x", {}, "--cluster-name"),
+      /meant: --cluster-name demo; or/,
+    );
   } finally {
     if (before === undefined) delete process.env["TANDEM_HOME"];
     else process.env["TANDEM_HOME"] = before;

@@ -25,6 +25,14 @@ before(async () => {
       "tandem-proxy": state,
       ...(name === "uncaptured" && { "tandem-init": UNCAPTURED }),
     });
+  const labels = { "tandem.dev/sidecar": "grpc" };
+  const grpc = {
+    metadata: { name: "grpc", namespace: "shop", labels },
+    spec: { containers: [{ name: "web", image: "x" }] },
+  };
+  await cluster.client.create(KINDS.Pod, grpc as never);
+  const status = { phase: "Running" } as unknown as Pod["status"];
+  await cluster.client.patch(KINDS.Pod, "grpc", "shop", { status }, { type: "merge", subresource: "status" });
 });
 after(() => cluster.close());
 
@@ -63,6 +71,12 @@ test("sidecars that cannot run are among the proxies, with the reason", async ()
       ["well", undefined],
     ],
   );
+});
+
+test("a pod whose application speaks xDS itself has no Envoy to be asked", async () => {
+  const names = (await proxies(cluster.client)).map(({ name }) => name);
+  assert.ok(names.includes("well") && !names.includes("grpc"), names.join());
+  await assert.rejects(findEnvoyPod(cluster.client, "grpc", "shop"), /its application speaks xDS itself/);
 });
 
 test("a pod is found by its name, and by NAME.NAMESPACE whatever leads to it", async () => {

@@ -110,3 +110,11 @@ test("a file that is there stays as it is", async () => {
   assert.match(second.err, /cannot write the kubeconfig: the file exists/);
   assert.equal(readFileSync(file, "utf8"), before);
 });
+
+test("a folder that is not there is named", async () => {
+  const file = join(folder, "no/such/folder");
+  const { code, err } = await create("-n", "default", "--verbs", "get", "--user", "a", "-o", file);
+  assert.equal(code, 65);
+  assert.match(err, /cannot write the kubeconfig: ENOENT: no such file or directory/);
+  assert.ok(err.includes(`where: flag -o, file ${file}`));
+});

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { test } from "node:test";
 
 const SRC = join(import.meta.dirname, "../../src/cli");
@@ -30,4 +32,13 @@ test("a process whose log cannot be written goes on", () => {
 
 test("exit codes are what they are where the error's text cannot be written", () => {
   assert.equal(onFullDisk([join(SRC, "main.ts"), "nonsense"]).status, 64);
+});
+
+test("output that nobody reads to its end is no failure", async () => {
+  const args = [join(SRC, "main.ts"), "gateway", "manifests", "--image", "x"];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+  child.stdout.destroy();
+  const [errors, [code]] = await Promise.all([text(child.stderr), once(child, "exit")]);
+  assert.equal(errors, "");
+  assert.equal(code, 0);
 });

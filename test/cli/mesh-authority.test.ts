@@ -57,9 +57,9 @@ test("an authority that cannot sign changes nothing, and is named with what is w
 
 test("a mesh does not start with an authority that cannot sign", async () => {
   const { certificate } = await createAuthority("first");
-  const get = () => Promise.resolve(secretOf(certificate, "x"));
+  const find = () => Promise.resolve(secretOf(certificate, "x"));
   await assert.rejects(
-    ensureMeshAuthority({ get } as unknown as KubeClient),
+    ensureMeshAuthority({ find } as unknown as KubeClient),
     /Secret tandem-system\/tandem-mesh-ca: tls\.key is no private key .*; put a certificate of an authority/,
   );
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parse } from "yaml";
-import { imageFlag } from "../../src/cli/flags.ts";
+import { hopLimitFlag, imageFlag } from "../../src/cli/flags.ts";
 import { meshManifests } from "../../src/cli/mesh/manifests.ts";
 import { MESH_GRPC_PORT, MESH_XDS_PORT, WEBHOOK_PORT } from "../../src/cli/mesh/ports.ts";
 
@@ -9,6 +9,7 @@ const OBJECTS = meshManifests({
   image: "registry.example/tandem:1",
   proxyImage: "registry.example/envoy:1",
   clusterDomain: "cluster.test",
+  probeHopLimit: 64,
 });
 const of = (kind: string) =>
   OBJECTS.find((object) => object.kind === kind) as Record<string, never> | undefined;
@@ -34,6 +35,7 @@ test("the process is told how it is reached, and by which Service the API server
   assert.match(text, /--advertise=tandem-mesh\.tandem-system\.svc\.cluster\.test/);
   assert.match(text, /--init-image=registry\.example\/tandem:1/);
   assert.match(text, /--proxy-image=registry\.example\/envoy:1/);
+  assert.match(text, /"--probe-hop-limit=64"/);
   const { data } = of("ConfigMap") as unknown as { data: { kubeconfig: string } };
   assert.equal((parse(data.kubeconfig) as { kind: string }).kind, "Config");
 });
@@ -60,4 +62,10 @@ test("two replicas run, of which one at a time may be evicted, and they may have
 test("flags that can be no image are refused, instead of ending up in manifests", () => {
   for (const good of ["tandem", "registry.example:5000/a/b@sha256:00"]) assert.equal(imageFlag(good), good);
   for (const bad of ["", "a b", "-x"]) assert.throws(() => imageFlag(bad), /is no image/);
+});
+
+test("a hop limit is a number that packets can have", () => {
+  assert.deepEqual(["1", "64", "255"].map(hopLimitFlag), [1, 64, 255]);
+  for (const bad of ["", "0", "256", "-1", "6.4", "many"])
+    assert.throws(() => hopLimitFlag(bad), /is a number from 1 to 255/);
 });

@@ -5,12 +5,13 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
+import { type FilterFlags, parseFilter } from "../../src/cli/proxy-config-filter.ts";
 import { show } from "../../src/cli/proxy-config.ts";
 import { statusTable } from "../../src/cli/proxy-status.ts";
-import { type DUMP_KINDS, parseDump } from "../../src/envoy/current/dump.ts";
+import { DUMP_KINDS, type DumpKind, parseDump } from "../../src/envoy/current/dump.ts";
 import { withOutliers } from "../../src/envoy/current/outliers.ts";
 import { ROWS } from "../../src/envoy/current/rows.ts";
-import { syncOf } from "../../src/envoy/current/sync.ts";
+import { syncOf, versionOf } from "../../src/envoy/current/sync.ts";
 import type { JsonObject } from "../../src/envoy/proto/index.ts";
 import { createAuthority } from "../../src/pki/issue.ts";
 
@@ -198,7 +199,7 @@ const shared = {
   additional_addresses: [{ address: socket("::", 90) }],
   filter_chain_matcher: {
     matcher_tree: {
-      exact_match_map: { map: { "'http/1.0'": chosen("http"), "'http/1.1'": chosen("http") } },
+      exact_match_map: { map: { "'http/1.1'": chosen("http"), "'http/1.0'": chosen("http") } },
     },
     on_no_match: {
       matcher: {
@@ -309,10 +310,10 @@ describe("a sidecar's configuration, shown", () => {
   test("clusters are told by name, port, subset and direction", () => {
     assert.deepEqual(rows(show(sidecar, ["clusters"], {}, "table")), [
       ["SERVICE FQDN", "PORT", "SUBSET", "DIRECTION", "TYPE", "FAMILY FIRST"],
-      ["tcp-echo.dual-stack.svc.cluster.local", "9000", "-", "outbound", "EDS", "-"],
-      ["web.demo.svc.cluster.local", "80", "v1", "outbound", "EDS", "-"],
       ["-", "9000", "-", "inbound", "ORIGINAL_DST", "-"],
       ["PassthroughCluster", "-", "-", "-", "ORIGINAL_DST", "-"],
+      ["tcp-echo.dual-stack.svc.cluster.local", "9000", "-", "outbound", "EDS", "-"],
+      ["web.demo.svc.cluster.local", "80", "v1", "outbound", "EDS", "-"],
     ]);
   });
 
@@ -323,6 +324,69 @@ describe("a sidecar's configuration, shown", () => {
         "web.demo.svc.cluster.local",
         name,
       );
+  });
+
+  test("what has an address of either family is found by it, however it is written", () => {
+    const found = (address: string, kinds: readonly DumpKind[]) =>
+      rows(show(sidecar, kinds, parseFilter({ address }, kinds), "table")).slice(1);
+    for (const address of ["10.96.106.11", "fd00:10:96:0::f9fc", "[FD00:10:96::F9FC]"])
+      assert.deepEqual(
+        found(address, ["listeners"]).map((cells) => cells[3]),
+        [`Cluster: ${TCP_ECHO}`],
+      );
+    assert.deepEqual(
+      found("fd00:10:96::5", ["listeners"]).map((cells) => cells[3]),
+      [`Cluster: ${ANY}`],
+      "of a listener that Services share",
+    );
+    for (const address of ["10.0.0.1", "fd00::1"])
+      assert.equal(found(address, ["endpoints"]).length, 2, address);
+    assert.deepEqual(found("fd00::2", ["endpoints"]), []);
+  });
+
+  test("flags that istioctl has choose by host, subset, direction, type and health", () => {
+    const first = (kind: DumpKind, flags: FilterFlags) =>
+      rows(show(sidecar, [kind], parseFilter(flags, [kind]), "table"))
+        .slice(1)
+        .map((cells) => (kind === "listeners" ? cells[3] : cells[0]));
+    assert.deepEqual(first("clusters", { fqdn: "web.demo" }), ["web.demo.svc.cluster.local"]);
+    assert.deepEqual(first("clusters", { subset: "v1" }), ["web.demo.svc.cluster.local"]);
+    assert.deepEqual(first("clusters", { direction: "INBOUND" }), ["-"]);
+    assert.deepEqual(first("clusters", { type: "original_dst", port: "9000" }), ["-"]);
+    assert.deepEqual(first("listeners", { type: "http" }), ["Route: 90", "Inline Route: inbound|8080||"]);
+    assert.deepEqual(first("listeners", { fqdn: "tcp-echo" }), [`Cluster: ${TCP_ECHO}`]);
+    assert.equal(first("endpoints", { status: "healthy", fqdn: "ipv6.svc" }).length, 1);
+    assert.deepEqual(first("endpoints", { status: "draining" }), []);
+  });
+
+  test("endpoints are found by their own port, and by that of their Service", () => {
+    for (const port of [80, 9000])
+      assert.equal(rows(show(sidecar, ["endpoints"], { port }, "table")).length, 3, String(port));
+    assert.equal(show(sidecar, ["endpoints"], { port: 8080 }, "table"), "No endpoints found.");
+  });
+
+  test("rows come by port or by host, in whatever order Envoy tells of them", () => {
+    const backwards = Object.fromEntries(
+      DUMP_KINDS.map((kind) => [kind, sidecar[kind].toReversed()]),
+    ) as unknown as typeof sidecar;
+    for (const kind of DUMP_KINDS)
+      assert.equal(show(backwards, [kind], {}, "table"), show(sidecar, [kind], {}, "table"));
+    assert.deepEqual(
+      [...new Set(rows(show(sidecar, ["listeners"], {}, "table")).map((cells) => cells[1]))],
+      ["PORT", "90", "9000", "15006"],
+    );
+  });
+
+  test("a flag that cannot be read, or that a kind has nothing for, is refused with what is meant", () => {
+    const refused = (flags: FilterFlags, kinds: readonly DumpKind[], message: RegExp) =>
+      assert.throws(() => parseFilter(flags, kinds), message);
+    refused({ port: "0" }, ["listeners"], /1 to 65535\n {2}where: flag --port, value "0"/);
+    refused({ address: "10.0.0.0/8" }, ["listeners"], /one address.*\n {2}where: flag --address/);
+    refused({ status: "healty" }, ["endpoints"], /next: for example --status HEALTHY/);
+    refused({ direction: "in" }, ["clusters"], /one of inbound, outbound/);
+    refused({ status: "HEALTHY" }, ["clusters"], /clusters have no status\n.*--status\n.*for endpoints/);
+    refused({ port: "80" }, [], /the bootstrap is shown as a whole/);
+    assert.deepEqual(parseFilter({ status: "HEALTHY" }, DUMP_KINDS), { status: "HEALTHY" });
   });
 
   test("the listener of a Service has both of its addresses, and is found by its port", () => {
@@ -419,15 +483,46 @@ test("the short names of the commands are known", () => {
   }
 });
 
+test("what an Envoy was started with is JSON or YAML, without what all of its version have built in", () => {
+  const folder = mkdtempSync(join(tmpdir(), "tandem-bootstrap-"));
+  const bootstrap = {
+    node: { id: "sidecar~demo/web-1", user_agent_name: "envoy", extensions: [{ name: "built-in" }] },
+    static_resources: {},
+  };
+  const bare = join(folder, "bootstrap.json");
+  writeFileSync(bare, JSON.stringify(bootstrap));
+  const dumped = join(folder, "dump.json");
+  writeFileSync(dumped, dumpText([{ "@type": type("BootstrapConfigDump"), bootstrap }]));
+  const other = join(folder, "other.json");
+  writeFileSync(other, dumpText([]));
+  const said = (...args: string[]) =>
+    spawnSync(TANDEM, ["pc", "bootstrap", "-f", ...args], { encoding: "utf8" });
+  for (const file of [bare, dumped])
+    assert.deepEqual(JSON.parse(said(file).stdout), {
+      node: { id: "sidecar~demo/web-1", userAgentName: "envoy" },
+      staticResources: {},
+    });
+  assert.equal(JSON.parse(said(dumped, "-o", "json").stdout).node.extensions[0].name, "built-in");
+  assert.match(said(dumped, "-o", "yaml").stdout, /^node:\n {2}id: sidecar~demo/);
+  const { status, stderr } = said(other);
+  assert.equal(status, 65);
+  assert.match(stderr, /this dump does not have the configuration that Envoy started with/);
+  rmSync(folder, { recursive: true });
+});
+
 test("the kinds have the short names of istioctl", () => {
   const file = join(mkdtempSync(join(tmpdir(), "tandem-proxy-config-")), "dump.json");
   writeFileSync(file, JSON.stringify({ configs: [] }));
   for (const [short, expected] of [
     ["l", "No listeners found."],
     ["ep", "No endpoints found."],
+    ["eds", "No endpoints found."],
     ["route", "No routes found."],
   ] as const)
-    assert.equal(spawnSync(TANDEM, ["pc", short, "-f", file], { encoding: "utf8" }).stdout.trim(), expected);
+    assert.equal(
+      spawnSync(TANDEM, ["pc", short, "-f", file, "-o", "short"], { encoding: "utf8" }).stdout.trim(),
+      expected,
+    );
   rmSync(dirname(file), { recursive: true });
 });
 
@@ -438,8 +533,8 @@ describe("an Envoy's state", () => {
       types.map(({ type, state, resources }) => [type, state, resources]),
       [
         ["CDS", "STALE", 1],
-        ["EDS", "SYNCED", 1],
         ["LDS", "ERROR", 1],
+        ["EDS", "SYNCED", 1],
         ["RDS", "SYNCED", 1],
         ["SDS", "NOT SENT", 0],
       ],
@@ -447,9 +542,19 @@ describe("an Envoy's state", () => {
     const table = statusTable([{ name: "web-1.demo", types }], false);
     assert.match(
       table,
-      /^NAME +CDS +EDS +LDS +RDS +SDS\nweb-1\.demo +STALE +SYNCED +ERROR +SYNCED +NOT SENT\n/,
+      /^NAME +CDS +LDS +EDS +RDS +SDS\nweb-1\.demo +STALE +ERROR +SYNCED +SYNCED +NOT SENT\n/,
     );
     assert.match(table, /web-1\.demo: LDS tcp-80: it is refused$/);
+  });
+
+  test("has the release of Envoy with it, where more is asked for", () => {
+    const of = (version: object) =>
+      versionOf({ ...dump, bootstrap: { node: { user_agent_build_version: { version } } } } as typeof dump);
+    assert.equal(of({ major_number: 1, minor_number: 40 }), "1.40.0");
+    assert.equal(versionOf(dump), undefined);
+    const status = { name: "web-1.demo", types: syncOf(dump), version: "1.40.0" };
+    assert.match(statusTable([status], true), /SDS +VERSION\n.*NOT SENT \(0\) +1\.40\.0\n/);
+    assert.doesNotMatch(statusTable([status], false), /1\.40/);
   });
 
   test("of one without its control plane is told beside what it has", () => {
@@ -465,6 +570,12 @@ describe("an Envoy's state", () => {
       /a\.b +NO ANSWER.*\n\na\.b: gone$/,
     );
   });
+});
+
+test("who looks for the levels of logs, as with istioctl, is told where they are", () => {
+  const { status, stderr } = spawnSync(TANDEM, ["pc", "log", "web-1.demo"], { encoding: "utf8" });
+  assert.equal(status, 64);
+  assert.match(stderr, /set at Envoy itself[\s\S]*next: kubectl port-forward.*logging\?level=debug/);
 });
 
 test("what is no dump is refused with its place", () => {

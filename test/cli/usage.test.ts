@@ -52,7 +52,7 @@ for (const [line, what, where, why, next] of [
     "tandem check",
     'argument "bogus"',
     "there is no such command",
-    /^its commands are shoot, flags, envoy; /,
+    /^its commands are manifests, shoot, flags, envoy; /,
   ],
   ["up --bogus", "tandem up", "flag --bogus", "there is no such flag", "tandem up --help lists its flags"],
   [
@@ -95,7 +95,7 @@ for (const [line, what, where, why, next] of [
     "tandem gateway manifests",
     "flag --image",
     "a flag is missing that it cannot do without",
-    "give --image <image> (an image with tandem and openssl); tandem gateway manifests --help lists its flags",
+    "give --image <image> (an image with tandem); tandem gateway manifests --help lists its flags",
   ],
   [
     "gateway --xds-port",
@@ -201,4 +201,10 @@ test("help and version are no errors, and help of what there is not is one", asy
     assert.match(status === 0 ? stdout : stderr, text);
     assert.equal(status === 0 ? stderr : stdout, "");
   }
+});
+
+test("help shows no empty list as a default", () => {
+  const { stdout } = spawnSync(TANDEM, ["check", "manifests", "--help"], { encoding: "utf8" });
+  assert.match(stdout, /--ignore <code>/);
+  assert.doesNotMatch(stdout, /default:\s+\[\]/);
 });

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { KubeClient } from "../../src/client/index.ts";
 
+/** Answers one request. */
 export type Answer = (
   request: IncomingMessage & { path: string; query: URLSearchParams; text: string },
   response: ServerResponse,

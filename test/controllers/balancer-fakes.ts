@@ -16,6 +16,7 @@ import type {
 import type { TestCluster } from "./cluster.ts";
 
 const CLASS = "test.example/balancer";
+/** What the fake provider gives a Service: an address of each family. */
 export const INGRESS = [
   { ip: "192.0.2.1", ipMode: "Proxy" as const },
   { ip: "2001:db8::1", ipMode: "Proxy" as const },

@@ -128,34 +128,75 @@ describe("a mistake in a Service that is served", () => {
     await remove("web");
   });
 
-  test("what it was before outlives the process, and is forgotten with the mistake", async () => {
-    await create(
-      "web",
-      { ports: [{ name: "http", port: 80 }] },
-      { ...SEED, [`${PREFIX}-scheme`]: "internal" },
-    );
-    await served("web");
-    await patch("web", { [`${PREFIX}-scheme`]: "intrenal" });
-    const remembered = async () => (await get("web"))?.metadata.annotations?.["tandem.dev/served-as"];
-    await eventually(remembered, Boolean);
-    await stop();
-    await start();
+  const remembered = async (name: string) =>
+    (await get(name))?.metadata.annotations?.["tandem.dev/served-as"];
+  const modelAfter = async (count: number) => {
     const models = await eventually(
       async () => provider.models,
-      (all) => all.length > 0,
+      (all) => all.length > count,
     );
-    assert.deepEqual([models[0]?.scheme, models[0]?.ports[0]?.port], ["internal", 80]);
-    await patch("web", { [`${PREFIX}-scheme`]: "internet-facing" });
-    await eventually(remembered, (text) => text === undefined);
-    assert.equal(provider.models.at(-1)?.scheme, "internet-facing");
+    return [models[count]?.scheme, models[count]?.ports[0]?.port];
+  };
+
+  for (const when of ["before it ended", "while nobody looked"])
+    test(`a mistake made ${when}: the next process goes on serving what was before`, async () => {
+      await create("web", {}, { ...SEED, [`${PREFIX}-scheme`]: "internal" });
+      await served("web");
+      const ports = [{ port: 8080 }];
+      const mistake = { metadata: { annotations: { [`${PREFIX}-scheme`]: "intrenal" } }, spec: { ports } };
+      if (when === "while nobody looked") await stop();
+      await cluster.client.patch(SERVICE, "web", "default", mistake, { type: "merge" });
+      if (when !== "while nobody looked") await told("web", /unknown scheme/).then(() => stop());
+      await start();
+      assert.deepEqual(await modelAfter(0), ["internal", 80]);
+      await told("web", /^what was made for the Service before stays: it follows nodes and pods/);
+      await patch("web", { [`${PREFIX}-scheme`]: "internet-facing" });
+      await eventually(
+        () => remembered("web"),
+        (text) => text?.includes("internet-facing") === true,
+      );
+      assert.deepEqual([provider.models.at(-1)?.scheme, provider.released], ["internet-facing", []]);
+      await remove("web");
+    });
+
+  test("what it was is written once, and nothing is served anew for it", async () => {
+    await create("web");
+    await served("web");
+    const text = await eventually(() => remembered("web"), Boolean);
+    const { metadata } = (await get("web")) ?? assert.fail();
+    await create("witness");
+    await served("witness");
+    assert.equal(provider.served.filter((key) => key === "default/web").length, 1);
+    await remove("witness");
+    await stop();
+    await start();
+    assert.deepEqual(await modelAfter(0), [undefined, 80]);
+    const later = (await get("web")) ?? assert.fail();
+    assert.deepEqual(
+      [await remembered("web"), later.metadata.resourceVersion],
+      [text, metadata.resourceVersion],
+    );
+    await remove("web");
+    assert.equal(provider.models.length, 1);
+  });
+
+  test("a Service that lets its load balancer go is no longer remembered", async () => {
+    await create("web");
+    await served("web");
+    await patch("web", { [`${PREFIX}-type`]: "nlb" });
+    await eventually(
+      () => get("web"),
+      (service) => service?.metadata.finalizers === undefined,
+    );
+    assert.equal(await remembered("web"), undefined);
     await remove("web");
   });
 
-  test("a mistake made while nobody looked: it is told that nothing is followed", async () => {
+  test("where nothing tells what it was, it is told that nothing is followed", async () => {
     await create("unseen");
     await served("unseen");
     await stop();
-    await patch("unseen", { [`${PREFIX}-scheme`]: "intrenal" });
+    await patch("unseen", { [`${PREFIX}-scheme`]: "intrenal", "tandem.dev/served-as": null });
     await start();
     await told("unseen", /^what was made for the Service before stays: it follows nothing/);
     assert.deepEqual([provider.models, provider.released], [[], []]);

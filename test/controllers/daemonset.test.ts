@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { beyondHistory, historyOf } from "../../src/controllers/daemonset/history.ts";
 import { nodeOfDaemonPod, planDaemonSet } from "../../src/controllers/daemonset/reconcile.ts";
+import type { ControllerRevision } from "../../src/objects/statefulset/types.ts";
 import type { DaemonSet, Node, Pod } from "../../src/objects/types.ts";
 import { node, NOW, owned } from "./builders.ts";
 
@@ -141,4 +143,50 @@ test("the status counts nodes", () => {
     numberAvailable: 1,
     numberUnavailable: 1,
   });
+});
+
+test("each template is a revision; one that comes back is numbered anew, as kubectl rollout undo expects", () => {
+  const annotated = (image: string, cause: string): DaemonSet => {
+    const set = daemonSet(image);
+    return { ...set, metadata: { ...set.metadata, annotations: { "kubernetes.io/change-cause": cause } } };
+  };
+  const first = historyOf(annotated("a:1", "begin"), [], []);
+  assert.equal(first.write, "create");
+  assert.equal(first.current.revision, 1);
+  assert.equal(first.current.metadata.name, `agent-${first.hash}`);
+  assert.deepEqual(first.current.metadata.labels, { app: "agent", "controller-revision-hash": first.hash });
+  assert.deepEqual(first.current.metadata.annotations, { "kubernetes.io/change-cause": "begin" });
+  assert.equal(first.current.data?.spec?.template?.$patch, "replace");
+  const second = historyOf(annotated("a:2", "next"), [first.current], [first.current]);
+  assert.equal(second.current.revision, 2);
+  const both = [first.current, second.current];
+  const back = historyOf(annotated("a:1", "begin"), both, both);
+  assert.equal(back.write, "renumber");
+  assert.deepEqual([back.current.metadata.name, back.current.revision], [first.current.metadata.name, 3]);
+  assert.equal(historyOf(annotated("a:2", "next"), both, both).write, undefined);
+});
+
+test("a revision's name that another owner has is left to it; pods are told apart by the name that is free", () => {
+  const set = daemonSet("a:1");
+  const first = historyOf(set, [], []);
+  const other = historyOf(set, [], [first.current]);
+  assert.notEqual(other.hash, first.hash);
+  assert.equal(other.collisionCount, 1);
+  const [made] = planDaemonSet(set, NODES, [], NOW, other.hash).create;
+  assert.equal(made?.metadata.labels?.["controller-revision-hash"], other.hash);
+});
+
+test("of old revisions those beyond the limit go, but for those that pods are made from", () => {
+  let revisions: ControllerRevision[] = [];
+  for (const image of ["a:1", "a:2", "a:3", "a:4"]) {
+    const { current } = historyOf(daemonSet(image), revisions, revisions);
+    revisions = [...revisions, current];
+  }
+  const set = daemonSet("a:4", { revisionHistoryLimit: 1 });
+  const history = historyOf(set, revisions, revisions);
+  const names = (pods: readonly Pod[]) => beyondHistory(set, history, pods).map(({ revision }) => revision);
+  assert.deepEqual(names([]), [1, 2]);
+  const labels = revisions[0]?.metadata.labels ?? {};
+  const pod = { metadata: { name: "p", labels } } as unknown as Pod;
+  assert.deepEqual(names([pod]), [2, 3]);
 });

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
@@ -78,6 +80,27 @@ test("tandem gateway waits for definitions, then serves classes, Gateways and pa
     assert.deepEqual(await once(child, "exit"), [0, null]);
   } finally {
     child.kill("SIGKILL");
+    await cluster.close();
+  }
+});
+
+test("what was compiled for tandem gateway is there for the next start, even where this one is killed", async () => {
+  const cluster = await startCluster();
+  const cache = mkdtempSync(join(tmpdir(), "tandem-compiled-"));
+  const flags = [`--kubeconfig=${cluster.server.kubeconfigPath}`, `--xds-port=${await freePort()}`];
+  const child = spawn(TANDEM, ["gateway", ...flags, "--xds-bind=::1"], {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, NODE_COMPILE_CACHE: cache },
+  });
+  try {
+    await firstLineOf(child);
+    const compiled = () => Promise.resolve(readdirSync(cache, { recursive: true }).length);
+    await eventually(compiled, (files) => files > 100);
+  } finally {
+    const end = once(child, "exit");
+    child.kill("SIGKILL");
+    await end;
+    rmSync(cache, { recursive: true });
     await cluster.close();
   }
 });

@@ -118,6 +118,12 @@ async function answersUntil(pump: ReturnType<typeof startPump>, holds: () => boo
   assert.ok(holds(), `${holds}`);
 }
 
+/** Waits for the pump's own steps; it fails where they never come to so many. */
+async function untilSent(sent: readonly string[], count: number): Promise<void> {
+  for (let tries = 0; tries < 1200 && sent.length < count; tries++) await sleep(50);
+  assert.ok(sent.length >= count, sent.join());
+}
+
 test("a route is not called Accepted before its proxy has answered", async () => {
   const pump = startPump();
   try {
@@ -197,7 +203,8 @@ test("proxies of another replica have a moment for a change, and then count as h
   }
 });
 
-test("a proxy that shows a certificate to the mesh is told nothing before that is made", async () => {
+/** What stands for the mesh, xDS and its resources, where a proxy's certificate is on its way. */
+function issuing() {
   const sent: string[] = [];
   const ads = {
     set: () => sent.push("set"),
@@ -214,32 +221,48 @@ test("a proxy that shows a certificate to the mesh is told nothing before that i
     resources: () => ["with a certificate"],
     remove: () => {},
   };
-  let isIssuing = true;
-  let tell: () => void = () => {};
-  let renewed = new Set<string>();
+  const state = { isIssuing: true, renewed: new Set<string>(), tell: () => {} };
   const mesh: PumpParts["mesh"] = {
-    isIssuing: () => isIssuing,
-    takeChanges: () => ({ pods: new Set(), renewed }),
+    isIssuing: () => state.isIssuing,
+    takeChanges: () => ({ pods: new Set(), renewed: state.renewed }),
     onDirty: (listener) => {
-      tell = listener;
+      state.tell = listener;
       return () => {};
     },
   };
-  const pump = startPump({ ads, output, mesh } as unknown as Partial<PumpParts>);
+  return { sent, state, parts: { ads, output, mesh } as unknown as Partial<PumpParts> };
+}
+
+test("a proxy that shows a certificate to the mesh is told nothing before that is made", async () => {
+  const { sent, state, parts } = issuing();
+  const pump = startPump(parts);
   try {
     pump.route("web");
     await sleep(100);
     assert.deepEqual(sent, []);
-    isIssuing = false;
-    renewed = new Set(["shop/edge"]);
-    tell();
-    await sleep(100);
+    state.isIssuing = false;
+    state.renewed = new Set(["shop/edge"]);
+    state.tell();
+    await untilSent(sent, 1);
     assert.deepEqual(sent, ["all: with a certificate"]);
     // from then on changes are told as they come
-    tell();
-    await sleep(100);
+    state.tell();
+    await untilSent(sent, 2);
     assert.deepEqual(sent.slice(1), ["set"]);
   } finally {
+    pump.stop();
+  }
+});
+
+test("a proxy whose certificate does not come is told all without it after a while, but not after the end", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  for (const ends of [false, true]) {
+    const { sent, parts } = issuing();
+    const pump = startPump(parts);
+    assert.deepEqual(sent, []);
+    if (ends) pump.stop();
+    t.mock.timers.tick(20_000);
+    assert.deepEqual(sent, ends ? [] : ["all: with a certificate"]);
     pump.stop();
   }
 });

@@ -82,6 +82,20 @@ describe("the patch", () => {
     assert.deepEqual(probed, ["--probe-ports=9000"]);
   });
 
+  test("tells capture by which hop limit it knows probes, where there are any", () => {
+    const argsOf = (container: object): string[] => {
+      const pod = podOf({ spec: { containers: [{ name: "web", image: "x", ...container }] } });
+      const patch = injectionPatch(pod, "shop", { ...SETTINGS, probeHopLimit: 255 });
+      return (applyJsonPatch(pod, patch) as Pod).spec.initContainers?.[0]?.args?.slice(2) ?? [];
+    };
+    assert.deepEqual(argsOf({}), ["--proxy-mark=1337"]);
+    assert.deepEqual(argsOf({ livenessProbe: { tcpSocket: { port: 9000 } } }), [
+      "--probe-ports=9000",
+      "--probe-hop-limit=255",
+      "--proxy-mark=1337",
+    ]);
+  });
+
   test("puts capture and sidecar before the pod's own init containers", () => {
     const pod = podOf({ spec: { initContainers: [{ name: "own", image: "x" }] } });
     const patched = applyJsonPatch(pod, injectionPatch(pod, "shop", SETTINGS)) as Pod;
@@ -147,6 +161,7 @@ describe("the decision", () => {
     ["it has one of Istio's", podOf({ spec: { initContainers: [{ name: "istio-proxy" }] } }), false],
     ["a Gateway's own proxy", podOf({ labels: { "tandem.dev/proxy": "gw-tandem" } }), false],
     ["Windows", podOf({ spec: { os: { name: "windows" } } }), false],
+    ["a static pod", podOf({ annotations: { "kubernetes.io/config.mirror": "x" } }), false],
   ];
   for (const [why, pod, expected] of cases) {
     test(why, () => {
@@ -357,6 +372,8 @@ describe("the webhook", () => {
     assert.deepEqual(warningsOf({ labels, spec: { hostNetwork: true } }), [
       "no sidecar, as the pod uses its node's network",
     ]);
+    const grpc = { labels: { "tandem.dev/inject": "grpc" }, spec: { hostNetwork: true } };
+    assert.equal(warningsOf(grpc)?.length, 1);
     const annotations = { "sidecar.istio.io/interceptionMode": "TPROXY", "a.io/b": "" };
     assert.deepEqual(warningsOf({ annotations }), [
       "annotation sidecar.istio.io/interceptionMode has no effect on a sidecar of Tandem's",

@@ -35,6 +35,25 @@ test("a health port on 0.0.0.0 hears IPv4 alone, and it is said whom that keeps 
   assert.match(found?.next ?? "", /ipv4_compat: true/);
 });
 
+test("an admin interface is judged like a listener, in configurations and in dumps", () => {
+  const admin = (address: string) => ({ admin: { address: at(address, 9901) } });
+  const [found, ...others] = findings({ ...bootstrap(), ...admin("0.0.0.0") });
+  assert.deepEqual([found?.object, others], ["admin interface", []]);
+  assert.match(
+    found?.message ?? "",
+    /^0\.0\.0\.0:9901 hears IPv4 alone: requests to it, such as scrapes, over IPv6/,
+  );
+  assert.equal(found?.next, 'bind address "::" with ipv4_compat: true, port 9901');
+  assert.equal(findings(admin("0.0.0.0")).length, 1);
+  assert.deepEqual(findings(admin("127.0.0.1")), []);
+  assert.equal(findings({ configs: [{ bootstrap: admin("::") }] }).length, 1);
+  const camels = {
+    admin: { address: { socketAddress: { address: "0.0.0.0", portValue: 1 } } },
+    staticResources: {},
+  };
+  assert.equal(findings(camels).length, 1);
+});
+
 for (const [what, bad, ...listeners] of [
   ["0.0.0.0 and :: of one listener", 0, listener("a", at("0.0.0.0", 80), at("::", 80))],
   ["0.0.0.0 and :: of two listeners", 0, listener("a", at("0.0.0.0", 80)), listener("b", at("::", 80))],

@@ -256,7 +256,9 @@ describe("what dual-stack load balancers need", () => {
   test("an IPv6 range of a VPC that exists already", () => {
     const unseen = /^note networks.vpc.id: whether VPC vpc-0123abc has .* cannot be seen from the Shoot/;
     assert.match(first({ networks: EXISTING }), unseen);
-    assert.match(first({ networks: EXISTING }, { vpc: { id: "vpc-9", ipv6Cidrs: [] } }), unseen);
+    const other = first({ networks: EXISTING }, { vpc: { id: "vpc-9", ipv6Cidrs: [] } });
+    assert.match(other, unseen);
+    assert.match(other, /\(what is given tells of VPC vpc-9\)/);
     assert.equal(
       first({ networks: EXISTING }, { vpc: { id: "vpc-0123abc", ipv6Cidrs: [] } }),
       'error networks.vpc.id: Invalid value: "vpc-0123abc": VPC vpc-0123abc has no ipv6 CIDR',
@@ -264,6 +266,25 @@ describe("what dual-stack load balancers need", () => {
     assert.equal(
       first({ networks: EXISTING }, { vpc: { id: undefined, ipv6Cidrs: ["2001:db8::/56"] } }),
       "nothing",
+    );
+  });
+
+  test("fields that are nearly others, which Gardener refuses; what is near to none may be new", () => {
+    const over = {
+      infrastructure: { dualstack: { enabled: true }, dualStack: { enable: true }, brandNew: {} },
+      networks: { vpc: { id: "vpc-1", ipv6IpampPool: {} } },
+      controlPlane: { loadBalancerControler: { enabled: true } },
+    };
+    const found = judgeShoot(shoot(over), { old: undefined, vpc: undefined, services: [] });
+    const misspelt = found.filter(({ message }) => message.startsWith("strict decoding"));
+    assert.deepEqual(
+      misspelt.map(({ level, by, message, next }) => `${level} ${by} ${message}; ${next}`),
+      [
+        'error gardener strict decoding error: unknown field "dualstack"; write dualStack',
+        'error gardener strict decoding error: unknown field "dualStack.enable"; write enabled',
+        'error gardener strict decoding error: unknown field "networks.vpc.ipv6IpampPool"; write ipv6IpamPool',
+        'error gardener strict decoding error: unknown field "loadBalancerControler"; write loadBalancerController',
+      ],
     );
   });
 

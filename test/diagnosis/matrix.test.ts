@@ -201,6 +201,15 @@ test("headless: DNS must hold exactly the ready addresses; an alias must hold it
   assert.deepEqual(expected, [["fd00:10:244:1::2"], ["www.example.com"]]);
 });
 
+test("a headless Service without ports has nothing to connect to; one without endpoints fails all the same", () => {
+  const named: Frontend = { ...WEB, kind: "headless", addresses: {}, ports: [] };
+  const idle: Frontend = { ...named, key: "default/idle", name: "idle", backends: [] };
+  const { rows } = matrixOf([named, idle], () => ({ ok: true }));
+  const pods = Object.fromEntries(rows.map(({ name, cells }) => [name, cells.Pod.IPv6]));
+  assert.deepEqual(pods["web"], { state: "none", reason: "no ports" });
+  assert.deepEqual(pods["idle"], { state: "failed", reason: "no ready endpoints", failures: [] });
+});
+
 test("a cluster of one family has one kind of client", () => {
   assert.deepEqual(clientKindsOf(["IPv6"]), [{ name: "ipv6", families: ["IPv6"] }]);
 });

@@ -9,10 +9,12 @@ import { FrameReader, frame } from "../../src/dns/tcp-frames.ts";
 import type { EndpointSlice, Service, ServiceSpec } from "../../src/objects/types.ts";
 import { createTrafficModel, type TrafficModel } from "../../src/traffic/index.ts";
 
+/** A Service of namespace default. */
 export function service(name: string, spec: ServiceSpec): Service {
   return { apiVersion: "v1", kind: "Service", metadata: { name, namespace: "default" }, spec };
 }
 
+/** An EndpointSlice of a Service of namespace default. */
 export function slice(
   name: string,
   of: string,
@@ -39,11 +41,13 @@ export function modelOf(...objects: (Service | EndpointSlice)[]): TrafficModel {
   return model;
 }
 
+/** Puts an object into a model. */
 export function put(model: TrafficModel, object: Service | EndpointSlice): void {
   if (object.kind === "Service") model.onService({ type: "added", object: object as Service });
   else model.onSlice({ type: "added", object: object as EndpointSlice });
 }
 
+/** A query as a resolver sends it. */
 export function query(name: string, type: keyof typeof TYPE, more: Partial<Message> = {}): Message {
   return {
     ...EMPTY_MESSAGE,
@@ -71,6 +75,7 @@ export async function askUdpRaw(bytes: Uint8Array, { address, port }: Place): Pr
   }
 }
 
+/** Sends a query in a datagram, and gives the reply. */
 export async function askUdp(message: Message, place: Place): Promise<Message> {
   return decodeMessage(await askUdpRaw(encodeMessage(message), place));
 }

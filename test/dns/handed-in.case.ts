@@ -9,7 +9,7 @@ const upstream = createUpstream({ resolvers, sockets: { IPv4: { fd: 3 } } });
 const asked = Array.from({ length: 20 }, (_, id) => query(`n${id}.example`, "A", { id }));
 const replies = await Promise.all(
   asked.map(async (message) =>
-    decodeMessage(await upstream.ask(encodeMessage(message), { tcp: true, timeoutMs: 10_000 })),
+    decodeMessage(await upstream.ask(encodeMessage(message), { tcp: true, timeoutMs: 60_000 })),
   ),
 );
 upstream.close();

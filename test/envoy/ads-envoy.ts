@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -54,8 +53,10 @@ export async function startEnvoy(nodeId: string, management: Management): Promis
   );
   const exited = once(child, "exit");
   const admin = async (path: string) => {
-    for (let tries = 0; !existsSync(adminFile) && tries < 2400; tries++) await sleep(25);
-    const response = await fetch(`http://${await readFile(adminFile, "utf8")}${path}`);
+    // empty between being made and being written
+    const address = () => readFile(adminFile, "utf8").catch(() => "");
+    for (let tries = 0; (await address()) === "" && tries < 12_000; tries++) await sleep(25);
+    const response = await fetch(`http://${await address()}${path}`);
     return response.text();
   };
   const stop = async () => {
@@ -147,7 +148,7 @@ async function isFree(port: number, host: string): Promise<boolean> {
 /** Asks until the answer is as expected; gives the last answer. */
 export async function eventually<T>(ask: () => Promise<T>, expected: (answer: T) => boolean): Promise<T> {
   let answer = await ask();
-  for (let tries = 0; tries < 2400 && !expected(answer); tries++) {
+  for (let tries = 0; tries < 12_000 && !expected(answer); tries++) {
     await sleep(25);
     answer = await ask();
   }

@@ -25,6 +25,7 @@ export class FakeEnvoy {
     cluster: new Map(),
     endpoint: new Map(),
     secret: new Map(),
+    filter: new Map(),
     listener: new Map(),
     route: new Map(),
     virtualHost: new Map(),

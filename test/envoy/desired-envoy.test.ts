@@ -47,7 +47,7 @@ describe("what Envoy says to what it should have", { skip: ENVOY === undefined &
   });
 
   for (const file of readdirSync(GOLDEN).filter((name) => name.endsWith(".in.yaml"))) {
-    test(`Envoy takes ${file}`, { timeout: 60_000 }, async () => {
+    test(`Envoy takes ${file}`, { timeout: 300_000 }, async () => {
       const pem = (text: string) => JSON.stringify(text);
       const text = readFileSync(join(GOLDEN, file), "utf8")
         .replaceAll("certificate: CERTIFICATE", () => `certificate: ${pem(certificate.certificate)}`)

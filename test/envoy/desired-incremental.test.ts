@@ -93,6 +93,55 @@ test("hosts come, go and give way to what says that they are elsewhere; a table 
   assert.ok(output.resources(proxy.key).every(({ kind }) => kind !== "virtualHost"));
 });
 
+test("wherever hosts come, go and move, there is what there would be from the start", () => {
+  const { update, proxy, output } = started("matching");
+  const { rules } = proxy.routeTables.get("http-80")?.hosts[0] ?? { rules: [] };
+  const [a, b, c, d, e] = ["a", "b", "c", "d", "e"].map((hostname) => ({ hostname, rules }));
+  assert.ok(a && b && c && d && e);
+  const again = { ...c, rules: rules.slice(1) };
+  const none: readonly VirtualHost[] = [];
+  for (const [before, now, expected] of [
+    [[a, b, c, d], [b, c, d, e], "-a e"],
+    [[b, c, d, e], [a, b, c, d], "-e a"],
+    [[a, b, c, d], [a, b, again, d], "c"],
+    [[a, c, e], [b, d], "-a -c -e b d"],
+    [[a, b, c, d], [d, b, a], "-c"],
+    [[a, b, c], none, "-a -b -c -"],
+    [none, [c, a], "c a --"],
+  ] as const) {
+    const withHosts = (hosts: readonly VirtualHost[]) =>
+      update({ ...proxy, routeTables: new Map([["http-80", { name: "http-80", hosts }]]) });
+    withHosts(before);
+    const changes = named(withHosts(now)).map((change) => change.replace("virtualHost http-80/", ""));
+    assert.equal(changes.join(" "), expected);
+    const kept = output.resources(proxy.key).filter(({ kind }) => kind === "virtualHost");
+    const wanted = now.length === 0 ? ["-"] : now.map(({ hostname }) => hostname);
+    assert.deepEqual(kept.map(({ name }) => name.replace("http-80/", "")).sort(), [...wanted].sort());
+  }
+});
+
+test("hosts between one that goes and one that comes are not looked at", () => {
+  const { update, proxy } = started("matching");
+  let looks = 0;
+  const still = Array.from({ length: 100 }, (_, index) => ({
+    get hostname() {
+      looks++;
+      return `still-${index}.example`;
+    },
+    rules: [],
+  }));
+  const withHosts = (hosts: readonly VirtualHost[]) =>
+    update({ ...proxy, routeTables: new Map([["http-80", { name: "http-80", hosts }]]) });
+  withHosts([{ hostname: "a", rules: [] }, ...still]);
+  looks = 0;
+  assert.deepEqual(named(withHosts([...still, { hostname: "z", rules: [] }])), [
+    "-virtualHost http-80/a",
+    "virtualHost http-80/z",
+  ]);
+  // the first, to see that it stays
+  assert.equal(looks, 1);
+});
+
 test("after a change there is what there would be from the start", () => {
   const { update, proxy, output, capabilities, frontends } = started("matching");
   const changed = withRule(proxy, (rule) => ({ ...rule, match: { path: { kind: "exact", value: "/new" } } }));

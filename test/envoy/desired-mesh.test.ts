@@ -107,6 +107,27 @@ test("a pod that gets a sidecar, and the first certificate, change what they are
   assert.deepEqual(named(output.peersChanged(pod).get(key)), [...tcp, "-secret workload", "-secret ca"]);
 });
 
+test("another certificate is no concern of clusters that meet no sidecar", () => {
+  const input = golden("mesh");
+  const asked = new Set<string>();
+  const peers = { "shop/tcp-1": "spiffe://cluster.local/ns/shop/sa/tcp" };
+  let own: NonNullable<Input["mesh"]>["own"];
+  const output = createEnvoyOutput(input.capabilities, {
+    identityAt(pod, port) {
+      asked.add(pod);
+      return meshOf({ peers }).identityAt(pod, port);
+    },
+    identityOf: () => own,
+  });
+  const { key } = input.proxy;
+  output.update(input.proxy, (name) => input.frontends.get(name));
+  assert.ok(asked.size > 1);
+  asked.clear();
+  own = { certificate: "a", privateKey: "b", authorities: "c" };
+  assert.ok(output.identityChanged(key).length > 0);
+  assert.deepEqual([...asked], ["shop/tcp-1"]);
+});
+
 test("a backend that comes with another account is expected before it is ready", () => {
   const input = golden("mesh");
   const frontends = new Map(input.frontends);

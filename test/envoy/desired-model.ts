@@ -15,6 +15,7 @@ import type {
   RouteTable,
   TrustBundle,
 } from "../../src/traffic/gateway/model.ts";
+import type { TokenPolicy } from "../../src/traffic/gateway/policy-model.ts";
 import type { Backend, BackendConditions, Frontend } from "../../src/traffic/model.ts";
 
 /** A frontend in short: one port, which all backends serve on one port of theirs. */
@@ -44,6 +45,7 @@ interface Document {
     readonly destinations?: readonly Destination[];
     readonly certificates?: readonly Certificate[];
     readonly trust?: readonly TrustBundle[];
+    readonly tokens?: Readonly<Record<string, TokenPolicy>>;
   };
   readonly frontends?: readonly ShortFrontend[];
   readonly mesh?: ShortMesh;
@@ -95,6 +97,7 @@ export function readInput(text: string): Input {
       destinations: named(proxy.destinations, (one) => one.key),
       certificates: named(proxy.certificates, (one) => one.name),
       trust: named(proxy.trust, (one) => one.name),
+      ...(proxy.tokens && { tokens: new Map(Object.entries(proxy.tokens)) }),
     },
   };
 }
@@ -173,12 +176,23 @@ export function resourcesOf({ capabilities, proxy, frontends, mesh }: Input): Re
 }
 
 /** A resource as people read it. */
-export function readable({ kind, name, bytes, needsClusters, needsRoutes, origins }: Resource): object {
+export function readable({
+  kind,
+  name,
+  bytes,
+  needsClusters,
+  needsRoutes,
+  parts,
+  needsParts,
+  origins,
+}: Resource): object {
   return {
     kind,
     name,
     ...(needsClusters?.length && { needsClusters }),
     ...(needsRoutes?.length && { needsRoutes }),
+    ...(parts?.length && { parts }),
+    ...(needsParts?.length && { needsParts }),
     ...(origins?.length && { origins }),
     resource: decode(TYPE_URLS[kind], bytes),
   };

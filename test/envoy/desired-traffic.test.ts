@@ -79,10 +79,15 @@ async function connection(port: number, host: string): Promise<string> {
   return text === "" ? "closed" : text;
 }
 
-async function datagram(port: number, family: "udp4" | "udp6", text = "?"): Promise<string> {
+async function datagram(
+  port: number,
+  family: "udp4" | "udp6",
+  text: string,
+  patience: number,
+): Promise<string> {
   const socket = createSocket(family);
   socket.send(text, port, family === "udp4" ? "127.0.0.1" : "::1");
-  const signal = AbortSignal.timeout(300);
+  const signal = AbortSignal.timeout(patience);
   try {
     const [message] = (await once(socket, "message", { signal })) as [Buffer];
     return message.toString();
@@ -90,6 +95,15 @@ async function datagram(port: number, family: "udp4" | "udp6", text = "?"): Prom
     return "nothing";
   } finally {
     socket.close();
+  }
+}
+
+/** What many datagrams get; asked again with more patience where none is answered, as on a busy machine. */
+async function datagrams(port: number, family: "udp4" | "udp6", text = "?"): Promise<string[]> {
+  for (let patience = 300; ; patience *= 3) {
+    const asked = Array.from({ length: 30 }, () => datagram(port, family, text, patience));
+    const answers = [...new Set(await Promise.all(asked))].sort();
+    if (answers.join() !== "nothing" || patience > 20_000) return answers;
   }
 }
 
@@ -372,16 +386,15 @@ describe("what Envoy does with what it has", { skip: ENVOY === undefined && "no 
 
   test("datagrams are split by weight; those without a valid backend are dropped", async () => {
     for (const family of ["udp4", "udp6"] as const) {
-      const answers = await Promise.all(Array.from({ length: 30 }, () => datagram(ports.udp, family)));
-      assert.deepEqual([...new Set(answers)].sort(), ["!", "nothing"]);
+      assert.deepEqual(await datagrams(ports.udp, family), ["!", "nothing"]);
     }
   });
 
   test("datagrams that came in fragments go through whole, both ways", async () => {
     const large = "x".repeat(20_000);
     for (const family of ["udp4", "udp6"] as const) {
-      const answers = await Promise.all(Array.from({ length: 30 }, () => datagram(ports.udp, family, large)));
-      assert.ok(answers.includes(large), `over ${family}: ${[...new Set(answers)].join()}`);
+      const answers = await datagrams(ports.udp, family, large);
+      assert.ok(answers.includes(large), `over ${family}: ${answers.join()}`);
     }
   });
 });

@@ -9,6 +9,8 @@ import { eachBytesField } from "../../src/envoy/proto/fields.ts";
 /** What is kept of a span. */
 export interface FakeSpan {
   readonly over: "grpc" | "http";
+  /** How many spans came in one export. */
+  readonly together: number;
   readonly service: string;
   readonly name: string;
   readonly traceId: string;
@@ -38,10 +40,12 @@ function take(request: Buffer, over: FakeSpan["over"]): void {
   for (const resourceSpans of all(request, 1)) {
     const resource = all(resourceSpans, 1)[0];
     const service = attributesOf(resource ? all(resource, 1) : [])["service.name"] ?? "";
-    for (const span of all(resourceSpans, 2).flatMap((scope) => all(scope, 2))) {
+    const spans = all(resourceSpans, 2).flatMap((scope) => all(scope, 2));
+    for (const span of spans) {
       const hex = (number: number) => all(span, number)[0]?.toString("hex") ?? "";
       const made: FakeSpan = {
         over,
+        together: spans.length,
         service,
         name: String(all(span, 5)[0]),
         traceId: hex(1),

@@ -23,6 +23,9 @@ export interface Question {
   readonly keep?: string;
 }
 
+/** More than a busy machine needs. */
+const PATIENCE_MS = 60_000;
+
 const [name = "app", ...addresses] = process.argv.slice(2);
 const kept = new Map<string, Socket>();
 const resets = new Set<string>();
@@ -62,7 +65,7 @@ async function overTcp({ host, port, text = "", keep }: Question): Promise<strin
   const socket = known ?? connect({ host, port });
   if (keep !== undefined) kept.set(keep, socket);
   return new Promise((resolve) => {
-    const timer = setTimeout(() => end("timeout"), 5_000);
+    const timer = setTimeout(() => end("timeout"), PATIENCE_MS);
     const end = (answer: string) => {
       clearTimeout(timer);
       socket.removeAllListeners();
@@ -88,7 +91,7 @@ async function overHttp(question: Question): Promise<string> {
   const { host, port, path = "/", method = "GET", headers = {}, keep } = question;
   const agent = agentOf(keep);
   return new Promise((resolve) => {
-    const asked = request({ host, port, path, method, headers, agent, timeout: 5_000 }, (response) => {
+    const asked = request({ host, port, path, method, headers, agent, timeout: PATIENCE_MS }, (response) => {
       let text = "";
       response.on("data", (chunk) => {
         text += String(chunk);

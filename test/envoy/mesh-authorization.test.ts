@@ -123,6 +123,20 @@ describe("requests that a real Envoy lets through", { skip: ENVOY === undefined 
       ),
     ));
 
+  test("a path whose `..` stand behind encoded slashes is denied by rules about paths, and allowed by none", async () => {
+    const unresolved = [
+      ...["/x%2f..%2fadmin", "/cart/..%2Fadmin", "/cart%5c..%5cadmin", "/.%2fadmin", "/cart/x%2f%2E%2e"],
+      ...["/cart/%2e%2e%2fadmin", "/cart/a%2f..", "/cart/a%2F./b"],
+    ].map((path) => `GET web ${path}`);
+    const others = ["/cart/a%2Fb", "/cart/a%2f...%2fb", "/cart/a..%2fb", "/cart/.b%2f.c?q=%2f..%2f"].map(
+      (path) => `GET web ${path}`,
+    );
+    await check('action: Deny, rules: [{ to: [{ paths: ["/admin"] }] }]', unresolved, others);
+    await check('rules: [{ to: [{ paths: ["/cart/*", "/cart%5c*"] }] }]', unresolved, others);
+    await check('rules: [{ to: [{ paths: ["*"] }] }]', [], unresolved);
+    await check("rules: [{ to: [{ methods: [GET] }] }]", [], unresolved);
+  });
+
   test("a path that is allowed is that one alone", () =>
     check(
       'rules: [{ to: [{ paths: ["/cart/*", "/a.b"], methods: [GET] }] }]',

@@ -169,6 +169,30 @@ describe("a mesh of real Envoys", { skip: ENVOY === undefined && "no Envoy here"
     assert.equal(await handshakes(), before + 2);
   });
 
+  test("where mutual TLS is off, nobody waits to be looked at, but for what may be HTTP", async () => {
+    const timeouts = () => stat("b", /^listener\..*15006\.downstream_pre_cx_timeout$/);
+    const off = (ports: string) =>
+      policy("MeshPolicy", "off", `selector: { matchLabels: { app: b } }, mutualTls: Disabled${ports}`);
+    await world.apply(off(""));
+    const before = await timeouts();
+    for (const host of Object.values(ADDRESSES.b)) {
+      const answer = await world.ask("client", { kind: "tcp", host, port: 9000, text: "x" });
+      assert.match(answer, /^hello x from b/);
+      assert.match(await world.ask("client", { kind: "http", host, port: 8081 }), /^200 /);
+    }
+    for (const host of VIP(10))
+      assert.match(await world.ask("a", { kind: "tcp", host, port: 80, text: "x" }), /^hello x from b/);
+    assert.equal(await timeouts(), before);
+    const handshakes = () => stat("b", /^listener\..*ssl\.handshake$/);
+    await world.apply(off(", ports: [{ port: 9000, mutualTls: Strict }]"));
+    // from now on: while no port has mutual TLS, the count goes with the last listener that had it
+    const shaken = await handshakes();
+    for (const host of VIP(10))
+      assert.match(await world.ask("a", { kind: "tcp", host, port: 80, text: "x" }), /^hello x from b/);
+    assert.ok((await handshakes()) > shaken, "a port that has mutual TLS is looked at");
+    await world.apply(off(""), "deleted");
+  });
+
   test("rules let in by identity, path, and ranges of both families", async () => {
     const rules = `rules: [
       { from: [{ identities: ["spiffe://cluster.local/ns/default/sa/a"] }], to: [{ paths: ["/open*"] }] },
@@ -256,7 +280,7 @@ describe("a mesh of real Envoys", { skip: ENVOY === undefined && "no Envoy here"
     await world.renew(-0.1);
     let answer = "200";
     for (let tries = 0; tries < 10 && answer.startsWith("200"); tries++) {
-      await new Promise((resolve) => setTimeout(resolve, 4_500)); // idle connections are given up after 4 s
+      await new Promise((resolve) => setTimeout(resolve, 6_000)); // idle connections are given up after 4 s
       answer = await world.ask("a", web);
     }
     assert.match(answer, /^503 .*remote connection failure/);

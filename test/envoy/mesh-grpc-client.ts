@@ -16,7 +16,7 @@ function call(target: string): void {
   const client = clients.get(target) ?? new Client(target, credentials.createInsecure());
   clients.set(target, client);
   const bytes = (value: Buffer) => value;
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 120_000;
   underWay++;
   client.makeUnaryRequest(
     "/echo.Echo/Say",

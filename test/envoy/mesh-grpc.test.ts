@@ -86,7 +86,8 @@ for (const { name, skip, nobody, prepare } of CLIENTS) {
       folder = await mkdtemp(join(tmpdir(), "tandem-grpc-"));
       ads = await startAdsServer({
         listen: [{ host: "127.0.0.1", port: 0 }],
-        authorize: () => "grpc/app",
+        // as while nothing is known yet of the pod's addresses
+        authorize: async () => sleep(500, "grpc/app"),
         standIn: (_proxy, name) => missingTarget(name),
       });
       ads.onNack((nack) => refused.push(JSON.stringify(nack)));
@@ -127,23 +128,26 @@ for (const { name, skip, nobody, prepare } of CLIENTS) {
     }
 
     test("reaches the backend over the Service's first family, and over the other once that is gone", {
-      timeout: 60_000,
+      timeout: 300_000,
     }, async () => {
       const target = "xds:///echo.default.svc.cluster.local:50051";
       assert.equal(await call(target), "127.0.0.1");
       assert.deepEqual(refused, []);
       v4.close();
-      assert.equal(await call(target), "::1");
+      let answer = await call(target);
+      // a call may leave by the connection that ends in this moment, which nobody has noticed yet
+      for (let tries = 0; tries < 100 && answer.startsWith("failed: "); tries++) answer = await call(target);
+      assert.equal(answer, "::1");
     });
 
     test("of a target that is not there a client is told so, and does not give up by itself", {
-      timeout: 60_000,
+      timeout: 300_000,
     }, async () => {
       assert.equal(await call("xds:///late.default.svc.cluster.local:50051"), nobody);
     });
 
     test("a Service that comes later is found, by what is told of it alone", {
-      timeout: 60_000,
+      timeout: 300_000,
     }, async () => {
       for (const object of objectsOf(objects(v6.port).replaceAll("echo", "late"))) take(models, object);
       const { changed } = output.update(models.mesh, models.mesh.flush(), (key) => models.traffic.get(key));

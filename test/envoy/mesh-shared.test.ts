@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ADDRESSES } from "../kernel/network.ts";
-import { ENVOY } from "./ads-envoy.ts";
+import { ENVOY, eventually } from "./ads-envoy.ts";
 import { pod, service } from "./mesh-texts.ts";
 import { DRAIN_SECONDS, type MeshWorld, startWorld } from "./mesh-world.ts";
 
@@ -119,11 +119,12 @@ describe("Services that share a port number", { skip: ENVOY === undefined && "no
     for (const answer of await ask("between")) assert.match(answer, /^again 200 /);
     await world.apply(added, "deleted");
     await sleep((DRAIN_SECONDS + 1) * 1_000);
-    for (const answer of await ask("after")) assert.match(answer, /^again 200 /);
-    const stats = await world.admin(
-      "a",
-      "/stats?filter=^listener_manager.(listener_in_place|total_listeners_d)",
+    const page = "/stats?filter=^listener_manager.(listener_in_place|total_listeners_d)";
+    const stats = await eventually(
+      () => world.admin("a", page),
+      (text) => text.includes("total_listeners_draining: 0"),
     );
+    for (const answer of await ask("after")) assert.match(answer, /^again 200 /);
     assert.match(stats, /listener_in_place_updated: [1-9]/);
     assert.match(stats, /total_listeners_draining: 0/);
     assert.deepEqual(world.refused, []);

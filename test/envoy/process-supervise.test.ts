@@ -39,7 +39,7 @@ test("Envoy is ready over both families, comes back when killed, and goes when t
       admin: { host: "::1", port: ports.admin },
       concurrency: 1,
       logLevel: "critical",
-      drainMs: 5000,
+      drainMs: 10_000,
       log: (line) => lines.push(line),
       onStart: (pid) => pids.push(pid),
     },

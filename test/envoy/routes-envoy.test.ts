@@ -109,7 +109,7 @@ describe("what Envoy says to routes", { skip: ENVOY === undefined && "no Envoy h
   const refusedOf = askEnvoy();
 
   for (const [kind, rule] of CASES)
-    test(`Envoy takes what is made of ${kind} ${rule}`, { timeout: 60_000 }, async () => {
+    test(`Envoy takes what is made of ${kind} ${rule}`, { timeout: 300_000 }, async () => {
       assert.deepEqual(await refusedOf(await resourcesWith(kind, rule)), []);
     });
 });

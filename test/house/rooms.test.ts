@@ -27,7 +27,7 @@ const ARROWS: Record<string, readonly string[]> = {
   envoy: ["traffic"],
   dns: ["traffic"],
   balancer: ["traffic"],
-  lab: ["objects", "client", "proxy-protocol"],
+  lab: ["objects", "client", "proxy-protocol", "pki"],
   diagnosis: [
     "objects",
     "allocation",
@@ -113,6 +113,19 @@ test("the pure rooms do no I/O", () => {
     )
     .map((file) => relative(ROOT, file));
   assert.deepEqual(violations, []);
+});
+
+test("every export says what it is", () => {
+  const exported = /^export (?:async |abstract )?(?:function|const|class|interface|type) (\w+)/;
+  const silent = sourceFiles(SRC).flatMap((file) => {
+    const lines = readFileSync(file, "utf8").split("\n");
+    return lines.flatMap((line, index) => {
+      const name = exported.exec(line)?.[1];
+      const above = lines.slice(0, index).findLast((text) => !text.startsWith("// biome-ignore"));
+      return name === undefined || above?.endsWith("*/") ? [] : [`${relative(ROOT, file)}: ${name}`];
+    });
+  });
+  assert.deepEqual(silent, []);
 });
 
 test("no source file outgrows 500 lines", () => {

@@ -4,6 +4,7 @@
  * with its standard input. Usage: agent.ts NAME PORT…
  */
 import { createSocket } from "node:dgram";
+import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import { createInterface } from "node:readline";
 
@@ -20,14 +21,16 @@ export interface Request {
 
 const [name = "agent", ...ports] = process.argv.slice(2);
 
+const listening: Promise<unknown>[] = [];
 for (const port of ports.map(Number)) {
-  createServer((socket) => {
+  const tcp = createServer((socket) => {
     socket.on("error", () => {});
     socket.end(`${name} ${plain(socket.remoteAddress ?? "")}`);
   }).listen(port, "::");
   const udp = createSocket("udp6");
   udp.on("message", (_, from) => udp.send(`${name} ${plain(from.address)}`, from.port, from.address));
   udp.bind(port, "::");
+  listening.push(once(tcp, "listening"), once(udp, "listening"));
 }
 
 function plain(address: string): string {
@@ -35,7 +38,7 @@ function plain(address: string): string {
 }
 
 /** Long enough for a busy machine; whoever expects silence asks with less. */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 60_000;
 
 function overTcp({ host, port, fromPort, timeoutMs = PATIENCE_MS }: Request): Promise<string> {
   return new Promise((resolve) => {
@@ -80,4 +83,5 @@ async function serve(request: Request): Promise<void> {
 const lines = createInterface({ input: process.stdin });
 lines.on("line", (line) => void serve(JSON.parse(line) as Request));
 lines.on("close", () => process.exit(0));
+await Promise.all(listening);
 process.stdout.write(`${JSON.stringify({ id: 0, answers: [] })}\n`);

@@ -16,6 +16,7 @@ const SO_MARK = 36;
 /** A listener whose connections end at once; its lines part those of one question from those of the next. */
 const END_PORT = 15099;
 
+/** An Envoy as a sidecar, which tells where connections through it were going. */
 export interface Sidecar {
   /**
    * Lines `out ADDRESS` and `in ADDRESS` since the last call: listener, and where the connection was going. Complete: a
@@ -101,7 +102,7 @@ function configOf(): object {
     static_resources: {
       listeners: [listener("out", 15001), listener("in", 15006), listener("end", END_PORT)],
       clusters: [
-        { name: "end", type: "STATIC", connect_timeout: "1s" },
+        { name: "end", type: "STATIC", connect_timeout: "60s" },
         cluster("out", {}),
         cluster("in", {
           upstream_bind_config: {
@@ -156,5 +157,5 @@ function listener(name: string, port: number): object {
 }
 
 function cluster(name: string, more: object): object {
-  return { name, type: "ORIGINAL_DST", lb_policy: "CLUSTER_PROVIDED", connect_timeout: "2s", ...more };
+  return { name, type: "ORIGINAL_DST", lb_policy: "CLUSTER_PROVIDED", connect_timeout: "60s", ...more };
 }

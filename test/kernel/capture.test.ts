@@ -17,6 +17,11 @@ import { ADDRESSES, createNamespace, createNetwork, GATEWAY, SERVED, type TestNe
 const BY_MARK: CaptureSettings = { ...DEFAULT_CAPTURE, guards: { users: [], groups: [], mark: MARK } };
 const NO_GUARDS: CaptureSettings = { ...DEFAULT_CAPTURE, guards: { users: [], groups: [] } };
 
+/** As the Service data plane does with callers of a node port. */
+const MASQUERADING = `table inet masquerading {
+  chain postrouting { type nat hook postrouting priority 100; oifname "v-a" masquerade; }
+}`;
+
 describe("a pod whose sidecar is a real Envoy", () => {
   let network: TestNetwork;
   let sidecar: Sidecar;
@@ -143,6 +148,26 @@ describe("a pod whose sidecar is a real Envoy", () => {
     await applyCapture({ ...BY_MARK, nodeAddresses, probePorts: [9999] }, inPod);
     assert.equal(await ask("node", ADDRESSES.a.IPv4), "a 127.0.0.6");
   });
+
+  test("what the node forwards in its own name is no probe, as its hop limit is another one", async () => {
+    const nodeAddresses = await gatewaysOfPod(inPod);
+    const probes = { ...BY_MARK, nodeAddresses, probePorts: [SERVED] };
+    await onNode(["nft", "-f", "-"], MASQUERADING);
+    for (const family of FAMILIES) {
+      await onNode(["ip", "route", "replace", ADDRESSES.a[family], "dev", "v-a", "hoplimit", "255"]);
+      await applyCapture(probes, inPod);
+      assert.equal(await ask("client", ADDRESSES.a[family]), `a ${GATEWAY[family]}`, "taken for a probe");
+      await applyCapture({ ...probes, probeHopLimit: 255 }, inPod);
+      assert.match(await ask("client", ADDRESSES.a[family]), /^a (127\.0\.0\.6|::6)$/);
+      assert.equal(await ask("node", ADDRESSES.a[family]), `a ${GATEWAY[family]}`);
+    }
+    await onNode(["nft", "delete", "table", "inet", "masquerading"]);
+  });
+
+  async function onNode(argv: string[], input?: string): Promise<void> {
+    const { code, stderr } = await network.exec(argv, input === undefined ? undefined : [input]);
+    assert.equal(code, 0, stderr);
+  }
 
   test("without a guard the sidecar would call itself for ever", async () => {
     await applyCapture(NO_GUARDS, inPod);

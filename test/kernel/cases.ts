@@ -3,7 +3,9 @@ import fc from "fast-check";
 import type { Endpoint, EndpointSlice, Service } from "../../src/objects/types.ts";
 import { ADDRESSES, type Place, SERVED } from "./network.ts";
 
+/** A family of addresses. */
 export type Family = "IPv4" | "IPv6";
+/** A protocol of ports. */
 export type Protocol = "tcp" | "udp";
 type Policy = "Cluster" | "Local";
 
@@ -76,6 +78,7 @@ const endpoints = fc
   )
   .map((list) => list.filter((endpoint) => endpoint !== null));
 
+/** Any cluster, Service and connections to it. */
 export const anyCase: fc.Arbitrary<Case> = fc.record({
   families,
   type: fc.constantFrom("LoadBalancer", "LoadBalancer", "NodePort", "ClusterIP"),

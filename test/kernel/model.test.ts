@@ -21,7 +21,7 @@ const CASES = Number(process.env["TORTURE_CASES"] ?? 15);
 const SEED = Number(process.env["TORTURE_SEED"] ?? Math.trunc(Math.random() * 2 ** 31));
 /** How long silence is listened to; an answer that is due has longer, and then longer again. */
 const SILENCE_MS = 150;
-const PATIENCE_MS = [1000, 5000];
+const PATIENCE_MS = [1000, 5000, 60_000];
 
 let node: TestNode;
 let run = 0;

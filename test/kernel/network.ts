@@ -30,6 +30,7 @@ export const GATEWAY = { IPv4: "10.244.0.1", IPv6: "fd00:10:244::1" } as const;
 /** A balancer's own addresses: they are outside, unless the node takes what is sent there; no random case uses them. */
 export const BALANCER = { IPv4: "192.0.2.250", IPv6: "2001:db8:1::99" } as const;
 
+/** A network namespace of the test. */
 export type Place = keyof typeof ADDRESSES;
 
 /** The node of the test; pods `a` and `client` are on it, and `b` only if a slice says so. */

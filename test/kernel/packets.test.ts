@@ -281,7 +281,7 @@ test("externalTrafficPolicy Local keeps outside traffic on the node, with its so
   await everyWay(async (family, protocol) => {
     const target = { host: ADDRESSES.node[family], port: 30080, protocol, timeoutMs: 200 };
     assert.equal(await answer("outside", target), "TIMEOUT");
-    assert.match(await answer("client", { ...target, timeoutMs: 10_000 }), /^b /);
+    assert.match(await answer("client", { ...target, timeoutMs: 60_000 }), /^b /);
   });
   await given(web(local), []);
   await everyWay(async (family, protocol) => {

@@ -6,6 +6,7 @@ import { BlockList } from "node:net";
 import { type Case, type CaseEndpoint, type Family, isHinted, type Protocol } from "./cases.ts";
 import { ADDRESSES, GATEWAY, type Place } from "./network.ts";
 
+/** Where a connection may come from. */
 export type Client = Exclude<Place, "b">;
 
 /** Where a connection is sent to. */

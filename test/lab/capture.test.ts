@@ -44,7 +44,12 @@ test("capture comes first, then the sidecar, the pod's own init containers and t
         {
           ...noting("sidecar", "touch /tmp/started; sleep infinity"),
           restartPolicy: "Always",
-          startupProbe: { exec: { command: ["test", "-e", "/tmp/started"] }, periodSeconds: 1 },
+          startupProbe: {
+            exec: { command: ["test", "-e", "/tmp/started"] },
+            periodSeconds: 1,
+            timeoutSeconds: 60,
+            failureThreshold: 60,
+          },
         },
         noting("own"),
       ],

@@ -143,7 +143,7 @@ for (const families of [
         },
       });
     const until = async <T>(look: () => Promise<T | undefined>): Promise<T> => {
-      for (let attempt = 0; attempt < 2400; attempt++) {
+      for (let attempt = 0; attempt < 12_000; attempt++) {
         const found = await look();
         if (found !== undefined) return found;
         await new Promise((resolve) => setTimeout(resolve, 25));

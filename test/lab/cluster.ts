@@ -29,7 +29,10 @@ export function shapeOf(name: string, families: readonly Family[], nodes: number
 export function temporaryHome(): { path: string; remove: () => void } {
   const path = mkdtempSync(join(tmpdir(), "tandem-lab-"));
   process.env["TANDEM_HOME"] = path;
-  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+  return {
+    path,
+    remove: () => rmSync(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }),
+  };
 }
 
 /** A running cluster and what tests do with it. */
@@ -77,7 +80,7 @@ export class TestCluster {
   /** Waits until the pod is as asked; the last state is in the error otherwise. */
   async until(name: string, what: string, holds: (pod: Pod) => boolean): Promise<Pod> {
     let pod = await this.pod(name);
-    for (let attempt = 0; attempt < 2400; attempt++) {
+    for (let attempt = 0; attempt < 12_000; attempt++) {
       if (holds(pod)) return pod;
       await new Promise((resolve) => setTimeout(resolve, 25));
       pod = await this.pod(name);
@@ -90,7 +93,7 @@ export class TestCluster {
   }
 
   async gone(name: string): Promise<void> {
-    for (let attempt = 0; attempt < 2400; attempt++) {
+    for (let attempt = 0; attempt < 12_000; attempt++) {
       const pods = await this.client.list<Pod>(KINDS.Pod, { namespace: "default" });
       if (!pods.items.some((pod) => pod.metadata.name === name)) return;
       await new Promise((resolve) => setTimeout(resolve, 25));
@@ -100,7 +103,7 @@ export class TestCluster {
 
   /** Waits for an event about a pod with this reason; resolves with its message. */
   async event(name: string, reason: string): Promise<string> {
-    for (let attempt = 0; attempt < 2400; attempt++) {
+    for (let attempt = 0; attempt < 12_000; attempt++) {
       const events = await this.client.list<KubeEvent>(KINDS.Event, { namespace: "default" });
       const found = events.items.find(
         (event) => event.involvedObject.name === name && event.reason === reason,

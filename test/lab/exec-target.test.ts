@@ -61,5 +61,6 @@ test("a target without a pod says why and what next", async () => {
   );
   await assert.rejects(findPodOf(client, "svc/none", "ns"), /it does not exist[\s\S]*get services/);
   await assert.rejects(findPodOf(client, "svc/outside", "ns"), /it has no selector/);
+  await assert.rejects(findPodOf(client, "deploy/", "ns"), /the name is missing[\s\S]*deploy\/NAME/);
   await assert.rejects(findPodOf(client, "configmap/x", "ns"), /is not a kind with pods[\s\S]*deploy\/NAME/);
 });

@@ -1,7 +1,7 @@
 /** Readiness per family: what the kubelet finds at each address of a pod, and what the data planes make of it. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { explainSilence, parseListeners } from "../../src/lab/kubelet/listeners.ts";
+import { deafPort, explainSilence, parseListeners } from "../../src/lab/kubelet/listeners.ts";
 import { KINDS } from "../../src/objects/kinds.ts";
 import type { Condition, Pod, Service } from "../../src/objects/types.ts";
 import { isReady, temporaryHome, TestCluster } from "./cluster.ts";
@@ -23,7 +23,8 @@ function server(host: string, options = "") {
   return { command: ["node", "-e", script], ports: [{ containerPort: 8080 }] };
 }
 
-const PROBE = { readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 } };
+/** It takes as long as a busy machine needs: a try that ends for its time is no verdict on a family. */
+const PROBE = { readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1, timeoutSeconds: 60 } };
 
 function conditionOf(pod: Pod, family: string): Condition | undefined {
   return pod.status?.conditions?.find(({ type }) => type === `tandem.dev/${family}Ready`);
@@ -55,6 +56,29 @@ test("a server on 0.0.0.0 is ready, as Kubernetes says, and not over IPv6, with 
   }
 });
 
+test("a server on loopback alone is ready over no family, unless something else of its pod is heard", async () => {
+  await lab.create("inward", server("127.0.0.1"));
+  await lab.create("inward-six", server("::1"));
+  await lab.create("behind", {
+    command: ["node", "-e", HEARD_ELSEWHERE],
+    ports: [{ containerPort: 8080 }],
+  });
+  for (const [name, place] of [
+    ["inward", "127.0.0.1"],
+    ["inward-six", "[::1]"],
+  ] as const) {
+    const pod = await judged(name);
+    const wanted = ["False", "ListensElsewhere", `listens on ${place}:8080; bind [::]:8080`];
+    for (const family of ["IPv4", "IPv6"]) {
+      const { status, reason, message } = conditionOf(pod, family) as Condition;
+      assert.deepEqual([status, reason, message], wanted);
+    }
+    assert.ok(isReady(pod), "Ready stays what Kubernetes says");
+  }
+  // made with the others, and looked at as often
+  assert.equal(conditionOf(await lab.ready("behind"), "IPv4")?.status, undefined);
+});
+
 test("a server that comes back on both families becomes ready over both", async () => {
   const command = [
     "sh",
@@ -70,6 +94,11 @@ test("a server that comes back on both families becomes ready over both", async 
 function nodeOn(host: string): string {
   return `node -e 'require("net").createServer((s) => s.end()).listen(8080, "${host}")'`;
 }
+
+/** A server that is heard, and once it is, another one on loopback: never that alone, however slow the machine is. */
+const HEARD_ELSEWHERE = `const net = require("net");
+const listen = (port, host, then) => net.createServer((s) => s.end()).listen(port, host, then);
+listen(8081, "::", () => listen(8080, "127.0.0.1"));`;
 
 test("enforced, the pod is left out for that family alone: by the rules, and by names without an address", async () => {
   await lab.create("left", { ...server("0.0.0.0"), ...PROBE });
@@ -90,7 +119,7 @@ test("enforced, the pod is left out for that family alone: by the rules, and by 
     return (await lab.exec("asker", ["node", "-e", script])).out.trim();
   };
   const until = async (name: string, type: string, expected: string) => {
-    for (let attempt = 0; attempt < 100; attempt++) if ((await lookUp(name, type)) === expected) return;
+    for (let attempt = 0; attempt < 600; attempt++) if ((await lookUp(name, type)) === expected) return;
     assert.equal(await lookUp(name, type), expected);
   };
   await until("headless-reported", "AAAA", "1");
@@ -101,7 +130,7 @@ test("enforced, the pod is left out for that family alone: by the rules, and by 
     return (await lab.exec("asker", ["node", "-e", script])).out.trim();
   };
   const [v4 = "", v6 = ""] = spec.clusterIPs ?? [];
-  for (let attempt = 0; attempt < 100 && (await connect(v4)) !== "hello"; attempt++);
+  for (let attempt = 0; attempt < 600 && (await connect(v4)) !== "hello"; attempt++);
   assert.equal(await connect(v4), "hello");
   assert.equal(await connect(v6), "ECONNREFUSED");
 });
@@ -122,6 +151,18 @@ test("the kernel's table of sockets is read as it is written", () => {
       ["fd10:0:0:244::a", 8081],
     ],
   );
+});
+
+test("a port is deaf where all that a pod listens on is loopback, its sidecar aside", () => {
+  const on = (address: string, port = 8080) =>
+    ({ family: address.includes(":") ? "IPv6" : "IPv4", address, port }) as const;
+  const sidecar = [on("0.0.0.0", 15006), on("::", 15006), on("0.0.0.0", 15090)];
+  assert.equal(deafPort([80, 8080], [on("127.0.0.1"), ...sidecar]), 8080);
+  assert.equal(deafPort([8080], [on("::1"), on("127.0.0.2")]), 8080);
+  assert.equal(deafPort([8080], [on("::ffff:127.0.0.1")]), 8080);
+  assert.equal(deafPort([8080], sidecar), undefined);
+  assert.equal(deafPort([8080], [on("127.0.0.1"), on("::", 80)]), undefined);
+  assert.equal(deafPort([8080], [on("::1"), on("10.0.0.5")]), undefined);
 });
 
 test("what to bind follows from what listens", () => {

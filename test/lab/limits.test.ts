@@ -41,7 +41,7 @@ const groupsOfPod = (pod: Pod) =>
   folders(cgroups).map((dir) => join(dir, "node-1", `pod-${pod.metadata.uid}`));
 
 async function until(what: string, holds: () => boolean): Promise<void> {
-  for (let attempt = 0; attempt < 2400; attempt++) {
+  for (let attempt = 0; attempt < 12_000; attempt++) {
     if (holds()) return;
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
@@ -62,7 +62,9 @@ test("a container that takes more memory than its limit ends as OOMKilled", asyn
 
 test("it is started again by its policy, and the next end tells of its own", async (context) => {
   if (groupOf("memory", context) === undefined) return;
-  const once = "if [ -e /tmp/been ]; then exit 3; fi; : > /tmp/been; exec tail /dev/zero";
+  // the second run ends once the end of the first has been seen: a third waits, and is about another end
+  const second = "until [ -e /tmp/seen ]; do sleep 0.05; done; exit 3";
+  const once = `if [ -e /tmp/been ]; then ${second}; fi; : > /tmp/been; exec tail /dev/zero`;
   await lab.create(
     "again",
     { command: ["sh", "-c", once], resources: LITTLE },
@@ -72,8 +74,11 @@ test("it is started again by its policy, and the next end tells of its own", asy
   await lab.until(
     "again",
     "restarted after OOMKilled",
-    (pod) => statusOf(pod)?.lastState?.terminated?.reason === "OOMKilled",
+    (pod) =>
+      statusOf(pod)?.lastState?.terminated?.reason === "OOMKilled" &&
+      statusOf(pod)?.state?.running !== undefined,
   );
+  assert.equal((await lab.exec("again", ["touch", "/tmp/seen"])).code, 0);
   await lab.until("again", "ended otherwise", (pod) => {
     const ends = [statusOf(pod)?.state?.terminated, statusOf(pod)?.lastState?.terminated];
     return ends.some((end) => end?.reason === "Error" && end.exitCode === 3);
@@ -171,10 +176,13 @@ test("a node's agent that starts again clears what the last one left", async () 
   if (group === undefined) return;
   const stale = join(group, "node-1", "pod-of-the-last", "main-1");
   mkdirSync(stale, { recursive: true });
-  const all = readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && isAgent(pid));
-  // a child of the agent has its command line until it runs a program of its own
-  const agents = all.filter((pid) => !all.includes(parentOf(pid)));
-  assert.equal(agents.length, 1);
+  let agents: string[] = [];
+  await until("the agent is found, alone", () => {
+    const all = readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && isAgent(pid));
+    // a child of the agent has its command line until it runs a program of its own; one that has ended has no parent
+    agents = all.filter((pid) => !all.includes(parentOf(pid)));
+    return agents.length === 1;
+  });
   process.kill(Number(agents[0]), "SIGKILL");
   await until("the next agent cleared up", () => !existsSync(stale));
 });

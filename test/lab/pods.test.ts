@@ -367,14 +367,26 @@ test("a pod that has ended leaves its host port to the next, and its sidecar end
 test("a pod that is active for longer than its deadline fails, with its object and its logs still there", async () => {
   const command = ["sh", "-c", "echo begun; exec sleep infinity"];
   const far = 2 ** 31 - 1;
-  await lab.create("timed", { command }, { activeDeadlineSeconds: 1, restartPolicy: "Always" });
+  // however long a busy machine takes to start it: the deadline comes nearer once it runs
+  await lab.create("timed", { command }, { activeDeadlineSeconds: far, restartPolicy: "Always" });
   await lab.create("far", { command }, { activeDeadlineSeconds: far });
+  await lab.create("short", { command }, { activeDeadlineSeconds: 1 });
+  await lab.ready("timed");
+  assert.equal(await firstLine("timed"), "begun\n");
+  await lab.client.patch(
+    KINDS.Pod,
+    "timed",
+    "default",
+    { spec: { activeDeadlineSeconds: 1 } },
+    { type: "merge" },
+  );
   const { status } = await lab.until("timed", "failed", (pod) => pod.status?.phase === "Failed");
   assert.equal((status as { reason?: string }).reason, "DeadlineExceeded");
   assert.ok(status?.containerStatuses?.[0]?.state?.terminated);
   assert.equal(await firstLine("timed"), "begun\n");
   assert.match(await lab.event("timed", "DeadlineExceeded"), /active on the node longer/);
-  assert.equal((await lab.pod("far")).status?.phase, "Running");
+  await lab.until("short", "failed", (pod) => pod.status?.phase === "Failed");
+  await lab.until("far", "running", (pod) => pod.status?.phase === "Running");
   await lab.client.delete(KINDS.Pod, "timed", "default");
   await lab.gone("timed");
 });
@@ -390,7 +402,8 @@ test("readiness follows its probe; http, tcp and exec", async () => {
   await lab.create("tcp", { ...web, readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 } });
   await lab.create("exec", {
     ...sleep,
-    readinessProbe: { exec: { command: ["test", "-e", "/tmp/ok"] }, periodSeconds: 1 },
+    // a busy machine may take longer than the default second for the command, which is told in other words
+    readinessProbe: { exec: { command: ["test", "-e", "/tmp/ok"] }, periodSeconds: 1, timeoutSeconds: 60 },
   });
   await Promise.all(["http", "tcp"].map((name) => lab.ready(name)));
   await lab.until("exec", "running", (pod) => pod.status?.phase === "Running");
@@ -407,6 +420,7 @@ test("a failed liveness probe restarts the container", async () => {
     exec: { command: ["test", "!", "-e", "/tmp/sick"] },
     periodSeconds: 1,
     failureThreshold: 1,
+    timeoutSeconds: 60, // a busy machine may take longer than a second for the command
   };
   await lab.create("live", { ...sleep, livenessProbe });
   await lab.ready("live");

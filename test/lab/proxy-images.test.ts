@@ -27,9 +27,9 @@ global
   log stdout format raw daemon
 defaults
   mode http
-  timeout connect 5s
-  timeout client 5s
-  timeout server 5s
+  timeout connect 60s
+  timeout client 60s
+  timeout server 60s
 frontend f
   bind :::80 v4v6 accept-proxy
   http-request return status 200 content-type text/plain lf-string "HAProxy sees %[src]\\n"
@@ -95,7 +95,7 @@ describe("images and PROXY headers", () => {
   ): Promise<string> {
     const address = ipsOf(await lab.pod(pod))[family] as string;
     const all = Buffer.concat([bytes, Buffer.from(rest)]).toString("base64");
-    const command = `echo ${all} | base64 -d | nc -w 5 ${address} 80`;
+    const command = `echo ${all} | base64 -d | nc -w 60 ${address} 80`;
     return (await lab.exec("client", ["sh", "-c", command])).out;
   }
 

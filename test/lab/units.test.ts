@@ -44,7 +44,7 @@ test("a link of one family has commands of that family only", () => {
     "link add pod2 type veth peer name eth0 netns 7",
     "address add fe80::1/64 dev pod2 nodad",
     "link set pod2 up",
-    "route add fd00::2/128 dev pod2",
+    "route add fd00::2/128 dev pod2 hoplimit 255",
   ]);
   assert.deepEqual(podSideCommands(link).slice(2), [
     "address add fd00::2/128 dev eth0 nodad",

@@ -28,6 +28,7 @@ test("a Job gets its defaults, labels that are its pods' alone, and the selector
     "controller-uid": "u",
     "job-name": "pi",
   });
+  assert.deepEqual(metadata.labels, template.metadata.labels, "a Job without labels shows its pods'");
   assert.deepEqual([status, metadata.generation], [{}, 1]);
   const queue = create({ parallelism: 2 });
   assert.equal(queue["spec"].completions, undefined, "a queue of work ends when the work does");

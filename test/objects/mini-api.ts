@@ -27,6 +27,7 @@ import { MemoryLedger, networkOf, serviceCidr } from "../allocation/registry.ts"
 
 /** Single-stack IPv4 first, both families possible, as the recorded cluster. */
 export const RANGES = ["10.96.0.0/16", "fd00:10:96::/112"] as const;
+/** The network that Services get their addresses from. */
 export const NETWORK = networkOf(...RANGES);
 
 /** One recorded request. */
@@ -81,6 +82,7 @@ export function targetOf(path: string): Target | undefined {
   };
 }
 
+/** Objects behind a map, with enough of the verbs to replay recorded requests. */
 export class MiniApi {
   private readonly objects = new Map<string, AnyObject>();
   private readonly ledger = new MemoryLedger([serviceCidr("kubernetes", ...RANGES)]);

@@ -133,6 +133,45 @@ test("an item without its merge key is an error of the server's", () => {
   );
 });
 
+/** Patches of a Deployment's containers that strategicpatch v0.35.4 refuses, and why. */
+const REFUSED: readonly (readonly [string, object, string])[] = [
+  [
+    "an item without its key, although all are replaced",
+    containers({ $patch: "replace" }, { image: "x" }),
+    "500 map: map[image:x] does not contain declared merge key: name",
+  ],
+  [
+    "an order with an item without its key",
+    { spec: { template: { spec: { "$setElementOrder/containers": [{ name: "b" }, {}] } } } },
+    "500 map: map[] does not contain declared merge key: name",
+  ],
+  [
+    "a directive after the last item that is ordered",
+    {
+      spec: {
+        template: {
+          spec: {
+            "$setElementOrder/containers": [{ name: "b" }],
+            containers: [{ name: "b" }, { $patch: "replace" }],
+          },
+        },
+      },
+    },
+    "500 The order in patch list:\n[map[name:b] map[$patch:replace]]\n doesn't match $setElementOrder list:\n[map[name:b]]\n",
+  ],
+  [
+    "a list among items",
+    containers({ name: "b" }, [] as object),
+    "500 list element types are not identical: ",
+  ],
+];
+
+for (const [name, patch, wanted] of REFUSED) {
+  test(`a strategic patch is refused for ${name}`, () => {
+    assert.equal(errorOf("strategic", patch).slice(0, wanted.length), wanted);
+  });
+}
+
 test("a merge patch follows RFC 7386", () => {
   const document = { a: "b", c: { d: "e", f: "g" } };
   assert.deepEqual(applyMergePatch(document, { a: "z", c: { f: null } }), { a: "z", c: { d: "e" } });
@@ -174,9 +213,39 @@ test("a JSON patch adds, removes, replaces, moves, copies and tests (RFC 6902)",
   assert.deepEqual(document, { list: [1, 2], "a/b": { "~": 1 } });
 });
 
+/** Operations that RFC 6902 would refuse, and evanphx/json-patch v4 carries out; what they leave of {a: 1, l: [1]}. */
+const LENIENT = [
+  [
+    { op: "replace", path: "/b", value: 2 },
+    { a: 1, l: [1], b: 2 },
+  ],
+  [
+    { op: "copy", from: "/nope", path: "/b" },
+    { a: 1, l: [1], b: null },
+  ],
+  [
+    { op: "test", path: "/nope", value: null },
+    { a: 1, l: [1] },
+  ],
+  [{ op: "replace", path: "", value: { c: 3 } }, { c: 3 }],
+  [
+    { op: "test", path: "", value: { l: [1], a: 1 } },
+    { a: 1, l: [1] },
+  ],
+] as const;
+
+for (const [operation, wanted] of LENIENT) {
+  test(`the operation ${JSON.stringify(operation)} is carried out, as the server's library does`, () => {
+    assert.deepEqual(applyJsonPatch({ a: 1, l: [1] }, [operation]), wanted);
+  });
+}
+
 for (const operation of [
   { op: "remove", path: "/nope" },
-  { op: "replace", path: "/nope", value: 1 },
+  { op: "replace", path: "/metadata/finalizers/9", value: 1 },
+  { op: "replace", path: "", value: 1 },
+  { op: "move", from: "/nope", path: "/metadata/labels" },
+  { op: "copy", from: "/spec/nope/x", path: "/metadata/labels" },
   { op: "add", path: "/spec/nope/x", value: 1 },
   { op: "test", path: "/metadata/name", value: "other" },
   { op: "add", path: "", value: {} },
@@ -263,4 +332,48 @@ test("no patch of any shape makes anything but an answer", () => {
     }),
     { numRuns: 500 },
   );
+});
+
+/** The object that the error of a patch quotes. */
+function quotedBy(type: "json" | "merge", patch: unknown, stored: object = DEPLOYMENT): string {
+  try {
+    applyPatch(KINDS.Deployment, stored as never, { type, text: JSON.stringify(patch), mode: "Ignore" });
+  } catch (error) {
+    assert.ok(error instanceof ApiError);
+    const { message = "" } = error.status.details?.causes?.[0] ?? {};
+    return JSON.parse(message.slice("Invalid value: ".length, message.indexOf(": json: "))) as string;
+  }
+  assert.fail("the patch was taken");
+}
+
+test("an error quotes what a patch left: in Go's order, sorted where the patch reached", () => {
+  const stored = {
+    ...{ metadata: { labels: { b: "1", a: "2" }, name: "d" }, kind: "Deployment", apiVersion: "apps/v1" },
+    spec: { template: { spec: { containers: [{ image: "i", name: "c" }] } }, replicas: 1 },
+  };
+  const metadata = '"metadata":{"name":"d","labels":{"a":"2","b":"1"}}';
+  const template = '"template":{"spec":{"containers":[{"name":"c","image":"i"}]}}';
+  const spec = `"spec":{"replicas":"many",${template}}`;
+  assert.equal(
+    quotedBy("merge", { spec: { replicas: "many" } }, stored),
+    `{"apiVersion":"apps/v1","kind":"Deployment",${metadata},${spec}}`,
+  );
+  const operations = [
+    { op: "replace", path: "/spec/replicas", value: "many" },
+    { op: "replace", path: "/spec/template/spec/containers/0/image", value: "j" },
+  ];
+  assert.equal(
+    quotedBy("json", operations, stored),
+    `{"apiVersion":"apps/v1","kind":"Deployment",${metadata},"spec":{"replicas":"many",` +
+      `"template":{"spec":{"containers":[{"image":"j","name":"c"}]}}}}`,
+  );
+  const added = {
+    spec: { replicas: "many", template: { spec: { volumes: [{ z: null, name: "v", a: 1 }] } } },
+  };
+  assert.match(quotedBy("merge", added, stored), /"volumes":\[\{"a":1,"name":"v"\}\]/);
+});
+
+test("a merge patch takes nulls from objects in lists that come anew", () => {
+  assert.deepEqual(applyMergePatch({ a: [1] }, { a: [{ b: null, c: 1 }, null] }), { a: [{ c: 1 }, null] });
+  assert.deepEqual(applyMergePatch({ a: {} }, { a: [{ b: null }] }), { a: [{ b: null }] });
 });

@@ -16,6 +16,7 @@ import {
 } from "../../src/objects/ip-text.ts";
 import {
   defaultService,
+  serviceStatusWarnings,
   serviceWarnings,
   validateService,
   validateServiceStatusUpdate,
@@ -214,6 +215,17 @@ test("warnings", () => {
   ]);
   assert.deepEqual(cidrWarnings("f", "FD00::/8"), [
     'f: IPv6 CIDR value "FD00::/8" should be in RFC 5952 canonical format ("fd00::/8")',
+  ]);
+});
+
+test("warnings about a status", () => {
+  const ingress = [{ hostname: "a.b" }, { ip: "192.0.2.1" }, { ip: "01.2.3.4" }, { ip: "2001:DB8::1" }];
+  const texts = serviceStatusWarnings(service({}, { status: { loadBalancer: { ingress } } }));
+  assert.deepEqual(texts, [
+    'status.loadBalancer.ingress[2]: non-standard IP address "01.2.3.4" will be considered invalid in a future ' +
+      'Kubernetes release: use "1.2.3.4"',
+    'status.loadBalancer.ingress[3]: IPv6 address "2001:DB8::1" should be in RFC 5952 canonical format ' +
+      '("2001:db8::1")',
   ]);
 });
 

@@ -155,6 +155,14 @@ for (const [spec, cause] of [
     { hostAliases: [{ ip: "nope", hostnames: ["a"] }] },
     'spec.hostAliases[0].ip: Invalid value: "nope": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
   ],
+  [
+    { hostNetwork: true, securityContext: { sysctls: [{ name: "net/ipv4/tcp_rmem", value: "1" }] } },
+    "spec.securityContext.sysctls[0].name: Invalid value: \"net/ipv4/tcp_rmem\": may not be set with 'hostNetwork' enabled",
+  ],
+  [
+    { securityContext: { sysctls: [{ name: "Net.x", value: "1" }] } },
+    'spec.securityContext.sysctls[0].name: Invalid value: "Net.x": must have at most 253 characters and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$',
+  ],
 ] as const) {
   test(`a Pod with the spec ${JSON.stringify(spec)} is refused`, () => {
     assert.deepEqual(

@@ -5,6 +5,7 @@ export function fromHex(text: string): Buffer {
   return Buffer.from(text.replaceAll(/\s/g, ""), "hex");
 }
 
+/** The signature of version 2, in hexadecimal digits. */
 export const SIGNATURE_HEX = "0d0a0d0a000d0a515549540a";
 
 /** The health check of an NLB (kubernetes/kubernetes#57250): LOCAL, family TCP over IPv4, and yet no addresses. */

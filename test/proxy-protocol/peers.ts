@@ -10,7 +10,7 @@ import { setTimeout as pause } from "node:timers/promises";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const PLACES = [...(process.env["PATH"] ?? "").split(":"), "/usr/sbin", join(ROOT, ".tools/bin")];
-const ATTEMPTS = 200;
+const ATTEMPTS = 2400;
 const PAUSE_MS = 25;
 
 /** A program that scripts/setup-tools brings. */
@@ -27,6 +27,7 @@ function streamModule(): string {
   return join(folder, "ngx_stream_module.so");
 }
 
+/** Another implementation, at work on loopback. */
 export interface Peer {
   readonly pid: number;
   /** What it wrote so far. */
@@ -37,7 +38,7 @@ export interface Peer {
 /** Starts HAProxy and waits until its ports answer. */
 export function startHaproxy(configuration: string, ports: readonly number[]): Promise<Peer> {
   const folder = mkdtempSync(join(tmpdir(), "tandem-haproxy-"));
-  const text = `global\n  log stdout format raw daemon\n  maxconn 4000\ndefaults\n  mode tcp\n  log global\n  timeout connect 5s\n  timeout client 30s\n  timeout server 30s\n${configuration}\n`;
+  const text = `global\n  log stdout format raw daemon\n  maxconn 4000\ndefaults\n  mode tcp\n  log global\n  timeout connect 60s\n  timeout client 60s\n  timeout server 60s\n${configuration}\n`;
   writeFileSync(join(folder, "haproxy.cfg"), text);
   return start(toolPath("haproxy"), ["-db", "-f", join(folder, "haproxy.cfg")], folder, ports);
 }

@@ -51,6 +51,27 @@ test("lmdb: values are compressed against a dictionary, which the store stays wi
   );
 });
 
+test("lmdb: values of any length are there after opening again, compressed or not", async () => {
+  const texts = [
+    "",
+    "short",
+    "ü".repeat(300),
+    ...[3_000, 70_000, 3_000_000].map((length) => "a text ".repeat(length / 7)),
+  ];
+  for (const options of [{}, { dictionary: Buffer.from("a text of some words ".repeat(20)) }]) {
+    const path = folder();
+    const first = await openLmdbStore(path, options);
+    await first.transact((tx) => {
+      for (const [index, text] of texts.entries()) tx.put(`k${index}`, text);
+    });
+    await first.close();
+    const second = await openLmdbStore(path, options);
+    for (const [index, text] of texts.entries())
+      assert.ok(second.get(`k${index}`)?.value === text, `${index}`);
+    await second.close();
+  }
+});
+
 test("lmdb: what was acknowledged is there after opening again, and revisions go on", async () => {
   const path = folder();
   const first = await openLmdbStore(path);

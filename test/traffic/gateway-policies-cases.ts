@@ -203,5 +203,19 @@ export const ROUTE: [kind: "BackendTrafficPolicy" | "SecurityPolicy", spec: stri
     "authorization: {defaultAction: Allow, rules: [{action: Deny, principal: {clientCIDRs: ['fd00::/8']}}]}",
     { deniedSources: ["fd00::/8"] },
   ],
+  [
+    "SecurityPolicy",
+    'jwt: {providers: [{name: p, localJWKS: {inline: \'{"keys": [{"kty": "oct", "k": "AAAA"}]}\'}}]}, authorization: {rules: [{action: Deny, principal: {clientCIDRs: [\'::/0\']}}, {action: Allow, principal: {jwt: {provider: p, scopes: [a]}}}]}',
+    {
+      tokens: "default/p",
+      access: {
+        rules: [
+          { action: "deny", sources: ["::/0"] },
+          { action: "allow", token: { provider: "default/p/p", claims: [], scopes: ["a"] } },
+        ],
+        otherwise: "deny",
+      },
+    },
+  ],
   ["SecurityPolicy", "authorization: {}", { allowedSources: ["192.0.2.0/32", "2001:db8::/128"] }],
 ];

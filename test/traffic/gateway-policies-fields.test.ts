@@ -200,7 +200,7 @@ const BAD: [
     "SecurityPolicy",
     "Gateway g",
     "",
-    "spec: says nothing: fields that are not known (jwt, apiKeyAuth, …) are not kept; to let everybody in, authorization: {defaultAction: Allow}",
+    "spec: says nothing: fields that are not known (oidc, wasm, …) are not kept; to let everybody in, authorization: {defaultAction: Allow}",
   ],
 ];
 

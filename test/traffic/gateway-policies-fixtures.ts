@@ -23,6 +23,17 @@ export const DEFINITIONS: readonly Definition[] = JSON.parse(
   readFileSync(join(import.meta.dirname, "../../data/crds/tandem-policies.json"), "utf8"),
 ).items;
 
+/** Gateway `g` with one route, `r`. */
+export const ONE_ROUTE = `
+kind: Gateway
+metadata: {name: g}
+spec: {gatewayClassName: tandem, listeners: [{name: web, port: 80, protocol: HTTP}]}
+---
+kind: HTTPRoute
+metadata: {name: r}
+spec: {parentRefs: [{name: g}], rules: [{backendRefs: [{name: web, port: 80}]}]}
+`;
+
 /** What the API server would say about an object: `field: message` each. */
 export function schemaErrors(object: KubeObject): string[] {
   const definition = DEFINITIONS.find(({ spec }) => spec.names.kind === object.kind);

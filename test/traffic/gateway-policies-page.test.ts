@@ -18,8 +18,25 @@ spec: {parentRefs: [{name: gw}], rules: [{backendRefs: [{name: web, port: 80}]}]
 ---
 `;
 
+const [TOKENS = "", EXAMPLE = "", ...MORE] = [...PAGE.matchAll(/```yaml\n([\s\S]*?)```/g)].map(
+  ([, text = ""]) => text,
+);
+
+test("the example of tokens is in force as the page says", () => {
+  assert.equal(MORE.length, 0);
+  for (const policy of objects(TOKENS)) assert.deepEqual(schemaErrors(policy), []);
+  const model = emptyModel();
+  for (const object of objectsOf(GATEWAY + TOKENS)) if (!isReport(object)) take(model, object);
+  const proxy = model.flush().proxies.get("default/gw");
+  const rule = proxy?.routeTables.get("http-80")?.hosts[0]?.rules[0];
+  assert.equal(rule?.action.kind, "forward");
+  assert.equal(rule.policy?.tokens, "default/members");
+  assert.deepEqual(rule.policy.access?.rules[0]?.token?.scopes, ["buy"]);
+  assert.equal(proxy?.tokens?.get("default/members")?.providers[0]?.issuer, "https://login.example");
+});
+
 test("the example of the page is in force as the page says", () => {
-  const example = /```yaml\n([\s\S]*?)```/.exec(PAGE)?.[1] ?? "";
+  const example = EXAMPLE;
   for (const policy of objects(example)) assert.deepEqual(schemaErrors(policy), [], policy.metadata.name);
   const model = emptyModel();
   for (const object of objectsOf(GATEWAY + example)) if (!isReport(object)) take(model, object);

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Secret } from "../../src/objects/types.ts";
 import { policyVerdict } from "../../src/traffic/gateway/policies/index.ts";
-import { goodPolicy, NO_OBJECTS, surroundings } from "./gateway-policies-fixtures.ts";
 import { emptyModel, isReport, objectsOf, take } from "./gateway/text.ts";
+import { goodPolicy, NO_OBJECTS, ONE_ROUTE, surroundings } from "./gateway-policies-fixtures.ts";
 
 const ANN = "ann:{SHA}hIrVWDBBBqHBXFd/ApDDeIXmcdw=";
 const BOB = "bob:{SHA}hIrVWDBBBqHBXFd/ApDDeIXmcdw=";
@@ -59,19 +59,9 @@ for (const [what, users, why] of [
     );
   });
 
-const GATEWAY = `
-kind: Gateway
-metadata: {name: g}
-spec: {gatewayClassName: tandem, listeners: [{name: web, port: 80, protocol: HTTP}]}
----
-kind: HTTPRoute
-metadata: {name: r}
-spec: {parentRefs: [{name: g}], rules: [{backendRefs: [{name: web, port: 80}]}]}
-`;
-
 test("a route has the users that the Secret has now, and lets nobody in without one", () => {
   const model = emptyModel();
-  for (const object of objectsOf(GATEWAY)) if (!isReport(object)) take(model, object);
+  for (const object of objectsOf(ONE_ROUTE)) if (!isReport(object)) take(model, object);
   take(model, policy);
   const seen = () => {
     const { proxies, statuses } = model.flush();

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { type Home, makeHome, TANDEM } from "./tandem.ts";
+import { type Home, makeHome, TANDEM, withPatience } from "./tandem.ts";
 
 /** Wrong input ends before anything is started: a clear error, the right exit code, no cluster. */
 describe("tandem up refuses what cannot work", () => {
@@ -137,7 +137,10 @@ describe("a pod whose program is missing", () => {
         file,
         `${pod("good", "registry.k8s.io/pause:3.10")}---\n${pod("bad", "example.com/no-such-program:1")}`,
       );
-      const result = home.run(["up", "--once", "-f", file, "--timeout", "20"]);
+      const result = withPatience(
+        (seconds) => home.run(["up", "--once", "-f", file, "--timeout", seconds]),
+        ({ stderr }) => /ImagePull/.test(stderr) && !/where: .*default\/good/.test(stderr),
+      );
       assert.equal(result.status, 1, result.stderr);
       assert.match(result.stderr, /pod default\/bad/);
       assert.match(result.stderr, /ErrImagePull|ImagePullBackOff/);

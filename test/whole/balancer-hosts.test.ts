@@ -59,14 +59,13 @@ describe("two hosts of load balancers", { skip: ENVOY === undefined && "no Envoy
     });
     const space = (before: readonly string[]) => run([...before, "readlink", "/proc/self/ns/net"]).trim();
     const others = [readlinkSync("/proc/self/ns/net"), space(outside.prefix)];
-    for (let tries = 0; tries < 200; tries++) {
+    await until(`a network namespace for host ${number}`, () => {
       try {
-        if (!others.includes(space(prefix))) break;
+        return others.includes(space(prefix)) ? undefined : true;
       } catch {
-        // not there yet
+        return undefined; // not there yet
       }
-      await sleep(20);
-    }
+    });
     const link = `host${number}`;
     run(
       [...outside.prefix, "ip", "-batch", "-"],
@@ -105,7 +104,7 @@ describe("two hosts of load balancers", { skip: ENVOY === undefined && "no Envoy
   const ask = (ip: string): string => {
     const url = ip.includes(":") ? `http://[${ip}]/hostname` : `http://${ip}/hostname`;
     try {
-      return run([...outside.prefix, "curl", "-sS", "--fail", "--max-time", "3", url]);
+      return run([...outside.prefix, "curl", "-sS", "--fail", "--max-time", "10", url]);
     } catch {
       return "";
     }
@@ -118,7 +117,7 @@ describe("two hosts of load balancers", { skip: ENVOY === undefined && "no Envoy
   };
 
   async function until<T>(what: string, look: () => T | undefined): Promise<T> {
-    for (let tries = 0; tries < 600; tries++) {
+    for (let tries = 0; tries < 3000; tries++) {
       const found = look();
       if (found !== undefined) return found;
       await sleep(100);

@@ -94,7 +94,7 @@ for (const family of ["IPv4", "IPv6"] as const) {
       }
     };
     const curl = (ip: string, path: string) =>
-      outside(["curl", "-sS", "--max-time", "10", `http://${ip.includes(":") ? `[${ip}]` : ip}${path}`]);
+      outside(["curl", "-sS", "--max-time", "30", `http://${ip.includes(":") ? `[${ip}]` : ip}${path}`]);
     const answer = (ask: () => string) => eventually(() => Promise.resolve(ask()), Boolean);
     const inPod = (...command: string[]) =>
       home.run(["lab", "exec", "--name", cluster, "deploy/web", "--", ...command]).stdout;

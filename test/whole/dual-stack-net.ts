@@ -10,13 +10,16 @@ import { KINDS } from "../../src/objects/kinds.ts";
 import type { EndpointSlice, Node, Pod, Service } from "../../src/objects/types.ts";
 import type { TestCluster } from "../lab/cluster.ts";
 
+/** The image of all pods here. */
 export const AGNHOST = "registry.k8s.io/e2e-test-images/agnhost:2.59";
+/** The ports of the Services. */
 export const CLUSTER_PORT = { http: 80, udp: 90 } as const;
 const ENDPOINT_PORT = { http: 8083, udp: 8081 } as const;
 const TEST_POD_PORT = 9080;
 /** So many answers are asked for at once where the order does not matter. */
 const PARALLEL = 4;
 
+/** A protocol that is dialled. */
 export type Protocol = "http" | "udp";
 /** Asks a Service once, from somewhere; an empty text is no answer. */
 export type Dialer = (protocol: Protocol, host: string, port: number, request?: string) => Promise<string>;
@@ -29,8 +32,8 @@ export async function apply(lab: TestCluster, yaml: string): Promise<void> {
   await applyManifests(lab.client, parseManifest("test.yaml", yaml));
 }
 
-/** Tries a check again until it holds, at most for about a minute: a busy machine takes longer than the 10 s of the suite. */
-export async function eventually(check: () => Promise<void>, attempts = 600): Promise<void> {
+/** Tries a check again until it holds, for five minutes at most: a busy machine takes longer than the 10 s of the suite. */
+export async function eventually(check: () => Promise<void>, attempts = 3000): Promise<void> {
   for (let left = attempts; ; left--) {
     try {
       return await check();
@@ -100,7 +103,7 @@ metadata: {name: test-container-pod, namespace: default}
 spec:
   containers:
   - {name: webserver, image: "${AGNHOST}", args: [netexec, --http-port=${TEST_POD_PORT}], ports: [{containerPort: ${TEST_POD_PORT}}],
-     readinessProbe: {httpGet: {path: /healthz, port: ${TEST_POD_PORT}}, periodSeconds: 1}}
+     readinessProbe: {httpGet: {path: /healthz, port: ${TEST_POD_PORT}}, periodSeconds: 1, timeoutSeconds: 10}}
 ---
 apiVersion: v1
 kind: Pod
@@ -194,7 +197,7 @@ export class NetworkSetup {
     const command =
       protocol === "udp"
         ? `echo hostName | nc -w 1 -u ${host} ${port}`
-        : `curl -g -q -s --max-time 15 --connect-timeout 1 http://${hostPort(host, port)}/hostName`;
+        : `curl -g -q -s --max-time 15 --connect-timeout 5 http://${hostPort(host, port)}/hostName`;
     return (await this.#lab.exec("host-test-container-pod", ["/bin/sh", "-c", command])).out.trim();
   };
 

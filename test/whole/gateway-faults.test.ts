@@ -11,7 +11,7 @@ import { eventually } from "../controllers/cluster.ts";
 import { urlHost } from "./load.ts";
 import { downAfterTest, type Home, processOf, ROOT, upForTest } from "./tandem.ts";
 
-const CURL = ["curl", "-s", "-g", "--max-time", "5", "-o", "/dev/null", "-w", "%{http_code}"];
+const CURL = ["curl", "-s", "-g", "--max-time", "30", "-o", "/dev/null", "-w", "%{http_code}"];
 
 /** Bad and good things together in one Gateway. */
 const MIXED = `

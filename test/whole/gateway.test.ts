@@ -52,7 +52,10 @@ describe("a Gateway over both families", () => {
     assert.equal(addresses.length, 2);
     assert.match(addresses[0] ?? "", /^172\.18\./);
     assert.match(addresses[1] ?? "", /^\[fd00:172:18:/);
-    assert.equal(conditionOf(await gateway("edge"), "tandem.dev/DualStack")?.status, "True");
+    await eventually(
+      () => gateway("edge"),
+      (now) => conditionOf(now, "tandem.dev/DualStack")?.status === "True",
+    );
   });
 
   test("is answered by its backends from outside and from a pod, over each family", async () => {
@@ -234,7 +237,7 @@ function isUnprobedAndReady(pod: Pod | undefined): boolean {
   return ready && pod?.spec.containers[0]?.readinessProbe === undefined;
 }
 
-const CURL = ["curl", "-sS", "--max-time", "5", "-g"];
+const CURL = ["curl", "-sS", "--max-time", "30", "-g"];
 
 function base64(text: string): string {
   return Buffer.from(text).toString("base64");

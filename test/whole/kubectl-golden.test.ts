@@ -7,9 +7,14 @@ import { downAfterTest, type Home, kubectlMinor, type OwnCluster, ROOT, upForTes
 
 /**
  * A session of kubectl with what it printed: `golden/kubectl.txt` holds commands (`$ kubectl …`, run by sh in the
- * folder of the examples) and their output, with what varies masked. UPDATE_GOLDEN=1 writes it anew.
+ * folder of the examples) and their output, with what varies masked. UPDATE_GOLDEN=1 writes it anew. What only reads is
+ * asked again while controllers follow.
  */
 const GOLDEN = join(import.meta.dirname, "golden/kubectl.txt");
+
+/** Commands of it that change nothing. */
+const READS = /^kubectl (get|describe|logs) /;
+const TRIES = 300;
 
 const minor = kubectlMinor();
 const skip =
@@ -63,7 +68,7 @@ describe("a session of kubectl", { skip }, () => {
     const commands = [...readFileSync(GOLDEN, "utf8").matchAll(/^\$ (.*)$/gm)].map((match) => match[1] ?? "");
     assert.ok(commands.length > 20);
     const env = { ...process.env, KUBECONFIG: kubeconfig, HOME: home.path };
-    const session = commands.map((command) => {
+    const run = (command: string): string => {
       const { stdout, stderr, status } = spawnSync("sh", ["-c", command], {
         cwd: join(ROOT, "examples"),
         env,
@@ -71,9 +76,17 @@ describe("a session of kubectl", { skip }, () => {
       });
       const end = status === 0 ? "" : `(exit ${status})\n`;
       return `$ ${command}\n${masked(stdout + stderr)}${end}`;
+    };
+    const isUpdate = Boolean(process.env["UPDATE_GOLDEN"]);
+    const golden = readFileSync(GOLDEN, "utf8");
+    const session = commands.map((command) => {
+      let said = run(command);
+      const tries = READS.test(command) && !isUpdate ? TRIES : 0;
+      for (let more = tries; more > 0 && !golden.includes(said); more--) said = run(command);
+      return said;
     });
     const text = session.join("\n");
-    if (process.env["UPDATE_GOLDEN"]) writeFileSync(GOLDEN, text);
-    assert.equal(text, readFileSync(GOLDEN, "utf8"));
+    if (isUpdate) writeFileSync(GOLDEN, text);
+    assert.equal(text, golden);
   });
 });

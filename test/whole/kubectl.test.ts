@@ -9,7 +9,7 @@ const minor = kubectlMinor();
 const skip = minor >= 30 ? false : "2026-11-21: needs kubectl 1.30 or newer on PATH";
 
 /** Controllers follow by some milliseconds: what must become true is tried again, a bounded number of times. */
-function eventually(check: () => void, attempts = 300): void {
+function eventually(check: () => void, attempts = 1000): void {
   for (let left = attempts; ; left--) {
     try {
       check();
@@ -19,6 +19,9 @@ function eventually(check: () => void, attempts = 300): void {
     }
   }
 }
+
+/** For `kubectl wait`: a busy machine takes long. */
+const PATIENCE = "--timeout=300s";
 
 describe("kubectl against a running cluster", { skip }, () => {
   let cluster: OwnCluster;
@@ -66,9 +69,11 @@ describe("kubectl against a running cluster", { skip }, () => {
 
   test("describe: Services, pods with their events, nodes with their ranges", () => {
     assert.match(kubectl(["describe", "service", "web"]), /IP Families: +IPv4,IPv6\n/);
-    assert.match(
-      kubectl(["describe", "pods", "-l", "app=web"]),
-      /Scheduled .*Successfully assigned default\/web-/,
+    eventually(() =>
+      assert.match(
+        kubectl(["describe", "pods", "-l", "app=web"]),
+        /Scheduled .*Successfully assigned default\/web-/,
+      ),
     );
     assert.match(kubectl(["describe", "node", "node-1"]), /PodCIDRs: +10\.244\.\d+\.0\/24,fd00:10:244:/);
   });
@@ -82,7 +87,7 @@ describe("kubectl against a running cluster", { skip }, () => {
   });
 
   test("logs and exec", () => {
-    assert.match(kubectl(["logs", "deploy/web"]), /listening on :8080/);
+    eventually(() => assert.match(kubectl(["logs", "deploy/web"]), /listening on :8080/));
     assert.equal(kubectl(["exec", "deploy/web", "--", "sh", "-c", "echo $((6*7))"]), "42\n");
     assert.equal(kubectl(["exec", "-i", "deploy/web", "--", "cat"], "through\n"), "through\n");
     const failing = spawnSync("kubectl", ["exec", "deploy/web", "--", "sh", "-c", "exit 9"], {
@@ -93,11 +98,11 @@ describe("kubectl against a running cluster", { skip }, () => {
 
   test("scale, wait, rollout, delete", () => {
     kubectl(["scale", "deployment", "web", "--replicas=4"]);
-    kubectl(["wait", "--for=jsonpath={.status.readyReplicas}=4", "deployment/web", "--timeout=60s"]);
+    kubectl(["wait", "--for=jsonpath={.status.readyReplicas}=4", "deployment/web", PATIENCE]);
     assert.match(kubectl(["rollout", "status", "deployment/web"]), /successfully rolled out/);
     assert.equal(kubectl(["get", "pods", "-l", "app=web", "-o", "name"]).trim().split("\n").length, 4);
     kubectl(["delete", "deployment", "web"]);
-    kubectl(["wait", "--for=delete", "pod", "-l", "app=web", "--timeout=60s"]);
+    kubectl(["wait", "--for=delete", "pod", "-l", "app=web", PATIENCE]);
     eventually(() =>
       assert.match(kubectl(["get", "endpointslices", "-l", "kubernetes.io/service-name=web"]), /<unset>/),
     );
@@ -113,7 +118,7 @@ describe("kubectl against a running cluster", { skip }, () => {
     const spec = { serviceName: "db", replicas: 2, selector: { matchLabels: labels }, template };
     const set = { apiVersion: "apps/v1", kind: "StatefulSet", metadata: { name: "db" }, spec };
     kubectl(["apply", "-f", "-"], JSON.stringify(set));
-    const rolledOut = (): string => kubectl(["rollout", "status", "statefulset/db", "--timeout=120s"]);
+    const rolledOut = (): string => kubectl(["rollout", "status", "statefulset/db", PATIENCE]);
     assert.match(rolledOut(), /complete: 2 new pods have been updated/);
     kubectl(["set", "env", "statefulset/db", "ROUND=two"]);
     assert.match(rolledOut(), /complete: 2 new pods have been updated/);
@@ -123,12 +128,12 @@ describe("kubectl against a running cluster", { skip }, () => {
     assert.equal(kubectl(["exec", "db-1", "--", "sh", "-c", "echo $ROUND"]), "\n");
     assert.match(kubectl(["get", "statefulsets"]), /^NAME +READY +AGE\ndb +2\/2 /);
     kubectl(["delete", "statefulset", "db"]);
-    kubectl(["wait", "--for=delete", "pod", "-l", "app=db", "--timeout=60s"]);
+    kubectl(["wait", "--for=delete", "pod", "-l", "app=db", PATIENCE]);
   });
 
   test("Jobs: create, wait, logs; what fails says why", () => {
     kubectl(["create", "job", "hello", "--image=busybox", "--", "echo", "hello"]);
-    kubectl(["wait", "--for=condition=complete", "job/hello", "--timeout=120s"]);
+    kubectl(["wait", "--for=condition=complete", "job/hello", PATIENCE]);
     assert.equal(kubectl(["logs", "job/hello"]), "hello\n");
     assert.match(
       kubectl(["get", "jobs"]),
@@ -141,13 +146,15 @@ describe("kubectl against a running cluster", { skip }, () => {
     const job = { backoffLimit: 0, template: { spec } };
     const failing = { apiVersion: "batch/v1", kind: "Job", metadata: { name: "no" }, spec: job };
     kubectl(["create", "-f", "-"], JSON.stringify(failing));
-    kubectl(["wait", "--for=condition=failed", "job/no", "--timeout=120s"]);
-    assert.match(
-      kubectl(["describe", "job", "no"]),
-      /BackoffLimitExceeded .*Job has reached the specified backoff limit/,
+    kubectl(["wait", "--for=condition=failed", "job/no", PATIENCE]);
+    eventually(() =>
+      assert.match(
+        kubectl(["describe", "job", "no"]),
+        /BackoffLimitExceeded .*Job has reached the specified backoff limit/,
+      ),
     );
     kubectl(["delete", "jobs", "--all"]);
-    kubectl(["wait", "--for=delete", "pod", "-l", "job-name", "--timeout=60s"]);
+    kubectl(["wait", "--for=delete", "pod", "-l", "job-name", PATIENCE]);
   });
 
   test("apply creates, changes and leaves alone", () => {

@@ -8,6 +8,7 @@ import type { Home } from "./tandem.ts";
 
 /** Node and this checkout, as pods see them. */
 export const NODE = "/run/tandem/node/node";
+/** This checkout, as pods see it. */
 export const APP = "/run/tandem/app";
 
 /** Where clients are: words of `tandem lab exec`, such as `-n demo deploy/client`. */

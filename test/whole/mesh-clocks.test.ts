@@ -13,7 +13,7 @@ import { ENVOY } from "../envoy/ads-envoy.ts";
 import { DEMO, echo, realEnvoy, service } from "./mesh-demo.ts";
 import { downAfterTest, type Home, manifestIn, ROOT, upForTest } from "./tandem.ts";
 
-const CURL = ["curl", "-gsS", "--max-time", "5"];
+const CURL = ["curl", "-gsS", "--max-time", "20"];
 /** Seconds by which the clocks of Envoys in pods of these names are off. */
 const OFFSETS = { ahead: 300, behind: -300, late: -1200 };
 
@@ -101,10 +101,13 @@ describe("sidecars whose clocks differ", { skip }, () => {
       () => answers("ahead", "behind"),
       (said) => said === "behind,behind",
     );
-    const { status, stdout } = home.run(["proxy-status", "-n", "demo"]);
-    assert.equal(status, 0, stdout);
-    assert.match(stdout, /^ahead-\S+: its clock is (5m|4m59s) ahead of this machine's$/m);
-    assert.match(stdout, /^behind-\S+: its clock is (5m|4m59s|5m1s) behind this machine's$/m);
+    const { stdout } = await eventually(
+      async () => home.run(["proxy-status", "-n", "demo"]),
+      ({ status }) => status === 0,
+    );
+    // what an answer takes on its way is in it
+    assert.match(stdout, /^ahead-\S+: its clock is (5m|4m[345]\ds) ahead of this machine's$/m);
+    assert.match(stdout, /^behind-\S+: its clock is (5m|4m59s|5m[12]?\ds) behind this machine's$/m);
   });
 
   test("twenty minutes behind, one starts nothing, and proxy-status and its log say why", async () => {

@@ -17,7 +17,7 @@ import { type Home, makeHome } from "./tandem.ts";
 
 const NAMESPACE = "echo-ds";
 const CALLS = 5;
-const RETRIES = 60;
+const RETRIES = 600;
 /** Where a sidecar connects to its own application from. */
 const OWN_SIDECAR: Readonly<Record<Family, string>> = { IPv4: "127.0.0.6", IPv6: "::6" };
 

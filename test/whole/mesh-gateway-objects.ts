@@ -11,13 +11,13 @@ const node = (script: string, port: number) => ({
   image: "curlimages/curl",
   command: [NODE, `${APP}/test/whole/${script}`, String(port)],
   ports: [{ containerPort: port }],
-  readinessProbe: { tcpSocket: { port }, periodSeconds: 1 },
+  readinessProbe: { tcpSocket: { port }, periodSeconds: 1, timeoutSeconds: 10 },
 });
 const TCP_ECHO = {
   image: "docker.io/istio/tcp-echo-server:1.3",
   args: ["9000", "hello"],
   ports: [{ containerPort: 9000 }],
-  readinessProbe: { tcpSocket: { port: 9000 }, periodSeconds: 1 },
+  readinessProbe: { tcpSocket: { port: 9000 }, periodSeconds: 1, timeoutSeconds: 10 },
 };
 const HALF = `require("node:http").createServer((_, to) => to.end("half\\n")).listen(8080, "0.0.0.0");
 process.on("SIGTERM", () => process.exit());`;
@@ -84,7 +84,7 @@ export function halfDead(): readonly object[] {
   const container = {
     image: "curlimages/curl",
     command: [NODE, "-e", HALF],
-    readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 },
+    readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1, timeoutSeconds: 10 },
   };
   return [
     deployment("shop", "half", container),
@@ -108,7 +108,7 @@ function echo(text: string): object {
     image: "hashicorp/http-echo",
     args: ["-listen=:8080", `-text=${text}`],
     ports: [{ containerPort: 8080 }],
-    readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 },
+    readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1, timeoutSeconds: 10 },
   };
 }
 

@@ -18,7 +18,7 @@ export function manifests(): object {
       image: "docker.io/istio/tcp-echo-server:1.3",
       args: ["9000", "hello"],
       ports: [{ containerPort: 9000 }],
-      readinessProbe: { tcpSocket: { port: 9000 }, periodSeconds: 1 },
+      readinessProbe: { tcpSocket: { port: 9000 }, periodSeconds: 1, timeoutSeconds: 10 },
     }),
   ]);
   const web = [
@@ -40,7 +40,7 @@ export function manifests(): object {
       image: "docker.io/istio/tcp-echo-server:1.3",
       args: ["9000", "hello"],
       ports: [{ containerPort: 9000 }],
-      readinessProbe: { tcpSocket: { port: 9000 }, periodSeconds: 1 },
+      readinessProbe: { tcpSocket: { port: 9000 }, periodSeconds: 1, timeoutSeconds: 10 },
     }),
   ];
   return { apiVersion: "v1", kind: "List", items: [...places, ...echoes, ...web, ...clients, ...outside] };

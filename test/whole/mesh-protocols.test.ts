@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { KubeClient } from "../../src/client/index.ts";
+import { joinHostPort } from "../../src/ip/address.ts";
 import { FAMILIES } from "../../src/ip/family.ts";
 import { KINDS } from "../../src/objects/kinds.ts";
 import { MESH_KINDS } from "../../src/objects/mesh/index.ts";
@@ -78,10 +79,13 @@ describe("a mesh of many protocols", () => {
     await withdraw("MeshPolicy");
   });
 
-  test("UDP is left alone", () => {
+  test("UDP is left alone", async () => {
     for (const family of FAMILIES) {
       const command = `echo me | nc -u ${FLAGS[family]} -w 2 udp.demo 5000`;
-      assert.match(inPod("demo/client", "sh", "-c", command), /^hello me/, family);
+      await eventually(
+        async () => inPod("demo/client", "sh", "-c", command),
+        (said) => said.startsWith("hello me"),
+      );
     }
   });
 
@@ -109,6 +113,20 @@ describe("a mesh of many protocols", () => {
         );
     await withdraw("MeshPolicy");
     await settled(() => code("outside/plain", "http://web.demo/"), "200");
+  });
+
+  test("callers of a node port are callers, though they come by the node's address as probes do", async () => {
+    const { spec } = await client.get<Service>(KINDS.Service, "node-web", "demo");
+    const { items } = await client.list<Pod>(KINDS.Pod, { namespace: "demo", labelSelector: "app=web" });
+    const urls = (items[0]?.status?.hostIPs ?? []).map(
+      ({ ip }) => `http://${joinHostPort(ip, spec.ports?.[0]?.nodePort ?? 0)}/`,
+    );
+    assert.equal(urls.length, 2);
+    for (const url of urls) assert.match(ask("outside/plain", url), /^200 (127\.0\.0\.6|::6)$/);
+    await policy("MeshPolicy", { mutualTls: "Strict" });
+    for (const url of [...urls, "http://web.demo/"]) await settled(() => code("outside/plain", url), "000");
+    await withdraw("MeshPolicy");
+    for (const url of [...urls, "http://web.demo/"]) await settled(() => code("outside/plain", url), "200");
   });
 
   test("who may call is told by namespace", async () => {
@@ -139,8 +157,10 @@ describe("a mesh of many protocols", () => {
       event?.message ?? "",
       /does not start, .* cannot capture the pod's traffic: it is no address or range/,
     );
-    const { status } = await client.get<Pod>(KINDS.Pod, "uncapturable", "demo");
-    assert.equal(status?.containerStatuses?.[0]?.started, false);
+    await eventually(
+      () => client.get<Pod>(KINDS.Pod, "uncapturable", "demo"),
+      ({ status }) => status?.containerStatuses?.[0]?.started === false,
+    );
     await client.delete(KINDS.Pod, "uncapturable", "demo");
   });
 });

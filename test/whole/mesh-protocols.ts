@@ -37,6 +37,7 @@ export function manifests(): object {
     deployment("outside", "tls", TLS),
     service("demo", "web", WEB_PORT),
     deployment("demo", "web", WEB),
+    service("demo", "node-web", WEB_PORT, { type: "NodePort", selector: { app: "web" } }),
     service("outside", "web", WEB_PORT),
     deployment("outside", "web", WEB),
     external("ext-web", "web", { name: "http", port: 80 }),

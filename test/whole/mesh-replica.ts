@@ -10,10 +10,11 @@ import { LAB_MARK } from "../../src/cli/internal/mesh.ts";
 import { fabricAddresses } from "../../src/cli/internal/mesh-place.ts";
 import { startMesh } from "../../src/cli/mesh/run.ts";
 import { untilStopped } from "../../src/cli/wiring.ts";
+import { NODE_HOP_LIMIT } from "../../src/lab/kubelet/pod-links.ts";
 import { joinHostPort } from "../../src/ip/address.ts";
 import type { Family } from "../../src/ip/family.ts";
 import { readConfig } from "../../src/lab/config.ts";
-import { connectToControlPlane } from "../../src/lab/node/agent.ts";
+import { connectToControlPlane } from "../../src/lab/node/connect.ts";
 
 /** Beside those of the lab's own mesh. */
 const PORTS = { xdsPort: 28_010, webhookPort: 28_011, grpcPort: 28_012 };
@@ -37,6 +38,7 @@ const { stopped } = await startMesh({
   initImage: "tandem",
   mark: LAB_MARK,
   probesDeclaredPorts: true,
+  probeHopLimit: NODE_HOP_LIMIT,
   lead: (work, during) => leadWhile(lease, work, during),
   log,
   signal,

@@ -37,10 +37,10 @@ describe("tandem lab run 001-mesh-experiment", () => {
     const text = seen(/^Endpoints/);
     assert.match(
       text,
-      /^\[fd00:[0-9a-f:]+\]:9000,10\.244\.[0-9.]+:9000 +HEALTHY .*tcp-echo\.dual-stack\.svc/m,
+      /^\[fd00:[0-9a-f:]+\]:9000,10\.244\.[0-9.]+:9000 +HEALTHY +OK +outbound.*tcp-echo\.dual-stack\.svc/m,
     );
-    assert.match(text, /^10\.244\.[0-9.]+:9000 +HEALTHY .*tcp-echo\.ipv4\.svc/m);
-    assert.match(text, /^\[fd00:[0-9a-f:]+\]:9000 +HEALTHY .*tcp-echo\.ipv6\.svc/m);
+    assert.match(text, /^10\.244\.[0-9.]+:9000 +HEALTHY +OK +outbound.*tcp-echo\.ipv4\.svc/m);
+    assert.match(text, /^\[fd00:[0-9a-f:]+\]:9000 +HEALTHY +OK +outbound.*tcp-echo\.ipv6\.svc/m);
   });
 
   test("mutual TLS was spoken, and all of the story holds", () => {

@@ -10,6 +10,7 @@ interface Step {
   holds: boolean;
 }
 
+/** What a scenario said, and how it ended. */
 export interface PlayedScenario {
   status(): number | null;
   /** The evidence of the step with this title, which has to hold. */

@@ -49,6 +49,9 @@ spec:
     command: [sh, -c, 'for i in 1 2 3 4 5; do echo "line $i"; done; sleep 3; echo last']
 `;
 
+/** The size comes after the start: waits for it, a minute at most. */
+const SIZED = 'for i in $(seq 600); do [ "$(stty size)" = "33 91" ] && break; sleep 0.1; done';
+
 /** Ways that clients of different ages speak. */
 const TRANSPORTS = { WebSocket: "true", SPDY: "false" };
 
@@ -61,7 +64,7 @@ describe("streams of kubectl", { skip }, () => {
     cluster = await upForTest(() => ["-f", join(ROOT, "examples/any-family")]);
     ({ home, kubeconfig } = cluster);
     kubectl(["apply", "-f", "-"], PODS);
-    kubectl(["wait", "--for=condition=Ready", "pod/echo", "--timeout=60s"]);
+    kubectl(["wait", "--for=condition=Ready", "pod/echo", "--timeout=300s"]);
   });
 
   after(() => downAfterTest(cluster));
@@ -100,6 +103,7 @@ describe("streams of kubectl", { skip }, () => {
   async function forward(target: string, ports: readonly number[], webSockets: string) {
     const args = ["port-forward", "-v=4", "--address=127.0.0.1", target, ...ports.map((port) => `:${port}`)];
     const child = spawn("kubectl", args, { env: environment(webSockets), stdio: ["ignore", "pipe", "pipe"] });
+    const closed = once(child, "close");
     let err = "";
     child.stderr.on("data", (chunk) => {
       err += chunk;
@@ -118,7 +122,7 @@ describe("streams of kubectl", { skip }, () => {
     child.stdout.resume();
     assert.equal(local.length, ports.length, err);
     assert.doesNotMatch(err, /fallback/); // kubectl turns to SPDY without a word where WebSockets fail
-    return { child, local, said: () => err };
+    return { child, local, said: () => err, closed };
   }
 
   async function stop(child: ChildProcess): Promise<void> {
@@ -158,8 +162,7 @@ describe("streams of kubectl", { skip }, () => {
     });
 
     test(`exec over ${name} has a terminal of the client's size`, () => {
-      const command =
-        "stty cols 91 rows 33; exec kubectl exec -it echo -- sh -c 'sleep 1; stty size; exit 3'";
+      const command = `stty cols 91 rows 33; exec kubectl exec -it echo -- sh -c '${SIZED}; stty size; exit 3'`;
       const shown = spawnSync("script", ["-qec", command, "/dev/null"], {
         env: { ...environment(webSockets), SHELL: "/bin/sh" },
         stdio: ["pipe", "pipe", "pipe"],
@@ -179,7 +182,7 @@ describe("streams of kubectl", { skip }, () => {
     });
 
     test(`run -i over ${name} passes input on, and its exit code back`, () => {
-      const flags = ["-i", "--rm", "--restart=Never", "--image=busybox"];
+      const flags = ["-i", "--rm", "--restart=Never", "--image=busybox", "--pod-running-timeout=5m"];
       const cat = run(["run", `cat-${webSockets}`, ...flags, "--", "cat"], "from stdin\n", webSockets);
       assert.equal(cat.code, 0, cat.err);
       assert.match(cat.out, /^from stdin\n/);
@@ -212,9 +215,9 @@ describe("streams of kubectl", { skip }, () => {
     });
 
     test(`port-forward over ${name} says why a port refuses`, async () => {
-      const { child, local, said } = await forward("pod/echo", [9999], webSockets);
+      const { local, said, closed } = await forward("pod/echo", [9999], webSockets);
       await echoed(local[0]!, Buffer.from("x")).catch(() => {});
-      if (child.exitCode === null) await once(child, "exit");
+      await closed;
       assert.match(said(), /dial tcp4 127\.0\.0\.1:9999: connect: connection refused/);
       assert.match(said(), /dial tcp6 \[::1\]:9999: connect: connection refused/);
     });
@@ -230,18 +233,36 @@ describe("streams of kubectl", { skip }, () => {
       "--",
       "sh",
       "-c",
-      "for i in 1 2 3 4 5 6 7 8; do echo tick $i; sleep 0.5; done",
+      "i=0; until [ -e /tmp/enough ]; do i=$((i+1)); echo tick $i; sleep 0.2; done; echo last",
     ]);
-    kubectl(["wait", "--for=condition=Ready", "pod/ticks", "--timeout=60s"]);
+    kubectl(["wait", "--for=condition=Ready", "pod/ticks", "--timeout=300s"]);
     const follower = spawn("kubectl", ["logs", "-f", "ticks"], { env: environment() });
     let followed = "";
     follower.stdout.on("data", (chunk) => {
       followed += chunk;
     });
     const ended = once(follower, "close");
-    assert.match(kubectl(["attach", "ticks"]), /tick 8\n$/);
+    const attached = spawn("kubectl", ["attach", "ticks"], { env: environment() });
+    let seen = "";
+    const sawTick = new Promise<void>((resolve) => {
+      attached.stdout.on("data", (chunk) => {
+        seen += chunk;
+        if (/tick \d+\n/.test(seen)) resolve();
+      });
+    });
+    const left = once(attached, "close");
+    await Promise.race([sawTick, left]);
+    kubectl(["exec", "ticks", "--", "touch", "/tmp/enough"]);
+    assert.equal((await left)[0], 0);
+    assert.match(seen, /tick \d+\nlast\n$/);
     assert.deepEqual(await ended, [0, null]);
-    assert.equal(followed, [1, 2, 3, 4, 5, 6, 7, 8].map((tick) => `tick ${tick}\n`).join(""));
+    const lines = followed.split("\n");
+    assert.deepEqual(lines.slice(-2), ["last", ""]);
+    assert.deepEqual(
+      lines.slice(0, -2),
+      lines.slice(0, -2).map((_, index) => `tick ${index + 1}`),
+    );
+    assert.ok(lines.length > 2);
   });
 
   test("logs: follow to the end, previous, tail, since, limit, timestamps, containers, selectors", () => {
@@ -249,7 +270,7 @@ describe("streams of kubectl", { skip }, () => {
       kubectl(["logs", "-f", "logs", "-c", "lines"]),
       "line 1\nline 2\nline 3\nline 4\nline 5\nlast\n",
     );
-    kubectl(["wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/logs", "--timeout=60s"]);
+    kubectl(["wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/logs", "--timeout=300s"]);
     assert.equal(kubectl(["logs", "logs", "-c", "twice"]), "second run\n");
     assert.match(
       kubectl(["logs", "logs", "-c", "twice", "--previous"]),
@@ -281,7 +302,7 @@ describe("streams of kubectl", { skip }, () => {
     const running = () =>
       commandsOf(home.path).filter((line) => /^\S*node .*server\/relay\.|^sleep 98765/.test(line)).length;
     const becomes = async (count: number) => {
-      for (let left = 100; left > 0 && running() !== count; left--)
+      for (let left = 1200; left > 0 && running() !== count; left--)
         await new Promise((resolve) => setTimeout(resolve, 50));
       assert.equal(running(), count);
     };

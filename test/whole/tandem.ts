@@ -9,7 +9,9 @@ import { processOf as partOf } from "../../src/cli/scenarios/outside-places.ts";
 import { KubeClient, loadKubeconfig } from "../../src/client/index.ts";
 import { eventually } from "../controllers/cluster.ts";
 
+/** The folder of the repository. */
 export const ROOT = resolve(import.meta.dirname, "../..");
+/** The command under test. */
 export const TANDEM = join(ROOT, "bin/tandem");
 const NOBODY = 65534;
 
@@ -31,6 +33,7 @@ export function users(): User[] {
 
 const asNobody = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"];
 
+/** A folder of state of its own, and the command run with it. */
 export interface Home {
   readonly path: string;
   readonly user: User;
@@ -65,9 +68,22 @@ export function makeHome(user: User): Home {
         ...(input === undefined ? {} : { input }),
       });
     },
-    remove: () => rmSync(path, { recursive: true, force: true }),
+    remove: () => rmSync(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }),
   };
 }
+
+/**
+ * Waits in vain with more and more patience, until what came in time is all that can come: a busy machine takes longer.
+ * @param run given the seconds of `--timeout`
+ * @returns the last result
+ */
+export function withPatience<T>(run: (seconds: string) => T, isAll: (result: T) => boolean): T {
+  let result = run(String(PATIENCES[0]));
+  for (const seconds of PATIENCES.slice(1)) if (!isAll(result)) result = run(String(seconds));
+  return result;
+}
+
+const PATIENCES: readonly number[] = [10, 40, 160];
 
 /** The process of a part (`mesh`, `control-plane`) of the cluster that a test has to itself. */
 export function processOf(home: Home, part: string): number | undefined {

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { type Home, makeHome, ROOT, users } from "./tandem.ts";
+import { type Home, makeHome, ROOT, users, withPatience } from "./tandem.ts";
 
 const EXAMPLE = join(ROOT, "examples/tcp-echo");
 
@@ -124,7 +124,10 @@ test("pods that admission refuses: up says which annotation, and of which Deploy
   const file = join(home.path, "refused.yaml");
   writeFileSync(file, JSON.stringify(refusedByInjection()));
   try {
-    const up = home.run(["up", "-f", file, "--timeout", "8"]);
+    const up = withPatience(
+      (seconds) => home.run(["up", "--once", "-f", file, "--timeout", seconds]),
+      ({ stderr }) => /excludeOutboundPorts/.test(stderr),
+    );
     assert.notEqual(up.status, 0);
     assert.match(up.stderr, /excludeOutboundPorts: "eighty" is no port/);
     assert.match(up.stderr, /where: deployment demo\/web/);

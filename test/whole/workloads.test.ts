@@ -1,9 +1,10 @@
-/** StatefulSets and Jobs in a lab of two nodes, over both families: names that stay, packets, updates, ends. */
+/** StatefulSets, DaemonSets and Jobs in a lab of two nodes, over both families: names that stay, packets, updates, ends. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { execToText } from "../../src/client/index.ts";
 import { FAMILIES, type Family } from "../../src/ip/family.ts";
-import { hasCondition, type Job } from "../../src/objects/job/types.ts";
+import { hasCondition } from "../../src/objects/conditions.ts";
+import type { Job } from "../../src/objects/job/types.ts";
 import { KINDS } from "../../src/objects/kinds.ts";
 import type { ControllerRevision, StatefulSet } from "../../src/objects/statefulset/types.ts";
 import type { Pod } from "../../src/objects/types.ts";
@@ -56,7 +57,7 @@ spec:
           env:
             - { name: POD, valueFrom: { fieldRef: { fieldPath: metadata.name } } }
             - { name: ROUND, value: one }
-          readinessProbe: { httpGet: { path: /, port: 8080 }, periodSeconds: 1 }
+          readinessProbe: { httpGet: { path: /, port: 8080 }, periodSeconds: 1, timeoutSeconds: 10 }
 `;
 
 function settled(replicas: number, generation = 1): Promise<void> {
@@ -97,7 +98,9 @@ test("each pod of a StatefulSet has a name with an address of each family, where
   const ips = [ipsOf(await lab.pod("db-0")), ipsOf(await lab.pod("db-1"))];
   for (const family of FAMILIES) {
     const all = ips.map((of) => of[family] ?? "").sort();
-    assert.deepEqual(await addressesOf("db.default.svc.cluster.local", family), all);
+    await eventually(async () =>
+      assert.deepEqual(await addressesOf("db.default.svc.cluster.local", family), all),
+    );
   }
   const { out } = await lab.exec("db-1", ["hostname", "-f"]);
   assert.equal(out.trim(), "db-1.db.default.svc.cluster.local");
@@ -134,6 +137,66 @@ test("scaled up and down, names come and go in the order of their numbers", asyn
       ipsOf(await lab.pod("db-0")).IPv4,
     ]);
   });
+});
+
+const DAEMON_SET = `
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: { name: agent, annotations: { kubernetes.io/change-cause: begin } }
+spec:
+  selector: { matchLabels: { app: agent } }
+  template:
+    metadata: { labels: { app: agent } }
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+        - name: agent
+          image: hashicorp/http-echo
+          args: ["-listen=:8080", "-text=one"]
+          readinessProbe: { httpGet: { path: /, port: 8080 }, periodSeconds: 1, timeoutSeconds: 10 }
+`;
+
+/** What the pods of the DaemonSet answer, over both families; one a node. */
+async function answersOfAgents(): Promise<string[]> {
+  const { items } = await lab.client.list<Pod>(KINDS.Pod, { labelSelector: "app=agent" });
+  assert.equal(items.length, 2);
+  const urls = items.flatMap((pod) => {
+    const { IPv4, IPv6 } = ipsOf(pod);
+    return [`http://${IPv4}:8080`, `http://[${IPv6}]:8080`];
+  });
+  const answers = urls.map((url) => lab.exec("client", ["curl", "-sgm", "20", url]));
+  return (await Promise.all(answers)).map(({ out }) => out.trim());
+}
+
+test("a DaemonSet goes back to an earlier revision by the patch that kubectl rollout undo sends", async () => {
+  await apply(lab, DAEMON_SET);
+  const all = (answer: string) => async () =>
+    assert.deepEqual(
+      await answersOfAgents(),
+      Array.from({ length: 4 }, () => answer),
+    );
+  await eventually(all("one"));
+  const args = ["-listen=:8080", "-text=two"];
+  const change = { spec: { template: { spec: { containers: [{ name: "agent", args }] } } } };
+  await lab.client.patch(KINDS.DaemonSet, "agent", "default", change, { type: "strategic" });
+  await eventually(all("two"));
+  const revisions = async (): Promise<ControllerRevision[]> => {
+    const labelSelector = "app=agent";
+    const { items } = await lab.client.list<ControllerRevision>(KINDS.ControllerRevision, { labelSelector });
+    return items.sort((a, b) => a.revision - b.revision);
+  };
+  const [first, second] = await revisions();
+  assert.deepEqual([first?.revision, second?.revision], [1, 2]);
+  assert.equal(first?.metadata.annotations?.["kubernetes.io/change-cause"], "begin");
+  await lab.client.patch(KINDS.DaemonSet, "agent", "default", first?.data, { type: "strategic" });
+  await eventually(all("one"));
+  assert.deepEqual(
+    (await revisions()).map(({ metadata, revision }) => [metadata.name, revision]),
+    [
+      [second?.metadata.name, 2],
+      [first?.metadata.name, 3],
+    ],
+  );
 });
 
 const JOB = `

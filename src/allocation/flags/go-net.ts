@@ -41,9 +41,9 @@ export function formatGoNet(net: GoNet): string {
   return `${formatGoIP(net.ip)}/${ones}`;
 }
 
-/** How many addresses a network holds (netutils.RangeSize without its ceiling). */
+/** How many addresses a network holds; none when it is half of all or more (netutils.RangeSize without its ceiling). */
 export function goNetSize(net: GoNet): bigint {
-  return 1n << BigInt(net.bits - net.ones);
+  return net.ones <= 1 ? 0n : 1n << BigInt(net.bits - net.ones);
 }
 
 /** Whether the networks hold at least one of each family (netutils.IsDualStackCIDRs). */

@@ -11,6 +11,8 @@ import { keyOf, prefixOf } from "../registry/keys.ts";
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 /** Connections are kept for the next review. */
 const IDLE_CONNECTIONS = 16;
+/** How a request fails that meets a connection at its end. */
+const STALE: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE"]);
 
 /** Where a review is sent, and by which name the certificate is checked. */
 interface Destination {
@@ -67,12 +69,8 @@ export class WebhookTransport {
     }));
   }
 
-  #send(
-    to: Destination,
-    { caBundle }: WebhookClientConfig,
-    body: string,
-    signal: AbortSignal,
-  ): Promise<string> {
+  #send(to: Destination, config: WebhookClientConfig, body: string, signal: AbortSignal): Promise<string> {
+    const { caBundle } = config;
     return new Promise((resolve, reject) => {
       const call = request(to.url, {
         method: "POST",
@@ -87,7 +85,11 @@ export class WebhookTransport {
           ...(to.servername && { host: to.servername }),
         },
       });
-      call.once("error", reject);
+      call.once("error", (error: NodeJS.ErrnoException) => {
+        // a kept connection that the webhook closed in this moment; a review may be sent twice, as it changes nothing
+        if (call.reusedSocket && STALE.has(error.code ?? "")) resolve(this.#send(to, config, body, signal));
+        else reject(error);
+      });
       call.once("response", (response) => {
         const chunks: Buffer[] = [];
         let size = 0;

@@ -1,8 +1,9 @@
 import { X509Certificate } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { join } from "node:path";
-import { runOpensslScript } from "../../pki/openssl.ts";
+import { type CertificateRequest, createAuthority, issueCertificate, type KeyPair } from "../../pki/issue.ts";
+import { writePrivateFile } from "./kubeconfig.ts";
 
 /** The PEM texts that the server works with. */
 export interface Pki {
@@ -13,15 +14,9 @@ export interface Pki {
   readonly kubeletClientKey: string;
 }
 
-const FILES = [
-  "ca.crt",
-  "ca.key",
-  "apiserver.crt",
-  "apiserver.key",
-  "kubelet-client.crt",
-  "kubelet-client.key",
-];
+const DAYS = 3650;
 const MIN_DAYS_LEFT = 30;
+const FILES = ["ca", "apiserver", "kubelet-client"].flatMap((name) => [`${name}.crt`, `${name}.key`]);
 
 /**
  * The cluster's PKI in a directory: a CA, the server's certificate for the given names and addresses, and the client
@@ -30,19 +25,37 @@ const MIN_DAYS_LEFT = 30;
 export async function ensurePki(directory: string, sans: readonly string[]): Promise<Pki> {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const complete = FILES.every((name) => existsSync(join(directory, name)));
-  if (!complete)
-    await runOpensslScript(`${newCa()}\n${newServer()}\n${newKubeletClient()}`, prepared(directory, sans));
-  else if (!isUsable(directory, sans)) await runOpensslScript(newServer(), prepared(directory, sans));
-  for (const name of FILES) chmodSync(join(directory, name), name.endsWith(".key") ? 0o600 : 0o644);
-  rmSync(join(directory, "openssl.cnf"), { force: true });
-  const read = (name: string): string => readFileSync(join(directory, name), "utf8");
+  if (!complete) await createAll(directory, sans);
+  else if (!isUsable(directory, sans))
+    writePair(directory, "apiserver", await issueCertificate(readPair(directory, "ca"), server(sans)));
+  const own = readPair(directory, "apiserver");
+  const kubeletClient = readPair(directory, "kubelet-client");
   return {
-    ca: read("ca.crt"),
-    serverCert: read("apiserver.crt"),
-    serverKey: read("apiserver.key"),
-    kubeletClientCert: read("kubelet-client.crt"),
-    kubeletClientKey: read("kubelet-client.key"),
+    ca: readPair(directory, "ca").certificate,
+    serverCert: own.certificate,
+    serverKey: own.key,
+    kubeletClientCert: kubeletClient.certificate,
+    kubeletClientKey: kubeletClient.key,
   };
+}
+
+async function createAll(directory: string, sans: readonly string[]): Promise<void> {
+  const ca = await createAuthority("tandem-ca");
+  writePair(directory, "ca", ca);
+  writePair(directory, "apiserver", await issueCertificate(ca, server(sans)));
+  writePair(directory, "kubelet-client", await issueCertificate(ca, KUBELET_CLIENT));
+}
+
+function readPair(directory: string, name: string): KeyPair {
+  const read = (ending: string): string => readFileSync(join(directory, `${name}.${ending}`), "utf8");
+  return { certificate: read("crt"), key: read("key") };
+}
+
+/** The certificate comes last: while the old one is there, which is not good enough, the next start begins anew. */
+function writePair(directory: string, name: string, { certificate, key }: KeyPair): void {
+  writePrivateFile(join(directory, `${name}.key`), key);
+  writePrivateFile(join(directory, `${name}.crt`), certificate);
+  chmodSync(join(directory, `${name}.crt`), 0o644);
 }
 
 function isUsable(directory: string, sans: readonly string[]): boolean {
@@ -58,48 +71,15 @@ function isUsable(directory: string, sans: readonly string[]): boolean {
   }
 }
 
-/** Writes the configuration that the commands below read, and gives the directory back. */
-function prepared(directory: string, sans: readonly string[]): string {
-  const names = sans.map((name) => (isIP(name) ? `IP:${name}` : `DNS:${name}`)).join(",");
-  const text = `[req]
-distinguished_name = dn
-[dn]
-[ca]
-basicConstraints = critical,CA:TRUE
-keyUsage = critical,keyCertSign,cRLSign,digitalSignature
-subjectKeyIdentifier = hash
-[server]
-basicConstraints = critical,CA:FALSE
-keyUsage = critical,digitalSignature
-extendedKeyUsage = serverAuth
-subjectAltName = ${names}
-[client]
-basicConstraints = critical,CA:FALSE
-keyUsage = critical,digitalSignature
-extendedKeyUsage = clientAuth
-`;
-  writeFileSync(join(directory, "openssl.cnf"), text, { mode: 0o600 });
-  return directory;
+function server(sans: readonly string[]): CertificateRequest {
+  const subjectAltNames = sans.map((name) => (isIP(name) ? `IP:${name}` : `DNS:${name}`));
+  return { commonName: "kube-apiserver", subjectAltNames, usages: ["serverAuth"], days: DAYS };
 }
 
-// -batch and a config of our own keep the host's openssl.cnf out; the umask keeps keys from others at all times
-const PRELUDE = "umask 077; export OPENSSL_CONF=openssl.cnf";
-const KEY = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -batch -config openssl.cnf";
-
-function newCa(): string {
-  return `${PRELUDE}
-openssl req -x509 ${KEY} -days 3650 -subj /CN=tandem-ca -extensions ca -keyout ca.key -out ca.crt`;
-}
-
-function newServer(): string {
-  return `${PRELUDE}\n${issue("apiserver", "/CN=kube-apiserver", "server")}`;
-}
-
-function newKubeletClient(): string {
-  return issue("kubelet-client", "/O=system:masters/CN=kube-apiserver-kubelet-client", "client");
-}
-
-function issue(name: string, subject: string, extensions: string): string {
-  return `openssl req -x509 -CA ca.crt -CAkey ca.key ${KEY} -days 3650 -subj ${subject} \
--extensions ${extensions} -keyout ${name}.key -out ${name}.crt`;
-}
+const KUBELET_CLIENT: CertificateRequest = {
+  commonName: "kube-apiserver-kubelet-client",
+  organization: "system:masters",
+  subjectAltNames: [],
+  usages: ["clientAuth"],
+  days: DAYS,
+};

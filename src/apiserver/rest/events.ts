@@ -1,4 +1,3 @@
-import { parse } from "yaml";
 import { fromCoreEvent, toCoreEvent, toCoreEventFields } from "../../objects/events/convert.ts";
 import { validateNewEvent, validateNewEventUpdate } from "../../objects/events/validate.ts";
 import {
@@ -15,6 +14,7 @@ import {
 import { KINDS } from "../../objects/kinds.ts";
 import { invalidObject } from "../../objects/status.ts";
 import type { AnyObject, KubeEvent } from "../../objects/types.ts";
+import { yaml } from "../../objects/yaml.ts";
 import { type Answer, type Call, type Reply, readBody, STREAMED } from "../http/call.ts";
 import { methodNotAllowed } from "../http/replies.ts";
 import { createAdmitted, updateAdmitted } from "../admission/write.ts";
@@ -75,7 +75,7 @@ function shown(call: Call, answer: Answer): Answer {
   if (answer === STREAMED || formOf(call).as !== "Object") return answer;
   const { body } = answer as Reply;
   const form = formOf(call);
-  const value = form.yaml ? parse(String(body)) : JSON.parse(String(body));
+  const value = form.yaml ? yaml().parse(String(body)) : JSON.parse(String(body));
   return { ...(answer as Reply), ...bodyOf(form, JSON.stringify(shownValue(value))) };
 }
 

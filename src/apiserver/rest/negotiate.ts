@@ -1,8 +1,8 @@
-import { stringify } from "yaml";
 import { tableOf } from "../../objects/index.ts";
 import { apiVersionOf, type Kind } from "../../objects/kinds.ts";
 import { ApiError } from "../../objects/status.ts";
 import type { AnyObject } from "../../objects/types.ts";
+import { yaml } from "../../objects/yaml.ts";
 import { inVersion } from "../crd/versions.ts";
 import { type Call, headerOf, type Reply } from "../http/call.ts";
 import { JSON_TYPE } from "../http/replies.ts";
@@ -105,7 +105,7 @@ export function partialOf({ metadata }: AnyObject): object {
 /** A JSON text as a body in the form that the client wants. */
 export function bodyOf(form: Form, json: string): { body: string; contentType: string } {
   if (!form.yaml) return { body: json, contentType: JSON_TYPE };
-  return { body: stringify(JSON.parse(json), YAML_STYLE), contentType: "application/yaml" };
+  return { body: yaml().stringify(JSON.parse(json), YAML_STYLE), contentType: "application/yaml" };
 }
 
 /** As the real server writes YAML: keys in order, lists not indented, long texts not folded. */

@@ -2,19 +2,19 @@
 import type { DesiredStack, SecurityGroup } from "./model.ts";
 import { TAG, type Tags } from "./model.ts";
 import type { Inventory } from "./current.ts";
-import { isOurs, type Place } from "./listing.ts";
+import { isOfName, type Place } from "./listing.ts";
 import { backendGroupName } from "./names.ts";
 import type { Backend } from "./plan/node-rules.ts";
 
 /** The tag TAG.resource of the shared group, as the AWS Load Balancer Controller has it. */
 export const BACKEND_RESOURCE = "backend-sg";
 
-/** The shared group among these, if it exists. */
+/** The shared group among these, if it exists; its name has no uid in it, and so it is that of the cluster's name. */
 export function backendGroupOf(
   groups: readonly SecurityGroup[],
   clusterName: string,
 ): SecurityGroup | undefined {
-  return groups.find(({ tags }) => isOurs(tags, clusterName) && tags[TAG.resource] === BACKEND_RESOURCE);
+  return groups.find(({ tags }) => isOfName(tags, clusterName) && tags[TAG.resource] === BACKEND_RESOURCE);
 }
 
 function backendTags(clusterName: string): Tags {

@@ -16,6 +16,7 @@ import type {
   TargetGroup,
 } from "./model.ts";
 import type { Predecessor } from "./plan/input.ts";
+import { type Strangers, strangersIn } from "./strangers.ts";
 
 /** How old what is remembered may be, in milliseconds. */
 export interface Ages extends ListingAges {
@@ -44,6 +45,8 @@ export interface View {
   readonly leftovers: readonly Pick<TargetGroup, "arn" | "name">[];
   readonly names: Names;
   readonly surroundings: Surroundings;
+  /** Another cluster that has this one's name. */
+  readonly strangers: Strangers | undefined;
 }
 
 interface Details<T> {
@@ -89,6 +92,7 @@ export class Inventory {
           ...this.#predecessors(listing, service.key),
           names: listing.names(),
           surroundings: this.#surroundings(listing),
+          strangers: strangersIn(listing),
         };
       } catch (error) {
         // gone between two calls: what is remembered is not so any more

@@ -110,7 +110,10 @@ function loadBalancerOf(
 }
 
 /** The tags of a Service's things: those asked for, and over them those by which things are found again. */
-function tagsFor(model: BalancerModel, { clusterName }: Surroundings): (resource: string) => Tags {
+function tagsFor(
+  model: BalancerModel,
+  { clusterName, clusterUid }: Surroundings,
+): (resource: string) => Tags {
   const reserved: readonly string[] = Object.values(TAG);
   const asked = Object.entries(model.aws.additionalTags).filter(([key]) => !reserved.includes(key));
   return (resource) => ({
@@ -120,5 +123,6 @@ function tagsFor(model: BalancerModel, { clusterName }: Surroundings): (resource
     [TAG.resource]: resource,
     [TAG.owner]: "tandem",
     [TAG.uid]: model.uid,
+    ...(clusterUid !== undefined && { [TAG.clusterUid]: clusterUid }),
   });
 }

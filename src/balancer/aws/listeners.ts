@@ -55,6 +55,7 @@ export function listenersOf(
       port: port.port,
       protocol,
       forward: [own, ...others],
+      ...(port.forward?.sticky && { sticky: true }),
       ...tlsOf(port, protocol),
       attributes: port.listenerAttributes,
       tags: tagsOf(String(port.port)),

@@ -3,9 +3,16 @@ import { type AwsApi, AwsError, type BareLoadBalancer, type BareTargetGroup } fr
 import type { Tagged } from "./migration.ts";
 import { type SecurityGroup, type Subnet, TAG, type Tags } from "./model.ts";
 
-/** Tags of what is a cluster's, made by Tandem. */
-export function isOurs(tags: Tags, clusterName: string): boolean {
+/** Tags of what Tandem made for a cluster of this name. */
+export function isOfName(tags: Tags, clusterName: string): boolean {
   return tags[TAG.cluster] === clusterName && tags[TAG.owner] === "tandem";
+}
+
+/** Of this very cluster, as far as is known: what has no uid is from before uids were tagged, or is shared by name. */
+function isOurs(tags: Tags, { clusterName, clusterUid, formerUids = [] }: Place): boolean {
+  const uid = tags[TAG.clusterUid];
+  const known = [undefined, clusterUid, ...formerUids];
+  return isOfName(tags, clusterName) && (clusterUid === undefined || known.includes(uid));
 }
 
 /** What of one Service a listing has; `key` is `namespace/name`. */
@@ -19,6 +26,10 @@ export interface ListedStack {
 export interface Place {
   readonly clusterName: string;
   readonly vpcId: string;
+  /** Undefined where nobody knows it: then the name alone says what is the cluster's. */
+  readonly clusterUid?: string | undefined;
+  /** Of clusters that are no more, whose things are this one's now. */
+  readonly formerUids?: readonly string[] | undefined;
 }
 
 /** All load balancers and target groups of the region, and the VPC's network. */
@@ -33,6 +44,7 @@ export class Listing {
   /** By `key uid`; made anew after changes. */
   #stacks: Map<string, ListedStack> | undefined;
   #names: Names | undefined;
+  #strangers: ListedStack | undefined;
 
   constructor(place: Place, at: number, subnets: readonly Subnet[], vpc: Listing["vpc"]) {
     this.#place = place;
@@ -59,11 +71,23 @@ export class Listing {
 
   /** All of this cluster that Tandem made. */
   ours(): ListedStack {
-    const ours = ({ tags }: { tags: Tags }): boolean => isOurs(tags, this.#place.clusterName);
+    return this.#those((tags) => isOurs(tags, this.#place));
+  }
+
+  /** What Tandem made for other clusters of this one's name. */
+  strangers(): ListedStack {
+    this.#strangers ??= this.#those(
+      (tags) => isOfName(tags, this.#place.clusterName) && !isOurs(tags, this.#place),
+    );
+    return this.#strangers;
+  }
+
+  #those(wanted: (tags: Tags) => boolean): ListedStack {
+    const fits = ({ tags }: { tags: Tags }): boolean => wanted(tags);
     return {
-      loadBalancers: [...this.loadBalancers.values()].filter(ours),
-      targetGroups: [...this.targetGroups.values()].filter(ours),
-      securityGroups: [...this.securityGroups.values()].filter(ours),
+      loadBalancers: [...this.loadBalancers.values()].filter(fits),
+      targetGroups: [...this.targetGroups.values()].filter(fits),
+      securityGroups: [...this.securityGroups.values()].filter(fits),
     };
   }
 
@@ -71,6 +95,7 @@ export class Listing {
   changed(): void {
     this.#stacks = undefined;
     this.#names = undefined;
+    this.#strangers = undefined;
   }
 
   #sort(): Map<string, ListedStack> {

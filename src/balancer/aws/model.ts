@@ -16,6 +16,8 @@ export const TAG = {
   owner: "tandem.dev/managed-by",
   /** Tells a Service from a later one of the same name. */
   uid: "tandem.dev/service-uid",
+  /** Tells a cluster from another one of the same name: the uid of its namespace kube-system. */
+  clusterUid: "tandem.dev/cluster-uid",
   /** Which load balancer of a Service this belongs to: 0 or absent for the first, one more for each replacement. */
   generation: "tandem.dev/generation",
   /** When it was made (ISO 8601): target groups and security groups have no time of their own. */
@@ -76,6 +78,8 @@ export interface DesiredListener {
   readonly protocol: ListenerProtocol;
   /** Target groups with weights: wished ones by name (or ARN where they are another's), existing ones by ARN. */
   readonly forward: readonly { readonly targetGroup: string; readonly weight: number }[];
+  /** Whether further connections of an address go to the group that its first one went to. */
+  readonly sticky?: boolean | undefined;
   /** ARNs, the default one first. */
   readonly certificates: readonly string[];
   readonly sslPolicy: string | undefined;
@@ -133,6 +137,7 @@ export interface SecurityRule {
 /** The surroundings that a stack is made for: read from AWS, given to the pure functions. */
 export interface Surroundings {
   readonly clusterName: string;
+  readonly clusterUid?: string | undefined;
   readonly vpcId: string;
   readonly vpcIpv4Cidrs: readonly string[];
   readonly vpcIpv6Cidrs: readonly string[];

@@ -5,6 +5,7 @@ import { type Applied, wrote } from "./apply.ts";
 import type { BareLoadBalancer } from "./api.ts";
 import { explained } from "./errors.ts";
 import { DELETE_OLD_ANNOTATION, REPLACED_ANNOTATION, writeReplaced } from "./migration.ts";
+import { REGISTERED_ANNOTATION } from "./registered.ts";
 import { isWrite, type StepOf } from "./steps.ts";
 
 /** What AWS refused for good is tried again so often, in milliseconds: quotas are raised, mistakes mended. */
@@ -14,6 +15,8 @@ const FIRST_BUSY_MS = 5_000;
 const MOST_BUSY_MS = 5 * 60_000;
 /** Targets that one event names. */
 const TOLD_TARGETS = 5;
+/** What is remembered on a Service until it is released. */
+const MEMORIES = [REPLACED_ANNOTATION, REGISTERED_ANNOTATION];
 /** Busy runs in a row after which the Service is told. */
 const BUSY_WORTH_TELLING = 3;
 
@@ -57,6 +60,8 @@ export interface ServeFacts {
   readonly warnings: readonly string[];
   /** Runs in a row that found something in use. */
   readonly busyRuns: number;
+  /** What else is to be remembered on the Service. */
+  readonly annotations: Readonly<Record<string, string | null>>;
 }
 
 /** The outcome of serving. */
@@ -66,9 +71,10 @@ export function serveOutcome(model: BalancerModel, applied: Applied, facts: Serv
   return {
     ingress: hostname === undefined ? undefined : [ingressOf(model, hostname)],
     events: serveEvents(model, applied, facts),
-    ...(remembered === undefined
-      ? {}
-      : { annotations: { [REPLACED_ANNOTATION]: writeReplaced(remembered) } }),
+    annotations: {
+      ...facts.annotations,
+      ...(remembered !== undefined && { [REPLACED_ANNOTATION]: writeReplaced(remembered) }),
+    },
     againAfterMs: againAfter(applied, facts.busyRuns),
     done: wait === undefined && failed === undefined && busy.length === 0,
   };
@@ -183,10 +189,11 @@ const IN_USE_ADVICE =
 export function releaseOutcome(
   service: { readonly key: string },
   applied: Applied,
-  facts: Pick<ServeFacts, "busyRuns"> & { readonly hadAnnotation: boolean },
+  facts: { readonly busyRuns: number; readonly annotations: Readonly<Record<string, string>> },
 ): BalancerOutcome {
   const { failed, busy } = applied;
   const done = failed === undefined && busy.length === 0;
+  const remembered = MEMORIES.filter((name) => facts.annotations[name] !== undefined);
   const events: BalancerEvent[] = [];
   if (failed !== undefined)
     events.push(warning("FailedDeployModel", `Failed deploy model due to ${explained(failed.error)}`));
@@ -196,7 +203,7 @@ export function releaseOutcome(
   return {
     ingress: done ? [] : undefined,
     events,
-    ...(done && facts.hadAnnotation ? { annotations: { [REPLACED_ANNOTATION]: null } } : {}),
+    ...(done && { annotations: Object.fromEntries(remembered.map((name) => [name, null])) }),
     againAfterMs: againAfter(applied, facts.busyRuns),
     done,
   };

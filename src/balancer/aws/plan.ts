@@ -74,7 +74,7 @@ class Planner {
   }
 
   steps(): Step[] {
-    const { current, externalTags, sharedTargets, backend } = this.#input;
+    const { current, externalTags, registered, backend } = this.#input;
     const { targetGroups } = this.#desired;
     const own = this.#frontend();
     const shared = backendSteps(backend, targetGroups);
@@ -84,8 +84,8 @@ class Planner {
     return [
       ...own.before,
       ...shared.before,
-      ...targetGroupSteps(targetGroups, current.targetGroups, { externalTags, sharedTargets }),
-      ...targetsOfLeaving(this.#leaving, targetGroups, current.targetGroups, sharedTargets),
+      ...targetGroupSteps(targetGroups, current.targetGroups, { externalTags, registered }),
+      ...targetsOfLeaving(this.#leaving, targetGroups, current.targetGroups, registered),
       ...balancer.early,
       ...listening.before,
       ...this.#moveWait(),

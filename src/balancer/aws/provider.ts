@@ -18,7 +18,7 @@ import { EarlierRuns } from "./earlier-runs.ts";
 import { advised } from "./errors.ts";
 import { isNotFound, type Place } from "./listing.ts";
 import { EVERYONE } from "./listing-memory.ts";
-import { graceOf, newestFirst, readReplaced, REPLACED_ANNOTATION } from "./migration.ts";
+import { graceOf, newestFirst, readReplaced } from "./migration.ts";
 import { desiredStack } from "./desired.ts";
 import type { CurrentStack, DesiredStack } from "./model.ts";
 import { deleteOrphans, findOrphans } from "./orphans.ts";
@@ -34,8 +34,10 @@ import {
 import { type Plan, planServe } from "./plan.ts";
 import { rangesOf } from "./plan/node-rules.ts";
 import { planRelease } from "./plan/release.ts";
-import { hostnameOf, protects } from "./service.ts";
+import { hasListenerAttributes, hostnameOf, protects } from "./service.ts";
+import { readRegistered, rememberRegistered } from "./registered.ts";
 import { describeStep, type Step } from "./steps.ts";
+import { besideStrangers, strangersIn, whyRefused } from "./strangers.ts";
 import { type Clock, type Rates, SYSTEM_CLOCK, throttled } from "./throttle.ts";
 
 /** What the provider is made of; times in milliseconds. */
@@ -43,6 +45,10 @@ export interface AwsProviderOptions {
   readonly api: AwsApi;
   readonly clusterName: string;
   readonly vpcId: string;
+  /** The uid of its namespace kube-system: another cluster of the same name is told by it. */
+  readonly clusterUid?: string | undefined;
+  /** Those of clusters that are no more, whose things are this one's now. */
+  readonly formerUids?: readonly string[] | undefined;
   /** For the reader of logs; the API knows its own. */
   readonly region?: string;
   /** Where neither the Service nor an existing load balancer says one. */
@@ -89,10 +95,11 @@ class AwsProvider implements BalancerProvider {
   readonly #earlier = new EarlierRuns();
 
   constructor(options: AwsProviderOptions) {
-    const { api, clock = SYSTEM_CLOCK, random = Math.random, rates, clusterName, vpcId, ages } = options;
+    const { api, clock = SYSTEM_CLOCK, random = Math.random, rates, ages } = options;
+    const { clusterName, vpcId, clusterUid, formerUids } = options;
     this.#options = options;
     this.#clock = clock;
-    this.#place = { clusterName, vpcId };
+    this.#place = { clusterName, vpcId, clusterUid, formerUids };
     this.#api = throttled(api, clock, random, rates);
     this.#backend = new BackendRules(clusterName);
     this.#inventory = new Inventory(this.#api, this.#place, () => clock.now(), ages);
@@ -122,6 +129,7 @@ class AwsProvider implements BalancerProvider {
         waitsFor: this.#earlier.newWait(model.key, applied, publishes),
         warnings: warnings.map(findingText),
         busyRuns: this.#earlier.countBusy(model.key, applied),
+        annotations: rememberRegistered(model, context.annotations, plan.desired, applied),
       });
     } finally {
       this.#backend.leave(model.key);
@@ -150,11 +158,11 @@ class AwsProvider implements BalancerProvider {
 
   async #plan(model: BalancerModel, context: BalancerContext): Promise<Planned> {
     const { graceMs = GRACE_MS, externalTags = [] } = this.#options;
-    const attributes = model.ports.some(
-      ({ listenerAttributes }) => Object.keys(listenerAttributes).length > 0,
-    );
-    const view = await this.#inventory.viewOf(model, attributes);
+    const view = await this.#inventory.viewOf(model, hasListenerAttributes(model));
     const current = newestFirst(view.current);
+    // what serves goes on being served; nothing new is made
+    if (view.strangers !== undefined && current.loadBalancers.length === 0)
+      return { view, plan: { refused: whyRefused(view.strangers, this.#place.clusterName) } };
     const wanted = desiredStack(this.#withScheme(model, current), view.surroundings, current);
     const { stack, findings } = wanted;
     if (stack === undefined) return { view, plan: { findings } };
@@ -174,7 +182,7 @@ class AwsProvider implements BalancerProvider {
       now: this.#clock.now(),
       graceMs: graceOf(context.annotations, graceMs),
       externalTags: new Set(externalTags),
-      sharedTargets: model.aws.multiClusterTargetGroups,
+      registered: model.aws.multiClusterTargetGroups ? readRegistered(context.annotations) : undefined,
     });
     return { view, plan, warnings: findings, nodeGroups: backend?.nodeGroups.map(({ id }) => id) };
   }
@@ -233,17 +241,17 @@ class AwsProvider implements BalancerProvider {
     const applied = await this.#apply(service.key, steps, view, context.signal);
     if (applied.busy.length === 0 && applied.failed === undefined) this.#backend.needs(service, undefined);
     const both = await this.#withTidyRules(service.key, applied, view, context.signal);
-    const hadAnnotation = context.annotations[REPLACED_ANNOTATION] !== undefined;
     const busyRuns = this.#earlier.countBusy(service.key, both);
     this.#earlier.forgetWait(service.key);
-    return releaseOutcome(service, both, { busyRuns, hadAnnotation });
+    return releaseOutcome(service, both, { busyRuns, annotations: context.annotations });
   }
 
   /** Makes the nodes' rules follow what all Services need, when all that was before is done and no other is at work. */
   async #withTidyRules(key: string, applied: Applied, view: View, signal: AbortSignal): Promise<Applied> {
     if (applied.busy.length > 0 || applied.failed !== undefined || applied.wait !== undefined) return applied;
     const tidied = await this.#backend.alone(key, async () => {
-      const steps = this.#backend.tidySteps(await this.#inventory.listing(key));
+      const listing = await this.#inventory.listing(key);
+      const steps = strangersIn(listing) === undefined ? this.#backend.tidySteps(listing) : [];
       return steps.length === 0 ? undefined : this.#apply(key, steps, view, signal);
     });
     return tidied === undefined ? applied : merged(applied, tidied);
@@ -251,7 +259,10 @@ class AwsProvider implements BalancerProvider {
 
   async orphans(live: ReadonlyMap<string, string>, signal: AbortSignal): Promise<readonly Orphan[]> {
     signal.throwIfAborted();
-    return findOrphans(await this.#inventory.listing(undefined, true), live);
+    const listing = await this.#inventory.listing(undefined, true);
+    const strangers = strangersIn(listing);
+    if (strangers !== undefined) throw besideStrangers(strangers, this.#place.clusterName);
+    return findOrphans(listing, live);
   }
 
   async deleteOrphans(orphans: readonly Orphan[], signal: AbortSignal) {

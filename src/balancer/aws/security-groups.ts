@@ -74,7 +74,7 @@ function inboundRules(model: BalancerModel): SecurityRule[] {
       const base = { protocol, fromPort: port.port, toPort: port.port };
       return [
         ...cidrs.map((cidr) => ({ ...base, ...source(cidr) })),
-        ...model.aws.securityGroupPrefixLists.map((prefixList) => ({ ...base, prefixList })),
+        ...(model.aws.securityGroupPrefixLists ?? []).map((prefixList) => ({ ...base, prefixList })),
       ];
     }),
   );
@@ -84,7 +84,8 @@ function inboundRules(model: BalancerModel): SecurityRule[] {
 
 function sourcesOf({ sourceRanges, aws }: BalancerModel): readonly string[] {
   if (sourceRanges.length > 0) return [...new Set(sourceRanges)];
-  if (aws.securityGroupPrefixLists.length > 0) return [];
+  // also an empty list of them: whoever writes one does not mean that all may come
+  if (aws.securityGroupPrefixLists !== undefined) return [];
   return aws.ipAddressType === "dualstack" ? ["0.0.0.0/0", "::/0"] : ["0.0.0.0/0"];
 }
 

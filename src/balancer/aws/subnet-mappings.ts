@@ -1,6 +1,6 @@
 /** Addresses of a load balancer in its subnets (pkg/service/model_build_load_balancer.go, pkg/networking/utils.go). */
-import { parseAddress } from "../../ip/address.ts";
-import { cidrContains, parseCidr } from "../../ip/cidr.ts";
+import { canonicalAddress, parseAddress } from "../../ip/address.ts";
+import { cidrContains, formatCidr, parseCidr } from "../../ip/cidr.ts";
 import type { AnnotationName } from "../../traffic/balancer/index.ts";
 import type { AwsSettings, BalancerScheme } from "../../traffic/balancer/model.ts";
 import type { Subnet, SubnetMapping } from "./model.ts";
@@ -22,7 +22,8 @@ export function subnetMappings(
     const ipv4 = within("privateIpv4Addresses", aws.privateIpv4Addresses, id, ipv4Cidr ? [ipv4Cidr] : []);
     const ipv6 = within("ipv6Addresses", aws.ipv6Addresses, id, ipv6Cidrs);
     const allocationId = aws.eipAllocations[index];
-    const prefix = aws.prefixForIpv6SourceNat === "on" ? aws.sourceNatIpv6Prefixes[index] : undefined;
+    const prefix =
+      aws.prefixForIpv6SourceNat === "on" ? prefixOf(aws.sourceNatIpv6Prefixes[index]) : undefined;
     return {
       subnetId: id,
       ...(allocationId !== undefined && { allocationId }),
@@ -68,7 +69,8 @@ function within(
 ): string | undefined {
   if (addresses.length === 0) return undefined;
   const inside = addresses.filter((address) => isInside(address, cidrs));
-  if (inside.length === 1) return inside[0];
+  // as AWS writes them: what differs in letters alone would be set again and again
+  if (inside[0] !== undefined && inside.length === 1) return canonicalAddress(inside[0]);
   const family = name === "ipv6Addresses" ? "IPv6" : "private IPv4";
   const message = `expect one ${family} address configured for subnet: ${subnet}`;
   throw refuse(
@@ -85,6 +87,11 @@ function isInside(text: string, cidrs: readonly string[]): boolean {
     const parsed = parseCidr(cidr);
     return parsed !== undefined && cidrContains(parsed, address);
   });
+}
+
+function prefixOf(text: string | undefined): string | undefined {
+  const cidr = parseCidr(text ?? "");
+  return cidr === undefined ? text : formatCidr(cidr);
 }
 
 function checkPrefixes(aws: AwsSettings, subnets: readonly Subnet[]): void {

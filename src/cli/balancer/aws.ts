@@ -6,7 +6,9 @@ import { createAwsApi } from "../../balancer/aws/sdk.ts";
 import { EXIT } from "../../errors/exit-codes.ts";
 import { UserError } from "../../errors/user-error.ts";
 import type { BalancerProvider } from "../../traffic/balancer/provider.ts";
+import { clusterUidOf } from "./cluster-uid.ts";
 import type { BalancerSettings } from "./flags.ts";
+import type { OpenOptions } from "./provider.ts";
 
 /** Where the VPC is. */
 interface Account {
@@ -15,14 +17,20 @@ interface Account {
 }
 
 /** Makes the provider; asks nothing of AWS. @throws UserError for flags that are missing */
-export async function openAws(settings: BalancerSettings, signal: AbortSignal): Promise<BalancerProvider> {
+export async function openAws(
+  settings: BalancerSettings,
+  options: OpenOptions,
+  signal: AbortSignal,
+): Promise<BalancerProvider> {
   const { region, vpcId } = accountOf(settings);
   const { awsEndpoint, clusterName, defaultScheme } = settings;
   // an emulator is reached by an endpoint of its own, and moto has an answer in another form than AWS
   const endpoint = awsEndpoint === undefined ? {} : { endpoint: awsEndpoint, subnetStatesAsText: true };
   const api = await createAwsApi({ region, ...endpoint, signal });
-  const { replacementGraceMs: graceMs, externalManagedTags: externalTags } = settings;
-  return createAwsProvider({ api, region, vpcId, clusterName, defaultScheme, graceMs, externalTags });
+  const clusterUid = await clusterUidOf(options, signal);
+  const { replacementGraceMs: graceMs, externalManagedTags: externalTags, formerClusterUids } = settings;
+  const wishes = { defaultScheme, graceMs, externalTags, formerUids: formerClusterUids };
+  return createAwsProvider({ api, region, vpcId, clusterName, clusterUid, ...wishes });
 }
 
 /** What keeps AWS from being asked, and whether that may mend itself: no answer, too many calls. */

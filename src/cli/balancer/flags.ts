@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { EXIT } from "../../errors/exit-codes.ts";
 import { UserError } from "../../errors/user-error.ts";
 import { parseDurationFlag } from "../duration.ts";
+import { collect } from "../flags.ts";
 
 /** The flags of `tandem balancer` and its subcommands as they were given. */
 export interface BalancerFlags {
@@ -9,6 +10,7 @@ export interface BalancerFlags {
   readonly provider: string;
   readonly loadBalancerClass: string;
   readonly clusterName?: string;
+  readonly formerClusterUid: readonly string[];
   readonly region?: string;
   readonly vpcId?: string;
   readonly awsEndpoint?: string;
@@ -29,6 +31,8 @@ export interface BalancerSettings {
   readonly provider: "aws" | "local";
   readonly loadBalancerClass: string;
   readonly clusterName: string;
+  /** Uids of clusters that are no more, whose load balancers are this one's now (aws). */
+  readonly formerClusterUids: readonly string[];
   readonly region: string | undefined;
   readonly vpcId: string | undefined;
   readonly awsEndpoint: string | undefined;
@@ -57,6 +61,12 @@ export function withBalancerFlags(command: Command): Command {
     .option(
       "--cluster-name <name>",
       'the cluster, as what is made for it is tagged; two clusters of one account need two (default: "tandem")',
+    )
+    .option(
+      "--former-cluster-uid <uid>",
+      "the uid of a cluster of this name that is no more, whose load balancers are this one's now (aws; repeatable)",
+      collect,
+      [],
     )
     .option("--region <name>", "the AWS region (default: as AWS's own tools find it)")
     .option("--vpc-id <id>", "the VPC of the nodes (aws)")
@@ -108,6 +118,7 @@ export function readBalancerFlags(flags: BalancerFlags): BalancerSettings {
     provider: oneOf("--provider", flags.provider, ["aws", "local"]),
     loadBalancerClass: flags.loadBalancerClass,
     clusterName: clusterNameOf(flags.clusterName ?? DEFAULT_CLUSTER),
+    formerClusterUids: flags.formerClusterUid,
     region: flags.region,
     vpcId: flags.vpcId,
     awsEndpoint: urlOf("--aws-endpoint", flags.awsEndpoint),

@@ -48,6 +48,8 @@ const CLUSTER_RULES = [
   rule([""], ["nodes"], ["get", "list", "watch"]),
   rule(["discovery.k8s.io"], ["endpointslices"], ["get", "list", "watch"]),
   rule([""], ["events"], ["create", "patch"]),
+  // the uid of kube-system, which tells this cluster from another one of its name
+  rule([""], ["namespaces"], ["get"]),
 ];
 const LEASE_RULES = [rule(["coordination.k8s.io"], ["leases"], ["get", "create", "update"])];
 
@@ -62,6 +64,7 @@ function argsOf(settings: BalancerSettings): string[] {
     `--region=${needed("--region", region)}`,
     `--vpc-id=${needed("--vpc-id", vpcId)}`,
     `--cluster-name=${clusterName}`,
+    ...settings.formerClusterUids.map((uid) => `--former-cluster-uid=${uid}`),
     `--load-balancer-class=${loadBalancerClass}`,
     `--default-scheme=${defaultScheme}`,
     `--default-target-type=${defaultTargetType}`,

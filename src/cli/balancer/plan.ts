@@ -1,4 +1,5 @@
 import { REPLACED_ANNOTATION } from "../../balancer/aws/migration.ts";
+import { REGISTERED_ANNOTATION } from "../../balancer/aws/registered.ts";
 import { KubeClient, loadKubeconfig, type ManifestObject, readManifests } from "../../client/index.ts";
 import { EXIT } from "../../errors/exit-codes.ts";
 import { UserError } from "../../errors/user-error.ts";
@@ -212,10 +213,12 @@ export function withLive(service: Service, live: Service | undefined): Service {
   };
 }
 
+const OURS = new Set([REPLACED_ANNOTATION, REGISTERED_ANNOTATION]);
+
 /** What the running balancer remembers on a Service is in no manifest, and outlives its application. */
 function writtenByUs({ metadata }: Service): Record<string, string> {
-  const value = metadata.annotations?.[REPLACED_ANNOTATION];
-  return value === undefined ? {} : { [REPLACED_ANNOTATION]: value };
+  const written = Object.entries(metadata.annotations ?? {});
+  return Object.fromEntries(written.filter(([key]) => OURS.has(key)));
 }
 
 function noFile(): UserError {

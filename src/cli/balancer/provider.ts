@@ -30,7 +30,7 @@ export async function openProvider(
 ): Promise<OpenProvider> {
   if (settings.provider === "aws") {
     const { openAws } = await import("./aws.ts");
-    return { provider: await openAws(settings, signal), stopped: Promise.resolve() };
+    return { provider: await openAws(settings, options, signal), stopped: Promise.resolve() };
   }
   const { client, readOnly, elected, log } = options;
   if (client === undefined) throw new Error("the local provider needs a cluster");

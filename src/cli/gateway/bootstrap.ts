@@ -4,7 +4,7 @@ import {
   type ProxyContainer,
   XDS_CERTIFICATE_FOLDER,
 } from "../../controllers/gateway/index.ts";
-import { bootstrap, PROXY_PORTS } from "../../envoy/process/bootstrap.ts";
+import { bootstrap, PROXY_PORTS, QUIET_COMPONENTS } from "../../envoy/process/bootstrap.ts";
 import { certificateSource } from "../../envoy/process/bootstrap-xds.ts";
 import type { Family } from "../../ip/family.ts";
 
@@ -49,6 +49,7 @@ export function proxyContainer(
     xds: { hosts: advertise, port, tls },
   });
   const args = ["--config-yaml", JSON.stringify(config), "--log-level", logLevel];
+  args.push("--component-log-level", QUIET_COMPONENTS);
   args.push("--disable-hot-restart", "--drain-time-s", String(DRAIN_SECONDS));
   if (concurrency !== undefined) args.push("--concurrency", String(concurrency));
   return {

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { KubeClient } from "../../client/index.ts";
 import { GATEWAY_GROUP, TANDEM_GROUP } from "../../objects/gateway/index.ts";
+import { hasCondition } from "../../objects/conditions.ts";
 import { KINDS } from "../../objects/kinds.ts";
 import { ApiError } from "../../objects/status.ts";
 import type { AnyObject, KubeObject } from "../../objects/types.ts";
@@ -55,25 +56,18 @@ async function createUnlessThere(client: KubeClient, definition: AnyObject): Pro
 }
 
 const PAUSE_MS = 20;
-const MAX_TRIES = 500;
+const MAX_TRIES = 3000;
 
+/** It may not be there yet, where another process has only begun to create it: our own attempt was refused by then. */
 async function established(client: KubeClient, name: string): Promise<void> {
   for (let attempt = 1; attempt < MAX_TRIES; attempt++) {
-    const status = (await readDefinition(client, name))?.status;
-    if (status?.conditions?.some(({ type, status }) => type === "Established" && status === "True")) return;
+    if (
+      hasCondition((await client.find<Definition>(KINDS.CustomResourceDefinition, name)) ?? {}, "Established")
+    )
+      return;
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
   throw new Error(`the definition ${name} is not established`);
-}
-
-/** Undefined where another process has only begun to create it: our own attempt was refused by then. */
-async function readDefinition(client: KubeClient, name: string): Promise<Definition | undefined> {
-  try {
-    return await client.get<Definition>(KINDS.CustomResourceDefinition, name);
-  } catch (error) {
-    if (error instanceof ApiError && error.code === 404) return undefined;
-    throw error;
-  }
 }
 
 interface Definition extends KubeObject {

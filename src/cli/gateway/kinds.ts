@@ -10,7 +10,13 @@ import {
 } from "../../objects/gateway/index.ts";
 import { type Kind, KINDS } from "../../objects/kinds.ts";
 import type { ConfigMap, EndpointSlice, KubeObject, Pod, Secret, Service } from "../../objects/types.ts";
-import { type GatewayModel, type IntakeKind, USERS_KEY } from "../../traffic/gateway/index.ts";
+import {
+  type GatewayModel,
+  type IntakeKind,
+  KEY_SET,
+  OPAQUE,
+  USERS_KEY,
+} from "../../traffic/gateway/index.ts";
 import type { FamilyReadiness, TrafficModel } from "../../traffic/index.ts";
 import { conditionsOnly, sliceTrimmer } from "../wiring.ts";
 import type { Source } from "../xds/sources.ts";
@@ -53,7 +59,7 @@ export function sourcesOf(
   return [
     ...own,
     { kind: KINDS.Secret, intake: intakeOf(model, "Secret"), transform: usefulOnly },
-    { kind: KINDS.ConfigMap, intake: intakeOf(model, "ConfigMap"), transform: authoritiesOnly },
+    { kind: KINDS.ConfigMap, intake: intakeOf(model, "ConfigMap"), transform: trustedOnly },
     { kind: KINDS.Service, intake: services, transform: withoutSelector },
     { kind: KINDS.EndpointSlice, intake: slices, transform: sliceTrimmer() },
     { kind: KINDS.Namespace, intake: namespaces },
@@ -71,15 +77,31 @@ function withoutSelector(service: Service): Service {
   return { ...service, spec };
 }
 
-const SECRET_KEYS = ["tls.crt", "tls.key", "ca.crt", USERS_KEY];
+const SECRET_KEYS = ["tls.crt", "tls.key", "ca.crt", USERS_KEY, KEY_SET];
+/** In base64; no request could carry what is longer. */
+const LONGEST_API_KEY = 8192;
 
-/** Secrets hold all kinds of things; what is neither a certificate nor users is better not in memory. */
+/**
+ * Secrets hold all kinds of things; what policies and listeners cannot mean is better not in memory: of types other than
+ * Opaque all but certificates, users and key sets, of Opaque ones what is too long for an API key.
+ */
 function usefulOnly(secret: Secret): Secret {
-  return { ...secret, ...(secret.data && { data: pick(secret.data, SECRET_KEYS) }) };
+  const { data, type = OPAQUE } = secret;
+  if (data === undefined) return secret;
+  const short = type === OPAQUE ? Object.keys(data).filter((key) => isShort(data[key])) : [];
+  return { ...secret, data: pick(data, [...new Set([...SECRET_KEYS, ...short])]) };
 }
 
-function authoritiesOnly(map: ConfigMap): ConfigMap {
-  return { ...map, ...(map.data && { data: pick(map.data, ["ca.crt"]) }) };
+function isShort(value = ""): boolean {
+  return value.length <= LONGEST_API_KEY;
+}
+
+/** Authorities, and key sets: under their name, or else under the first that there is. */
+function trustedOnly(map: ConfigMap): ConfigMap {
+  if (map.data === undefined) return map;
+  const first = KEY_SET in map.data ? KEY_SET : Object.keys(map.data).sort()[0];
+  const isKeySet = first !== undefined && map.data[first]?.includes('"keys"');
+  return { ...map, data: pick(map.data, ["ca.crt", ...(isKeySet ? [first] : [])]) };
 }
 
 function pick(data: Readonly<Record<string, string>>, keys: readonly string[]): Record<string, string> {

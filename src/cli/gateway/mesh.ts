@@ -21,6 +21,7 @@ import { createPeerModel, type PeerModel, workloadIdentity } from "../../traffic
 import { authorityIn } from "../mesh/authority.ts";
 import { podTrimmer } from "../mesh/kinds.ts";
 import { allOrLate } from "../xds/all-or-late.ts";
+import { later } from "../xds/later.ts";
 import { type Sources, startSources } from "../xds/sources.ts";
 
 /** What is followed, and in whose name. */
@@ -54,7 +55,7 @@ export class GatewayMesh implements MeshPeers {
 
   constructor(options: GatewayMeshOptions) {
     this.#options = options;
-    this.#peers = createPeerModel(options.trustDomain);
+    this.#peers = createPeerModel(options.trustDomain, later);
     this.#peers.onDirty(() => this.#knows && this.#tell());
   }
 

@@ -55,9 +55,10 @@ export class Pump {
   readonly #waiting = new Map<string, DesiredStatus>();
   /** Gateways without a proxy that is connected, and since when (milliseconds of the monotonic clock). */
   readonly #missing = new Map<string, number>();
-  /** Gateways whose proxies have been told what they are to have, and those that wait to be until they have a certificate. */
+  /** Gateways whose proxies have been told what they are to have. */
   readonly #told = new Set<string>();
-  readonly #held = new Set<string>();
+  /** Those that wait to be told until they have a certificate, each with what ends its waiting. */
+  readonly #held = new Map<string, NodeJS.Timeout>();
   /** Resolves when the proxies that were there at the start have been heard of. */
   readonly #started = Promise.withResolvers<void>();
   readonly #quiet: Quiet;
@@ -77,6 +78,7 @@ export class Pump {
     signal.addEventListener("abort", () => {
       clearInterval(timer);
       clearTimeout(startTimer);
+      for (const held of this.#held.values()) clearTimeout(held);
       this.#quiet.stop();
       for (const end of ends) end();
     });
@@ -106,7 +108,7 @@ export class Pump {
         this.#parts.refusals.remove(key);
         this.#missing.delete(key);
         this.#told.delete(key);
-        this.#held.delete(key);
+        this.#unhold(key);
         continue;
       }
       const changes = output.update(proxy, (frontend) => traffic.get(frontend));
@@ -127,12 +129,17 @@ export class Pump {
    * for a moment, which strict ports do not take.
    */
   #hold(key: string): void {
-    this.#held.add(key);
-    setTimeout(() => this.#held.has(key) && this.#release(key), ISSUED_WAIT).unref();
+    const timer = setTimeout(() => this.#release(key), ISSUED_WAIT);
+    this.#held.set(key, timer.unref());
+  }
+
+  #unhold(key: string): void {
+    clearTimeout(this.#held.get(key));
+    this.#held.delete(key);
   }
 
   #release(key: string): void {
-    this.#held.delete(key);
+    this.#unhold(key);
     this.#parts.ads.replace(key, this.#parts.output.resources(key));
     this.#settle(key);
   }

@@ -1,6 +1,7 @@
 import type { KubeClient } from "../../client/index.ts";
 import { UserError } from "../../errors/user-error.ts";
 import { GATEWAY_GROUP, GATEWAY_KINDS, type Gateway } from "../../objects/gateway/index.ts";
+import { conditionOf } from "../../objects/conditions.ts";
 import type { Condition, KubeObject } from "../../objects/types.ts";
 import type { WaitOptions } from "../ready.ts";
 
@@ -46,7 +47,7 @@ function read(client: KubeClient, { metadata }: KubeObject): Promise<Gateway> {
 }
 
 function isProgrammed({ metadata, status }: Gateway): boolean {
-  const condition = status?.conditions?.find(({ type }) => type === "Programmed");
+  const condition = conditionOf(status?.conditions, "Programmed");
   return condition?.status === "True" && (condition.observedGeneration ?? 0) >= (metadata.generation ?? 0);
 }
 

@@ -25,6 +25,8 @@ export interface CaptureFlags {
   proxyGroups?: string;
   proxyMark?: string;
   probePorts?: string;
+  /** Of what the node itself sends to its pods; else whatever has the node's address is a probe. */
+  probeHopLimit?: string;
   /** Addresses of the node; else HOST_IPS. */
   nodeAddresses?: string;
   remove?: boolean;
@@ -84,7 +86,7 @@ export function refuseOwnLinks(excluded: readonly string[], links: readonly stri
 /** What the flags say. @throws UserError with the flag and value that cannot be read */
 function captureSettings(flags: CaptureFlags, env: NodeJS.ProcessEnv): CaptureSettings {
   const { guards } = DEFAULT_CAPTURE;
-  const { proxyUsers, proxyGroups, proxyMark } = flags;
+  const { proxyUsers, proxyGroups, proxyMark, probeHopLimit } = flags;
   return {
     guards: {
       users: proxyUsers === undefined ? guards.users : numbers("--proxy-users", proxyUsers, MAX_ID),
@@ -103,10 +105,14 @@ function captureSettings(flags: CaptureFlags, env: NodeJS.ProcessEnv): CaptureSe
     excludeUsers: numbers("--exclude-users", flags.excludeUsers ?? "", MAX_ID),
     nodeAddresses: addresses(flags.nodeAddresses ?? env["HOST_IPS"] ?? ""),
     probePorts: ports("--probe-ports", flags.probePorts),
+    ...(probeHopLimit !== undefined && {
+      probeHopLimit: numbers("--probe-hop-limit", probeHopLimit, MAX_HOPS)[0]!,
+    }),
   };
 }
 
 const MAX_ID = 0xffffffff;
+const MAX_HOPS = 255;
 
 function isAll(text: string | undefined): boolean {
   return text === undefined || text.trim() === "*";

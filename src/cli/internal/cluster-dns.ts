@@ -2,7 +2,6 @@ import type { KubeClient } from "../../client/index.ts";
 import { familyOfText } from "../../ip/address.ts";
 import type { Family } from "../../ip/family.ts";
 import { type Kind, KINDS } from "../../objects/kinds.ts";
-import { ApiError } from "../../objects/status.ts";
 import type { EndpointSlice, Service } from "../../objects/types.ts";
 import type { ClusterPlan } from "../../lab/plan.ts";
 
@@ -26,12 +25,8 @@ export async function createClusterDns(client: KubeClient, plan: ClusterPlan): P
 
 /** Asks first: a Service that exists already would be refused for its addresses, which are taken, by itself. */
 async function createMissing(client: KubeClient, kind: Kind, object: Service | EndpointSlice): Promise<void> {
-  try {
-    await client.get(kind, object.metadata.name, NAMESPACE);
-  } catch (error) {
-    if (!(error instanceof ApiError && error.code === 404)) throw error;
-    await client.create(kind, object);
-  }
+  const found = await client.find(kind, object.metadata.name, NAMESPACE);
+  if (found === undefined) await client.create(kind, object);
 }
 
 function dnsService(plan: ClusterPlan): Service {

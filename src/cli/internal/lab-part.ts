@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { KubeClient } from "../../client/index.ts";
 import { readConfig } from "../../lab/config.ts";
-import { connectToControlPlane } from "../../lab/node/agent.ts";
+import { connectToControlPlane } from "../../lab/node/connect.ts";
 import { ApiError } from "../../objects/status.ts";
 import type { Kind } from "../../objects/kinds.ts";
 import { installDefinitions } from "../gateway/definitions.ts";

@@ -1,3 +1,4 @@
+import { NODE_HOP_LIMIT } from "../../lab/kubelet/pod-links.ts";
 import { startMesh } from "../mesh/run.ts";
 import { runLabPart } from "./lab-part.ts";
 import { fabricAddresses, labWebhook } from "./mesh-place.ts";
@@ -20,6 +21,7 @@ export function runLabMesh(configPath: string): Promise<void> {
       initImage: INIT_IMAGE,
       mark: LAB_MARK,
       probesDeclaredPorts: true,
+      probeHopLimit: NODE_HOP_LIMIT,
       log,
       signal,
     });

@@ -1,9 +1,12 @@
 import { UserError } from "../../errors/user-error.ts";
 import type { PartMessage } from "../../lab/init/supervise.ts";
+import { keepCompiledCode } from "../memory.ts";
 
 /** Tells the lab's init that this part works. */
 export function reportReady(): void {
   send({ type: "ready" });
+  // parts end with the lab's init, by SIGKILL
+  keepCompiledCode();
 }
 
 /** Tells the lab's init why this part cannot start, and ends it. */

@@ -1,10 +1,10 @@
 import type { KubeClient } from "../../client/index.ts";
-import { EXIT } from "../../errors/exit-codes.ts";
 import { UserError } from "../../errors/user-error.ts";
 import { type Kind, KINDS } from "../../objects/kinds.ts";
 import { type PolicyRule, RBAC_GROUP } from "../../objects/rbac/types.ts";
 import { ApiError } from "../../objects/status.ts";
 import type { KubeObject } from "../../objects/types.ts";
+import { requireNamespace } from "../namespace.ts";
 
 /** Marks what this command made, so that it never changes a Role that somebody else wrote. */
 const LABELS = { "app.kubernetes.io/managed-by": "tandem" };
@@ -32,7 +32,10 @@ export interface UserToken {
 export async function createLesserUser(client: KubeClient, wanted: LesserUser): Promise<UserToken> {
   const { namespace, user, seconds } = wanted;
   try {
-    await requireNamespace(client, namespace);
+    await requireNamespace(client, namespace, {
+      what: "cannot make the user",
+      next: `kubectl create namespace ${namespace}`,
+    });
     const rules = await wanted.rules(client);
     for (const kind of [KINDS.Role, KINDS.RoleBinding]) await requireOurs(client, kind, user, namespace);
     const metadata = { name: user, namespace, labels: LABELS };
@@ -49,20 +52,8 @@ export async function createLesserUser(client: KubeClient, wanted: LesserUser): 
   }
 }
 
-async function requireNamespace(client: KubeClient, namespace: string): Promise<void> {
-  const found = await findObject(client, KINDS.Namespace, namespace);
-  if (found !== undefined) return;
-  throw new UserError({
-    what: "cannot make the user",
-    where: `flag --namespace, value ${JSON.stringify(namespace)}`,
-    why: "the cluster has no such namespace",
-    next: `kubectl create namespace ${namespace}`,
-    exitCode: EXIT.badInput,
-  });
-}
-
 async function requireOurs(client: KubeClient, kind: Kind, name: string, namespace: string): Promise<void> {
-  const found = await findObject(client, kind, name, namespace);
+  const found = await client.find<KubeObject>(kind, name, namespace);
   const label = "app.kubernetes.io/managed-by";
   if (found === undefined || found.metadata.labels?.[label] === LABELS[label]) return;
   throw new UserError({
@@ -71,20 +62,6 @@ async function requireOurs(client: KubeClient, kind: Kind, name: string, namespa
     why: "it exists, and this command did not make it",
     next: "choose another name with --user",
   });
-}
-
-async function findObject(
-  client: KubeClient,
-  kind: Kind,
-  name: string,
-  namespace?: string,
-): Promise<KubeObject | undefined> {
-  try {
-    return await client.get<KubeObject>(kind, name, namespace);
-  } catch (error) {
-    if (error instanceof ApiError && error.code === 404) return undefined;
-    throw error;
-  }
 }
 
 async function apply(

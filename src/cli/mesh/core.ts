@@ -14,6 +14,7 @@ import type { KeyPair } from "../../pki/issue.ts";
 import { createTrafficModel } from "../../traffic/index.ts";
 import { accountOfIdentity, createMeshModel, type IncrementalMeshModel } from "../../traffic/mesh/index.ts";
 import { collectGarbage } from "../memory.ts";
+import { later } from "../xds/later.ts";
 import { LEASE_NAMESPACE, RefusalBoard } from "../xds/refusal-board.ts";
 import { type Sources, startSources } from "../xds/sources.ts";
 import { authoritySource } from "./authority.ts";
@@ -62,6 +63,7 @@ export async function startCore(options: MeshOptions, credentials: Credentials):
     clusterFamilies: families,
     controllerName: MESH_CONTROLLER,
     now: () => formatTime(new Date()),
+    later,
   });
   const clients = new GrpcClients({
     trustDomain: clusterDomain,
@@ -78,7 +80,7 @@ export async function startCore(options: MeshOptions, credentials: Credentials):
   let pump: MeshPump | undefined;
   const ads = await startXds(options, credentials.servers, (peer) =>
     clients.isClient(peer.nodeId)
-      ? clients.isAllowed(peer) && pump?.serveClients(GRPC_CLIENTS, families)
+      ? clients.whenAllowed(peer, () => pump?.serveClients(GRPC_CLIENTS, families))
       : authorizeSidecar(peer, (pod, identity) => pump?.authorize(pod, identity)),
   );
   const output = createMeshOutput({

@@ -20,13 +20,20 @@ export interface GrpcClientsOptions {
   readonly trustDomain: string;
   /** Called for the account of each such pod. */
   readonly want: (account: Account) => void;
+  /** How long clients wait for what is known of their pod, in milliseconds; default: 10 s. */
+  readonly patience?: number;
 }
+
+/** More clients than these do not wait: whoever reaches the port may say to be one. */
+const MOST_WAITING = 1_000;
 
 /** Pods with such applications, kept up to date by changes of pods. */
 export class GrpcClients {
   readonly #options: GrpcClientsOptions;
   /** Addresses by `namespace/pod`. */
   readonly #pods = new Map<string, ReadonlySet<string>>();
+  /** Of clients whose pods are not known yet: has each look again. */
+  readonly #waiting = new Set<() => void>();
 
   constructor(options: GrpcClientsOptions) {
     this.#options = options;
@@ -45,6 +52,7 @@ export class GrpcClients {
     }
     this.#pods.set(key, new Set((status?.podIPs ?? []).map(({ ip }) => canonicalAddress(ip) ?? ip)));
     this.#options.want({ namespace, account: spec.serviceAccountName || "default" });
+    for (const look of [...this.#waiting]) look();
   }
 
   /** Whether a node calls itself such a client. */
@@ -52,12 +60,38 @@ export class GrpcClients {
     return nodeId.startsWith(PREFIX);
   }
 
-  /** Whether it may be who it says. */
-  isAllowed({ nodeId, address, names, open }: Peer): boolean {
+  /**
+   * What a client gets once it may be who it says, undefined where it may not. An application may be quicker than what
+   * is told of its pod's addresses: it waits, where it would be denied else and fail its callers.
+   */
+  whenAllowed(peer: Peer, get: () => string | undefined): string | undefined | Promise<string | undefined> {
+    const allowed = this.#isAllowed(peer);
+    if (allowed !== undefined) return allowed ? get() : undefined;
+    if (this.#waiting.size >= MOST_WAITING) return undefined;
+    return new Promise((resolve) => {
+      const end = (isAllowed: boolean) => {
+        clearTimeout(timer);
+        this.#waiting.delete(look);
+        resolve(isAllowed ? get() : undefined);
+      };
+      const look = () => {
+        const now = this.#isAllowed(peer);
+        if (now !== undefined) end(now);
+      };
+      const timer = setTimeout(() => end(false), this.#options.patience ?? 10_000).unref();
+      this.#waiting.add(look);
+    });
+  }
+
+  /** Whether it may be who it says; undefined where its pod, or the pod's addresses, are not known yet. */
+  #isAllowed({ nodeId, address, names, open }: Peer): boolean | undefined {
     const pod = nodeId.slice(PREFIX.length);
     const addresses = this.#pods.get(pod);
-    if (addresses === undefined) return false;
-    if (open) return address !== undefined && addresses.has(canonicalAddress(address) ?? address);
+    if (addresses === undefined) return undefined;
+    if (open) {
+      if (addresses.size === 0) return undefined;
+      return address !== undefined && addresses.has(canonicalAddress(address) ?? address);
+    }
     const identity = names.find((name) => name.startsWith("URI:"))?.slice(4) ?? "";
     const account = accountOfIdentity(this.#options.trustDomain, identity);
     return account !== undefined && pod.startsWith(`${account.namespace}/`);

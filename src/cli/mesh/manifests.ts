@@ -12,11 +12,13 @@ const HOST = `${NAME}.${MESH_NAMESPACE}.svc`;
 export interface MeshManifestSettings extends ManifestSettings {
   /** The image of sidecars; default: Envoy's own. */
   readonly proxyImage?: string;
+  /** See InjectionSettings. */
+  readonly probeHopLimit?: number;
 }
 
 /** Everything but the definitions of kinds; see {@link ownServer}. */
 export function meshManifests(settings: MeshManifestSettings): AnyObject[] {
-  const { image, proxyImage = ENVOY_IMAGE, clusterDomain } = settings;
+  const { image, proxyImage = ENVOY_IMAGE, probeHopLimit, clusterDomain } = settings;
   return ownServer({
     name: NAME,
     namespace: MESH_NAMESPACE,
@@ -32,6 +34,7 @@ export function meshManifests(settings: MeshManifestSettings): AnyObject[] {
       `--webhook-service=${MESH_NAMESPACE}/${NAME}`,
       `--init-image=${image}`,
       `--proxy-image=${proxyImage}`,
+      ...(probeHopLimit === undefined ? [] : [`--probe-hop-limit=${probeHopLimit}`]),
       `--cluster-domain=${clusterDomain}`,
       `--lease-namespace=${MESH_NAMESPACE}`,
     ],

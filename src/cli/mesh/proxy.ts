@@ -1,7 +1,7 @@
 /** How the Envoy of a pod's sidecar is started. Pure. */
 import { IDENTITY_FOLDER, type InjectionSettings } from "../../controllers/mesh/index.ts";
 import { SIDECAR_PORTS, STATS_LEFT_OUT } from "../../envoy/mesh/index.ts";
-import { bootstrap } from "../../envoy/process/bootstrap.ts";
+import { bootstrap, QUIET_COMPONENTS } from "../../envoy/process/bootstrap.ts";
 import { authoritiesSource, certificateSource } from "../../envoy/process/bootstrap-xds.ts";
 import type { Family } from "../../ip/family.ts";
 import type { Pod } from "../../objects/types.ts";
@@ -16,8 +16,6 @@ const CONCURRENCY = 2;
 const DRAIN_SECONDS = 5;
 /** Access logs are written so often, in milliseconds; Envoy's own is 10 s. */
 const LOG_FLUSH = 1_000;
-/** Matchers over addresses are marked as unfinished in xDS; Envoy would say so for each address, in every update. */
-const QUIET = "misc:error";
 
 /** What sidecars are made from. */
 export interface SidecarSettings {
@@ -32,6 +30,7 @@ export interface SidecarSettings {
   /** Where pods cannot have users of their own (see InjectionSettings). */
   readonly mark?: number;
   readonly probesDeclaredPorts?: boolean;
+  readonly probeHopLimit?: number;
   readonly logLevel?: string;
   /** Where applications ask that speak xDS themselves, `host:port`. */
   readonly grpcServers?: readonly string[];
@@ -56,12 +55,13 @@ export function injectionSettings(
   settings: SidecarSettings,
   identitySecret: (account: string) => string,
 ): InjectionSettings {
-  const { initImage, proxyImage = ENVOY_IMAGE, mark, probesDeclaredPorts = false } = settings;
+  const { initImage, proxyImage = ENVOY_IMAGE, mark, probesDeclaredPorts = false, probeHopLimit } = settings;
   return {
     initImage,
     proxyImage,
     identitySecret,
     probesDeclaredPorts,
+    ...(probeHopLimit !== undefined && { probeHopLimit }),
     ...(settings.grpcServers && { grpcServers: settings.grpcServers }),
     ...(mark !== undefined && { proxyMark: mark }),
     proxy: ({ namespace, serviceAccount, pod }) => ({
@@ -133,7 +133,7 @@ function argumentsOf(
     },
   });
   const args = ["--config-yaml", JSON.stringify(config), "--log-level", logLevel];
-  args.push("--component-log-level", QUIET);
+  args.push("--component-log-level", QUIET_COMPONENTS);
   args.push("--disable-hot-restart", "--drain-time-s", String(DRAIN_SECONDS));
   args.push("--concurrency", String(CONCURRENCY));
   args.push("--file-flush-interval-msec", String(LOG_FLUSH));

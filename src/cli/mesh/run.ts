@@ -48,6 +48,8 @@ export interface MeshOptions {
   readonly mark?: number;
   /** See InjectionSettings. */
   readonly probesDeclaredPorts?: boolean;
+  /** See InjectionSettings. */
+  readonly probeHopLimit?: number;
   /**
    * Where several replicas run: statuses, the registration of the webhook and events of pods are the leader's; injection,
    * certificates and configuration come from each.
@@ -146,13 +148,14 @@ async function hasSidecars(client: KubeClient): Promise<boolean> {
 
 function sidecarSettings(options: MeshOptions): Parameters<typeof injectionSettings>[0] {
   const { families, advertise, xdsPort = MESH_XDS_PORT, clusterDomain, initImage, mark } = options;
-  const { probesDeclaredPorts = false, proxyImage } = options;
+  const { probesDeclaredPorts = false, probeHopLimit, proxyImage } = options;
   return {
     families,
     trustDomain: clusterDomain,
     initImage,
     ...(proxyImage !== undefined && { proxyImage }),
     probesDeclaredPorts,
+    ...(probeHopLimit !== undefined && { probeHopLimit }),
     ...(mark !== undefined && { mark }),
     xds: { advertise, port: xdsPort, identity: serverIdentity(clusterDomain) },
     grpcServers: advertise.map((host) => joinHostPort(host, options.grpcPort ?? MESH_GRPC_PORT)),

@@ -31,7 +31,7 @@ export class ServerCredentials {
   readonly #trusted: string[];
   #certificate: KeyPair;
 
-  /** @throws what openssl says where no certificate can be made */
+  /** @throws UserError where the authority cannot sign for these names */
   static async create(options: ServerCredentialsOptions, authority: KeyPair): Promise<ServerCredentials> {
     const { clusterDomain, advertise } = options;
     const certificate = await issueServerCertificate(authority, clusterDomain, advertise);

@@ -1,5 +1,5 @@
 /** The xDS server of a mesh. */
-import { type AdsOptions, type AdsServer, type Peer, startAdsServer } from "../../envoy/ads/index.ts";
+import { type AdsOptions, type AdsServer, startAdsServer } from "../../envoy/ads/index.ts";
 import { missingTarget } from "../../envoy/mesh/index.ts";
 import { GRPC_CLIENTS } from "./grpc-clients.ts";
 import { MESH_GRPC_PORT, MESH_XDS_PORT } from "./ports.ts";
@@ -13,7 +13,7 @@ import type { ServerCredentials } from "./server-credentials.ts";
 export async function startXds(
   { listen, xdsPort = MESH_XDS_PORT, grpcPort = MESH_GRPC_PORT }: MeshOptions,
   servers: ServerCredentials,
-  authorize: (peer: Peer) => string | false | undefined,
+  authorize: AdsOptions["authorize"],
 ): Promise<AdsServer> {
   const ads = await startAdsServer({
     listen: [
@@ -21,7 +21,7 @@ export async function startXds(
       ...listen.map((host) => ({ host, port: grpcPort, open: true })),
     ],
     tls: servers.xds,
-    authorize: (peer) => authorize(peer) || undefined,
+    authorize,
     standIn: standIns(),
   });
   servers.onXds((next) => ads.setCertificates(next));

@@ -4,6 +4,7 @@
  */
 import { text } from "node:stream/consumers";
 import { joinHostPort } from "../../ip/address.ts";
+import { conditionOf, hasCondition } from "../../objects/conditions.ts";
 import { KINDS } from "../../objects/kinds.ts";
 import type { EndpointSlice, KubeEvent, Node, Pod, Service } from "../../objects/types.ts";
 import { familyReadyType } from "../../traffic/index.ts";
@@ -28,8 +29,6 @@ async function runningPod(room: ScenarioRoom): Promise<Pod> {
   });
 }
 
-const conditionOf = (pod: Pod, type: string) => pod.status?.conditions?.find((item) => item.type === type);
-const isReady = (pod: Pod) => conditionOf(pod, "Ready")?.status === "True";
 const ipsOf = (pod: Pod) => (pod.status?.podIPs ?? []).map(({ ip }) => ip);
 
 /** That the port is refused: on a busy machine a probe may have had no answer at all before. */
@@ -53,22 +52,24 @@ async function podStatus(room: ScenarioRoom): Promise<Finding> {
   const event = await room.until("an event", () => unhealthyEvent(room));
   const pod = await room.until("the pod's readiness per family", async () => {
     const found = await runningPod(room);
-    const [four, six] = (["IPv4", "IPv6"] as const).map((it) => conditionOf(found, familyReadyType(it)));
+    const [four, six] = (["IPv4", "IPv6"] as const).map((it) =>
+      conditionOf(found.status?.conditions, familyReadyType(it)),
+    );
     // before Envoy listens, neither family is ready
     return four?.status === "True" && /bind/.test(six?.message ?? "") ? found : undefined;
   });
   const families = (["IPv6", "IPv4"] as const).map((family) => {
-    const condition = conditionOf(pod, familyReadyType(family));
+    const condition = conditionOf(pod.status?.conditions, familyReadyType(family));
     return `${familyReadyType(family)}: ${condition?.status ?? "–"} ${condition?.message ?? ""}`.trim();
   });
   return {
     evidence: [
-      `pod ${pod.metadata.name}: ${pod.status?.phase}, Ready ${conditionOf(pod, "Ready")?.status}`,
+      `pod ${pod.metadata.name}: ${pod.status?.phase}, Ready ${conditionOf(pod.status?.conditions, "Ready")?.status}`,
       `event ${event.reason}: ${event.message}`,
       ...families,
     ],
     verdict: "The pod runs and is not ready: its readiness probe fails.",
-    holds: !isReady(pod) && /refused/.test(event.message ?? ""),
+    holds: !hasCondition(pod, "Ready") && /refused/.test(event.message ?? ""),
   };
 }
 
@@ -213,7 +214,7 @@ async function fix(room: ScenarioRoom): Promise<Finding> {
   await room.client.patch(KINDS.Deployment, NAME, NAMESPACE, { spec }, { type: "merge" });
   const pod = await room.until("a pod that is ready", async () => {
     const found = await podOf(room);
-    return found !== undefined && found.metadata.uid !== before.metadata.uid && isReady(found)
+    return found !== undefined && found.metadata.uid !== before.metadata.uid && hasCondition(found, "Ready")
       ? found
       : undefined;
   });

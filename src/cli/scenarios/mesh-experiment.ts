@@ -3,9 +3,11 @@
  * (both families, IPv4, IPv6), a client, sidecars everywhere; the answers, and what the sidecars have.
  */
 import type { EnvoyDump } from "../../envoy/current/dump.ts";
+import { withOutliers } from "../../envoy/current/outliers.ts";
+import { hasCondition } from "../../objects/conditions.ts";
 import { KINDS } from "../../objects/kinds.ts";
 import type { Pod } from "../../objects/types.ts";
-import { askEnvoy, dumpOf } from "../envoy-admin.ts";
+import { askEnvoy, CLUSTERS_PATH, dumpOf } from "../envoy-admin.ts";
 import { findEnvoyPod } from "../envoy-pods.ts";
 import { show } from "../proxy-config.ts";
 import {
@@ -63,9 +65,7 @@ function readyPod(room: ScenarioRoom, place: string, app: string): Promise<Pod> 
       namespace: place,
       labelSelector: `app=${app}`,
     });
-    return items.find(({ status }) =>
-      status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True"),
-    );
+    return items.find((pod) => hasCondition(pod, "Ready"));
   });
 }
 
@@ -135,8 +135,20 @@ async function virtualInbound(room: ScenarioRoom): Promise<Finding> {
   };
 }
 
-async function endpoints(room: ScenarioRoom): Promise<Finding> {
-  const text = show(await dump(room, "default", SLEEP), ["endpoints"], { port: PORT }, "table");
+/** Sidecars hear by and by of what pods answer over. */
+function endpoints(room: ScenarioRoom): Promise<Finding> {
+  return room.until("every pod as one endpoint", async () => {
+    const found = await lookAtEndpoints(room);
+    return found.holds ? found : undefined;
+  });
+}
+
+async function lookAtEndpoints(room: ScenarioRoom): Promise<Finding> {
+  const { metadata } = await readyPod(room, "default", SLEEP);
+  const pod = await findEnvoyPod(room.client, metadata.name, "default");
+  const checked = await askEnvoy(room.client, pod, CLUSTERS_PATH);
+  const all = withOutliers(await dumpOf(room.client, pod), checked);
+  const text = show(all, ["endpoints"], { port: PORT }, "table");
   const rows = text.split("\n").slice(1);
   const rowOf = (place: string) => rows.find((row) => row.includes(`${ECHO}.${place}.svc`)) ?? "";
   return {
@@ -144,7 +156,7 @@ async function endpoints(room: ScenarioRoom): Promise<Finding> {
     verdict: "Each pod is one endpoint; that of the Service of both families with both of its addresses.",
     holds:
       rows.length === PLACES.length &&
-      rows.every((row) => row.includes("HEALTHY")) &&
+      rows.every((row) => / HEALTHY +OK /.test(row)) &&
       /\[[0-9a-f:]+\]:9000,[0-9.]+:9000 /.test(rowOf("dual-stack")) &&
       /^[0-9.]+:9000 /.test(rowOf("ipv4")) &&
       /^\[[0-9a-f:]+\]:9000 /.test(rowOf("ipv6")),

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ExecResult, execToText, KubeClient, loadKubeconfig } from "../../client/index.ts";
+import { UserError } from "../../errors/user-error.ts";
 import type { Family } from "../../ip/family.ts";
 import { outsideOf, type RunningCluster } from "../../lab/index.ts";
 import { run } from "../../lab/run.ts";
@@ -80,17 +81,42 @@ export class ScenarioRoom {
     }
   }
 
-  /** Looks again and again until something is found. @throws Error naming what did not come within a minute */
-  async until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
-    for (let waited = 0; waited < PATIENCE_MS; waited += POLL_MS) {
-      const found = await look();
-      if (found !== undefined) return found;
-      await sleep(POLL_MS, undefined, { signal: this.#signal });
-    }
-    throw new Error(`${what} did not come within ${PATIENCE_MS / 1000} s`);
+  /** {@link untilFound}, as long as the play is not stopped. */
+  until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
+    return untilFound(what, look, this.#signal);
   }
 
   close(): void {
     this.client.close();
   }
+}
+
+/** Does a part of a play. @throws UserError of it that has `where` to say, where it said nothing of that itself */
+export async function inPart<T>(where: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof UserError) || error.parts.where !== undefined) throw error;
+    throw new UserError({ ...error.parts, where });
+  }
+}
+
+/** Looks again and again until something is found. @throws UserError of what did not come within a minute; the signal's reason */
+export async function untilFound<T>(
+  what: string,
+  look: () => Promise<T | undefined>,
+  signal: AbortSignal,
+  pause: (ms: number) => Promise<unknown> = (ms) => sleep(ms, undefined, { signal }),
+): Promise<T> {
+  for (let waited = 0; waited < PATIENCE_MS; waited += POLL_MS) {
+    const found = await look();
+    if (found !== undefined) return found;
+    await pause(POLL_MS).catch(() => {});
+    signal.throwIfAborted();
+  }
+  throw new UserError({
+    what: "cannot go on with the scenario",
+    why: `${what} did not come within ${PATIENCE_MS / 1000} s`,
+    next: "play it again when the machine is less busy; nothing is left of this play",
+  });
 }

@@ -81,14 +81,14 @@ async function applyAll(client: KubeClient, targets: readonly Target[]): Promise
 async function applyOne(client: KubeClient, target: Target, dryRun: boolean): Promise<Applied["action"]> {
   const desired = withLastApplied(target.object);
   const options = { dryRun, fieldValidation: "Strict" } as const;
-  let live = await getOrNothing(client, target);
+  let live = await findLive(client, target);
   if (live === undefined) {
     try {
       await createPatiently(() => client.create(target.resource, desired, options));
       return "created";
     } catch (error) {
       // somebody else was quicker, as a controller that makes the GatewayClass of its own
-      if (isTaken(error)) live = await getOrNothing(client, target);
+      if (isTaken(error)) live = await findLive(client, target);
       if (live === undefined) throw error;
     }
   }
@@ -102,14 +102,8 @@ async function applyOne(client: KubeClient, target: Target, dryRun: boolean): Pr
   return after.metadata.resourceVersion === live.metadata.resourceVersion ? "unchanged" : "configured";
 }
 
-async function getOrNothing(client: KubeClient, target: Target): Promise<AnyObject | undefined> {
-  const { name, namespace } = target.object.metadata;
-  try {
-    return await client.get<AnyObject>(target.resource, name, namespace);
-  } catch (error) {
-    if (error instanceof ApiError && error.code === 404) return undefined;
-    throw error;
-  }
+function findLive(client: KubeClient, { resource, object }: Target): Promise<AnyObject | undefined> {
+  return client.find<AnyObject>(resource, object.metadata.name, object.metadata.namespace);
 }
 
 function isTaken(error: unknown): boolean {

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { text as readStream } from "node:stream/consumers";
 import { UserError } from "../../errors/user-error.ts";
 import { EXIT } from "../../errors/exit-codes.ts";
-import { parseManifest } from "./parse.ts";
-import type { ManifestObject } from "./source.ts";
+import { type Leniency, parseLeniently, parseManifest } from "./parse.ts";
+import type { LocatedObject, ManifestObject } from "./source.ts";
 
 const EXTENSIONS = [".yaml", ".yml", ".json"];
 
@@ -15,10 +15,25 @@ const EXTENSIONS = [".yaml", ".yml", ".json"];
  *   object
  */
 export async function readManifests(paths: readonly string[]): Promise<ManifestObject[]> {
-  const objects: ManifestObject[] = [];
+  return readFiles(paths, parseManifest);
+}
+
+/**
+ * The same for manifests that are only looked at: objects need no name, and what is no object goes to `leniency`.
+ * @throws UserError for a path that cannot be read
+ */
+export async function readLeniently(paths: readonly string[], leniency: Leniency): Promise<LocatedObject[]> {
+  return readFiles(paths, (file, content) => parseLeniently(file, content, leniency));
+}
+
+async function readFiles<T>(
+  paths: readonly string[],
+  parse: (file: string, content: string) => readonly T[],
+): Promise<T[]> {
+  const objects: T[] = [];
   for (const path of paths) {
     for (const file of path === "-" ? ["-"] : await filesOf(path)) {
-      objects.push(...parseManifest(file === "-" ? "stdin" : file, await contentOf(file)));
+      for (const object of parse(file === "-" ? "stdin" : file, await contentOf(file))) objects.push(object);
     }
   }
   return objects;

@@ -11,6 +11,15 @@ export interface ManifestObject {
   readonly document: number;
 }
 
+/** An object that was read leniently: it may have no name, and the lines of its fields are known. */
+export interface LocatedObject extends ManifestObject {
+  /**
+   * The line of a field, or of the nearest one above it that is written; `textLine` is the line in a block of text,
+   * from 0. Undefined where lines are not known (large JSON).
+   */
+  readonly lineAt: (path: readonly (string | number)[], textLine?: number) => number | undefined;
+}
+
 /** `examples/a.yaml:12 (Service default/web)`: how errors name an object of a manifest. */
 export function placeOf(manifest: ManifestObject): string {
   const { kind, metadata } = manifest.object;

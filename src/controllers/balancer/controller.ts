@@ -109,8 +109,7 @@ export class BalancerController {
     this.#tell(key, service, failed ? [...findings, ...this.#kept(key, service)] : findings);
     if (failed) return this.#serveAsBefore(key, service);
     this.#understood.remember(key, service);
-    await this.#writer.writeAnnotations(service, { [SERVED_AS_ANNOTATION]: null });
-    await this.#serve(key, service, model);
+    await this.#serve(key, service, model, service);
   }
 
   /**
@@ -120,10 +119,9 @@ export class BalancerController {
   async #serveAsBefore(key: string, service: Service): Promise<void> {
     const before = this.#understood.before(key, service);
     if (before === undefined || !this.#writer.hasFinalizer(service)) return;
-    await this.#writer.writeAnnotations(service, { [SERVED_AS_ANNOTATION]: servedAs(before) });
     const { model, findings } = this.#options.translate(before, this.#clusterFor(before));
     if (model === undefined || findings.some(({ level }) => level === "error")) return;
-    await this.#serve(key, service, model);
+    await this.#serve(key, service, model, before);
   }
 
   #clusterFor(service: Service): BalancerCluster {
@@ -146,14 +144,17 @@ export class BalancerController {
     return [{ level: "warning", field: "metadata.finalizers", message, next }];
   }
 
-  async #serve(key: string, service: Service, model: BalancerModel): Promise<void> {
+  /** Serves a Service by the model of what it is understood as: itself, or itself before a mistake. */
+  async #serve(key: string, service: Service, model: BalancerModel, understood: Service): Promise<void> {
     const finalizer = this.#writer.hasFinalizer(service);
-    if (finalizer && this.#served.get(key) === fingerprint(service, model)) return;
+    const known = { [SERVED_AS_ANNOTATION]: servedAs(understood) };
+    if (finalizer && this.#served.get(key) === fingerprint(service, model))
+      return this.#writer.writeAnnotations(service, known);
     this.#served.set(key, "");
     if (model.targetType === "ip") this.#byEndpoints.add(key);
     else this.#byEndpoints.delete(key);
     if (!finalizer && this.#gone.owns(key, service)) this.#writer.event(service, RESTORED);
-    await this.#writer.addFinalizer(service);
+    await this.#writer.addFinalizer(service, known);
     this.#gone.own(key, service);
     const outcome = await this.#asked(service, (context) => this.#options.provider.serve(model, context));
     const current = this.#services.get(key) ?? service;
@@ -179,7 +180,11 @@ export class BalancerController {
     if (!outcome.done) return;
     this.#gone.disown(key);
     await this.#writer.writeStatus(service, []);
-    await this.#writer.writeAnnotations(service, { ...outcome.annotations, [SERVED_AS_ANNOTATION]: null });
+    const going = service.metadata.deletionTimestamp !== undefined;
+    await this.#writer.writeAnnotations(service, {
+      ...outcome.annotations,
+      ...(!going && { [SERVED_AS_ANNOTATION]: null }),
+    });
     await this.#writer.removeFinalizer(this.#services.get(key) ?? service);
   }
 
@@ -287,6 +292,8 @@ function fingerprint(
   model: BalancerModel,
   ingress: BalancerOutcome["ingress"] = status?.loadBalancer?.ingress ?? [],
 ): string {
-  const own = Object.entries(metadata.annotations ?? {}).filter(([name]) => name.startsWith("tandem.dev/"));
+  const own = Object.entries(metadata.annotations ?? {}).filter(
+    ([name]) => name.startsWith("tandem.dev/") && name !== SERVED_AS_ANNOTATION,
+  );
   return JSON.stringify([model, own.sort(), ingress]);
 }

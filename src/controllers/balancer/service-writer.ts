@@ -23,12 +23,13 @@ export class ServiceWriter {
     return metadata.finalizers?.includes(BALANCER_FINALIZER) ?? false;
   }
 
-  /** Before anything is made, so that nothing made can be forgotten. */
-  async addFinalizer(service: Service): Promise<void> {
-    if (this.hasFinalizer(service)) return;
+  /** Before anything is made, so that nothing made can be forgotten; the annotations go with it in one write. */
+  async addFinalizer(service: Service, annotations: Readonly<Record<string, string>>): Promise<void> {
+    if (this.hasFinalizer(service)) return this.writeAnnotations(service, annotations);
     const finalizers = [...(service.metadata.finalizers ?? []), BALANCER_FINALIZER];
+    const { resourceVersion } = service.metadata;
     await this.#withEvent(service, "FailedAddFinalizer", "Failed add finalizer due to", () =>
-      this.#patch(service, { metadata: { finalizers, resourceVersion: service.metadata.resourceVersion } }),
+      this.#patch(service, { metadata: { finalizers, annotations, resourceVersion } }),
     );
   }
 

@@ -2,8 +2,9 @@ import type { Service } from "../../objects/types.ts";
 import { ALL_ANNOTATIONS } from "../../traffic/balancer/index.ts";
 
 /**
- * On a Service with a mistake: what it was before, as JSON of its spec and the annotations that concern load balancers,
- * so that the next process knows it, too. Nobody's to set; it goes when the mistake does.
+ * On each Service that is served: as what it was last understood, as JSON of its spec and the annotations that concern
+ * load balancers. A process that starts after a mistake was made knows from it what to go on serving; it has to be there
+ * before the mistake, as nobody may be looking when that is made. Nobody's to set.
  */
 export const SERVED_AS_ANNOTATION = "tandem.dev/served-as";
 
@@ -32,7 +33,13 @@ export class UnderstoodServices {
 /** The text of {@link SERVED_AS_ANNOTATION} for a Service. */
 export function servedAs({ metadata, spec }: Service): string {
   const annotations = Object.entries(metadata.annotations ?? {}).filter(([key]) => concernsBalancers(key));
-  return JSON.stringify({ annotations: Object.fromEntries(annotations.sort()), spec });
+  return JSON.stringify({ annotations: Object.fromEntries(annotations), spec }, inOrder);
+}
+
+/** The same text for the same Service, in whatever order its fields come. */
+function inOrder(_: string, value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function concernsBalancers(given: string): boolean {
@@ -46,6 +53,7 @@ function written(service: Service): Service | undefined {
   const text = service.metadata.annotations?.[SERVED_AS_ANNOTATION];
   try {
     const { annotations, spec } = JSON.parse(text ?? "null") as Pick<Service, "spec"> & Service["metadata"];
+    if (typeof spec !== "object" || spec === null) return undefined;
     return { ...service, metadata: { ...service.metadata, annotations: annotations ?? {} }, spec };
   } catch {
     return undefined;

@@ -1,10 +1,12 @@
 import { KINDS, objectKey } from "../../objects/kinds.ts";
+import type { ControllerRevision } from "../../objects/statefulset/types.ts";
 import type { DaemonSet, Node, Pod } from "../../objects/types.ts";
 import type { ControllerContext } from "../runtime/context.ts";
 import { claimDependents, followDependents } from "../runtime/dependents.ts";
 import { sameValue, withoutZeros } from "../runtime/equal.ts";
 import { createPod, deletePod } from "../runtime/pod-control.ts";
 import { isNamespaceTerminating } from "../runtime/terminating.ts";
+import { beyondHistory, type DaemonHistory, historyOf } from "./history.ts";
 import { planDaemonSet } from "./reconcile.ts";
 
 const SOURCE = "daemonset-controller";
@@ -15,19 +17,40 @@ export function runDaemonSets(context: ControllerContext): void {
   const sets = informers.of<DaemonSet>(KINDS.DaemonSet);
   const pods = informers.of<Pod>(KINDS.Pod);
   const nodes = informers.of<Node>(KINDS.Node);
+  const revisions = informers.of<ControllerRevision>(KINDS.ControllerRevision);
 
   const queue = context.queue({ name: "daemonset" }, async (key) => {
     const set = sets.get(key);
     if (set === undefined) return;
     const all = pods.list(set.metadata.namespace ?? "");
     const { owned } = await claimDependents(writer, [KINDS.DaemonSet, set], [KINDS.Pod, all]);
-    const plan = planDaemonSet(set, nodes.list(), owned, Date.now());
+    const history = await keepHistory(set);
+    const plan = planDaemonSet(set, nodes.list(), owned, Date.now(), history?.hash);
     if (plan.recheck !== undefined) queue.addAfter(key, plan.recheck + 50);
     await carryOut(set, plan.create, plan.delete);
-    if (sameValue(withoutZeros(set.status), withoutZeros(plan.status))) return;
-    const status = { ...set.status, ...plan.status };
-    await writer.update(KINDS.DaemonSet, { ...set, status }, { subresource: "status" });
+    const collisionCount = history?.collisionCount;
+    await writeStatus(set, { ...plan.status, ...(collisionCount && { collisionCount }) });
+    const surplus = history === undefined ? [] : beyondHistory(set, history, owned);
+    await Promise.all(surplus.map((revision) => writer.delete(KINDS.ControllerRevision, revision)));
   });
+
+  /** Has the present template as a revision; a DaemonSet that is being deleted needs none. */
+  async function keepHistory(set: DaemonSet): Promise<DaemonHistory | undefined> {
+    if (set.metadata.deletionTimestamp !== undefined) return undefined;
+    const all = revisions.list(set.metadata.namespace ?? "");
+    const owner = [KINDS.DaemonSet, set] as const;
+    const { owned } = await claimDependents(writer, owner, [KINDS.ControllerRevision, all]);
+    const history = historyOf(set, owned, all);
+    if (history.write === "create") await writer.create(KINDS.ControllerRevision, history.current);
+    if (history.write === "renumber") await writer.update(KINDS.ControllerRevision, history.current);
+    return history;
+  }
+
+  async function writeStatus(set: DaemonSet, counted: NonNullable<DaemonSet["status"]>): Promise<void> {
+    const status = { ...set.status, ...counted };
+    if (sameValue(withoutZeros(set.status), withoutZeros(status))) return;
+    await writer.update(KINDS.DaemonSet, { ...set, status }, { subresource: "status" });
+  }
 
   async function carryOut(
     set: DaemonSet,

@@ -3,9 +3,7 @@ import type { DaemonSet, Node, Pod, PodTemplateSpec, Toleration } from "../../ob
 import { isPodReady, isPodTerminal, untilAvailable } from "../runtime/pods.ts";
 import { podFromTemplate, resolveCount, templateHash } from "../runtime/pod-template.ts";
 import { matchesNode, untolerated } from "../scheduler/feasible.ts";
-
-/** Tells pods of the present template from older ones. */
-const REVISION_LABEL = "controller-revision-hash";
+import { REVISION_LABEL } from "./history.ts";
 
 /** Tolerations that every DaemonSet pod has (pkg/controller/daemon/util, AddOrUpdateDaemonPodTolerations). */
 const TOLERATIONS: readonly Toleration[] = [
@@ -36,15 +34,16 @@ export interface DaemonPlan {
  * its selectors and whose taints it tolerates. A rolling update replaces at most `maxUnavailable` pods at
  * once, or with `maxSurge` starts the new one first.
  * @param owned the pods that it controls
+ * @param hash what pods of the present template have in their label
  */
 export function planDaemonSet(
   set: DaemonSet,
   nodes: readonly Node[],
   owned: readonly Pod[],
   now: number,
+  hash = templateHash(set.spec.template),
 ): DaemonPlan {
   const template = daemonTemplate(set);
-  const hash = templateHash(set.spec.template);
   const state = new Placement(set, hash, nodes, owned, template, now);
   const create: Omit<Pod, "apiVersion" | "kind">[] = [];
   const remove = new Set<Pod>();

@@ -1,6 +1,6 @@
+import { conditionOf } from "../../objects/conditions.ts";
 import type { Condition, Deployment, ReplicaSet } from "../../objects/types.ts";
 import { formatTime } from "../../objects/time.ts";
-import { conditionOf } from "../runtime/pods.ts";
 import { fencesOf, replicasOf } from "./replica-sets.ts";
 
 type Status = NonNullable<Deployment["status"]>;

@@ -1,11 +1,13 @@
 import { KINDS, objectKey } from "../../objects/kinds.ts";
 import type { EndpointSlice, Node, Pod, Service } from "../../objects/types.ts";
 import type { ControllerContext } from "../runtime/context.ts";
-import { isNamespaceTerminating } from "../runtime/terminating.ts";
-import { CONTROLLER_NAME, MANAGED_BY_LABEL, SERVICE_NAME_LABEL } from "./labels.ts";
-import type { SliceChanges } from "./pack.ts";
+import { sameValue } from "../runtime/equal.ts";
+import { CONTROLLER_NAME } from "./labels.ts";
+import { asksForTopology } from "./hints.ts";
+import { ManagedSlices, writeSlices } from "./managed.ts";
 import { reconcileSlices } from "./reconcile.ts";
 import { isSelecting, selectedPods, servicesOfChange } from "./selection.ts";
+import { tellsSameOfZones, type ZoneShares, zoneShares } from "./topology.ts";
 import { TriggerTimes } from "./trigger-time.ts";
 
 /**
@@ -13,12 +15,13 @@ import { TriggerTimes } from "./trigger-time.ts";
  * seen.
  */
 export function runEndpointSlices(context: ControllerContext): void {
-  const { informers, writer, options } = context;
+  const { informers, writer, events, options } = context;
   const services = informers.of<Service>(KINDS.Service);
   const pods = informers.of<Pod>(KINDS.Pod);
   const nodes = informers.of<Node>(KINDS.Node);
-  const slices = new SlicesByService();
+  const slices = new ManagedSlices(CONTROLLER_NAME);
   const triggerTimes = new TriggerTimes();
+  let shares: ZoneShares | undefined;
 
   const queue = context.queue({ name: "endpointslice" }, async (key) => {
     const service = services.get(key);
@@ -32,24 +35,22 @@ export function runEndpointSlices(context: ControllerContext): void {
       slices: slices.of(key),
       nodeOf: (name) => nodes.get(name),
       ...(triggerTime === undefined ? {} : { triggerTime }),
+      ...(shares === undefined ? {} : { zoneShares: shares }),
+      onTopology: (reason, text) => {
+        const type = reason === "TopologyAwareHintsEnabled" ? "Normal" : "Warning";
+        events.record("endpoint-slice-controller", service, type, reason, text);
+      },
       ...(options.maxEndpointsPerSlice ? { maxEndpointsPerSlice: options.maxEndpointsPerSlice } : {}),
     });
-    await write(changes);
+    await writeSlices(writer, changes);
   });
 
-  /** First what is new, last what goes: no endpoint is missing in between. */
-  async function write(changes: SliceChanges): Promise<void> {
-    try {
-      await Promise.all(
-        changes.create.map((slice) => writer.create<EndpointSlice>(KINDS.EndpointSlice, slice)),
-      );
-    } catch (error) {
-      // Creating goes on failing while the namespace goes; there is nothing to retry.
-      if (!isNamespaceTerminating(error)) throw error;
-      return;
-    }
-    await Promise.all(changes.update.map((slice) => writer.update(KINDS.EndpointSlice, slice)));
-    await Promise.all(changes.delete.map((slice) => writer.delete(KINDS.EndpointSlice, slice)));
+  /** Services that are spread over zones are so anew when the zones' shares change. */
+  function takeShares(): void {
+    const before = shares;
+    shares = zoneShares(nodes.list());
+    if (sameValue(entriesOf(before), entriesOf(shares))) return;
+    for (const service of services.list()) if (asksForTopology(service)) queue.add(objectKey(service));
   }
 
   services.onChange(({ object }) => queue.add(objectKey(object)));
@@ -57,50 +58,19 @@ export function runEndpointSlices(context: ControllerContext): void {
     for (const key of servicesOfChange(services, change)) queue.add(key);
   });
   // Pods of a node that is not known are left out, so that a new node brings in its pods.
-  nodes.onChange(({ type, object }) => {
+  nodes.onChange(({ type, object, previous }) => {
+    if (previous === undefined || type === "deleted" || !tellsSameOfZones(object, previous)) takeShares();
     if (type === "updated") return;
     for (const pod of pods.list()) {
       if (pod.spec.nodeName !== object.metadata.name) continue;
       for (const key of servicesOfChange(services, { type: "added", object: pod })) queue.add(key);
     }
   });
-  informers.of<EndpointSlice>(KINDS.EndpointSlice).onChange(({ type, object, previous }) => {
-    for (const slice of previous === undefined ? [object] : [object, previous]) {
-      const key = serviceKeyOf(slice);
-      if (key !== undefined && slice.metadata.labels?.[MANAGED_BY_LABEL] === CONTROLLER_NAME) queue.add(key);
-    }
-    if (previous !== undefined) slices.remove(previous);
-    if (type === "deleted") slices.remove(object);
-    else slices.add(object);
+  informers.of<EndpointSlice>(KINDS.EndpointSlice).onChange((change) => {
+    for (const key of slices.take(change)) queue.add(key);
   });
 }
 
-function serviceKeyOf(slice: EndpointSlice): string | undefined {
-  const name = slice.metadata.labels?.[SERVICE_NAME_LABEL];
-  return name ? `${slice.metadata.namespace}/${name}` : undefined;
-}
-
-/** The slices that this controller manages, by their Service. */
-class SlicesByService {
-  readonly #slices = new Map<string, Map<string, EndpointSlice>>();
-
-  of(key: string): EndpointSlice[] {
-    const slices = this.#slices.get(key);
-    if (slices === undefined) return [];
-    return [...slices.values()].filter(({ metadata }) => metadata.deletionTimestamp === undefined);
-  }
-
-  add(slice: EndpointSlice): void {
-    const key = serviceKeyOf(slice);
-    if (key === undefined || slice.metadata.labels?.[MANAGED_BY_LABEL] !== CONTROLLER_NAME) return;
-    const slices = this.#slices.get(key) ?? new Map<string, EndpointSlice>();
-    this.#slices.set(key, slices.set(slice.metadata.name, slice));
-  }
-
-  remove(slice: EndpointSlice): void {
-    const key = serviceKeyOf(slice);
-    const slices = key === undefined ? undefined : this.#slices.get(key);
-    slices?.delete(slice.metadata.name);
-    if (key !== undefined && slices?.size === 0) this.#slices.delete(key);
-  }
+function entriesOf(shares: ZoneShares | undefined): unknown {
+  return shares === undefined ? undefined : [...shares].sort();
 }

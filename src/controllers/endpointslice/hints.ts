@@ -24,9 +24,9 @@ function hintsFor(endpoint: Endpoint, distribution: string | undefined): Endpoin
 /**
  * Sets the hints of all endpoints of a slice. The given slice stays as it is; it is returned when nothing
  * changes.
+ * @param distribution the Service's `trafficDistribution`; undefined takes all hints away
  */
-export function withHints(slice: EndpointSlice, service: Service): EndpointSlice {
-  const distribution = asksForTopology(service) ? undefined : service.spec.trafficDistribution;
+export function withHints(slice: EndpointSlice, distribution: string | undefined): EndpointSlice {
   let changed = false;
   const endpoints = (slice.endpoints ?? []).map((endpoint) => {
     const hints = hintsFor(endpoint, distribution);
@@ -38,11 +38,8 @@ export function withHints(slice: EndpointSlice, service: Service): EndpointSlice
   return changed ? { ...slice, endpoints } : slice;
 }
 
-/**
- * The annotation takes precedence over `trafficDistribution`. What it asks for (zones by the share of their
- * CPUs) is not computed: no hints, and traffic goes everywhere.
- */
-function asksForTopology(service: Service): boolean {
+/** Whether endpoints are to be spread over zones; the annotation takes precedence over `trafficDistribution`. */
+export function asksForTopology(service: Service): boolean {
   const annotations = service.metadata.annotations ?? {};
   const mode =
     annotations["service.kubernetes.io/topology-aware-hints"] ??

@@ -5,9 +5,10 @@ import type { Endpoint, EndpointPort, EndpointSlice, Node, Pod, Service } from "
 import { sameValue } from "../runtime/equal.ts";
 import { controllerReference } from "../runtime/owners.ts";
 import { canBeEndpoint, endpointOf, endpointPortsOf, portsKey } from "./endpoint.ts";
-import { withHints } from "./hints.ts";
+import { asksForTopology, withHints } from "./hints.ts";
 import { sliceLabels } from "./labels.ts";
 import { packEndpoints, type SliceChanges } from "./pack.ts";
+import { spreadOverZones, type ZoneShares } from "./topology.ts";
 
 /** Tells when the change happened that a slice was written for last (RFC 3339). */
 export const TRIGGER_TIME_ANNOTATION = "endpoints.kubernetes.io/last-change-trigger-time";
@@ -24,6 +25,13 @@ export interface SliceInput {
   readonly triggerTime?: string;
   /** 100 by default. */
   readonly maxEndpointsPerSlice?: number;
+  /** The zones' shares of CPUs; undefined where nodes do not tell enough. */
+  readonly zoneShares?: ZoneShares;
+  /** Told that hints of zones come, or why there are none, per family. */
+  readonly onTopology?: (
+    reason: "TopologyAwareHintsEnabled" | "TopologyAwareHintsDisabled",
+    text: string,
+  ) => void;
 }
 
 /**
@@ -82,7 +90,7 @@ function reconcileFamily(input: SliceInput, family: Family): SliceChanges {
   }
   for (const slices of byPorts.values()) total.delete.push(...slices);
   keepPlaceholder(total, existing, newSlice([]));
-  addHints(total, existing, service);
+  addHints(total, existing, input, family);
   reuseDeleted(total, service);
   if (service.metadata.deletionTimestamp !== undefined) total.create = [];
   for (const list of [total.create, total.update]) stamp(list, input.triggerTime);
@@ -155,15 +163,49 @@ function samePlaceholder(slice: EndpointSlice, placeholder: EndpointSlice): bool
 }
 
 /** Hints go onto all slices that are written, and have slices written that are otherwise unchanged. */
-function addHints(total: SliceChanges, existing: readonly EndpointSlice[], service: Service): void {
+function addHints(
+  total: SliceChanges,
+  existing: readonly EndpointSlice[],
+  input: SliceInput,
+  family: Family,
+): void {
+  const { service } = input;
   const touched = new Set([...total.update, ...total.delete].map(({ metadata }) => metadata.name));
-  total.create = total.create.map((slice) => withHints(slice, service));
-  total.update = total.update.map((slice) => withHints(slice, service));
-  for (const slice of existing) {
-    if (touched.has(slice.metadata.name)) continue;
-    const hinted = withHints(slice, service);
+  const unchanged = existing.filter(({ metadata }) => !touched.has(metadata.name));
+  const isSpread = asksForTopology(service) && spread(total, unchanged, existing, input, family);
+  if (isSpread) return;
+  const distribution = asksForTopology(service) ? undefined : service.spec.trafficDistribution;
+  total.create = total.create.map((slice) => withHints(slice, distribution));
+  total.update = total.update.map((slice) => withHints(slice, distribution));
+  for (const slice of unchanged) {
+    const hinted = withHints(slice, distribution);
     if (hinted !== slice) total.update.push(hinted);
   }
+}
+
+/** Spreads endpoints over zones, and tells when that begins and why it cannot be; whether it could. */
+function spread(
+  total: SliceChanges,
+  unchanged: readonly EndpointSlice[],
+  existing: readonly EndpointSlice[],
+  { zoneShares, onTopology }: SliceInput,
+  family: Family,
+): boolean {
+  const { create, update } = total;
+  const result = spreadOverZones({ create, update, unchanged }, zoneShares, family);
+  if ("why" in result) {
+    onTopology?.("TopologyAwareHintsDisabled", result.why);
+    return false;
+  }
+  const had = existing.some(({ endpoints }) => endpoints?.some(({ hints }) => hints !== undefined));
+  if (!had)
+    onTopology?.(
+      "TopologyAwareHintsEnabled",
+      `Topology Aware Hints has been enabled, addressType: ${family}`,
+    );
+  total.create = result.create;
+  total.update = result.update;
+  return true;
 }
 
 /** A slice that would be deleted takes the place of one that would be created. */

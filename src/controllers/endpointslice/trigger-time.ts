@@ -1,5 +1,5 @@
+import { conditionOf } from "../../objects/conditions.ts";
 import type { Pod, Service } from "../../objects/types.ts";
-import { conditionOf } from "../runtime/pods.ts";
 
 interface Seen {
   readonly service: number;

@@ -44,12 +44,8 @@ async function readAuthority(
   namespace: string,
   name: string,
 ): Promise<KeyPair | undefined> {
-  try {
-    return keyPairOf(await client.get<Secret>(KINDS.Secret, name, namespace));
-  } catch (error) {
-    if (error instanceof ApiError && error.code === 404) return undefined;
-    throw error;
-  }
+  const secret = await client.find<Secret>(KINDS.Secret, name, namespace);
+  return secret && keyPairOf(secret);
 }
 
 /** What a Secret of type `kubernetes.io/tls` holds. */

@@ -75,7 +75,7 @@ export class ClassFinalizers {
   }
 
   async #work(name: string): Promise<void> {
-    const object = await this.#read(name);
+    const object = await this.#options.client.find<GatewayClass>(GATEWAY_KINDS.GatewayClass, name);
     if (object === undefined || object.spec.controllerName !== this.#options.controllerName) return;
     const { finalizers = [], deletionTimestamp, resourceVersion } = object.metadata;
     const isThere = finalizers.includes(GATEWAYS_EXIST);
@@ -93,14 +93,5 @@ export class ClassFinalizers {
       { metadata },
       { type: "merge" },
     );
-  }
-
-  async #read(name: string): Promise<GatewayClass | undefined> {
-    try {
-      return await this.#options.client.get<GatewayClass>(GATEWAY_KINDS.GatewayClass, name);
-    } catch (error) {
-      if (error instanceof ApiError && error.code === 404) return undefined;
-      throw error;
-    }
   }
 }

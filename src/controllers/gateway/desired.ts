@@ -128,6 +128,8 @@ function podSpecOf({ gateway, parameters }: InfrastructureRequest, container: Pr
           httpGet: { path: "/ready", port: container.readyPort },
           periodSeconds: 5,
           failureThreshold: 2,
+          // 1 s, the default, is too little on a busy machine: without ready proxies all are refused
+          timeoutSeconds: 3,
         },
         lifecycle: { preStop: { sleep: { seconds: DRAIN_SECONDS } } },
         securityContext: {

@@ -68,7 +68,8 @@ async function find(
   owner: string,
 ): Promise<KubeObject | undefined> {
   const key = objectKey({ metadata });
-  const live = caches.get(kind, key) ?? (await getOrNothing(client, kind, metadata));
+  const live =
+    caches.get(kind, key) ?? (await client.find<KubeObject>(kind, metadata.name, metadata.namespace));
   if (live !== undefined && controllerOf(live)?.uid !== owner)
     throw new NameTaken(`${kind.kind} ${key} exists and is not this Gateway's`);
   return live;
@@ -94,15 +95,6 @@ async function apply(
   const after = await client.patch<KubeObject>(kind, name, namespace, desired, how);
   if (kind === KINDS.Secret) caches.remember(after as Secret);
   caches.applied.set(`${kind.kind}/${key}`, text);
-}
-
-async function getOrNothing(client: KubeClient, kind: Kind, metadata: AnyObject["metadata"]) {
-  try {
-    return await client.get<KubeObject>(kind, metadata.name, metadata.namespace);
-  } catch (error) {
-    if (error instanceof ApiError && error.code === 404) return undefined;
-    throw error;
-  }
 }
 
 /**

@@ -1,6 +1,7 @@
 /** When a Gateway that can be reached is said to be. */
 import type { InfrastructureRequest } from "./desired.ts";
 import type { InfrastructureState } from "./infrastructure.ts";
+import { hasCondition } from "../../objects/conditions.ts";
 
 /** Nodes hear of addresses and endpoints when we do, and have rules for them so much later, in milliseconds. */
 const NODES_MOMENT = 100;
@@ -49,6 +50,6 @@ export class Settling {
   }
 }
 
-function isProgrammed({ status }: InfrastructureRequest["gateway"]): boolean {
-  return status?.conditions?.some(({ type, status }) => type === "Programmed" && status === "True") ?? false;
+function isProgrammed(gateway: InfrastructureRequest["gateway"]): boolean {
+  return hasCondition(gateway, "Programmed");
 }

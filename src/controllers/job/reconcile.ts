@@ -1,4 +1,5 @@
-import { hasCondition, type Job, type JobCondition, type JobStatus } from "../../objects/job/types.ts";
+import type { Job, JobCondition, JobStatus } from "../../objects/job/types.ts";
+import { conditionOf, hasCondition } from "../../objects/conditions.ts";
 import { formatTime } from "../../objects/time.ts";
 import type { Pod } from "../../objects/types.ts";
 import { isPodReady, isPodTerminal } from "../runtime/pods.ts";
@@ -39,7 +40,7 @@ export function planJob(job: Job, pods: readonly Pod[], now: number): JobPlan {
 
 function expiry({ spec, status }: Job, end: string, now: number): Pick<JobPlan, "expired" | "recheck"> {
   const { ttlSecondsAfterFinished: ttl } = spec;
-  const condition = status?.conditions?.find(({ type }) => type === end);
+  const condition = conditionOf(status?.conditions, end);
   const since = Date.parse(condition?.lastTransitionTime ?? "");
   if (ttl === undefined || Number.isNaN(since)) return { expired: false };
   const left = since + ttl * 1000 - now;
@@ -162,7 +163,7 @@ class Sync {
   }
 
   #setCondition(type: string, status: string, reason: string, message: string): void {
-    const present = this.#conditions.find((item) => item.type === type);
+    const present = conditionOf(this.#conditions, type);
     if (present?.status === status) return;
     const time = formatTime(new Date(this.#now));
     const condition = { type, status, lastProbeTime: time, lastTransitionTime: time, reason, message };

@@ -55,7 +55,7 @@ export interface MeshAuthority {
 const WORKLOAD_DAYS = 2;
 const RENEW_DAYS = 1;
 const LOOK_PERIOD = 10 * 60_000;
-/** Issuing takes a process each. */
+/** Secrets that are written at once. */
 const WORKERS = 3;
 /** Everybody trusts a new authority for so long, in milliseconds, before anybody shows a certificate of it. */
 const TRUST_FIRST = 5_000;

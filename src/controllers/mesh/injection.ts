@@ -48,6 +48,8 @@ export interface InjectionSettings {
    * declares (the lab's does).
    */
   readonly probesDeclaredPorts?: boolean;
+  /** Hop limit by which the kubelet's probes are told from what a node forwards in its own name. */
+  readonly probeHopLimit?: number;
   /** The path of the sidecar's health. Default `/ready`. */
   readonly healthPath?: string;
   /** Of both containers, where the pod's annotations say nothing of them. */
@@ -111,7 +113,13 @@ function initContainer(capture: CaptureRequest, settings: InjectionSettings): Co
   return {
     name: INIT_CONTAINER,
     image: settings.initImage,
-    args: ["internal", "capture", ...captureArguments(capture), ...guardArguments(settings)],
+    args: [
+      "internal",
+      "capture",
+      ...captureArguments(capture),
+      ...hopArguments(capture, settings),
+      ...guardArguments(settings),
+    ],
     env: [field("POD_NAME", "metadata.name"), field("HOST_IPS", "status.hostIPs")],
     // the pod's status says why it does not start
     terminationMessagePolicy: "FallbackToLogsOnError",
@@ -125,6 +133,11 @@ function initContainer(capture: CaptureRequest, settings: InjectionSettings): Co
       runAsUser: 0,
     },
   };
+}
+
+function hopArguments(capture: CaptureRequest, { probeHopLimit }: InjectionSettings): string[] {
+  const isAsked = probeHopLimit !== undefined && capture["probe-ports"] !== undefined;
+  return isAsked ? [`--probe-hop-limit=${probeHopLimit}`] : [];
 }
 
 /** How the rules know the sidecar's connections; without a mark by its user and group, as is the default. */

@@ -1,5 +1,5 @@
+import { conditionOf } from "../../objects/conditions.ts";
 import type { Condition, Lease, Node, Pod } from "../../objects/types.ts";
-import { conditionOf } from "../runtime/pods.ts";
 import { untolerated } from "../scheduler/feasible.ts";
 
 type Taint = NonNullable<Node["spec"]["taints"]>[number] & { timeAdded?: string };

@@ -1,9 +1,9 @@
+import { conditionOf, hasCondition } from "../../objects/conditions.ts";
 import { KINDS, objectKey } from "../../objects/kinds.ts";
 import type { Lease, Node, Pod } from "../../objects/types.ts";
 import { formatTime } from "../../objects/time.ts";
 import type { ControllerContext } from "../runtime/context.ts";
 import { sameValue } from "../runtime/equal.ts";
-import { conditionOf } from "../runtime/pods.ts";
 import type { WorkQueue } from "../runtime/work-queue.ts";
 import {
   afterStandstill,
@@ -80,7 +80,7 @@ export function runNodeLifecycle(context: ControllerContext): void {
 }
 
 function isReady(node: Node): boolean {
-  return conditionOf(node.status?.conditions, "Ready")?.status === "True";
+  return hasCondition(node, "Ready");
 }
 
 /** What is written of a node that is silent or not ready, and of the pods on it. */

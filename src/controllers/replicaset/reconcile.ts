@@ -1,8 +1,9 @@
+import { conditionOf } from "../../objects/conditions.ts";
 import type { Condition, Pod, ReplicaSet } from "../../objects/types.ts";
 import { formatTime } from "../../objects/time.ts";
 import { hasLabels } from "../runtime/labels.ts";
 import { controllerOf } from "../runtime/owners.ts";
-import { conditionOf, isPodActive, isPodReady, untilAvailable } from "../runtime/pods.ts";
+import { isPodActive, isPodReady, untilAvailable } from "../runtime/pods.ts";
 
 /** Pods that one sync creates or deletes at most. */
 const BURST = 500;

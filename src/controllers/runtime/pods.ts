@@ -1,16 +1,9 @@
-import type { Condition, Pod } from "../../objects/types.ts";
-
-/** A condition of a list by its type. */
-export function conditionOf(
-  conditions: readonly Condition[] | undefined,
-  type: string,
-): Condition | undefined {
-  return conditions?.find((condition) => condition.type === type);
-}
+import { conditionOf, hasCondition } from "../../objects/conditions.ts";
+import type { Pod } from "../../objects/types.ts";
 
 /** Whether the pod's condition Ready is True. */
 export function isPodReady(pod: Pod): boolean {
-  return conditionOf(pod.status?.conditions, "Ready")?.status === "True";
+  return hasCondition(pod, "Ready");
 }
 
 /** Whether the pod has ended for good (pkg/api/v1/pod IsPodTerminal). */

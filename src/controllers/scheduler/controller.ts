@@ -1,11 +1,12 @@
 import type { Informer, ObjectChange } from "../../client/index.ts";
+import { conditionOf } from "../../objects/conditions.ts";
 import { KINDS, objectKey } from "../../objects/kinds.ts";
 import { ApiError } from "../../objects/status.ts";
 import type { KubeObject, Node, Pod } from "../../objects/types.ts";
 import { formatTime } from "../../objects/time.ts";
 import type { ControllerContext } from "../runtime/context.ts";
 import { sameValue } from "../runtime/equal.ts";
-import { conditionOf, isPodTerminal } from "../runtime/pods.ts";
+import { isPodTerminal } from "../runtime/pods.ts";
 import type { WorkQueue } from "../runtime/work-queue.ts";
 import { chooseNode } from "./choose.ts";
 

@@ -2,8 +2,7 @@ import { KINDS } from "../../objects/kinds.ts";
 import type { ControllerRevision, StatefulSet } from "../../objects/statefulset/types.ts";
 import type { Pod, PodTemplateSpec } from "../../objects/types.ts";
 import { sameValue } from "../runtime/equal.ts";
-import { controllerReference } from "../runtime/owners.ts";
-import { templateHash } from "../runtime/pod-template.ts";
+import { byRevision, newRevision, revisionData } from "../runtime/history.ts";
 import { revisionOf } from "./identity.ts";
 
 // The templates that a StatefulSet has had (pkg/controller/history).
@@ -38,52 +37,20 @@ export function revisionsOf(
   owned: readonly ControllerRevision[],
   all: readonly ControllerRevision[],
 ): Revisions {
-  const sorted = byAge(owned);
+  const sorted = byRevision(owned);
   const newest = sorted.at(-1);
-  const data = dataOf(set);
+  const data = revisionData(set);
   const equal = sorted.findLast((revision) => sameValue(revision.data, data));
   const number = (newest?.revision ?? 0) + 1;
   const collisions = set.status?.collisionCount ?? 0;
-  const made = equal === undefined ? newRevision(set, number, collisions, all) : undefined;
+  const made =
+    equal === undefined ? newRevision([KINDS.StatefulSet, set], HASH_LABEL, number, all) : undefined;
   const renumbered = equal === newest ? equal : equal && { ...equal, revision: number };
   const update = made?.revision ?? (renumbered as ControllerRevision);
   const current = owned.find(({ metadata }) => metadata.name === set.status?.currentRevision) ?? update;
   const write = made !== undefined ? "create" : equal !== newest ? "renumber" : undefined;
   const collisionCount = made?.collisions ?? collisions;
   return { current, update, collisionCount, ...(write === undefined ? {} : { write }) };
-}
-
-/** By number, then by creation and name (SortControllerRevisions). */
-function byAge(revisions: readonly ControllerRevision[]): ControllerRevision[] {
-  const key = ({ metadata }: ControllerRevision): string =>
-    `${metadata.creationTimestamp ?? ""} ${metadata.name}`;
-  return [...revisions].sort((a, b) => a.revision - b.revision || (key(a) < key(b) ? -1 : 1));
-}
-
-/** As a strategic merge patch, which `kubectl rollout undo` sends as it is. */
-function dataOf({ spec }: StatefulSet): NonNullable<ControllerRevision["data"]> {
-  return { spec: { template: { ...spec.template, $patch: "replace" } } };
-}
-
-function newRevision(
-  set: StatefulSet,
-  number: number,
-  before: number,
-  all: readonly ControllerRevision[],
-): { revision: ControllerRevision; collisions: number } {
-  const names = new Set(all.map(({ metadata }) => metadata.name));
-  let collisions = before;
-  let hash = templateHash(set.spec.template, collisions);
-  while (names.has(`${set.metadata.name}-${hash}`)) hash = templateHash(set.spec.template, ++collisions);
-  const { name, namespace } = set.metadata;
-  const metadata = {
-    name: `${name}-${hash}`,
-    ...(namespace === undefined ? {} : { namespace }),
-    labels: { ...set.spec.template.metadata?.labels, [HASH_LABEL]: hash },
-    ownerReferences: [controllerReference(KINDS.StatefulSet, set)],
-  };
-  const revision = { apiVersion: "apps/v1", kind: "ControllerRevision", metadata } as const;
-  return { revision: { ...revision, data: dataOf(set), revision: number }, collisions };
 }
 
 /** The revisions beyond the history, the oldest first; those that pods are made from stay (truncateHistory). */
@@ -94,6 +61,6 @@ export function beyondHistory(
   pods: readonly Pod[],
 ): ControllerRevision[] {
   const live = new Set([current.metadata.name, update.metadata.name, ...pods.map(revisionOf)]);
-  const history = byAge(owned).filter(({ metadata }) => !live.has(metadata.name));
+  const history = byRevision(owned).filter(({ metadata }) => !live.has(metadata.name));
   return history.slice(0, Math.max(0, history.length - (set.spec.revisionHistoryLimit ?? 10)));
 }

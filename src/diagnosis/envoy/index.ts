@@ -22,6 +22,9 @@ const CALLERS: Readonly<Record<number, string>> = {
   19003: "the kubelet's readiness probes (they come over the pod's first address)",
 };
 
+/** What Envoys' admin interfaces are called among their listeners. */
+export const ADMIN = "admin interface";
+
 interface Port {
   readonly port: number;
   readonly names: Set<string>;
@@ -35,12 +38,14 @@ export function judgeListeners(dump: EnvoyDump, families: readonly Family[]): re
     const missing = families.filter((family) => !heard.has(family));
     if (missing.length === 0) return [];
     const bound = [...new Set(addresses.map(({ host }) => joinHostPort(host, port)))].join(", ");
-    const callers = CALLERS[port] ?? "clients";
+    const isAdmin = names.has(ADMIN);
+    const callers = isAdmin ? "requests to it, such as scrapes," : (CALLERS[port] ?? "clients");
+    const both = isAdmin ? "" : ', or 0.0.0.0 and "::" (address and additional_addresses)';
     return {
       level: "warning" as const,
-      object: `listener ${[...names].join(", ")}`,
+      object: isAdmin ? ADMIN : `listener ${[...names].join(", ")}`,
       message: `${bound} hears ${[...heard].join(" and ")} alone: ${callers} over ${missing.join(" and ")} are refused`,
-      next: `bind address "::" with ipv4_compat: true, or 0.0.0.0 and "::" (address and additional_addresses), port ${port}`,
+      next: `bind address "::" with ipv4_compat: true${both}, port ${port}`,
     };
   });
 }

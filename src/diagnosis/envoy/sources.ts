@@ -1,6 +1,7 @@
 /** Finds the Envoys that documents tell of: dumps, configurations, and manifests of workloads that have one. Pure. */
 import { parseAllDocuments } from "yaml";
-import { type EnvoyDump, readDumps } from "../../envoy/current/dump.ts";
+import { type DumpedResource, type EnvoyDump, readDumps } from "../../envoy/current/dump.ts";
+import { ADMIN } from "./index.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../envoy/proto/index.ts";
 
 /** An Envoy, and what it is called in the document. */
@@ -28,10 +29,36 @@ export function parseDocuments(text: string): readonly JsonValue[] {
 
 /** All Envoys in a document. */
 export function envoysIn(document: JsonValue): readonly FoundEnvoy[] {
-  return [
-    ...readDumps(document).map(([name, dump]) => ({ name, dump })),
-    ...manifestsIn(document).flatMap(envoysOfManifest),
-  ];
+  return [...proxiesIn(document), ...manifestsIn(document).flatMap(envoysOfManifest)];
+}
+
+/** Proxies with their admin interfaces, which are no listeners to Envoy, and are bound like them. */
+function proxiesIn(document: JsonValue): readonly FoundEnvoy[] {
+  const found = readDumps(document).map(([name, dump]) => {
+    const steps = name === "" ? [] : name.split("/");
+    const own = steps.reduce<JsonValue>((value, step) => asObject(value)[step], document);
+    return { name, dump: { ...dump, listeners: [...dump.listeners, ...adminOf(own)] } };
+  });
+  if (found.length > 0) return found;
+  const listeners = adminOf(document);
+  return listeners.length === 0 ? [] : [{ name: "", dump: { ...NOTHING, listeners } }];
+}
+
+const NOTHING: EnvoyDump = { listeners: [], clusters: [], endpoints: [], routes: [], secrets: [] };
+
+/** envoy.config.bootstrap.v3.Admin of a configuration, or of the bootstrap in a dump. */
+function adminOf(value: JsonValue): readonly DumpedResource[] {
+  const { admin, configs } = asObject(value);
+  const all = [admin, ...asList(configs).map((dump) => asObject(asObject(dump)["bootstrap"])["admin"])];
+  return all.flatMap((each) => {
+    const address = asObject(asObject(each)["address"]);
+    const socket = asObject(address["socket_address"] ?? address["socketAddress"]);
+    if (socket["address"] === undefined) return [];
+    const port_value = socket["port_value"] ?? socket["portValue"] ?? 0;
+    const ipv4_compat = socket["ipv4_compat"] ?? socket["ipv4Compat"] ?? false;
+    const resource = { address: { socket_address: { address: socket["address"], port_value, ipv4_compat } } };
+    return { name: ADMIN, state: "static" as const, resource };
+  });
 }
 
 /** Kubernetes objects, lists taken apart. */
@@ -46,7 +73,7 @@ function envoysOfManifest(object: JsonObject): readonly FoundEnvoy[] {
   const place = [metadata["namespace"], metadata["name"]].filter((part) => part !== undefined).join("/");
   const name = `${String(object["kind"])} ${place}`;
   const documents = configurationsOf(object).flatMap(documentsOrNone);
-  return documents.flatMap((document) => readDumps(document).map(([, dump]) => ({ name, dump })));
+  return documents.flatMap((document) => proxiesIn(document).map(({ dump }) => ({ name, dump })));
 }
 
 function documentsOrNone(text: string): readonly JsonValue[] {
@@ -61,7 +88,8 @@ function documentsOrNone(text: string): readonly JsonValue[] {
 function configurationsOf(object: JsonObject): readonly string[] {
   if (object["kind"] === "ConfigMap")
     return Object.values(asObject(object["data"])).filter(
-      (value): value is string => typeof value === "string" && /static_?resources/i.test(value),
+      (value): value is string =>
+        typeof value === "string" && /static_?resources|^\s*"?admin"?\s*:/im.test(value),
     );
   const spec = asObject(object["spec"]);
   const pod = asObject(asObject(spec["template"])["spec"] ?? spec);

@@ -5,6 +5,7 @@
 import type { FieldError } from "../../objects/field-errors.ts";
 import type { Service } from "../../objects/types.ts";
 import { checkChange, checkControlPlane, checkInfrastructure } from "./infrastructure.ts";
+import { misspeltFields } from "./misspelt.ts";
 import type { KnownVpc, Shoot, ShootFinding } from "./model.ts";
 import { checkPreconditions, checkSwitching, switchesOf } from "./preconditions.ts";
 import { checkService } from "./services.ts";
@@ -50,7 +51,7 @@ export function judgeShoot(given: Shoot, surroundings: ShootSurroundings): Shoot
     ...checkInfrastructure(infrastructure, shoot).map(gardener),
     ...checkControlPlane(shoot.spec?.provider?.controlPlaneConfig ?? {}).map(gardener),
     ...(before === undefined ? [] : checkChange(before, infrastructure).map(gardener)),
-    ...own.map((remark): ShootFinding => ({ ...remark, object })),
+    ...[...misspeltFields(shoot), ...own].map((remark): ShootFinding => ({ ...remark, object })),
     ...services.flatMap((service) => checkService(service, now)),
   ];
 }

@@ -95,7 +95,8 @@ function checkVpcRange(
     const { message } = invalid(field, vpcId, `VPC ${vpcId} has no ipv6 CIDR`);
     return [{ level: "error", field, message, next: addRange(vpcId), by: "gardener" }, ...subnets];
   }
-  const message = `whether VPC ${vpcId} has an Amazon-provided IPv6 CIDR cannot be seen from the Shoot; Gardener refuses it without one`;
+  const other = vpc?.id === undefined ? "" : ` (what is given tells of VPC ${vpc.id})`;
+  const message = `whether VPC ${vpcId} has an Amazon-provided IPv6 CIDR cannot be seen from the Shoot${other}; Gardener refuses it without one`;
   const next = `check it with aws ec2 describe-vpcs --vpc-ids ${vpcId}, and give the answer with --vpc FILE`;
   return [{ level: "note", field, message, next, by: "tandem" }, ...subnets];
 }

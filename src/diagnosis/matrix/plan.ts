@@ -170,6 +170,8 @@ function planPod(frontend: Frontend, family: Family, input: PlanInput): CellPlan
   if (!frontend.families.includes(family)) return none(`the Service does not use ${family}`);
   const ports = frontend.ports.filter(isProbed);
   if (ports.length === 0 && frontend.ports.length > 0) return none("no TCP or UDP ports");
+  // a headless Service may have none: its names are all that there is to it
+  if (ports.length === 0 && readyAddresses(frontend.backends, family).length > 0) return none("no ports");
   const requests = ports.flatMap((port) =>
     port.backends
       .filter(({ backend }) => backend.conditions[family]?.ready || isHalfDeaf(backend, family, input))

@@ -137,7 +137,8 @@ async function orExists(creation: Promise<unknown>): Promise<void> {
   });
 }
 
-const READY_ATTEMPTS = 600;
+/** Two minutes at least: a busy machine takes long to start pods. */
+const READY_ATTEMPTS = 2400;
 const READY_PAUSE_MS = 50;
 
 /** Resolves with the kinds and where their pods run, once all are ready. */

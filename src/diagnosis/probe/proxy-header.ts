@@ -13,16 +13,18 @@ const QUESTION = "HEAD / HTTP/1.0\r\n\r\n";
 /**
  * Why a port does not fit its load balancer, which sends headers of this version or none; undefined when it fits, or
  * cannot be told: a port that refuses either way, as one that does not trust the prober, is given the benefit of doubt.
+ * Each reaction may take so many milliseconds.
  */
 export async function proxyMismatch(
   target: { address: string; port: number },
   sent: 1 | 2 | undefined,
+  patience = PROXY_PATIENCE_MS,
 ): Promise<string | undefined> {
   const [first, second] = sent === undefined ? ([undefined, 2] as const) : ([sent, undefined] as const);
-  if ((await reactionTo(target, first)) !== "refuses") return undefined;
-  if ((await reactionTo(target, second)) !== "answers") {
+  if ((await reactionTo(target, first, patience)) !== "refuses") return undefined;
+  if ((await reactionTo(target, second, patience)) !== "answers") {
     // a port without headers may understand version 1 alone
-    if (sent !== undefined || (await reactionTo(target, 1)) !== "answers") return undefined;
+    if (sent !== undefined || (await reactionTo(target, 1, patience)) !== "answers") return undefined;
   }
   return sent === undefined ? WANTS_HEADER : REFUSES_HEADER;
 }
@@ -30,6 +32,7 @@ export async function proxyMismatch(
 function reactionTo(
   { address, port }: { address: string; port: number },
   version: 1 | 2 | undefined,
+  patience: number,
 ): Promise<Reaction> {
   return new Promise((resolve) => {
     const socket = connect({ host: address, port });
@@ -37,7 +40,7 @@ function reactionTo(
       socket.destroy();
       resolve(reaction);
     };
-    socket.setTimeout(PROXY_PATIENCE_MS, () => finish("silent"));
+    socket.setTimeout(patience, () => finish("silent"));
     socket.once("connect", () => {
       const own = { address: socket.localAddress ?? "", port: socket.localPort ?? 0 };
       socket.write(Buffer.concat([headerOf(version, own, { address, port }), Buffer.from(QUESTION)]));

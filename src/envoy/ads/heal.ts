@@ -13,9 +13,12 @@ const STUCK_MS = 2_000;
 /** The same for updates, and for clusters without endpoints of their own: they may be waiting for DNS. */
 const STUCK_OTHER_MS = 5_000;
 
-/** Notes that a cluster which was refused has to be taken back. */
+/**
+ * Notes that a cluster which was refused has to be taken back; or a filter: Envoy 1.40 keeps the refused one, and then
+ * refuses every new listener with it in its chain.
+ */
 export function healRefused(kind: KindView, name: string, now: number): void {
-  if (kind.kind !== "cluster" || !kind.wildcard) return;
+  if (kind.kind !== "filter" && (kind.kind !== "cluster" || !kind.wildcard)) return;
   entryOf(kind, name).heal = true;
   markPending(kind, name, Number.MAX_SAFE_INTEGER, now);
 }

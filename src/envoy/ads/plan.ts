@@ -1,13 +1,7 @@
+import { missing } from "./filter-parts.ts";
 import { healStuck } from "./heal.ts";
 import { RESOURCE_KINDS, type Resource, type ResourceKind, tableOfHost } from "../resources.ts";
-import {
-  HOLD_BUSY_MS,
-  HOLD_MS,
-  SLOW_ANSWER_MS,
-  isWaitVain,
-  isWaitOver,
-  missingCluster,
-} from "./readiness.ts";
+import { HOLD_BUSY_MS, HOLD_MS, SLOW_ANSWER_MS, isWaitVain, isWaitOver } from "./readiness.ts";
 import {
   entryOf,
   forgetEntry,
@@ -246,20 +240,20 @@ function decideRemoval(round: Round, kind: KindView, name: string, pending: Pend
   return mayRemove(round, kind, name, pending) ? REMOVE : WAIT;
 }
 
-const NAMING_CLUSTERS: ReadonlySet<ResourceKind> = new Set(["listener", "route", "virtualHost"]);
+const NAMING_CLUSTERS: ReadonlySet<ResourceKind> = new Set(["filter", "listener", "route", "virtualHost"]);
 
 /** Sends the newest version; or the one that has waited, where the newest must wait and that one need not any more. */
 function decideSending(round: Round, kind: KindView, wanted: Resource): Decision {
   const send: Decision = { act: "send", resource: wanted };
   if (!NAMING_CLUSTERS.has(kind.kind)) return send;
-  if (missingCluster(round.view, wanted, round.now) === undefined) return send;
+  if (missing(round.view, wanted, round.now) === undefined) return send;
   const candidate = kind.entries.get(wanted.name)?.candidate;
   const since = candidate?.since ?? round.now;
   if (isWaitOver(round.view, since, round.now)) return send;
   if (candidate !== undefined && candidate.resource !== wanted) {
-    const missing = missingCluster(round.view, candidate.resource, round.now);
-    if (missing === undefined) return { act: "send", resource: candidate.resource };
-    if (isWaitVain(round.view, missing)) hold(kind, wanted, since);
+    const what = missing(round.view, candidate.resource, round.now);
+    if (what === undefined) return { act: "send", resource: candidate.resource };
+    if (isWaitVain(round.view, what)) hold(kind, wanted, since);
   } else if (candidate === undefined) hold(kind, wanted, since);
   wakeAt(round, nextLook(since, round.now));
   return WAIT;

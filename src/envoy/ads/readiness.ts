@@ -87,8 +87,14 @@ export interface InUse {
 
 /** What the routes, listeners and clusters in force, in flight or next in line name. */
 export function findInUse(view: View, now: number): InUse {
-  const { cluster, listener, route, virtualHost } = view.kinds;
-  const users = [listener, route, ...(virtualHost.subscribed || hasTablesApart(view) ? [virtualHost] : [])];
+  const { cluster, filter, listener, route, virtualHost } = view.kinds;
+  const users = [
+    // sidecars never ask for any
+    ...(filter.subscribed ? [filter] : []),
+    listener,
+    route,
+    ...(virtualHost.subscribed || hasTablesApart(view) ? [virtualHost] : []),
+  ];
   const clusters = users.some((kind) => isObscure(view, kind, now))
     ? undefined
     : collect(users, (resource) => resource.needsClusters);

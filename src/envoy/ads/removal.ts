@@ -1,4 +1,5 @@
 import { tableOfHost } from "../resources.ts";
+import { partInUse } from "./filter-parts.ts";
 import { findInUse, HOLD_MS, type InUse } from "./readiness.ts";
 import { type KindView, type Pending, type View, versionAtClient } from "./view.ts";
 import { tableState } from "./virtual-hosts.ts";
@@ -37,6 +38,8 @@ export function mayRemove(round: Round, kind: KindView, name: string, pending: P
       const { referred } = inUseOf(round);
       return referred !== undefined && !referred.has(name);
     }
+    case "filter":
+      return mayRemoveFilter(round, name, pending);
     case "virtualHost":
       return mayRemoveHost(round, kind, name, pending);
   }
@@ -50,6 +53,14 @@ function inUseOf(round: Round): InUse {
 function afterSilence(view: View, now: number): number {
   const end = view.openedAt + HOLD_MS;
   return end > now ? end : Number.POSITIVE_INFINITY;
+}
+
+/** What virtual hosts name of it is on its way out; only for so long is that waited for. */
+function mayRemoveFilter(round: Round, name: string, { since }: Pending): boolean {
+  const end = since + HOLD_MS;
+  if (round.now >= end || partInUse(round.view, name, undefined) === undefined) return true;
+  wakeAt(round, end);
+  return false;
 }
 
 /**

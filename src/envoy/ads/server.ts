@@ -1,56 +1,16 @@
-import type { PeerCertificate } from "node:tls";
-import {
-  Server,
-  ServerCredentials,
-  type ServerDuplexStream,
-  type ServiceDefinition,
-  status,
-} from "@grpc/grpc-js";
+import { Server, ServerCredentials, type ServiceDefinition } from "@grpc/grpc-js";
 import { UserError } from "../../errors/user-error.ts";
-import { familyOfText } from "../../ip/address.ts";
-import { type Resource, type ResourceChange, TYPE_URLS } from "../resources.ts";
-import type { PeerStatus, Receiver } from "./connection.ts";
+import type { Resource, ResourceChange } from "../resources.ts";
 import type { Counters } from "./counters.ts";
 import { DELTA } from "./delta.ts";
 import { isLocal, type ListenAddress, type Listening, listen } from "./listen.ts";
-import type { NodeInfo, Response, SotwRequest } from "./messages.ts";
-import { createProxies, type Nack, type Proxies } from "./proxies.ts";
+import type { Response } from "./messages.ts";
+import type { AdsCertificates, AdsOptions } from "./options.ts";
+import { createProxies, type Nack } from "./proxies.ts";
+import { type Call, serve } from "./serve.ts";
 import { SOTW } from "./sotw.ts";
 import type { StreamStatus } from "./status.ts";
-import type { Protocol } from "./stream.ts";
 import { decodeDeltaRequest, decodeSotwRequest, encodeDeltaResponse, encodeSotwResponse } from "./wire.ts";
-
-/** Who a client is: what its certificate says (nothing over a unix socket), and the node id that it claims. */
-export interface Peer {
-  readonly commonName?: string;
-  /** Subject alternative names, `URI:spiffe://…`, `DNS:…`. */
-  readonly names: readonly string[];
-  readonly nodeId: string;
-  /** Where it comes from; undefined over a unix socket. */
-  readonly address?: string;
-  /** It came to an address without TLS: all that is known of it are its address and what it says. */
-  readonly open: boolean;
-}
-
-/** PEM texts of the server's side of mutual TLS. */
-export interface AdsCertificates {
-  readonly certificate: string;
-  readonly key: string;
-  /** Clients must have a certificate of this authority. */
-  readonly clientCa: string;
-}
-
-/** Where the server listens, and for whom. */
-export interface AdsOptions {
-  /** Addresses of either family, and unix sockets. Without `tls` only such that this machine alone can reach. */
-  readonly listen: readonly ListenAddress[];
-  /** For all addresses but unix sockets, whose file's mode guards them. */
-  readonly tls?: AdsCertificates;
-  /** The proxy whose configuration a client gets; undefined denies it. */
-  authorize(peer: Peer): string | undefined;
-  /** A listener for a name that a client of the state of the world asks for, and that is not there. */
-  standIn?(proxy: string, listener: string): Resource | undefined;
-}
 
 /** The xDS management server: what each proxy is to have goes in, and its clients are brought there step by step. */
 export interface AdsServer {
@@ -184,112 +144,6 @@ async function listenOnAll(options: AdsOptions, grpc: Server, injectors: Injecto
 function credentialsOf(tls: AdsCertificates): ServerCredentials {
   const pair = { private_key: Buffer.from(tls.key), cert_chain: Buffer.from(tls.certificate) };
   return ServerCredentials.createSsl(Buffer.from(tls.clientCa), [pair], true);
-}
-
-type Call<Request> = ServerDuplexStream<Request, Response>;
-type RequestOf = { readonly typeUrl: string; readonly node?: NodeInfo };
-
-/** Serves one stream: its first request says which node it is, and so which proxy. */
-function serve<Request extends RequestOf>(
-  call: Call<Request>,
-  protocolName: StreamStatus["protocol"],
-  protocol: Protocol<Request>,
-  options: AdsOptions,
-  proxies: Proxies,
-): void {
-  let receiver: Receiver<Request> | undefined;
-  let over = false;
-  let proxy: string | undefined;
-  const fail = (code: status, details: string) => {
-    over = true;
-    call.emit("error", { code, details });
-  };
-  const write = (response: Response) => {
-    call.write(response);
-    return response.resources.reduce((sum, { bytes }) => sum + bytes.length, 0);
-  };
-  const peer = peerStatus(call, protocolName);
-  call.on("data", (request: Request) => {
-    if (over) return;
-    receiver ??= admit(request);
-    if (receiver !== undefined && proxy !== undefined && "names" in request)
-      offerStandIns(proxy, request as unknown as SotwRequest, options, proxies);
-    receiver?.receive(request);
-  });
-  const end = () => {
-    over = true;
-    receiver?.close();
-    receiver = undefined;
-  };
-  call.on("end", () => {
-    end();
-    call.end();
-  });
-  call.on("error", end);
-  call.on("cancelled", end);
-  call.on("close", end);
-
-  function admit(request: Request): Receiver<Request> | undefined {
-    const { node } = request;
-    if (node === undefined) {
-      fail(status.INVALID_ARGUMENT, "the first request of a stream must name its node");
-      return undefined;
-    }
-    const address = peer.peer.replace(/:\d+$/, "");
-    const from = familyOfText(address) === undefined ? {} : { address };
-    proxy = options.authorize({ ...identityOf(call), ...from, nodeId: node.id });
-    if (proxy === undefined) {
-      proxies.counters.denied++;
-      fail(status.PERMISSION_DENIED, `node ${JSON.stringify(node.id)} is not one that this client may be`);
-      return undefined;
-    }
-    return proxies.connect(proxy, node, {
-      protocol,
-      peer,
-      write,
-      fail: (why) => fail(status.UNAVAILABLE, why),
-    });
-  }
-}
-
-/** A client that speaks the state of the world does not believe that a listener is missing before its own time is up. */
-function offerStandIns(
-  proxy: string,
-  { typeUrl, names }: SotwRequest,
-  { standIn }: AdsOptions,
-  proxies: Proxies,
-): void {
-  if (standIn === undefined || typeUrl !== TYPE_URLS.listener) return;
-  const lacking = proxies.lacking(proxy, "listener", names);
-  const resources = lacking.flatMap((name) => standIn(proxy, name) ?? []);
-  if (resources.length > 0)
-    proxies.set(
-      proxy,
-      resources.map((resource) => ({ kind: resource.kind, name: resource.name, resource })),
-    );
-}
-
-function peerStatus(call: Call<never> | Call<RequestOf>, protocol: StreamStatus["protocol"]): PeerStatus {
-  const peer = call.getPeer();
-  const family = familyOfText(peer.replace(/:\d+$/, ""));
-  return {
-    protocol,
-    peer: peer === "unknown" ? "unix socket" : peer,
-    connectedAt: Date.now(),
-    ...(family && { family }),
-  };
-}
-
-function identityOf(call: {
-  getAuthContext(): { sslPeerCertificate?: PeerCertificate };
-}): Omit<Peer, "nodeId" | "address"> {
-  const certificate = call.getAuthContext().sslPeerCertificate;
-  const commonName = certificate?.subject.CN;
-  return {
-    names: certificate?.subjectaltname?.split(", ") ?? [],
-    open: certificate === undefined,
-    ...(typeof commonName === "string" && { commonName }),
-  };
 }
 
 function unguarded(address: ListenAddress): UserError {

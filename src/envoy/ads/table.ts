@@ -31,6 +31,7 @@ export function perKind<T>(make: (kind: ResourceKind) => T): PerKind<T> {
     cluster: make("cluster"),
     endpoint: make("endpoint"),
     secret: make("secret"),
+    filter: make("filter"),
     listener: make("listener"),
     route: make("route"),
     virtualHost: make("virtualHost"),

@@ -14,7 +14,8 @@ type Found = Map<string, string>;
 function inMatcher(matcher: JsonObject, words: string, found: Found): void {
   const tree = objectOr(matcher["matcher_tree"]);
   const exact = Object.entries(objectOr(objectOr(tree["exact_match_map"])["map"]));
-  for (const [onMatch, keys] of alike(exact)) onMatched(onMatch, `${words} App: ${keys.join(",")}`, found);
+  for (const [onMatch, keys] of alike(exact))
+    onMatched(onMatch, `${words} App: ${keys.toSorted().join(",")}`, found);
   const custom = objectOr(objectOr(tree["custom_match"])["typed_config"]);
   for (const one of objectsIn(custom["range_matchers"])) {
     const ranges = objectsIn(one["ranges"]).map(rangeText);

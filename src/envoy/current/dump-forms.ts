@@ -27,7 +27,9 @@ function ownDumps(value: JsonObject): readonly JsonObject[] | undefined {
   if (Array.isArray(configs)) return (configs as readonly JsonValue[]).filter(isJsonObject);
   if (/\.\w+ConfigDump$/.test(String(value["@type"]))) return [value];
   const resources = value["static_resources"] ?? value["staticResources"];
-  return isJsonObject(resources) ? dumpsOfBootstrap(snaked(resources)) : undefined;
+  if (!isJsonObject(resources)) return undefined;
+  const bootstrap = { "@type": "envoy.admin.v3.BootstrapConfigDump", bootstrap: snaked(value) };
+  return [bootstrap, ...dumpsOfBootstrap(snaked(resources))];
 }
 
 /** Dumps may be of many megabytes, and Envoy itself writes names as they are wanted here. */

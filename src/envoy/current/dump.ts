@@ -22,8 +22,10 @@ export interface DumpedResource {
   readonly ejected?: ReadonlySet<string>;
 }
 
-/** All that an Envoy has, by kind. */
-export type EnvoyDump = Readonly<Record<DumpKind, readonly DumpedResource[]>>;
+/** All that an Envoy has, by kind; and what it was started with, where that is told. */
+export type EnvoyDump = Readonly<Record<DumpKind, readonly DumpedResource[]>> & {
+  readonly bootstrap?: JsonObject;
+};
 
 /** Fields of each dump: the list, the state of its items, the field with the resource. envoy.admin.v3. */
 const LISTS: Readonly<
@@ -102,7 +104,8 @@ function dumpOf(configs: readonly JsonObject[]): EnvoyDump {
       ...(kind === "listeners" ? objectsIn(dump["dynamic_listeners"]).flatMap(dynamicListener) : []),
     ]);
   }
-  return result;
+  const start = configs.find((dump) => String(dump["@type"]).endsWith(".BootstrapConfigDump"))?.["bootstrap"];
+  return { ...result, ...(isJsonObject(start) && { bootstrap: start }) };
 }
 
 function noDump(

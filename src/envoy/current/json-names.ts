@@ -6,7 +6,8 @@ import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { isJsonObject, type JsonObject, type JsonValue, loadRegistry } from "../proto/index.ts";
 import type { DumpKind } from "./dump.ts";
 
-const TYPES: Readonly<Record<DumpKind, string>> = {
+const TYPES: Readonly<Record<DumpKind | "bootstrap", string>> = {
+  bootstrap: "envoy.config.bootstrap.v3.Bootstrap",
   listeners: "envoy.config.listener.v3.Listener",
   clusters: "envoy.config.cluster.v3.Cluster",
   endpoints: "envoy.config.endpoint.v3.ClusterLoadAssignment",
@@ -15,7 +16,7 @@ const TYPES: Readonly<Record<DumpKind, string>> = {
 };
 
 /** A resource of a dump with JSON names; what is of a type that nobody here knows stays as it is. */
-export function withJsonNames(kind: DumpKind, resource: JsonObject): JsonObject {
+export function withJsonNames(kind: DumpKind | "bootstrap", resource: JsonObject): JsonObject {
   const type = loadRegistry().getMessage(TYPES[kind]);
   return type === undefined ? resource : message(type, resource);
 }

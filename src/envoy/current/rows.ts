@@ -14,6 +14,12 @@ export interface ShownRow {
   readonly name: string;
   readonly ports: readonly number[];
   readonly clusters: readonly string[];
+  /** Addresses without ports, those of IPv6 with or without brackets. */
+  readonly addresses: readonly string[];
+  /** Of listeners `HTTP`, `TCP` or `UDP`; of clusters as they are shown. */
+  readonly type?: string;
+  /** The health of an endpoint. */
+  readonly status?: string;
 }
 
 /** The columns of each kind, those that istioctl's users know where they apply. */
@@ -65,8 +71,15 @@ function listenerRows({ name, resource = {}, state, version = "" }: DumpedResour
       name,
       ports,
       clusters,
+      addresses: [...addresses.map(({ host }) => host), ...addressesIn(match)],
+      type: match === "UDP" ? "UDP" : words.includes("Route: ") ? "HTTP" : "TCP",
     };
   });
+}
+
+/** A chain's own addresses, as its match shows them. */
+function addressesIn(match: string): string[] {
+  return [...match.matchAll(/Addr: (\S+)/g)].flatMap(([, shown = ""]) => shown.split(","));
 }
 
 /** @param found how the listener's own matcher finds the chain */
@@ -130,10 +143,11 @@ function clusterRows({ name, resource = {}, state, version = "" }: DumpedResourc
   const { host, port, subset, direction } = readClusterName(name);
   const cells = [host, port, subset, direction, type, first].map((cell) => orDash(text(cell)));
   const ports = port === undefined ? [] : [port];
-  return [{ cells, wide: [state, orDash(version)], name, ports, clusters: [name] }];
+  return [{ cells, wide: [state, orDash(version)], name, ports, clusters: [name], addresses: [], type }];
 }
 
 function endpointRows({ name, resource = {}, ejected }: DumpedResource): ShownRow[] {
+  const { port: called } = readClusterName(name);
   return objectsIn(resource["endpoints"]).flatMap((group) => {
     const { region, zone, sub_zone: subZone } = objectOr(group["locality"]);
     const locality = [region, zone, subZone]
@@ -149,8 +163,11 @@ function endpointRows({ name, resource = {}, ejected }: DumpedResource): ShownRo
         cells: [withPorts(addresses), status, outlier, name],
         wide: [orDash(locality), text(host["load_balancing_weight"]) || "1"],
         name,
-        ports: addresses.flatMap(({ port }) => port ?? []),
+        // the port that callers know may be another than the application's
+        ports: [...addresses.flatMap(({ port }) => port ?? []), ...(called === undefined ? [] : [called])],
         clusters: [name],
+        addresses: addresses.map(({ host }) => host),
+        status,
       };
     });
   });
@@ -161,11 +178,12 @@ function routeRows({ name, resource = {}, version = "" }: DumpedResource): Shown
   return objectsIn(resource["virtual_hosts"]).flatMap((host) =>
     objectsIn(host["routes"]).map((route): ShownRow => {
       const clusters = clustersIn(route["route"]);
+      const domains = domainsOf(host, resource);
       return {
         cells: [
           name,
           ownName(text(host["name"]), name),
-          domainsOf(host, resource),
+          domains.join(","),
           matchOfRoute(route),
           whereTo(route, clusters),
         ],
@@ -173,20 +191,20 @@ function routeRows({ name, resource = {}, version = "" }: DumpedResource): Shown
         name,
         ports: Number.isNaN(port) ? [] : [port],
         clusters,
+        addresses: domains,
       };
     }),
   );
 }
 
 /** Tables of sidecars look for `HOST|ADDRESS`, of which a domain is one part: what is left open is not shown. */
-function domainsOf(host: JsonObject, { vhost_header: header }: JsonObject): string {
+function domainsOf(host: JsonObject, { vhost_header: header }: JsonObject): string[] {
   const domains = list(host["domains"]);
-  if (header === undefined) return domains.join(",");
-  const shown = domains.map((domain) => {
+  if (header === undefined) return domains;
+  return domains.map((domain) => {
     const part = domain.replace(/^\*\||\|\*$/g, "");
     return domain.startsWith("*|") && part.includes(":") ? `[${part}]` : part;
   });
-  return shown.join(",");
 }
 
 /** Of virtual hosts that come one by one the name has that of their table before it. */
@@ -226,6 +244,7 @@ function secretRows({ name, resource = {}, state, version = "" }: DumpedResource
       name,
       ports: [],
       clusters: [],
+      addresses: [],
     },
   ];
 }

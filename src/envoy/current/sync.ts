@@ -1,11 +1,11 @@
 /** Whether an Envoy has what it was sent, from its own configuration. Pure. */
-import type { DumpedResource, DumpKind, EnvoyDump } from "./dump.ts";
+import { type DumpedResource, type DumpKind, type EnvoyDump, objectOr } from "./dump.ts";
 
-/** The xDS types, in the order of the columns. */
+/** The xDS types, in the order of the columns: istioctl's, then what it does not have. */
 export const XDS_TYPES: readonly (readonly [string, DumpKind])[] = [
   ["CDS", "clusters"],
-  ["EDS", "endpoints"],
   ["LDS", "listeners"],
+  ["EDS", "endpoints"],
   ["RDS", "routes"],
   ["SDS", "secrets"],
 ];
@@ -47,4 +47,11 @@ function stateOf(dynamic: readonly DumpedResource[]): SyncState {
   if (has("error")) return "ERROR";
   if (has("warming")) return "STALE";
   return dynamic.length === 0 ? "NOT SENT" : "SYNCED";
+}
+
+/** The release of the Envoy that the dump is from, as `1.40.0`; undefined where it does not tell. */
+export function versionOf({ bootstrap = {} }: EnvoyDump): string | undefined {
+  const build = objectOr(objectOr(bootstrap["node"])["user_agent_build_version"]);
+  const { major_number: major, minor_number: minor = 0, patch = 0 } = objectOr(build["version"]);
+  return major === undefined ? undefined : [major, minor, patch].join(".");
 }

@@ -6,6 +6,7 @@ import type { ClientPolicy } from "../../traffic/gateway/policy-model.ts";
 import type { JsonObject } from "../proto/index.ts";
 import { extension } from "./names.ts";
 import { RETRY_SAFE } from "./safe-requests.ts";
+import { TOKEN_FILTER, tokenFilter } from "./tokens.ts";
 
 /** Names of the filters that routes switch on. */
 export const FILTERS = {
@@ -15,6 +16,10 @@ export const FILTERS = {
   session: "envoy.filters.http.stateful_session",
   basicAuth: "envoy.filters.http.basic_auth",
   authorizer: "envoy.filters.http.ext_authz",
+  apiKeys: "envoy.filters.http.api_key_auth",
+  tokens: TOKEN_FILTER,
+  /** A second one of its kind: what tokens say is known only after they are read. */
+  access: "envoy.filters.http.rbac.access",
 } as const;
 
 const BEFORE: readonly JsonObject[] = [
@@ -40,6 +45,14 @@ const AUTHORIZER = off(FILTERS.authorizer, "envoy.extensions.filters.http.ext_au
   allowed_headers: { patterns: [{ safe_regex: { regex: ".*" } }] },
 });
 
+/** Envoy takes only what the route says. */
+const API_KEYS = off(FILTERS.apiKeys, "envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth");
+
+const ACCESS = off(FILTERS.access, "envoy.extensions.filters.http.rbac.v3.RBAC");
+
+/** Gateways' alone. The service may hand on a token for one that it was shown, which is then looked at. */
+const KNOWN: readonly JsonObject[] = [API_KEYS, USERS, AUTHORIZER, tokenFilter(), ACCESS];
+
 const AFTER: readonly JsonObject[] = [
   off(FILTERS.session, "envoy.extensions.filters.http.stateful_session.v3.StatefulSession"),
   extension("envoy.filters.http.router", "envoy.extensions.filters.http.router.v3.Router", {
@@ -63,7 +76,7 @@ const LIBRARIES = {
  * one part in twenty of Envoy's time; this is so in sidecars, whose routes know of no credentials either
  */
 export function httpFilters({ compression = [] }: ClientPolicy, routesMark = false): readonly JsonObject[] {
-  const gateways = routesMark ? [] : [USERS, AUTHORIZER];
+  const gateways = routesMark ? [] : KNOWN;
   const marking = routesMark ? [] : [RETRY_SAFE];
   return [...BEFORE, ...gateways, COUNTING, ...compression.map(compressor), ...marking, ...AFTER];
 }

@@ -16,6 +16,7 @@ import { type Made, ResourceSet, type Wanted } from "./resource-set.ts";
 import { type HostEncoder, tableOverVhds } from "./routes.ts";
 import { certificateOf, trustOf } from "./secrets.ts";
 import { streamClusters, udpTarget } from "./stream.ts";
+import { tokenFilters } from "./tokens.ts";
 import { splitAssignment } from "./udp-split.ts";
 import { VirtualHostSet } from "./virtual-hosts.ts";
 
@@ -30,12 +31,14 @@ export class ProxyOutput {
   readonly #mesh: ProxyMesh | undefined;
   /** The secrets of its identity, while there is a cluster that needs them. */
   readonly #own = new ResourceSet("secret");
-  readonly #met = new Set<string>();
+  /** Clusters with a backend that takes mutual TLS, whether the proxy has an identity for that or not. */
+  readonly #meeting = new Set<string>();
   readonly #hosts: VirtualHostSet;
   readonly #sets: Readonly<Record<Exclude<ResourceKind, "virtualHost">, ResourceSet>> = {
     cluster: new ResourceSet("cluster"),
     endpoint: new ResourceSet("endpoint"),
     secret: new ResourceSet("secret"),
+    filter: new ResourceSet("filter"),
     listener: new ResourceSet("listener"),
     route: new ResourceSet("route"),
   };
@@ -68,6 +71,7 @@ export class ProxyOutput {
     changes.push(...endpointChanges);
     this.#putIdentity(changes);
     this.#sets.secret.replace(secrets(model, systemTrustOf(capabilities)), changes);
+    this.#sets.filter.replace(tokenFilters(model), changes);
     this.#sets.listener.replace(listeners(model, capabilities), changes);
     this.#sets.route.replace(routeTables(model), changes);
     this.#hosts.replace(model.routeTables, (name) => model.destinations.has(name), changes);
@@ -91,7 +95,7 @@ export class ProxyOutput {
 
   /** Takes in that the proxy shows another certificate to the mesh, its first one, or none any more. */
   identityChanged(): ResourceChange[] {
-    return this.#renew(this.#plans.keys());
+    return this.#renew([...this.#meeting]);
   }
 
   /** Brings clusters with their endpoints up to date. */
@@ -108,21 +112,21 @@ export class ProxyOutput {
   }
 
   #putCluster(plan: ClusterPlan, clusters: ResourceChange[], endpoints: ResourceChange[]): void {
-    const met = this.#metBy(plan);
-    if (met.identities.length > 0) this.#met.add(plan.name);
-    else this.#met.delete(plan.name);
+    const peers = this.#peersOf(plan);
+    if (peers.identities.length > 0) this.#meeting.add(plan.name);
+    else this.#meeting.delete(plan.name);
+    const met = this.#meeting.has(plan.name) && this.#mesh?.identity() !== undefined ? peers : NOBODY;
     this.#sets.cluster.put(this.#cluster(plan, met), clusters);
     if (hasEndpoints(plan)) this.#sets.endpoint.put(this.#endpoints(plan, met), endpoints);
   }
 
-  #metBy({ like, parts }: ClusterPlan): Met {
-    if (parts !== undefined || this.#mesh === undefined) return NOBODY;
-    const met = metBy(like, this.#frontendOf(like), this.#mesh);
-    return met.identities.length > 0 && this.#mesh.identity() !== undefined ? met : NOBODY;
+  #peersOf({ like, parts }: ClusterPlan): Met {
+    const mesh = this.#mesh;
+    return parts !== undefined || mesh === undefined ? NOBODY : metBy(like, this.#frontendOf(like), mesh);
   }
 
   #putIdentity(changes: ResourceChange[]): void {
-    const identity = this.#met.size > 0 ? this.#mesh?.identity() : undefined;
+    const identity = this.#meeting.size > 0 ? this.#mesh?.identity() : undefined;
     this.#own.replace(identity === undefined ? [] : identitySecrets(identity), changes);
   }
 
@@ -169,7 +173,7 @@ export class ProxyOutput {
     for (const name of [...this.#plans.keys()]) {
       if (model.destinations.has(name) || splits.has(name)) continue;
       this.#forget(name);
-      this.#met.delete(name);
+      this.#meeting.delete(name);
       this.#sets.cluster.delete(name, clusters);
       this.#sets.endpoint.delete(name, endpoints);
     }

@@ -72,7 +72,7 @@ export class ResourceSet {
 
 /** What a resource came from can be long, and is asked for only when Envoy refuses it. */
 function named(kind: ResourceKind, name: string, version: string, made: Made): Resource {
-  const { bytes, needsClusters = [], needsRoutes = [], hostsApart } = made;
+  const { bytes, needsClusters = [], needsRoutes = [], parts, needsParts, hostsApart } = made;
   return {
     kind,
     name,
@@ -80,6 +80,8 @@ function named(kind: ResourceKind, name: string, version: string, made: Made): R
     bytes,
     needsClusters,
     needsRoutes,
+    ...(parts && { parts }),
+    ...(needsParts?.length && { needsParts }),
     ...(hostsApart && { hostsApart }),
     get origins() {
       return made.origins ?? [];
@@ -95,6 +97,8 @@ function namesSame(before: Resource, now: Resource): boolean {
   return (
     isSame(before.needsClusters, now.needsClusters) &&
     isSame(before.needsRoutes, now.needsRoutes) &&
+    isSame(before.parts, now.parts) &&
+    isSame(before.needsParts, now.needsParts) &&
     isSame(before.origins, now.origins)
   );
 }

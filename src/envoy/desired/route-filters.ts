@@ -1,15 +1,18 @@
 /** What HTTP filters do for one route: each is off in the chain of every listener, and switched on where a route has it. */
 import type {
+  ApiKeys,
   Authorizer,
   CorsPolicy,
   RoutePolicy,
   SessionPersistence,
 } from "../../traffic/gateway/policy-model.ts";
 import type { JsonObject } from "../proto/index.ts";
+import { accessRules, networks } from "./access.ts";
 import { FILTERS } from "./http-filters.ts";
-import { any, cidrRange, duration, extension } from "./names.ts";
+import { any, duration, extension } from "./names.ts";
 import { escapeRegex } from "./paths.ts";
 import { localRateLimit } from "./rate-limit.ts";
+import { tokensOfRoute } from "./tokens.ts";
 
 /** `typed_per_filter_config` of a route; undefined when no filter is switched on. */
 export function routeFilters(policy: RoutePolicy | undefined): JsonObject | undefined {
@@ -22,6 +25,9 @@ export function routeFilters(policy: RoutePolicy | undefined): JsonObject | unde
   if (policy.sessionPersistence) filters[FILTERS.session] = session(policy.sessionPersistence);
   if (policy.basicUsers !== undefined) filters[FILTERS.basicAuth] = basicAuth(policy.basicUsers);
   if (policy.authorizer) filters[FILTERS.authorizer] = authorizer(policy.authorizer);
+  if (policy.apiKeys) filters[FILTERS.apiKeys] = apiKeys(policy.apiKeys);
+  if (policy.tokens !== undefined) filters[FILTERS.tokens] = tokensOfRoute(policy.tokens);
+  if (policy.access) filters[FILTERS.access] = accessRules(policy.access);
   return Object.keys(filters).length === 0 ? undefined : filters;
 }
 
@@ -48,12 +54,9 @@ function originMatch(origin: string): JsonObject {
 /** Who may come in, by the client's address as the listener knows it (`X-Forwarded-For`, PROXY protocol). */
 function sourceRules({ allowedSources, deniedSources }: RoutePolicy): JsonObject | undefined {
   if (!allowedSources?.length && !deniedSources?.length) return undefined;
-  const anyOf = (cidrs: readonly string[]): JsonObject => ({
-    or_ids: { ids: cidrs.map((cidr) => ({ remote_ip: cidrRange(cidr) })) },
-  });
   const ids = [
-    ...(allowedSources?.length ? [anyOf(allowedSources)] : [{ any: true }]),
-    ...(deniedSources?.length ? [{ not_id: anyOf(deniedSources) }] : []),
+    ...(allowedSources?.length ? [networks(allowedSources)] : [{ any: true }]),
+    ...(deniedSources?.length ? [{ not_id: networks(deniedSources) }] : []),
   ];
   const policy = { permissions: [{ any: true }], principals: [{ and_ids: { ids } }] };
   return any("envoy.extensions.filters.http.rbac.v3.RBACPerRoute", {
@@ -64,6 +67,19 @@ function sourceRules({ allowedSources, deniedSources }: RoutePolicy): JsonObject
 function basicAuth(users: string): JsonObject {
   return any("envoy.extensions.filters.http.basic_auth.v3.BasicAuthPerRoute", {
     users: { inline_string: users },
+  });
+}
+
+function apiKeys({ clients, from, clientHeader, hidden }: ApiKeys): JsonObject {
+  return any("envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuthPerRoute", {
+    credentials: clients.map(({ name, key }) => ({ client: name, key })),
+    key_sources: from.map((place) => ({ [place.in]: place.name })),
+    ...((clientHeader !== undefined || hidden) && {
+      forwarding: {
+        ...(clientHeader !== undefined && { header: clientHeader }),
+        ...(hidden && { hide_credentials: true }),
+      },
+    }),
   });
 }
 

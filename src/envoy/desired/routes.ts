@@ -23,6 +23,8 @@ export interface Part {
   readonly bytes: Uint8Array;
   readonly clusters: readonly string[];
   readonly origins: readonly OriginRef[];
+  /** What is named of filters. */
+  readonly filterParts: readonly string[];
   /** A hash of the bytes, of virtual hosts in their table. */
   readonly digest?: string;
 }
@@ -44,6 +46,7 @@ export class HostEncoder {
     return {
       bytes: message(name, [host.hostname], parts),
       clusters: distinct(parts, "clusters"),
+      filterParts: distinct(parts, "filterParts"),
       // thousands of routes may share a host: what they are is asked for only when Envoy refuses it
       get origins() {
         return distinct(parts, "origins");
@@ -81,6 +84,7 @@ export function encodeHost(host: VirtualHost, domains: readonly string[], more?:
     bytes: concat([lengthPrefix(2, bytes.length), bytes]),
     digest: digestOf(bytes),
     clusters: distinct(parts, "clusters"),
+    filterParts: distinct(parts, "filterParts"),
     origins: distinct(parts, "origins"),
   };
 }
@@ -91,13 +95,14 @@ export function joinParts(head: Uint8Array, hosts: readonly Part[]): EncodedTabl
     bytes: Buffer.concat([head, ...hosts.map((part) => part.bytes)]),
     version: versionOf([digestOf(head), ...hosts.map((part) => part.digest ?? digestOf(part.bytes))]),
     clusters: distinct(hosts, "clusters"),
+    filterParts: distinct(hosts, "filterParts"),
     get origins() {
       return distinct(hosts, "origins");
     },
   };
 }
 
-function distinct(parts: readonly Part[], what: "clusters" | "origins"): string[] {
+function distinct(parts: readonly Part[], what: "clusters" | "origins" | "filterParts"): string[] {
   const all = new Set<string>();
   for (const part of parts) for (const name of part[what]) all.add(name);
   return [...all];
@@ -135,9 +140,11 @@ function message(
 }
 
 function rulePart(rule: RouteRule, routes: readonly JsonObject[] = [routeOf(rule)]): Part {
+  const { authorizer, tokens } = rule.policy ?? {};
   return {
     bytes: encodeField(HOST, "routes", [...routes]),
-    clusters: clustersOf(rule.action),
+    clusters: [...clustersOf(rule.action), ...(authorizer ? [authorizer.destination] : [])],
+    filterParts: tokens === undefined ? [] : [tokens],
     origins: [originRef(rule.origin)],
   };
 }

@@ -79,6 +79,7 @@ export class VirtualHostSet {
         return {
           bytes: part.bytes,
           needsClusters: part.clusters.filter(hasCluster),
+          needsParts: part.filterParts,
           get origins() {
             return part.origins;
           },
@@ -97,24 +98,35 @@ function hostnamesOf({ table: { misdirected = [] }, hosts }: Known): string[] {
 }
 
 /**
- * Brings the hosts of a table up to date, and gives the hostnames that may have changed. Lists are compared from both
- * ends: where one host comes, goes or changes, the others are passed over.
+ * Brings the hosts of a table up to date, and gives the hostnames that may have changed. Both lists are walked once side by
+ * side: hosts that stay are passed over, wherever others come, go or change.
  */
 function takeIn(
   hosts: Map<string, VirtualHost>,
   before: RouteTable | undefined,
   now: RouteTable,
 ): ReadonlySet<string> {
-  const old = before?.hosts ?? [];
-  let start = 0;
-  while (start < old.length && old[start] === now.hosts[start]) start++;
-  let end = 0;
-  const most = Math.min(old.length, now.hosts.length) - start;
-  while (end < most && old[old.length - 1 - end] === now.hosts[now.hosts.length - 1 - end]) end++;
-  const gone = old.slice(start, old.length - end).map(({ hostname }) => hostname);
-  const come = now.hosts.slice(start, now.hosts.length - end);
-  for (const hostname of gone) hosts.delete(hostname);
+  const { gone, come } = differences(before?.hosts ?? [], now.hosts, hosts);
+  for (const { hostname } of gone) hosts.delete(hostname);
   for (const host of come) hosts.set(host.hostname, host);
-  const names = [...gone, ...come.map(({ hostname }) => hostname), NOBODY];
-  return new Set([...names, ...(before?.misdirected ?? []), ...(now.misdirected ?? [])]);
+  const names = [...gone, ...come].map(({ hostname }) => hostname);
+  return new Set([...names, NOBODY, ...(before?.misdirected ?? []), ...(now.misdirected ?? [])]);
+}
+
+/** What of one list is not in the other. `known` are those of the first; one in another place counts as gone and come. */
+function differences(
+  old: readonly VirtualHost[],
+  now: readonly VirtualHost[],
+  known: ReadonlyMap<string, VirtualHost>,
+): { readonly gone: readonly VirtualHost[]; readonly come: readonly VirtualHost[] } {
+  const gone: VirtualHost[] = [];
+  const come: VirtualHost[] = [];
+  let at = 0;
+  for (const host of now) {
+    if (old[at] !== host && known.get(host.hostname) === host)
+      for (let was = old[at]; was !== undefined && was !== host; was = old[++at]) gone.push(was);
+    if (old[at] === host) at++;
+    else come.push(host);
+  }
+  return { gone: [...gone, ...old.slice(at)], come };
 }

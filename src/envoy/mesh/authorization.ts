@@ -54,11 +54,12 @@ function permissionParts(match: RequestMatch, http: boolean, denies: boolean): J
   const { ports, methods, paths, hosts } = match;
   const or = (values: readonly JsonObject[]) => ({ or_rules: { rules: values } });
   const header = (name: string, matcher: JsonObject) => ({ header: { name, string_match: matcher } });
-  const path = (text: string) => ({ url_path: { path: denies ? anySlashes(text) : pattern(text) } });
+  const path = (matcher: JsonObject) => ({ url_path: { path: matcher } });
   return [
     ...(ports ? [or(ports.map((port) => ({ destination_port: port })))] : []),
     ...(http && methods ? [or(methods.map((method) => header(":method", pattern(method))))] : []),
-    ...(http && paths ? [or(paths.map(path))] : []),
+    ...(http && paths ? [or(pathMatchers(paths, denies).map(path))] : []),
+    ...(http && !denies && paths?.some(isOpen) ? [{ not_rule: path(UNRESOLVED) }] : []),
     ...(http && hosts ? [or(hosts.map((host) => header(":authority", hostPattern(host))))] : []),
   ];
 }
@@ -112,6 +113,28 @@ function hostPattern(text: string): JsonObject {
   return { safe_regex: { regex: `(?i)${before}${literal(name)}${end}` } };
 }
 
+/** Where a request may be told by more than one path, all of these are denied. */
+function pathMatchers(paths: readonly string[], denies: boolean): JsonObject[] {
+  if (!denies) return paths.map(pattern);
+  return [...paths.map(anySlashes), ...(paths.includes("*") ? [] : [UNRESOLVED])];
+}
+
+/** Whether a pattern leaves something open, but not all. */
+function isOpen(text: string, _: number, all: readonly string[]): boolean {
+  return text.includes("*") && !all.includes("*");
+}
+
+const SLASH = "(?:/|%2[fF]|%5[cC])";
+
+/**
+ * A path with `.` or `..` beside an encoded slash, as in `/cart%2f..%2fadmin`. Envoy resolves those between plain slashes
+ * (RFC 3986, 5.2.4) and leaves these, as it has to pass on encoded slashes as they are; an application that decodes
+ * first finds another path than the rules did. So a rule about paths never allows one, and always denies it.
+ */
+const UNRESOLVED: JsonObject = {
+  safe_regex: { regex: `.*${SLASH}(?:\\.|%2[eE]){1,2}(?:${SLASH}.*)?` },
+};
+
 /**
  * A path that is denied, with any number of slashes for one, encoded or not: many servers take them for the same, and a
  * rule would be passed by `//admin`.
@@ -119,7 +142,7 @@ function hostPattern(text: string): JsonObject {
 function anySlashes(text: string): JsonObject {
   if (text === "*") return pattern(text);
   const [before, path, after] = parts(text);
-  const slashes = path.split(/\/+/).map(literal).join("(?:/|%2[fF]|%5[cC])+");
+  const slashes = path.split(/\/+/).map(literal).join(`${SLASH}+`);
   return { safe_regex: { regex: `${before}${slashes}${after}` } };
 }
 

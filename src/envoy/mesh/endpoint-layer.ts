@@ -8,29 +8,32 @@ import { originRef } from "../desired/names.ts";
 import { type OfOrder, takesOrders } from "./client-family.ts";
 import { type Layer, made } from "./layer.ts";
 import type { Dirty, Outbound } from "./outbound.ts";
-import { directAssignment, meantFor, meshAssignment } from "./outbound-endpoints.ts";
+import { directAssignment, isNodeLocal, meantFor, meshAssignment, onNode } from "./outbound-endpoints.ts";
 import { backendsAt, podOf } from "./services.ts";
 
 /** What endpoints depend on; `zone` is undefined for pods of no known zone. */
 export interface OfZone extends OfOrder {
   readonly zone: string | undefined;
+  /** For those Services alone whose callers stay on their node, which is this one; absent: for all others. */
+  readonly node?: string;
 }
 
 /** Brings endpoints up to date. */
 export function putEndpoints(
   layer: Layer,
-  { families, zone, preferClient = false }: OfZone,
+  { families, zone, node, preferClient = false }: OfZone,
   outbound: Outbound,
   dirty: Dirty,
 ): void {
   for (const name of dirty.endpoints) {
     const direct = outbound.directs.has(name);
     const destination = outbound.destinations.get(outbound.directs.get(name)?.destination ?? name);
-    if (destination === undefined || namedHosts(destination)) {
+    const frontend = destination && outbound.frontendOf(destination);
+    const isOfOthers = isNodeLocal(frontend) !== (node !== undefined);
+    if (destination === undefined || namedHosts(destination) || isOfOthers) {
       layer.delete("endpoint", name);
       continue;
     }
-    const frontend = outbound.frontendOf(destination);
     const capabilities = { families, ...(zone !== undefined && { zone }) };
     const peers = peersOf(destination, frontend, outbound);
     const common = {
@@ -44,7 +47,9 @@ export function putEndpoints(
         const targets = allTargets(destination, frontend, capabilities);
         return directAssignment({ ...common, targets, byFamily: preferClient });
       }
-      const targets = targetsOf(destination, meantFor(zone, destination, frontend), capabilities);
+      const meant =
+        node === undefined ? meantFor(zone, destination, frontend) : onNode(node, destination, frontend);
+      const targets = targetsOf(destination, meant, capabilities);
       const near = destination.policy?.preferZone ? zone : undefined;
       return meshAssignment({ ...common, targets, near, parted: partsByAddress(destination.policy) });
     };

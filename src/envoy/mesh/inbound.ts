@@ -78,14 +78,30 @@ export function virtualInbound(sidecar: Sidecar, style: InboundStyle): JsonObjec
 }
 
 /**
- * Ports of bytes without mutual TLS are not looked at: where the server speaks first, a caller has nothing to say, and
- * would wait. As this is part of the listener itself, it depends on policies only, never on Services that come and go.
+ * What is not looked at: ports of bytes without mutual TLS, as where the server speaks first a caller has nothing to say,
+ * and would wait. Where that is all of a pod, only the ports are looked at that have mutual TLS, or may be HTTP.
  */
-function uninspected({ portMutualTls, inbound }: Sidecar): JsonObject | undefined {
-  const streams = inbound.filter(
-    ({ port, protocol }) => portMutualTls[port] === "disabled" && SPEAKS[protocol] === "stream",
-  );
-  const rules = streams.map(({ port }) => ({ destination_port_range: { start: port, end: port + 1 } }));
+function uninspected({ mutualTls, portMutualTls, inbound }: Sidecar): JsonObject | undefined {
+  const isDisabled = (port: number) => (portMutualTls[port] ?? mutualTls) === "disabled";
+  if (mutualTls !== "disabled")
+    return anyPort(
+      inbound.filter(({ port, protocol }) => isDisabled(port) && SPEAKS[protocol] === "stream").map(portOf),
+    );
+  const open = inbound.filter(({ protocol }) => SPEAKS[protocol] === "either").map(portOf);
+  const mutual = Object.keys(portMutualTls)
+    .map(Number)
+    .filter((port) => !isDisabled(port));
+  const seen = anyPort([...new Set([...open, ...mutual])]);
+  return seen === undefined ? { any_match: true } : { not_match: seen };
+}
+
+function portOf({ port }: InboundPort): number {
+  return port;
+}
+
+/** A connection to any of these ports; undefined where there are none. */
+function anyPort(ports: readonly number[]): JsonObject | undefined {
+  const rules = ports.map((port) => ({ destination_port_range: { start: port, end: port + 1 } }));
   return rules.length > 1 ? { or_match: { rules } } : rules[0];
 }
 

@@ -80,6 +80,16 @@ export class Layers<Of> {
   }
 }
 
+/** Endpoints that one layer gave up for another are not gone. */
+export function withoutMoves(changes: readonly ResourceChange[]): readonly ResourceChange[] {
+  const isGone = ({ kind, resource }: ResourceChange) => kind === "endpoint" && resource === undefined;
+  if (!changes.some(isGone)) return changes;
+  const there = new Set(
+    changes.flatMap(({ kind, name, resource }) => (kind === "endpoint" && resource ? name : [])),
+  );
+  return changes.filter((change) => !isGone(change) || !there.has(change.name));
+}
+
 /** A resource from its JSON. */
 export function made(kind: ResourceKind, json: JsonObject, more: Omit<Made, "bytes"> = {}): Made {
   return { bytes: encode(TYPE_URLS[kind], json), ...more };

@@ -9,6 +9,20 @@ import { backendsAt } from "./services.ts";
 import { type Membership, memberOf } from "./subsets.ts";
 import { PEER } from "./tls.ts";
 
+/** Whether sidecars send to backends on their own node alone. Source: Service, `internalTrafficPolicy: Local` (KEP-2086). */
+export function isNodeLocal(frontend: Frontend | undefined): boolean {
+  return frontend?.kind === "virtual" && frontend.internalPolicy === "Local";
+}
+
+/** A frontend with the backends of a destination on a node alone: hints count no more then, as in the Service data plane. */
+export function onNode(
+  node: string,
+  destination: Destination,
+  frontend: Frontend | undefined,
+): Frontend | undefined {
+  return frontend && narrowed(destination, frontend, ({ backend }) => backend.node === node);
+}
+
 /**
  * A frontend with those backends alone that its slices mean for callers of a zone, as the Service data plane has it:
  * hints count only where every ready backend has them and one is for this zone. Source: EndpointSlice, `hints.forZones`.
@@ -26,7 +40,16 @@ export function meantFor(
   const isFor = ({ backend }: PortBackend) => backend.forZones?.includes(zone);
   const verdicts = ready.map(isFor);
   if (verdicts.includes(undefined) || !verdicts.includes(true)) return frontend;
-  const meant = backends.filter(isFor);
+  return narrowed(destination, frontend, (one) => isFor(one) === true);
+}
+
+function narrowed(
+  destination: Destination,
+  frontend: Frontend,
+  isMeant: (backend: PortBackend) => boolean,
+): Frontend {
+  const backends = backendsAt(destination, frontend);
+  const meant = backends.filter(isMeant);
   return {
     ...frontend,
     ports: frontend.ports.map((port) => (port.backends === backends ? { ...port, backends: meant } : port)),

@@ -8,7 +8,7 @@ import { putEdge } from "./edge-layer.ts";
 import { putEndpoints } from "./endpoint-layer.ts";
 import { putGrpc } from "./grpc-layer.ts";
 import type { WorkloadIdentity } from "./identity.ts";
-import { Layer, Layers } from "./layer.ts";
+import { Layer, Layers, withoutMoves } from "./layer.ts";
 import { type Dirty, nothingDirty, Outbound } from "./outbound.ts";
 import { putServices } from "./service-layer.ts";
 import { familiesOfSidecar, putSidecar } from "./sidecar.ts";
@@ -68,10 +68,11 @@ interface Entry {
  *
  *     families, client's family, telemetry            clusters, listeners of single Services
  *     families, client's family, zone                 endpoints
+ *     families, client's family, zone, node           endpoints of Services whose callers stay on their node
  *     families, client's family, telemetry, unknown   listeners that Services share, virtualOutbound
  *     namespace, unknown                              route tables, whose bytes most namespaces share
  */
-type LayerKeys = readonly [string, string, string, string];
+type LayerKeys = readonly [string, string, string, string, string];
 
 /** Makes the output. */
 export function createMeshOutput(options: MeshOutputOptions): MeshOutput {
@@ -216,11 +217,13 @@ class Output implements MeshOutput {
 
   #use(sidecar: Sidecar, keys: LayerKeys): Layer[] {
     const families = familiesOfSidecar(sidecar);
-    const { zone, unknownOutbound: unknown, telemetry, preferClientFamily: preferClient } = sidecar;
+    const { zone, node = "", unknownOutbound: unknown, telemetry } = sidecar;
+    const { preferClientFamily: preferClient } = sidecar;
     const namespace = sidecar.key.split("/")[0] ?? "";
     return [
       this.#services.use(keys[0], { families, preferClient, telemetry }),
       this.#endpoints.use(keys[1], { families, preferClient, zone }),
+      this.#endpoints.use(keys[4], { families, preferClient, zone, node }),
       this.#edges.use(keys[2], { families, preferClient, unknown, telemetry }),
       this.#tables.use(keys[3], { namespace, unknown }),
     ];
@@ -239,6 +242,7 @@ class Output implements MeshOutput {
     this.#endpoints.release(keys[1]);
     this.#edges.release(keys[2]);
     this.#tables.release(keys[3]);
+    this.#endpoints.release(keys[4]);
   }
 
   /** The changes of all sidecars: those of their layers, which many share, and their own. */
@@ -260,7 +264,7 @@ class Output implements MeshOutput {
       const name = keys.join("|");
       let common = lists.get(name);
       if (common === undefined) {
-        common = shared.flatMap(take);
+        common = withoutMoves(shared.flatMap(take));
         lists.set(name, common);
       }
       if (common.length + mine.length === 0) continue;
@@ -284,9 +288,10 @@ class Output implements MeshOutput {
 
 function keysOf(sidecar: Sidecar): LayerKeys {
   const families = familiesOfSidecar(sidecar).join();
-  const { zone = "", unknownOutbound: unknown, telemetry, preferClientFamily } = sidecar;
+  const { zone = "", node = "", unknownOutbound: unknown, telemetry, preferClientFamily } = sidecar;
   const namespace = sidecar.key.split("/")[0] ?? "";
   const ordered = preferClientFamily ? `${families} client` : families;
   const told = telemetry === undefined ? ordered : `${ordered} ${JSON.stringify(telemetry)}`;
-  return [told, `${ordered} ${zone}`, `${told} ${unknown}`, `${namespace} ${unknown}`];
+  const near = `${ordered} ${zone}`;
+  return [told, near, `${told} ${unknown}`, `${namespace} ${unknown}`, `${near} on ${node}`];
 }

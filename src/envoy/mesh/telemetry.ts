@@ -110,6 +110,7 @@ const HTTP_FIELDS = {
   path: "%REQ(:PATH)%",
   response_code: "%RESPONSE_CODE%",
   response_code_details: "%RESPONSE_CODE_DETAILS%",
+  grpc_status: "%GRPC_STATUS(SNAKE_STRING)%",
   route: "%ROUTE_NAME%",
   request_id: "%REQ(X-REQUEST-ID)%",
   trace_id: "%TRACE_ID%",
@@ -135,10 +136,17 @@ const FAILED_CONNECTION: JsonObject = {
     ],
   },
 };
+/** A call of gRPC that fails is a request that is answered with 200; for what is no gRPC Envoy makes a status up. */
+const FAILED_CALL: JsonObject = {
+  extension_filter: extension("cel", "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter", {
+    expression: "request.headers['content-type'].startsWith('application/grpc') && response.grpc_status != 0",
+  }),
+};
 const FAILED_REQUEST: JsonObject = {
   or_filter: {
     filters: [
       FLAGGED,
+      FAILED_CALL,
       {
         status_code_filter: {
           comparison: { op: "GE", value: { default_value: 400, runtime_key: "tandem.failures" } },
@@ -153,6 +161,12 @@ const FAILED_REQUEST: JsonObject = {
  */
 const SCOPE: JsonObject = { prefix: "tandem", max_counters: 20_000, max_histograms: 5_000 };
 
+/** What came of a request; of gRPC, whose calls fail with 200, the status, named as Istio does. */
+const HTTP_TAGS = {
+  response_code: "%RESPONSE_CODE%",
+  grpc_response_status: "%GRPC_STATUS(NUMBER)%",
+} as const;
+
 /** Envoy's own counters know the destination, but neither who asks nor over which family. All labels are bounded. */
 function counters(reporter: Reporter, kind: "http" | "stream"): JsonObject {
   const tags = {
@@ -160,7 +174,7 @@ function counters(reporter: Reporter, kind: "http" | "stream"): JsonObject {
     workload: "%CEL(xds.node.metadata.workload)%",
     source: PEER[reporter].source,
     destination: "%UPSTREAM_CLUSTER_RAW%",
-    ...(kind === "http" ? { response_code: "%RESPONSE_CODE%" } : STREAM_FIELDS),
+    ...(kind === "http" ? HTTP_TAGS : STREAM_FIELDS),
     response_flags: "%RESPONSE_FLAGS%",
     ...FAMILY_FIELDS,
   };

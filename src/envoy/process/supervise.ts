@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
+import { QUIET_COMPONENTS } from "./bootstrap.ts";
 
 /** How an Envoy is run. */
 export interface SuperviseOptions {
@@ -79,6 +80,8 @@ function argumentsOf(options: SuperviseOptions): string[] {
     configPath,
     "--log-level",
     logLevel,
+    "--component-log-level",
+    QUIET_COMPONENTS,
     "--disable-hot-restart",
     "--drain-time-s",
     String(listenerDrainSeconds ?? Math.max(1, Math.round(drainMs / 1000))),

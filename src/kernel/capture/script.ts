@@ -11,6 +11,7 @@ export const CAPTURE_TABLE = "inet tandem-capture";
 
 const ADDRESS: Readonly<Record<Family, string>> = { IPv4: "ip", IPv6: "ip6" };
 const LOOPBACK: Readonly<Record<Family, string>> = { IPv4: "127.0.0.0/8", IPv6: "::1" };
+const HOP_LIMIT: Readonly<Record<Family, string>> = { IPv4: "ip ttl", IPv6: "ip6 hoplimit" };
 const TO_OUTBOUND = `redirect to :${SIDECAR_PORTS.outbound}`;
 const TO_INBOUND = `redirect to :${SIDECAR_PORTS.inbound}`;
 const DNS_PORT = 53;
@@ -53,7 +54,7 @@ function outbound(settings: CaptureSettings): string[] {
     ...oneOf("tcp dport", settings.includeOutboundPorts, TO_OUTBOUND),
     ...(settings.includeOutboundRanges === "all"
       ? [`meta l4proto tcp ${TO_OUTBOUND}`]
-      : ranges("daddr", settings.includeOutboundRanges, TO_OUTBOUND, "meta l4proto tcp ")),
+      : ranges("daddr", settings.includeOutboundRanges, TO_OUTBOUND, () => "meta l4proto tcp ")),
   ];
 }
 
@@ -71,10 +72,12 @@ function fromProxy(): string[] {
 }
 
 function inbound(settings: CaptureSettings): string[] {
-  const { includeInboundPorts: included, nodeAddresses, probePorts } = settings;
+  const { includeInboundPorts: included, nodeAddresses, probePorts, probeHopLimit } = settings;
   const own = [...new Set([...Object.values(SIDECAR_PORTS), ...settings.excludeInboundPorts])];
-  const probed =
-    probePorts.length === 0 ? [] : ranges("saddr", nodeAddresses, "return", asSet("tcp dport", probePorts));
+  const asProbe = (family: Family): string =>
+    asSet("tcp dport", probePorts) +
+    (probeHopLimit === undefined ? "" : `${HOP_LIMIT[family]} ${probeHopLimit} `);
+  const probed = probePorts.length === 0 ? [] : ranges("saddr", nodeAddresses, "return", asProbe);
   return [
     "meta l4proto != tcp return",
     ...oneOf("iifname", settings.excludeInterfaces.map(quoted), "return"),
@@ -85,10 +88,15 @@ function inbound(settings: CaptureSettings): string[] {
 }
 
 /** A rule for each family that is among the ranges: here, and nowhere else, the families part. */
-function ranges(side: "saddr" | "daddr", all: readonly string[], verdict: string, and = ""): string[] {
+function ranges(
+  side: "saddr" | "daddr",
+  all: readonly string[],
+  verdict: string,
+  and: (family: Family) => string = () => "",
+): string[] {
   return FAMILIES.flatMap((family) => {
     const own = all.map((text) => parseCidr(withPrefix(text))).filter((cidr) => cidr?.family === family);
-    return oneOf(`${and}${ADDRESS[family]} ${side}`, minimal(own as Cidr[]), verdict);
+    return oneOf(`${and(family)}${ADDRESS[family]} ${side}`, minimal(own as Cidr[]), verdict);
   });
 }
 

@@ -44,6 +44,11 @@ export interface CaptureSettings {
   readonly nodeAddresses: readonly string[];
   /** Ports that probes ask: the node reaches the application itself there, so that it and not the sidecar answers. */
   readonly probePorts: readonly number[];
+  /**
+   * Hop limit (TTL) of what the node itself sends to its pods. What a node forwards may have the node's address too, as
+   * traffic of node ports and load balancers does, but not this hop limit: without it, such traffic is taken for probes.
+   */
+  readonly probeHopLimit?: number;
 }
 
 /** Everything is captured but what the sidecar does. */

@@ -1,4 +1,5 @@
 import { familyOfText } from "../../ip/address.ts";
+import { hasCondition } from "../../objects/conditions.ts";
 import type { EndpointSlice, Node, Service } from "../../objects/types.ts";
 import { isOurs } from "./addresses.ts";
 
@@ -9,10 +10,9 @@ const EXCLUDED = "node.kubernetes.io/exclude-from-external-load-balancers";
 
 /** The nodes that balancers send to: ready, and not excluded by the label for that (KEP-1143). */
 export function balancerNodes(nodes: readonly Node[]): Node[] {
-  return nodes.filter(({ metadata, status }) => {
-    if (metadata.labels?.[EXCLUDED] !== undefined) return false;
-    return status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
-  });
+  return nodes.filter(
+    (node) => node.metadata.labels?.[EXCLUDED] === undefined && hasCondition(node, "Ready"),
+  );
 }
 
 /**

@@ -11,7 +11,6 @@ const PROGRAMS: Record<string, string> = {
   mount: "mount",
   ip: "iproute2",
   nft: "nftables",
-  openssl: "openssl",
 };
 
 /** Where system programs are, for users whose PATH lacks the sbin folders (Debian's default). */

@@ -99,7 +99,8 @@ export async function killLab(lab: LabProcess): Promise<void> {
     await sleep(5);
 }
 
-const KILL_WAIT_MS = 5_000;
+/** So long at most: on a busy machine the end of a hundred processes takes its time. */
+const KILL_WAIT_MS = 30_000;
 
 function signal(pid: number, name: NodeJS.Signals): void {
   try {

@@ -114,6 +114,7 @@ async function startParts(config: LabConfig, report: (report: Report) => void): 
   serveControl(statePaths(config.stateDir).control, {
     plan: config.plan,
     agentOf: (node) => agents.find(({ part }) => part.name === node)?.pid,
+    parts: () => parts.map(({ state }) => state),
   });
   stopOnSignal(parts);
   for (const part of [control, ...agents]) part.start();

@@ -2,6 +2,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { UserErrorParts } from "../../errors/user-error.ts";
+import { formatTime } from "../../objects/time.ts";
+import { isFrozen, type PartState } from "./part-state.ts";
 
 /** A process of the lab that is kept running. */
 export interface Part {
@@ -31,6 +33,11 @@ export class Supervisor {
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
   #ready = Promise.withResolvers<void>();
+  /** Of the process that runs. */
+  #isReady = false;
+  #since: number | undefined;
+  #starts = 0;
+  #lastEnd: string | undefined;
 
   constructor(part: Part, logDir: string) {
     this.part = part;
@@ -48,9 +55,27 @@ export class Supervisor {
     return this.#child?.exitCode === null && this.#child.signalCode === null ? this.#child.pid : undefined;
   }
 
+  /** What the part does now. */
+  get state(): PartState {
+    const { pid } = this;
+    const alive = this.#isReady ? "running" : "starting";
+    return {
+      name: this.part.name,
+      // parts that were not started yet wait for the others
+      state: pid === undefined ? "waiting" : isFrozen(pid) ? "frozen" : alive,
+      ...(pid !== undefined && { since: formatTime(new Date(this.#since ?? 0)) }),
+      restarts: Math.max(0, this.#starts - 1),
+      ...(this.#lastEnd !== undefined && { lastEnd: this.#lastEnd }),
+      log: this.#logPath,
+    };
+  }
+
   start(): void {
     const log = openSync(this.#logPath, "a", 0o600);
     const started = Date.now();
+    this.#since = started;
+    this.#starts++;
+    this.#isReady = false;
     const child = spawn(this.part.command[0] as string, this.part.command.slice(1), {
       stdio: ["ignore", log, log, "ipc", ...(this.part.sockets ?? [])],
     });
@@ -75,8 +100,10 @@ export class Supervisor {
   }
 
   #onMessage(message: PartMessage): void {
-    if (message.type === "ready") this.#ready.resolve();
-    else this.#ready.reject(new PartFailed(message.error));
+    if (message.type === "ready") {
+      this.#isReady = true;
+      this.#ready.resolve();
+    } else this.#ready.reject(new PartFailed(message.error));
   }
 
   /** The end of its log, as the folder of logs goes with the cluster. */
@@ -86,6 +113,7 @@ export class Supervisor {
   }
 
   #onExit(how: string, lived: number): void {
+    this.#lastEnd = how;
     if (this.#stopped) return;
     console.error(`${new Date().toISOString()} ${this.part.name} ended (${how}); it starts again`);
     this.#ready.reject(

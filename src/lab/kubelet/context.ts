@@ -6,6 +6,7 @@ import type { NodeCgroups } from "./cgroup.ts";
 import type { ConfigWatches } from "./config-watches.ts";
 import type { EventRecorder } from "./events.ts";
 import type { HostPorts } from "./host-ports.ts";
+import type { NodeRoot } from "./node-root.ts";
 import type { VolumeReader } from "./volume-content.ts";
 
 /** What all pods of a node share. */
@@ -19,6 +20,7 @@ export interface KubeletContext {
   readonly configWatches: ConfigWatches;
   readonly hostPorts: HostPorts;
   readonly cgroups: NodeCgroups;
+  readonly root: NodeRoot;
   /** Folder of the logs of all pods. */
   readonly podLogs: string;
   readonly images: LabImages;

@@ -5,7 +5,7 @@ import { POD_PATH } from "../images/registry.ts";
 import { LAB_CACHE } from "../init/root-layout.ts";
 import type { ClusterPlan } from "../plan.ts";
 import { type ConfigReader, containerEnvironment } from "./env.ts";
-import { hostNames } from "./resolver.ts";
+import { kernelHostname } from "./resolver.ts";
 import { serviceEnvironment } from "./service-env.ts";
 
 /** What every container has in its environment before its own: a PATH, its host name, and where the API is. */
@@ -13,7 +13,7 @@ function baseEnvironment(pod: Pod, plan: ClusterPlan): Record<string, string> {
   return {
     PATH: POD_PATH,
     HOME: "/root",
-    HOSTNAME: hostNames(pod, plan).short,
+    HOSTNAME: kernelHostname(pod, plan),
     NODE_COMPILE_CACHE: LAB_CACHE,
     ...apiAccess(pod, plan),
   };

@@ -5,7 +5,7 @@
 import { familyOfText } from "../../ip/address.ts";
 import type { Family, PerFamily } from "../../ip/family.ts";
 import type { Container, Probe } from "../../objects/types.ts";
-import { explainSilence, type Listener, type Silence } from "./listeners.ts";
+import { deafPort, explainSilence, type Listener, type Silence } from "./listeners.ts";
 import { portOf, type ProbeTarget, tryProbe } from "./probe.ts";
 import { pause, runProber } from "./prober.ts";
 
@@ -33,6 +33,8 @@ export class FamilyProbes {
   readonly #probe: Probe | undefined;
   /** Addresses with a verdict in this run. */
   readonly #judged = new Set<string>();
+  /** How many looks in turn have found that the pod hears nobody but itself. */
+  #deafLooks = 0;
 
   constructor(options: FamilyProbeOptions) {
     this.#options = options;
@@ -82,7 +84,8 @@ export class FamilyProbes {
 
   /**
    * Without such a probe: the TCP ports that the container declares. A port that answers at no address says nothing (it
-   * may be for later, or for the pod itself); one that answers at some tells about the others.
+   * may be for later, or for the pod itself), unless all of the pod listens on loopback alone; one that answers at some
+   * tells about the others.
    */
   async #watchPorts(): Promise<void> {
     const { container, podIPs, signal } = this.#options;
@@ -94,7 +97,8 @@ export class FamilyProbes {
     while (ports.length > 0 && podIPs.length > 1 && !signal.aborted) {
       const known = await this.#lookAtPorts(ports);
       if (signal.aborted) return;
-      wait = known ? PERIOD_MS : Math.min(wait * 2, PERIOD_MS);
+      const isUnsure = this.#deafLooks > 0 && this.#deafLooks < DEAF_LOOKS;
+      wait = known ? PERIOD_MS : isUnsure ? DEAF_WAIT_MS : Math.min(wait * 2, PERIOD_MS);
       await pause(wait, signal);
     }
   }
@@ -113,12 +117,26 @@ export class FamilyProbes {
         if (!ok) silent.set(podIPs[index] as string, { port, message });
       });
     }
-    if (!known || signal.aborted) return false;
+    if (signal.aborted) return false;
+    if (!known) {
+      this.#judgeDeaf(deafPort(ports, this.#options.listeners()));
+      return false;
+    }
+    this.#deafLooks = 0;
     for (const address of podIPs) {
       const failure = silent.get(address);
       this.#tell(address, failure?.port ?? 0, failure === undefined, failure?.message ?? "");
     }
     return true;
+  }
+
+  /** One look is not enough: an application, or another container before it, may be about to listen elsewhere. */
+  #judgeDeaf(port: number | undefined): void {
+    const wasDeaf = this.#deafLooks >= DEAF_LOOKS;
+    this.#deafLooks = port === undefined ? 0 : this.#deafLooks + 1;
+    const isDeaf = this.#deafLooks >= DEAF_LOOKS;
+    if (isDeaf === wasDeaf) return;
+    for (const address of this.#options.podIPs) this.#tell(address, port ?? 0, !isDeaf, "");
   }
 
   #tell(address: string, port: number, ok: boolean, failure: string): void {
@@ -143,3 +161,5 @@ export class FamilyProbes {
 const MAX_PORTS = 8;
 const FIRST_WAIT_MS = 50;
 const PERIOD_MS = 10_000;
+const DEAF_LOOKS = 3;
+const DEAF_WAIT_MS = 300;

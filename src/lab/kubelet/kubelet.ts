@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Informer, type KubeClient } from "../../client/index.ts";
 import type { Cidr } from "../../ip/cidr.ts";
-import { type Kind, KINDS, objectKey } from "../../objects/kinds.ts";
+import { KINDS, objectKey } from "../../objects/kinds.ts";
 import { ApiError } from "../../objects/status.ts";
 import type { ConfigMap, Pod, Secret, Service } from "../../objects/types.ts";
 import type { LabCgroups } from "../host/cgroups.ts";
@@ -14,11 +14,15 @@ import { ConfigWatches } from "./config-watches.ts";
 import type { KubeletContext } from "./context.ts";
 import { EventRecorder } from "./events.ts";
 import { HostPorts, portsTaken } from "./host-ports.ts";
+import { NodeRoot } from "./node-root.ts";
 import { PodWorker } from "./pod-worker.ts";
+import { forbiddenSysctl } from "./sysctls.ts";
 import { requestToken } from "./token.ts";
 
 /** Where images that are programs of the host are looked for; pods have the same on their PATH. */
 const HOST_PATH = `${SYSTEM_PATH}:${LAB_TOOLS}`;
+
+const PORTS_TAKEN = "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports";
 
 /** What the kubelet of one node needs. */
 export interface KubeletOptions {
@@ -30,6 +34,8 @@ export interface KubeletOptions {
   readonly podLogs: string;
   readonly cgroups: LabCgroups;
   readonly images: Omit<LabImages, "isHostProgram">;
+  /** Sysctls that pods may set beside the safe ones: names, or patterns that end in `*`. */
+  readonly allowedUnsafeSysctls: readonly string[];
   readonly signal: AbortSignal;
 }
 
@@ -53,13 +59,14 @@ export class Kubelet {
       pool: new PodAddressPool(options.podRanges),
       events: new EventRecorder(client, node.name),
       reader: {
-        configMap: (namespace, name) => getOrUndefined<ConfigMap>(client, KINDS.ConfigMap, name, namespace),
-        secret: (namespace, name) => getOrUndefined<Secret>(client, KINDS.Secret, name, namespace),
+        configMap: (namespace, name) => client.find<ConfigMap>(KINDS.ConfigMap, name, namespace),
+        secret: (namespace, name) => client.find<Secret>(KINDS.Secret, name, namespace),
         services: async (namespace) => (await client.list<Service>(KINDS.Service, { namespace })).items,
         token: (pod, audience, seconds) => requestToken(client, pod, audience, seconds),
       },
       configWatches: new ConfigWatches(client),
       hostPorts: new HostPorts(node.addresses),
+      root: new NodeRoot(node.name),
       cgroups: new NodeCgroups(options.cgroups, node.name),
       images: { ...options.images, isHostProgram: (name) => findProgram(name, HOST_PATH) !== undefined },
       retry: (write) => retry(write, options.signal),
@@ -101,7 +108,9 @@ export class Kubelet {
     const taken = [...this.#workers.values()].find(
       (other) => !isFinished(other.pod) && portsTaken(pod, other.pod),
     );
-    if (taken !== undefined) return void this.#reject(pod);
+    if (taken !== undefined) return void this.#reject(pod, "NodePorts", PORTS_TAKEN);
+    const forbidden = forbiddenSysctl(pod, this.#options.allowedUnsafeSysctls);
+    if (forbidden !== undefined) return void this.#reject(pod, "SysctlForbidden", forbidden);
     const created = new PodWorker(this.#context, pod);
     this.#workers.set(key, created);
     if (!pod.metadata.deletionTimestamp) created.start();
@@ -114,19 +123,18 @@ export class Kubelet {
     void worker.terminate(grace);
   }
 
-  /** A pod that was bound here past the scheduler, and wants a host port that another has (pkg/kubelet/lifecycle). */
-  async #reject(pod: Pod): Promise<void> {
-    const message =
-      "Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports";
+  /** A pod that this node does not let in, as one that was bound past the scheduler (pkg/kubelet, rejectPod). */
+  async #reject(pod: Pod, reason: string, message: string): Promise<void> {
     const { name, namespace, uid } = pod.metadata;
     const { client, retry, events } = this.#context;
     events.record({
       object: { kind: "Pod", apiVersion: "v1", name, namespace, uid } as never,
       type: "Warning",
-      reason: "NodePorts",
+      reason,
       message,
     });
-    const patch = { metadata: { uid }, status: { phase: "Failed", reason: "NodePorts", message } };
+    const status = { phase: "Failed", reason, message: `Pod was rejected: ${message}` };
+    const patch = { metadata: { uid }, status };
     const options = { type: "strategic", subresource: "status", fieldManager: "kubelet" } as const;
     await retry(() => client.patch(KINDS.Pod, name, namespace, patch, options));
   }
@@ -149,15 +157,6 @@ export class Kubelet {
 
 function isFinished(pod: Pod): boolean {
   return pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
-}
-
-async function getOrUndefined<T>(client: KubeClient, kind: Kind, name: string, namespace: string) {
-  try {
-    return await client.get<T>(kind, name, namespace);
-  } catch (error) {
-    if (error instanceof ApiError && error.code === 404) return undefined;
-    throw error;
-  }
 }
 
 const RETRY_MS = 200;

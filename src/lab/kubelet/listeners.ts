@@ -44,6 +44,23 @@ function addressOf(hex: string, family: Family): string | undefined {
   return canonicalAddress(groups.join(":").toLowerCase());
 }
 
+/** Ports of sidecars, Istio's among them: what listens there is none of the application's. */
+const SIDECARS = { first: 15_000, last: 15_099 };
+
+/**
+ * The first of these ports that listens on loopback, where nothing of the pod's applications listens on anything else:
+ * nobody outside of the pod can reach it, whatever a sidecar accepts. Pure.
+ */
+export function deafPort(ports: readonly number[], listeners: readonly Listener[]): number | undefined {
+  const own = listeners.filter(({ port }) => port < SIDECARS.first || port > SIDECARS.last);
+  if (own.some(({ address }) => !isLoopback(address))) return undefined;
+  return ports.find((port) => own.some((listener) => listener.port === port));
+}
+
+function isLoopback(address: string): boolean {
+  return address === "::1" || /^(::ffff:)?127\./.test(address);
+}
+
 const WILDCARD: Required<Record<Family, string>> = { IPv4: "0.0.0.0", IPv6: "::" };
 
 /** Why a port does not answer over a family: a reason in one word, and what to do. */

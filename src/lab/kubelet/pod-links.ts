@@ -15,6 +15,12 @@ export const POD_LINKS = "pod";
 /** IPv6 has an address for this: the link-local one, the same on every pod's link. */
 export const GATEWAY_V6 = "fe80::1";
 
+/**
+ * What the node itself sends to its pods has it, and nothing that it forwards: that has one less at the most. So a pod can
+ * tell a probe of the kubelet from a client that was given the node's address. Source: RFC 5082, which does so with peers.
+ */
+export const NODE_HOP_LIMIT = 255;
+
 const HOST_BITS: Record<Family, number> = { IPv4: 32, IPv6: 128 };
 
 function familiesOf(link: PodLink): Family[] {
@@ -35,7 +41,10 @@ export function nodeSideCommands(link: PodLink, podProcess: number): string[] {
         : `address add ${link.gateways.IPv6}/64 dev ${name} nodad`,
     ),
     `link set ${name} up`,
-    ...familiesOf(link).map((family) => `route add ${addresses[family]}/${HOST_BITS[family]} dev ${name}`),
+    ...familiesOf(link).map(
+      (family) =>
+        `route add ${addresses[family]}/${HOST_BITS[family]} dev ${name} hoplimit ${NODE_HOP_LIMIT}`,
+    ),
   ];
 }
 

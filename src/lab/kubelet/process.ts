@@ -172,7 +172,7 @@ while [ "$1" != -- ]; do
   [ -e "$1" ] || /bin/mkdir -p "$1"
   if [ -d "$1" ]; then /bin/mkdir -p "$2"
   else /bin/mkdir -p "$(/usr/bin/dirname "$2")"; [ -e "$2" ] || : > "$2"; fi
-  /bin/mount --bind "$1" "$2"
+  /bin/mount --rbind "$1" "$2"
   [ "$3" = rw ] || /bin/mount -o remount,bind,ro "$2"
   shift 3
 done

@@ -8,6 +8,8 @@ import {
   type RootLayout,
   SANDBOX_BASE as BASE,
 } from "../init/root-layout.ts";
+import type { MemoryVolume } from "./empty-dir.ts";
+import { type HostVolume, hostMounts } from "./node-root.ts";
 
 /** Volumes of a pod, before and after the change of its root. */
 export const POD_VOLUMES = "/run/tandem/volumes";
@@ -51,7 +53,8 @@ ln -s /proc/self/fd/2 dev/stderr
 chmod 1777 tmp
 cd ${BASE}
 rm -f "$POD_ETC/resolv.conf" "$POD_ETC/hosts" "$POD_ETC/hostname"
-mkdir -p "$POD_ETC"
+mkdir -p "$POD_ETC" $POD_MOUNT_FOLDERS
+for name in $POD_MOUNT_FILES; do : > "$name"; done
 printf '%s' "$POD_RESOLV" > "$POD_ETC/resolv.conf"
 printf '%s' "$POD_HOSTS" > "$POD_ETC/hosts"
 printf '%s\\n' "$POD_HOSTNAME" > "$POD_ETC/hostname"
@@ -63,6 +66,14 @@ umount -l .
 cd /
 read -r go
 if [ -n "$POD_NETWORK" ]; then printf '%s\\n' "$POD_NETWORK" | ip -batch -; fi
+if [ -n "$POD_SYSCTLS" ]; then
+  printf '%s\\n' "$POD_SYSCTLS" | while IFS= read -r line; do
+    printf '%s' "${"$"}{line#*=}" > "/proc/sys/${"$"}{line%%=*}" || {
+      echo "sysctl ${"$"}{line%%=*} cannot be set to ${"$"}{line#*=}" >&2
+      exit 1
+    }
+  done
+fi
 echo ready
 exec 2>/dev/null
 trap '' CHLD TERM INT HUP
@@ -76,11 +87,20 @@ export interface SandboxSetup {
   readonly hosts: string;
   /** `ip` commands of the pod's side; none for the node's own network. */
   readonly network: readonly string[];
+  /** Volumes in memory, each a file system of its own. */
+  readonly memoryVolumes?: readonly MemoryVolume[];
+  /** Volumes of the node. */
+  readonly hostVolumes?: readonly HostVolume[];
+  /** Kernel parameters, see sysctlLines; set once the pod has its links. */
+  readonly sysctls?: readonly string[];
 }
 
 /** The environment of the sandbox script. */
 export function sandboxEnvironment(setup: SandboxSetup, layout: RootLayout): Record<string, string> {
   const etcOverlaid = layout.overlays.includes("etc");
+  const memory = setup.memoryVolumes ?? [];
+  const volumes = `${BASE}/rootfs${POD_VOLUMES}`;
+  const host = hostMounts(setup.hostVolumes ?? [], `${BASE}/rootfs`, volumes);
   return {
     PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin",
     POD_HOSTNAME: setup.hostname,
@@ -93,7 +113,10 @@ export function sandboxEnvironment(setup: SandboxSetup, layout: RootLayout): Rec
     POD_LINKS: layout.links.map((name) => `/${name}`).join(" "),
     POD_ETC: etcOverlaid ? `${BASE}/up/etc` : `${BASE}/rootfs/etc`,
     POD_ETC_OVERLAID: etcOverlaid ? "1" : "",
-    POD_MOUNTS: mountTable(layout),
+    POD_MOUNT_FOLDERS: [...memory.map(({ name }) => `${volumes}/${name}`), ...host.folders].join(" "),
+    POD_MOUNT_FILES: host.files.join(" "),
+    POD_MOUNTS: mountTable(layout, memory, host.lines),
+    POD_SYSCTLS: (setup.sysctls ?? []).join("\n"),
   };
 }
 
@@ -105,7 +128,7 @@ function devices(): string[] {
 }
 
 /** The pod's mounts in the form of fstab, so that one `mount` process makes them all. */
-function mountTable(layout: RootLayout): string {
+function mountTable(layout: RootLayout, memory: readonly MemoryVolume[], more: readonly string[]): string {
   const root = `${BASE}/rootfs`;
   const overlay = (name: string) =>
     `overlay ${root}/${name} overlay lowerdir=/${name},upperdir=${BASE}/up/${name},workdir=${BASE}/scratch/${name},userxattr 0 0`;
@@ -116,9 +139,13 @@ function mountTable(layout: RootLayout): string {
     ...devices().map((name) => `/dev/${name} ${root}/dev/${name} none bind 0 0`),
     `shm ${root}/dev/shm tmpfs mode=1777 0 0`,
     `pts ${root}/dev/pts devpts newinstance,ptmxmode=0666,mode=620 0 0`,
+    ...memory.map(
+      ({ name, bytes }) => `${name} ${root}${POD_VOLUMES}/${name} tmpfs size=${bytes},mode=0777 0 0`,
+    ),
     `proc ${root}/proc proc defaults 0 0`,
     `sys ${root}/sys sysfs ro 0 0`,
     ...[LAB_APP, LAB_NODE, LAB_CACHE, LAB_IMAGES].map((path) => `${path} ${root}${path} none rbind 0 0`),
+    ...more,
   ];
   return `${lines.join("\n")}\n`;
 }

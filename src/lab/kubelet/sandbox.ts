@@ -5,7 +5,9 @@ import type { Writable } from "node:stream";
 import { readRootLayout } from "../init/root-layout.ts";
 import { findProgram, labPath } from "../host/preconditions.ts";
 import { ipBatch } from "../run.ts";
+import type { MemoryVolume } from "./empty-dir.ts";
 import { joining } from "./cgroup-join.ts";
+import type { HostVolume } from "./node-root.ts";
 import { nodeSideCommands, type PodLink, podSideCommands } from "./pod-links.ts";
 import { SANDBOX_SCRIPT, sandboxEnvironment } from "./sandbox-script.ts";
 
@@ -14,6 +16,9 @@ export interface SandboxOptions {
   readonly hostname: string;
   readonly resolvConf: string;
   readonly hosts: string;
+  readonly memoryVolumes?: readonly MemoryVolume[];
+  readonly hostVolumes?: readonly HostVolume[];
+  readonly sysctls?: readonly string[];
   /** The pod's link; undefined for pods in the node's own network. */
   readonly link?: PodLink;
 }

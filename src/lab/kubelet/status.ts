@@ -8,6 +8,7 @@ import type {
   PodStatus,
 } from "../../objects/types.ts";
 import type { FamilyVerdicts } from "./family-probes.ts";
+import { conditionOf, hasCondition } from "../../objects/conditions.ts";
 
 /** What the kubelet knows of one container. */
 export interface ContainerFacts {
@@ -170,9 +171,7 @@ function condition(type: string, fault: Fault | undefined, goodReason?: string):
 /** A readiness gate whose condition somebody else has yet to set. */
 function missingGate(pod: Pod): Fault | undefined {
   const gates = (pod.spec.readinessGates ?? []).map(({ conditionType }) => conditionType);
-  const isTrue = (type: string) =>
-    pod.status?.conditions?.some((item) => item.type === type && item.status === "True");
-  const missing = gates.filter((type) => !isTrue(type));
+  const missing = gates.filter((type) => !hasCondition(pod, type));
   if (missing.length === 0) return undefined;
   const texts = missing.map(
     (type) => `corresponding condition of pod readiness gate ${JSON.stringify(type)} does not exist.`,
@@ -182,7 +181,7 @@ function missingGate(pod: Pod): Fault | undefined {
 
 /** The time of a condition's last change of status stays what it was. */
 function withTransition(item: Condition, previous: PodStatus | undefined, now: string): Condition {
-  const before = previous?.conditions?.find(({ type }) => type === item.type);
+  const before = conditionOf(previous?.conditions, item.type);
   const same = before?.status === item.status && before.lastTransitionTime !== undefined;
   return {
     ...item,

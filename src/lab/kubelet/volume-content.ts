@@ -35,7 +35,7 @@ export function contentOf(volume: AnyVolume, pod: Pod, reader: VolumeReader): Pr
   if (source !== undefined) return sourceContent(source, volume[source], pod, reader);
   const kinds = Object.keys(volume).filter((key) => key !== "name");
   throw new ConfigError(
-    `the lab has no volumes of kind ${kinds.join(", ")}; it has ${OF_VOLUMES.join(", ")}`,
+    `the lab has no volumes of kind ${kinds.join(", ")}; it has ${OF_VOLUMES.join(", ")}, hostPath`,
   );
 }
 

@@ -5,6 +5,7 @@ import type { AnyVolume, Container, Pod } from "../../objects/types.ts";
 import { writeFilesAtOnce } from "./atomic-files.ts";
 import { ConfigError } from "./env.ts";
 import { expandVariables } from "./expand.ts";
+import { MountFailed } from "./mount-failed.ts";
 import type { BindMount } from "./process.ts";
 import { POD_VOLUMES } from "./sandbox-script.ts";
 import { contentOf, type FileContent, referencesOf, type VolumeReader } from "./volume-content.ts";
@@ -13,14 +14,6 @@ import type { ConfigWatches } from "./config-watches.ts";
 const TOKEN_SECONDS = 3_607;
 /** Tokens are made anew when a fifth of their time is left (pkg/kubelet/token). */
 const TOKEN_REFRESH_MS = TOKEN_SECONDS * 800;
-
-/** A volume that cannot be made; becomes the reason FailedMount of an event, in the kubelet's words. */
-export class MountFailed extends Error {
-  constructor(volume: string, cause: Error) {
-    super(`MountVolume.SetUp failed for volume ${JSON.stringify(volume)} : ${cause.message}`, { cause });
-    this.name = "MountFailed";
-  }
-}
 
 /**
  * The volumes of one pod, in its sandbox's memory, and its ServiceAccount's token below
@@ -88,6 +81,7 @@ export class PodVolumes {
     if (this.#sandboxPid === undefined) return; // the first write is yet to come
     const pod = this.#pod();
     for (const volume of pod.spec.volumes ?? []) {
+      if (volume["hostPath"] !== undefined) continue; // there since the sandbox was made
       const folder = makeFolder(`/proc/${this.#sandboxPid}/root`, join(POD_VOLUMES, volume.name));
       chmodSync(folder, 0o777);
       const files = await this.#contentOf(volume, pod);

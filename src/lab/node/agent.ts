@@ -1,7 +1,7 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ClusterConfig, type Informer, KubeClient } from "../../client/index.ts";
+import type { Informer, KubeClient } from "../../client/index.ts";
 import { formatCidr, parseCidr } from "../../ip/cidr.ts";
 import { ApiError } from "../../objects/status.ts";
 import type { Node } from "../../objects/types.ts";
@@ -13,6 +13,7 @@ import { startKubeletServer } from "../kubelet/server/index.ts";
 import type { NodePlan } from "../plan.ts";
 import { ipBatch, run } from "../run.ts";
 import { issueKubeletCertificate } from "./certificate.ts";
+import { API_POLL_MS } from "./connect.ts";
 import { keepLease, markReady, registerNode, stayReady } from "./register.ts";
 import { followNodeRoutes } from "./routes.ts";
 
@@ -50,26 +51,6 @@ function skipAddressDetection(link: string): void {
   if (existsSync(file)) writeFileSync(file, "0");
 }
 
-const API_POLL_MS = 15;
-
-/** Waits until the control plane is up, and connects to it over the fabric. */
-export async function connectToControlPlane(config: LabConfig, signal: AbortSignal): Promise<KubeClient> {
-  for (;;) {
-    signal.throwIfAborted();
-    const access = readAccess(statePaths(config.stateDir).inner);
-    if (access !== undefined) return new KubeClient(access);
-    await sleep(API_POLL_MS);
-  }
-}
-
-function readAccess(path: string): ClusterConfig | undefined {
-  try {
-    return JSON.parse(readFileSync(path, "utf8")) as ClusterConfig;
-  } catch {
-    return undefined;
-  }
-}
-
 /**
  * Registers the node, waits for its pod ranges, starts its kubelet, and says that it is ready. The kernel part is
  * the caller's to start.
@@ -100,6 +81,7 @@ export async function startNodeAgent(
     podRanges,
     podLogs: statePaths(config.stateDir).podLogs,
     cgroups: config.cgroups,
+    allowedUnsafeSysctls: config.allowedUnsafeSysctls ?? [],
     images: { mappings: config.images, envoy: config.envoy !== undefined },
     signal,
   });

@@ -1,7 +1,7 @@
-import { chmodSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { issueCertificate } from "../../pki/issue.ts";
 import type { NodePlan } from "../plan.ts";
-import { run } from "../run.ts";
 
 /** Files of a certificate that the cluster's CA signed for a node, and of that CA. */
 export interface CertificateFiles {
@@ -10,42 +10,29 @@ export interface CertificateFiles {
   readonly key: string;
 }
 
+const DAYS = 3650;
+
 /** Makes the serving certificate of a node's kubelet for its addresses, signed by the CA in the data folder. */
 export async function issueKubeletCertificate(dataDir: string, node: NodePlan): Promise<CertificateFiles> {
-  const pki = join(dataDir, "pki");
-  const files = {
-    ca: join(pki, "ca.crt"),
-    cert: join(pki, `${node.name}.crt`),
-    key: join(pki, `${node.name}.key`),
-  };
-  const names = [`DNS:${node.name}`, ...Object.values(node.addresses).map((address) => `IP:${address}`)];
-  await run([
-    "openssl",
-    "req",
-    "-x509",
-    "-CA",
-    files.ca,
-    "-CAkey",
-    join(pki, "ca.key"),
-    "-days",
-    "3650",
-    "-newkey",
-    "ec",
-    "-pkeyopt",
-    "ec_paramgen_curve:prime256v1",
-    "-nodes",
-    "-batch",
-    "-subj",
-    `/O=system:nodes/CN=system:node:${node.name}`,
-    "-addext",
-    `subjectAltName=${names.join(",")}`,
-    "-addext",
-    "extendedKeyUsage=serverAuth",
-    "-keyout",
-    files.key,
-    "-out",
-    files.cert,
-  ]);
-  chmodSync(files.key, 0o600);
+  const file = (name: string): string => join(dataDir, "pki", name);
+  const files = { ca: file("ca.crt"), cert: file(`${node.name}.crt`), key: file(`${node.name}.key`) };
+  const [certificate, key] = await Promise.all(
+    [files.ca, file("ca.key")].map((path) => readFile(path, "utf8")),
+  );
+  const made = await issueCertificate(
+    { certificate: certificate!, key: key! },
+    {
+      commonName: `system:node:${node.name}`,
+      organization: "system:nodes",
+      subjectAltNames: [
+        `DNS:${node.name}`,
+        ...Object.values(node.addresses).map((address) => `IP:${address}`),
+      ],
+      usages: ["serverAuth"],
+      days: DAYS,
+    },
+  );
+  await writeFile(files.key, made.key, { mode: 0o600 });
+  await writeFile(files.cert, made.certificate);
   return files;
 }

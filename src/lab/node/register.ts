@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { arch, release } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Informer, KubeClient } from "../../client/index.ts";
+import { conditionOf } from "../../objects/conditions.ts";
 import { KINDS } from "../../objects/kinds.ts";
 import { ApiError } from "../../objects/status.ts";
 import type { Condition, Lease, Node } from "../../objects/types.ts";
@@ -41,7 +42,7 @@ export function stayReady(
 ): void {
   const stop = nodes.onChange(({ type, object }) => {
     if (type === "deleted" || object.metadata.name !== node.name || signal.aborted) return;
-    const ready = object.status?.conditions?.find((condition) => condition.type === "Ready");
+    const ready = conditionOf(object.status?.conditions, "Ready");
     if (ready?.status !== "Unknown") return;
     void sayReady(client, node, signal);
   });

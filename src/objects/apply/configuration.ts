@@ -1,8 +1,9 @@
-import { isMap, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+import type { Node } from "yaml";
 import { parseKubernetesYaml } from "../schema/body.ts";
 import type { FieldValidation } from "../schema/decode.ts";
 import { hasDuplicateKeys } from "../schema/go-json.ts";
 import { badRequest } from "../status.ts";
+import { yaml } from "../yaml.ts";
 
 /** A configuration as read, and warnings for the client. */
 export interface ConfigurationText {
@@ -77,6 +78,7 @@ function goKind(value: unknown): string {
 
 /** `line 3: key "a" already set in map`, for each key that stands twice in its map. */
 function keysThatStandTwice(text: string): string[] {
+  const { LineCounter, parseDocument } = yaml();
   const lines = new LineCounter();
   const document = parseDocument(text, { uniqueKeys: false, version: "1.1", lineCounter: lines });
   const result: string[] = [];
@@ -87,6 +89,7 @@ function keysThatStandTwice(text: string): string[] {
 }
 
 function visit(node: Node | null, report: (key: string, offset: number) => void): void {
+  const { isMap, isSeq } = yaml();
   if (isSeq(node)) {
     for (const item of node.items) visit(item as Node, report);
   }

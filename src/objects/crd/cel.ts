@@ -1,35 +1,26 @@
 /** Evaluates `x-kubernetes-validations` (KEP-2876) over an object: apiextensions pkg/apiserver/schema/cel. */
-import { type CelEnv, type CelInput, celEnv, isCelError, parse, plan } from "@bufbuild/cel";
-import { strings } from "@bufbuild/cel/ext";
+import { createRequire } from "node:module";
+import type { CelInput } from "@bufbuild/cel";
 import type { FieldError, FieldErrorReason } from "../field-errors.ts";
-import { KUBERNETES_FUNCTIONS } from "./cel-functions.ts";
+import type { Program } from "./cel-environment.ts";
 import { toCel } from "./cel-values.ts";
-import { compilePattern } from "./pattern.ts";
+import { previousItems } from "./list-types.ts";
 import { type CelRule, childPath, isObject, keyPath, sameValue, type Schema, valueSchema } from "./schema.ts";
-import { previousItems } from "./validate.ts";
 
-type Program = (bindings: Record<string, CelInput>) => unknown;
+const load = createRequire(import.meta.url);
+/** Loaded with the first rule: a server without one starts, and stays, without the library. */
+const cel = () => load("./cel-environment.ts") as typeof import("./cel-environment.ts");
 
-let environment: CelEnv | undefined;
 const programs = new Map<string, Program | Error>();
 
 /** Parsed and planned once per rule; a rule that cannot be read keeps its error. */
 function programOf(rule: string): Program | Error {
   let program = programs.get(rule);
   if (program === undefined) {
-    program = compileRule(rule);
+    program = cel().compileRule(rule);
     programs.set(rule, program);
   }
   return program;
-}
-
-function compileRule(rule: string): Program | Error {
-  environment ??= celEnv({ funcs: [...strings, ...KUBERNETES_FUNCTIONS], re2: { compile: compilePattern } });
-  try {
-    return plan(environment, parse(rule)) as Program;
-  } catch (error) {
-    return error as Error;
-  }
 }
 
 /** Why a rule cannot be read; undefined when it can. */
@@ -38,44 +29,54 @@ export function ruleSyntaxError(rule: string): string | undefined {
   return program instanceof Error ? program.message : undefined;
 }
 
+/** A value that rules are about. */
+interface Place {
+  readonly value: unknown;
+  readonly schema: Schema;
+  readonly path: string;
+  /** The stored value at the same place. */
+  readonly old: unknown;
+  readonly isRoot: boolean;
+  /** Whether the nearest value around it that has a stored one is as it was stored. */
+  readonly isWithinUnchanged: boolean;
+}
+
 /**
  * Evaluates every rule of the schema that applies to the value. `old` is the stored value at the same place: rules
  * with `oldSelf` need it, and what did not change is not complained about.
  */
-export function evaluateRules(
-  value: unknown,
-  schema: Schema,
-  path: string,
-  old?: unknown,
-  isRoot = true,
-): FieldError[] {
-  const errors = (schema["x-kubernetes-validations"] ?? []).flatMap((rule) =>
-    evaluateRule(rule, value, schema, path, old, isRoot),
-  );
-  return [...errors, ...evaluateChildren(value, schema, path, old)];
+export function evaluateRules(value: unknown, schema: Schema, path: string, old?: unknown): FieldError[] {
+  return evaluateAt({ value, schema, path, old, isRoot: true, isWithinUnchanged: false });
 }
 
-function evaluateChildren(value: unknown, schema: Schema, path: string, old: unknown): FieldError[] {
-  if (Array.isArray(value) && schema.items !== undefined && hasRules(schema.items)) {
-    const items = schema.items;
+function evaluateAt(place: Place): FieldError[] {
+  const { value, schema } = place;
+  if (value === null) return [];
+  const rules = schema["x-kubernetes-validations"] ?? [];
+  const errors = rules.flatMap((rule) => evaluateRule(rule, place));
+  const parts = (schema.allOf ?? []).filter(hasRules);
+  for (const part of parts) errors.push(...evaluateAt({ ...place, schema: { type: schema.type, ...part } }));
+  return [...errors, ...evaluateChildren(place)];
+}
+
+function evaluateChildren({ value, schema, path, old, isWithinUnchanged }: Place): FieldError[] {
+  const isUnchanged = old === undefined ? isWithinUnchanged : sameValue(value, old);
+  const at = (item: unknown, child: Schema | undefined, where: string, before: unknown): FieldError[] => {
+    if (child === undefined || !hasRules(child)) return [];
+    const state = { isRoot: false, isWithinUnchanged: isUnchanged };
+    return evaluateAt({ value: item, schema: child, path: where, old: before, ...state });
+  };
+  if (Array.isArray(value)) {
     const previous = previousItems(schema, old);
-    return value.flatMap((item, index) =>
-      evaluateRules(item, items, `${path}[${index}]`, previous(item), false),
-    );
+    return value.flatMap((item, index) => at(item, schema.items, `${path}[${index}]`, previous(item)));
   }
   if (!isObject(value)) return [];
   const before = isObject(old) ? old : {};
   const values = valueSchema(schema);
   return Object.entries(value).flatMap(([key, item]) => {
     const property = schema.properties?.[key];
-    if (property !== undefined) {
-      return hasRules(property)
-        ? evaluateRules(item, property, childPath(path, key), before[key], false)
-        : [];
-    }
-    return values !== undefined && hasRules(values)
-      ? evaluateRules(item, values, keyPath(path, key), before[key], false)
-      : [];
+    if (property !== undefined) return at(item, property, childPath(path, key), before[key]);
+    return at(item, values, keyPath(path, key), before[key]);
   });
 }
 
@@ -85,7 +86,8 @@ const withRules = new WeakMap<Schema, boolean>();
 export function hasRules(schema: Schema): boolean {
   let known = withRules.get(schema);
   if (known === undefined) {
-    const children = [...Object.values(schema.properties ?? {}), schema.items, valueSchema(schema)];
+    const { properties = {}, items, allOf = [] } = schema;
+    const children = [...Object.values(properties), items, valueSchema(schema), ...allOf];
     known =
       schema["x-kubernetes-validations"] !== undefined ||
       children.some((child) => child !== undefined && hasRules(child));
@@ -94,31 +96,25 @@ export function hasRules(schema: Schema): boolean {
   return known;
 }
 
-function evaluateRule(
-  rule: CelRule,
-  value: unknown,
-  schema: Schema,
-  path: string,
-  old: unknown,
-  isRoot: boolean,
-): FieldError[] {
+function evaluateRule(rule: CelRule, place: Place): FieldError[] {
+  const { value, schema, old, isRoot } = place;
   const isTransition = /\boldSelf\b/.test(rule.rule);
   if (isTransition && old === undefined && rule.optionalOldSelf !== true) return [];
-  if (!isTransition && old !== undefined && sameValue(value, old)) return [];
+  const isUnchanged = old === undefined ? place.isWithinUnchanged : sameValue(value, old);
+  if (!isTransition && isUnchanged) return [];
   const bindings = {
     self: toCel(value, schema, isRoot),
     ...(old === undefined ? {} : { oldSelf: toCel(old, schema, isRoot) }),
   };
-  const text = messageOf(rule);
   try {
     const program = programOf(rule.rule);
     if (program instanceof Error) throw program;
     const result = program(bindings);
     if (result === true) return [];
-    if (isCelError(result)) return [evaluationError(result.message, rule, value, path)];
-    return [failed(rule, path, messageFrom(rule, bindings) ?? text)];
+    if (cel().isCelError(result)) return [evaluationError(result.message, rule, place)];
+    return [failed(rule, place, messageFrom(rule, bindings) ?? messageOf(rule))];
   } catch (error) {
-    return [evaluationError((error as Error).message, rule, value, path)];
+    return [evaluationError((error as Error).message, rule, place)];
   }
 }
 
@@ -134,25 +130,22 @@ function messageFrom(rule: CelRule, bindings: Record<string, CelInput>): string 
   return typeof text === "string" && text.trim() !== "" && !text.includes("\n") ? text.trim() : undefined;
 }
 
-function failed(rule: CelRule, path: string, text: string): FieldError {
+/** Of objects and lists the value is not told. */
+function failed(rule: CelRule, { path, value, schema }: Place, text: string): FieldError {
   const field = (path + (rule.fieldPath ?? "")).replace(/^\./, "") || "<nil>";
   const reason = (rule.reason ?? "FieldValueInvalid") as FieldErrorReason;
+  const isOmitted = schema.type === "object" || schema.type === "array";
+  const told = isOmitted ? "" : `: ${JSON.stringify(value)}`;
   switch (reason) {
     case "FieldValueForbidden":
       return { field, reason, message: `Forbidden: ${text}` };
     case "FieldValueRequired":
       return { field, reason, message: `Required value: ${text}` };
     case "FieldValueDuplicate":
-      return { field, reason, message: `Duplicate value: ${text}` };
+      return { field, reason, message: `Duplicate value${told}` };
     default:
-      return { field, reason, message: `Invalid value: ${text}` };
+      return { field, reason, message: `Invalid value${told}: ${text}` };
   }
-}
-
-function typeName(value: unknown): string {
-  if (Array.isArray(value)) return "array";
-  if (typeof value === "number") return Number.isInteger(value) ? "integer" : "number";
-  return typeof value;
 }
 
 /** How cel-go says what this library words differently. */
@@ -163,9 +156,10 @@ function inGoWords(why: string): string {
   return why.replace(/^field not found: /, "no such key: ");
 }
 
-function evaluationError(why: string, rule: CelRule, value: unknown, path: string): FieldError {
-  const text = inGoWords(why);
-  const message = `Invalid value: "${typeName(value)}": ${text} evaluating rule: ${messageOf(rule)}`;
+function evaluationError(why: string, rule: CelRule, { schema, path }: Place): FieldError {
+  const about = rule.message?.trim() || rule.rule.trim();
+  const text = `${inGoWords(why)} evaluating rule: ${about}`;
+  const message = `Invalid value: ${JSON.stringify(schema.type ?? "")}: ${text}`;
   return { field: path === "" ? "<nil>" : path, reason: "FieldValueInvalid", message };
 }
 
@@ -185,7 +179,7 @@ export function evaluateCondition(
   try {
     const result = program(bindings);
     if (typeof result === "boolean") return result;
-    return new Error(isCelError(result) ? inGoWords(result.message) : "the result is not a bool");
+    return new Error(cel().isCelError(result) ? inGoWords(result.message) : "the result is not a bool");
   } catch (error) {
     return new Error(inGoWords((error as Error).message));
   }

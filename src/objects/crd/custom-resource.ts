@@ -1,6 +1,7 @@
 /** A custom resource's way through decode, defaults and validation, from the schema of one version of its CRD. */
 import { type FieldError, invalid } from "../field-errors.ts";
 import { evaluateRules, hasRules } from "./cel.ts";
+import { duplicateItems } from "./list-types.ts";
 import { applyDefaults, prune, pruneNulls } from "./prune.ts";
 import type { JsonObject, Schema } from "./schema.ts";
 import { validateSchema } from "./validate.ts";
@@ -37,17 +38,31 @@ export function applyRootDefaults(object: JsonObject, schema: Schema): void {
 
 /** Everything wrong with a custom resource but its metadata. `old` is the stored object of an update. */
 export function validateCustomResource(object: JsonObject, schema: Schema, old?: JsonObject): FieldError[] {
-  const { metadata: _, ...content } = object;
-  const { metadata: __, ...before } = old ?? {};
-  const { metadata: ___, ...properties } = schema.properties ?? {};
-  const errors = validateSchema(
-    content,
-    { ...schema, properties },
-    "",
-    old === undefined ? undefined : before,
-  );
-  if (!hasRules(schema)) return errors;
-  if (errors.some((error) => BLOCKING.has(error.reason)))
-    return [...errors, invalid("<nil>", null, NOT_CHECKED)];
-  return [...errors, ...evaluateRules(object, schema, "", old)];
+  const { metadata: _, ...properties } = schema.properties ?? {};
+  const content = { ...schema, properties };
+  return withRules(validateSchema(object, content, "", old), object, schema, old);
+}
+
+/** The same for an update of the status alone, whose texts name places from the status on. */
+export function validateCustomStatus(object: JsonObject, schema: Schema, old: JsonObject): FieldError[] {
+  const { status } = schema.properties ?? {};
+  const errors =
+    status === undefined || object["status"] === undefined
+      ? []
+      : validateSchema(object["status"], status, "status", old["status"]);
+  return withRules(errors, object, schema, old);
+}
+
+/** Adds items that are there twice, if the stored object had none of them, and what the rules say. */
+function withRules(
+  errors: readonly FieldError[],
+  object: JsonObject,
+  schema: Schema,
+  old: JsonObject | undefined,
+): FieldError[] {
+  const isRatcheted = old !== undefined && duplicateItems(old, schema).length > 0;
+  const all = [...errors, ...(isRatcheted ? [] : duplicateItems(object, schema))];
+  if (!hasRules(schema)) return all;
+  if (all.some(({ reason }) => BLOCKING.has(reason))) return [...all, invalid("<nil>", null, NOT_CHECKED)];
+  return [...all, ...evaluateRules(object, schema, "", old)];
 }

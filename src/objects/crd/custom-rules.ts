@@ -5,7 +5,7 @@ import { sameJson } from "../patch/json-value.ts";
 import type { KindRules } from "../strategy/rules.ts";
 import type { AnyObject } from "../types.ts";
 import type { CustomVersion } from "./custom-kind.ts";
-import { applyRootDefaults, validateCustomResource } from "./custom-resource.ts";
+import { applyRootDefaults, validateCustomResource, validateCustomStatus } from "./custom-resource.ts";
 
 const known = new WeakMap<CustomVersion, KindRules<AnyObject>>();
 
@@ -20,10 +20,10 @@ export function customRules(kind: Kind, custom: CustomVersion): KindRules<AnyObj
 }
 
 function rulesFor(kind: Kind, custom: CustomVersion): KindRules<AnyObject> {
-  const check = (object: AnyObject, old?: AnyObject) => [
-    ...headErrors(kind, object),
-    ...validateCustomResource(object, custom.schema, old),
-  ];
+  const check = (object: AnyObject, old?: AnyObject) => {
+    const head = headErrors(kind, object);
+    return head.length > 0 ? head : validateCustomResource(object, custom.schema, old);
+  };
   return {
     nameRule: subdomainName,
     createOnUpdate: false,
@@ -52,7 +52,7 @@ function rulesFor(kind: Kind, custom: CustomVersion): KindRules<AnyObject> {
     },
     validate: (object) => check(object),
     validateUpdate: check,
-    validateStatus: check,
+    validateStatus: (object, old) => validateCustomStatus(object, custom.schema, old),
   };
 }
 

@@ -1,3 +1,4 @@
+import { conditionOf } from "../conditions.ts";
 import { formatTime } from "../time.ts";
 import type { Condition } from "../types.ts";
 import type { DisruptionStatus } from "./types.ts";
@@ -16,7 +17,7 @@ export interface SyncFailure {
  */
 export function withAllowance(status: DisruptionStatus, now: Date, failure?: SyncFailure): DisruptionStatus {
   const isAllowed = failure === undefined && status.disruptionsAllowed > 0;
-  const before = status.conditions?.find(({ type }) => type === DISRUPTION_ALLOWED);
+  const before = conditionOf(status.conditions, DISRUPTION_ALLOWED);
   const value = isAllowed ? "True" : "False";
   const sufficiency = isAllowed ? "SufficientPods" : "InsufficientPods";
   const condition: Condition = {

@@ -21,6 +21,8 @@ export const JOB: KindRules<Job> = {
   prepareForCreate(job) {
     if (job.spec.manualSelector !== true) makeSelector(job);
     SPEC_AND_STATUS.prepareForCreate(job);
+    // what is stored is read with its defaults: a Job without labels has those that its pods got just now
+    defaultJob(job);
   },
   validate: validateJob,
   validateUpdate: validateJobUpdate,

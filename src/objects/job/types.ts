@@ -56,9 +56,5 @@ export const JOB_NAME_LABEL = "batch.kubernetes.io/job-name";
 export const JOB_UID_LABEL = "batch.kubernetes.io/controller-uid";
 /** The same two as they were called before. */
 export const LEGACY_JOB_NAME_LABEL = "job-name";
+/** {@link JOB_UID_LABEL} as it was called before. */
 export const LEGACY_JOB_UID_LABEL = "controller-uid";
-
-/** Whether a condition of a Job holds. */
-export function hasCondition({ status }: Pick<Job, "status">, type: string): boolean {
-  return status?.conditions?.some((item) => item.type === type && item.status === "True") ?? false;
-}

@@ -8,10 +8,12 @@ import { hasDuplicateKeys, parseGoJson } from "../schema/go-json.ts";
 import { type StructType, typeOfKind, type WireType } from "../schema/types.ts";
 import { ApiError, badRequest, invalidObject } from "../status.ts";
 import type { AnyObject } from "../types.ts";
+import { inGoOrder, mergedInOrder, visitedInOrder } from "./go-order.ts";
 import { applyJsonPatch, JsonPatchError, type JsonPatchOperation } from "./json-patch.ts";
 import { goPrint, isObject, type JsonObject } from "./json-value.ts";
+import { StrategicMergeError } from "./merge-meaning.ts";
 import { applyMergePatch } from "./merge-patch.ts";
-import { applyStrategicMergePatch, StrategicMergeError } from "./strategic-merge-patch.ts";
+import { applyStrategicMergePatch } from "./strategic-merge-patch.ts";
 
 /** A patch as a request carries it. */
 export interface PatchRequest {
@@ -33,7 +35,17 @@ export function applyPatch(kind: Kind, stored: AnyObject, request: PatchRequest)
   const { patch, strict } = readPatch(request);
   if (request.type === "merge" && patch === null) throw badRequest("Invalid JSON Patch");
   const patched = request.type === "json" ? jsonPatch(stored, patch) : applyMergePatch(stored, patch);
-  return finish(kind, patched as object, strict, request.mode, "json", () => JSON.stringify(patched));
+  const shown = () => JSON.stringify(quoted(kind, stored, request.type, patch));
+  return finish(kind, patched as object, strict, request.mode, "json", shown);
+}
+
+/** The patched object with its fields in the order in which errors quote it. */
+function quoted(kind: Kind, stored: AnyObject, type: PatchRequest["type"], patch: unknown): unknown {
+  const ordered = inGoOrder(kind, stored);
+  if (type === "merge") return mergedInOrder(ordered, patch);
+  const operations = patch as readonly JsonPatchOperation[];
+  const paths = operations.flatMap(({ path, from }) => (from === undefined ? path : [path, from]));
+  return visitedInOrder(applyJsonPatch(ordered, operations), paths);
 }
 
 function strategic(kind: Kind, stored: AnyObject, request: PatchRequest): Decoded {

@@ -1,4 +1,5 @@
-import { isObject } from "./json-value.ts";
+import { goTypeOf, isObject } from "./json-value.ts";
+import { mergeKeyOf, StrategicMergeError } from "./merge-meaning.ts";
 
 /** The order of merged lists: the patch's order first, then the document's (strategicpatch normalizeElementOrder). */
 
@@ -29,6 +30,7 @@ function identity(item: unknown, mergeKey: string): unknown {
 /**
  * Sorts the patch's items by the patch's order and the server's by theirs, then weaves them together: a server item
  * stands before the first patch item that follows it on the server.
+ * @throws StrategicMergeError when an item of any list lacks the merge key
  */
 export function normalizeElementOrder(
   patchItems: readonly unknown[],
@@ -37,6 +39,9 @@ export function normalizeElementOrder(
   serverOrder: readonly unknown[],
   mergeKey: string,
 ): unknown[] {
+  if (mergeKey !== "") {
+    for (const item of [patchItems, patchOrder, serverItems, serverOrder].flat()) requireKey(item, mergeKey);
+  }
   const right = sortBy(patchItems, patchOrder, mergeKey);
   const left = sortBy(serverItems, serverOrder, mergeKey);
   const positions = positionsOf(serverOrder, mergeKey);
@@ -52,6 +57,11 @@ export function normalizeElementOrder(
     result.push(item);
   }
   return [...result, ...right.slice(next)];
+}
+
+function requireKey(item: unknown, mergeKey: string): void {
+  if (isObject(item)) mergeKeyOf(item, mergeKey);
+  else throw new StrategicMergeError(`expected a map[string]interface {}, but received a ${goTypeOf(item)}`);
 }
 
 function positionsOf(order: readonly unknown[], mergeKey: string): Map<unknown, number> {

@@ -13,17 +13,29 @@ export interface JsonPatchOperation {
 export class JsonPatchError extends Error {}
 
 /**
- * Applies a JSON patch to a document, which stays as it is. As the server's library does, an index may be negative and
- * count from the end, and a test of a missing path succeeds when it expects null.
+ * Applies a JSON patch to a document, which stays as it is. As the server's library does (evanphx/json-patch v4), an
+ * index may be negative and count from the end, a test of a missing path succeeds when it expects null, and of an object
+ * a field that is not there is replaced, and copied as null.
  * @throws JsonPatchError
  */
 export function applyJsonPatch(document: unknown, patch: readonly JsonPatchOperation[]): unknown {
-  const root = structuredClone(document);
+  let root = structuredClone(document);
   for (const operation of patch) {
     if (typeof operation?.path !== "string") throw new JsonPatchError("operation missing path field");
-    applyOperation(root, operation);
+    if (operation.path === "" && operation.op === "replace") root = wholeDocument(operation.value);
+    else if (operation.path === "" && operation.op === "test") testWhole(root, operation.value);
+    else applyOperation(root, operation);
   }
   return root;
+}
+
+function wholeDocument(value: unknown): unknown {
+  if (typeof value === "object" && value !== null) return structuredClone(value);
+  throw new JsonPatchError("replace operation value must be object or array");
+}
+
+function testWhole(root: unknown, expected: unknown): void {
+  if (!sameJson(root, expected ?? null)) throw new JsonPatchError("testing value  failed");
 }
 
 function applyOperation(root: unknown, operation: JsonPatchOperation): void {
@@ -36,7 +48,6 @@ function applyOperation(root: unknown, operation: JsonPatchOperation): void {
       remove(target);
       break;
     case "replace":
-      read(target);
       replace(target, structuredClone(operation.value ?? null));
       break;
     case "move": {
@@ -47,7 +58,7 @@ function applyOperation(root: unknown, operation: JsonPatchOperation): void {
       break;
     }
     case "copy":
-      add(target, structuredClone(read(locate(root, operation.from ?? ""))));
+      add(target, structuredClone(valueAt(locate(root, operation.from ?? "")) ?? null));
       break;
     case "test":
       test(target, operation.value ?? null);
@@ -92,6 +103,10 @@ function indexIn(length: number, key: string, adding: boolean): number {
   const index = Number(key);
   if (index >= size || index < -size) throw new JsonPatchError(`index out of bounds: ${key}`);
   return index < 0 ? index + size : index;
+}
+
+function valueAt({ container, key }: Target): unknown {
+  return child(container, key);
 }
 
 function read({ container, key, path }: Target): unknown {

@@ -1,22 +1,27 @@
 import { setKey } from "../schema/go-json.ts";
 import type { StructType, WireType } from "../schema/types.ts";
 import { normalizeElementOrder, partition, scalarKindOf } from "./element-order.ts";
+import {
+  applyDirective,
+  applyItemDirectives,
+  DELETE_PREFIX,
+  DIRECTIVE,
+  hasDirective,
+  keyAfter,
+  ORDER_PREFIX,
+  retainKeys,
+  withoutDirectives,
+  withoutNulls,
+} from "./directives.ts";
 import { goPrint, goTypeOf, has, isObject, type JsonObject } from "./json-value.ts";
-
-/** A strategic merge patch that makes no sense; `status` is the HTTP code that the server answers with. */
-export class StrategicMergeError extends Error {
-  readonly status: 400 | 422 | 500;
-
-  constructor(message: string, status: 400 | 422 | 500 = 500) {
-    super(message);
-    this.status = status;
-  }
-}
-
-const DIRECTIVE = "$patch";
-const RETAIN_KEYS = "$retainKeys";
-const DELETE_PREFIX = "$deleteFromPrimitiveList";
-const ORDER_PREFIX = "$setElementOrder";
+import {
+  fieldType,
+  isReplaced,
+  type ListMeaning,
+  meaningOf,
+  mergeKeyOf,
+  StrategicMergeError,
+} from "./merge-meaning.ts";
 
 /**
  * Applies a strategic merge patch with the merge keys of a type (apimachinery util/strategicpatch): lists with a merge
@@ -80,96 +85,6 @@ function takeFromPatch(result: JsonObject, key: string, value: unknown): void {
   else setKey(result, key, clean);
 }
 
-function applyDirective(patch: JsonObject): JsonObject {
-  const { [DIRECTIVE]: directive, ...rest } = patch;
-  if (directive === "replace") return rest;
-  if (directive === "delete") return {};
-  throw unknownPatchType(directive, patch);
-}
-
-function unknownPatchType(directive: unknown, patch: JsonObject): StrategicMergeError {
-  return new StrategicMergeError(`unknown patch type: ${goPrint(directive)} in map: ${goPrint(patch)}`);
-}
-
-function withoutNulls(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutNulls);
-  if (!isObject(value)) return value;
-  const result: JsonObject = {};
-  for (const [key, item] of Object.entries(value)) if (item !== null) setKey(result, key, withoutNulls(item));
-  return result;
-}
-
-/** The value without objects that carry a directive; undefined when it is one itself. */
-function withoutDirectives(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutDirectives).filter((item) => item !== undefined);
-  if (!isObject(value)) return value;
-  if (has(value, DIRECTIVE)) return undefined;
-  const result: JsonObject = {};
-  for (const [key, item] of Object.entries(value)) {
-    const clean = withoutDirectives(item);
-    if (clean !== undefined) setKey(result, key, clean);
-  }
-  return result;
-}
-
-function keyAfter(name: string, prefix: string): string {
-  const slash = name.indexOf("/");
-  if (slash >= 0 && name.slice(0, slash) === prefix) return name.slice(slash + 1);
-  const what = prefix === DELETE_PREFIX ? "primitive list" : "setElementOrder list";
-  throw new StrategicMergeError(`invalid patch format of ${what}`, 400);
-}
-
-function retainKeys(result: JsonObject, patch: JsonObject): JsonObject {
-  if (!has(patch, RETAIN_KEYS)) return result;
-  const keys = patch[RETAIN_KEYS];
-  delete patch[RETAIN_KEYS];
-  if (!Array.isArray(keys)) throw badRetainKeys();
-  const kept = new Set(keys);
-  for (const [key, value] of Object.entries(patch)) {
-    if (value === null || key.startsWith(DELETE_PREFIX) || key.startsWith(ORDER_PREFIX)) continue;
-    if (!kept.has(key)) throw badRetainKeys();
-  }
-  for (const key of Object.keys(result)) if (!kept.has(key)) delete result[key];
-  return result;
-}
-
-function badRetainKeys(): StrategicMergeError {
-  return new StrategicMergeError("invalid patch format of retainKeys", 400);
-}
-
-// -- types: what the schema says of a field ------------------------------------------------------------------------
-
-function fieldType(type: WireType | undefined, key: string): WireType | undefined {
-  if (type?.tag === "map") return type.values;
-  return type?.tag === "struct" ? lookUp(type, key).type : undefined;
-}
-
-function isReplaced(type: WireType | undefined, key: string): boolean {
-  return type?.tag === "struct" && lookUp(type, key).isReplaced === true;
-}
-
-function lookUp(type: StructType, key: string): StructType["fields"][number] {
-  const field = type.byName.get(key);
-  if (field !== undefined) return field;
-  throw new StrategicMergeError(
-    `unable to find api field in struct ${type.struct} for the json field ${JSON.stringify(key)}`,
-  );
-}
-
-interface ListMeaning {
-  readonly merges: boolean;
-  readonly key: string;
-  readonly items: WireType | undefined;
-}
-
-function meaningOf(type: WireType | undefined, name: string): ListMeaning {
-  if (type?.tag !== "struct") return { merges: false, key: "", items: undefined };
-  const field = lookUp(type, name);
-  const strategies = (field.list?.patchStrategy ?? "").split(",");
-  const items = field.type.tag === "list" ? field.type.items : undefined;
-  return { merges: strategies.includes("merge"), key: field.list?.patchMergeKey ?? "", items };
-}
-
 // -- lists ---------------------------------------------------------------------------------------------------------
 
 function mergeList(
@@ -195,7 +110,9 @@ function elementKind(...lists: readonly (readonly unknown[])[]): "map" | "scalar
   let first: string | undefined;
   for (const item of lists.flat()) {
     const type = scalarKindOf(item);
-    if (type === "list") throw new StrategicMergeError("lists of lists are not supported", 422);
+    if (first === undefined && type === "list") {
+      throw new StrategicMergeError("lists of lists are not supported", 422);
+    }
     first ??= type;
     if (type !== first) {
       throw new StrategicMergeError(`list element types are not identical: ${goPrint(lists)}`);
@@ -222,34 +139,6 @@ function mergeMaps(
   }
   const [fromPatch, others] = partition(merged, plain, key);
   return normalizeElementOrder(fromPatch, others, plain, kept, key);
-}
-
-function mergeKeyOf(item: JsonObject, key: string): unknown {
-  if (has(item, key)) return item[key];
-  throw new StrategicMergeError(`map: ${goPrint(item)} does not contain declared merge key: ${key}`);
-}
-
-/** Carries out `$patch: delete` and `$patch: replace` of items. */
-function applyItemDirectives(
-  original: readonly JsonObject[],
-  patch: readonly JsonObject[],
-  key: string,
-): { kept: readonly JsonObject[]; plain: readonly JsonObject[] } {
-  const plain: JsonObject[] = [];
-  let kept = original;
-  let replace = false;
-  for (const item of patch) {
-    const directive = has(item, DIRECTIVE) ? item[DIRECTIVE] : undefined;
-    if (directive === undefined) plain.push(item);
-    else if (directive === "replace") replace = true;
-    else if (directive === "delete") {
-      const value = mergeKeyOf(item, key);
-      kept = kept.filter((candidate) => candidate[key] !== value);
-    } else if (directive === "merge") {
-      throw new StrategicMergeError("merging lists cannot yet be specified in the patch");
-    } else throw unknownPatchType(directive, item);
-  }
-  return replace ? { kept: plain, plain: [] } : { kept, plain };
 }
 
 // -- $setElementOrder ----------------------------------------------------------------------------------------------
@@ -300,15 +189,10 @@ function checkOrder(patch: readonly unknown[], order: readonly unknown[], key: s
     if (at >= items.length) return;
     if (orderKey(items[at], key) === orderKey(wanted, key)) at++;
   }
-  while (at < items.length && hasDirective(items[at])) at++;
   if (at >= items.length) return;
   throw new StrategicMergeError(
     `The order in patch list:\n${goPrint(patch)}\n doesn't match $setElementOrder list:\n${goPrint(order)}\n`,
   );
-}
-
-function hasDirective(item: unknown): boolean {
-  return isObject(item) && has(item, DIRECTIVE);
 }
 
 function orderKey(item: unknown, key: string): unknown {

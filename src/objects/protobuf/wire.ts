@@ -3,7 +3,9 @@ export class ProtobufError extends Error {}
 
 /** The wire types of Protocol Buffers that fields of Kubernetes have. */
 export const VARINT = 0;
+/** Eight bytes. */
 export const FIXED64 = 1;
+/** A length, and so many bytes. */
 export const BYTES = 2;
 
 const START_GROUP = 3;

@@ -1,8 +1,8 @@
-import { parse as parseYaml } from "yaml";
 import { decodeKind } from "../crd/decode-custom.ts";
 import { apiVersionOf, type Kind } from "../kinds.ts";
 import { type ApiError, badRequest } from "../status.ts";
 import type { AnyObject } from "../types.ts";
+import { yaml } from "../yaml.ts";
 import { DecodeError, decodeStruct, type FieldValidation } from "./decode.ts";
 import { type GoValue, GoSyntaxError, hasDuplicateKeys, parseGoJson } from "./go-json.ts";
 import { typeOfKind } from "./types.ts";
@@ -51,12 +51,12 @@ export interface FoundKind {
 const HEAD =
   'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }';
 
-function parseText(kind: Kind, text: string, yaml: boolean): unknown {
+function parseText(kind: Kind, text: string, isYaml: boolean): unknown {
   try {
-    return yaml ? parseKubernetesYaml(text) : JSON.parse(text);
+    return isYaml ? parseKubernetesYaml(text) : JSON.parse(text);
   } catch (cause) {
-    const why = yaml ? `error converting YAML to JSON: yaml: ${firstLine(cause)}` : jsonSyntaxError(text);
-    throw unrecognized(kind, yaml ? why : `couldn't get version/kind; json parse error: ${why}`, text);
+    const why = isYaml ? `error converting YAML to JSON: yaml: ${firstLine(cause)}` : jsonSyntaxError(text);
+    throw unrecognized(kind, isYaml ? why : `couldn't get version/kind; json parse error: ${why}`, text);
   }
 }
 
@@ -73,7 +73,7 @@ export function jsonSyntaxError(text: string): string {
 
 /** Reads YAML as Kubernetes does: version 1.1, but without its times and base-60 numbers. */
 export function parseKubernetesYaml(text: string): unknown {
-  return parseYaml(text, {
+  return yaml().parse(text, {
     version: "1.1",
     uniqueKeys: false,
     customTags: (tags) =>

@@ -23,9 +23,9 @@ const VALUE_TEXT =
   "start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used " +
   "for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 
-/** Names are counted in characters, the parts of labels in bytes, as their texts say. */
+/** All are counted in bytes of UTF-8; the texts about names call them characters nevertheless. */
 function tooLong(value: string, max: number, unit = "characters"): string[] {
-  return value.length > max ? [`must be no more than ${max} ${unit}`] : [];
+  return Buffer.byteLength(value) > max ? [`must be no more than ${max} ${unit}`] : [];
 }
 
 /** What is wrong with a DNS label (RFC 1123); empty when nothing is. */

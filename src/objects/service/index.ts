@@ -19,4 +19,4 @@ export { validateService } from "./validate.ts";
 export { validateClusterIPs } from "./validate-addresses.ts";
 export { validateServiceStatusUpdate } from "./validate-status.ts";
 export { validateServiceUpdate } from "./validate-update.ts";
-export { serviceWarnings } from "./warnings.ts";
+export { serviceStatusWarnings, serviceWarnings } from "./warnings.ts";

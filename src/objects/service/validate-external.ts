@@ -62,18 +62,19 @@ export function validateLoadBalancerFields(service: Service, stored?: Service): 
   if (spec.type === "LoadBalancer") {
     // The path without `spec` is the real server's.
     if (allocate === undefined) errors.push(required("allocateLoadBalancerNodePorts"));
-    if (spec.loadBalancerClass !== undefined) {
-      const problems = qualifiedNameProblems(spec.loadBalancerClass);
-      errors.push(...asErrors("spec.loadBalancerClass", spec.loadBalancerClass, problems));
-    }
-    return errors;
-  }
-  if (allocate !== undefined)
+  } else if (allocate !== undefined) {
     errors.push(forbidden("spec.allocateLoadBalancerNodePorts", ONLY_LOAD_BALANCER));
-  if (spec.loadBalancerClass !== undefined) {
-    errors.push(forbidden("spec.loadBalancerClass", ONLY_LOAD_BALANCER));
   }
-  return errors;
+  return [...errors, ...validateLoadBalancerClass(service)];
+}
+
+/** Checks `spec.loadBalancerClass`: a qualified name, and of a load balancer only. */
+export function validateLoadBalancerClass({ spec }: Service): FieldError[] {
+  const { type, loadBalancerClass } = spec;
+  const field = "spec.loadBalancerClass";
+  if (loadBalancerClass === undefined) return [];
+  if (type !== "LoadBalancer") return [forbidden(field, ONLY_LOAD_BALANCER)];
+  return asErrors(field, loadBalancerClass, qualifiedNameProblems(loadBalancerClass));
 }
 
 function checkSourceRanges(service: Service, stored?: Service): FieldError[] {

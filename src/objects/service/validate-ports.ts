@@ -1,4 +1,4 @@
-import { type FieldError, duplicate, forbidden, invalid, notSupported, required } from "../field-errors.ts";
+import { type FieldError, duplicate, forbidden, notSupported, required } from "../field-errors.ts";
 import type { Service, ServicePort } from "../types.ts";
 import {
   asErrors,
@@ -96,19 +96,4 @@ export function validatePortUse(service: Service): FieldError[] {
  */
 function internalPort(protocol: string, port: number): object {
   return { Name: "", Protocol: protocol, AppProtocol: null, Port: port, TargetPort: 0, NodePort: 0 };
-}
-
-/** Ports that a load balancer may not open: the kubelet's (a workaround for clouds that open too much). */
-export function validateLoadBalancerPorts(service: Service): FieldError[] {
-  return portsOf(service).flatMap(({ port }, index) =>
-    port === 10250
-      ? [
-          invalid(
-            `spec.ports[${index}]`,
-            port,
-            "may not expose port 10250 externally since it is used by kubelet",
-          ),
-        ]
-      : [],
-  );
 }

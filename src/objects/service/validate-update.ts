@@ -8,6 +8,7 @@ import {
   needsHealthCheckPort,
 } from "./predicates.ts";
 import { validateService } from "./validate.ts";
+import { validateLoadBalancerClass } from "./validate-external.ts";
 
 const CHANGED = "may not change once set";
 
@@ -80,10 +81,13 @@ function checkSingleStack(service: Service, released: string): FieldError[] {
   return [invalid("spec.ipFamilyPolicy", policy, detail)];
 }
 
+/** What is wrong with the class is a cause twice in answers to updates: the real server looks again with all else. */
 function checkClass(service: Service, stored: Service): FieldError[] {
-  if (service.spec.type !== "LoadBalancer" || stored.spec.type !== "LoadBalancer") return [];
   const value = service.spec.loadBalancerClass;
-  return value === stored.spec.loadBalancerClass ? [] : [invalid("spec.loadBalancerClass", value, CHANGED)];
+  const both = service.spec.type === "LoadBalancer" && stored.spec.type === "LoadBalancer";
+  const changed = both && value !== stored.spec.loadBalancerClass;
+  const errors = changed ? [invalid("spec.loadBalancerClass", value, CHANGED)] : [];
+  return [...errors, ...validateLoadBalancerClass(service)];
 }
 
 function checkHealthCheckPort(service: Service, stored: Service): FieldError[] {

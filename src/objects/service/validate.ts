@@ -9,7 +9,7 @@ import {
   validateInternalTraffic,
   validateLoadBalancerFields,
 } from "./validate-external.ts";
-import { validateLoadBalancerPorts, validatePorts, validatePortUse } from "./validate-ports.ts";
+import { validatePorts, validatePortUse } from "./validate-ports.ts";
 
 const TYPES: readonly string[] = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
 const AFFINITIES: readonly string[] = ["ClientIP", "None"];
@@ -58,7 +58,6 @@ function checkPortsPresent(service: Service): FieldError[] {
 function checkByType(service: Service): FieldError[] {
   switch (service.spec.type) {
     case "LoadBalancer":
-      return [...validateLoadBalancerPorts(service), ...checkNotHeadless(service)];
     case "NodePort":
       return checkNotHeadless(service);
     case "ExternalName":

@@ -33,6 +33,15 @@ export function serviceWarnings(service: Service): string[] {
   return [...warnings, ...ignoredByType(service), ...familyReadinessWarnings(service)];
 }
 
+/** The same for an update of the status: addresses of the load balancer in an odd spelling (WarningsOnUpdate). */
+export function serviceStatusWarnings({ status }: Service): string[] {
+  const ingresses = status?.loadBalancer?.ingress ?? [];
+  // The real server names the entry, not its field `ip`.
+  return ingresses.flatMap(({ ip = "" }, index) =>
+    ip === "" ? [] : addressWarnings(`status.loadBalancer.ingress[${index}]`, ip),
+  );
+}
+
 function ignoredByHeadless(service: Service): string[] {
   const { loadBalancerIP, sessionAffinity } = service.spec;
   const warnings: string[] = [];

@@ -7,7 +7,7 @@ import {
 } from "../defaults/core.ts";
 import { defaultPod } from "../defaults/pod.ts";
 import { validateEvent } from "../events/validate.ts";
-import { addressWarnings, cidrWarnings } from "../ip-text.ts";
+import { addressWarnings } from "../ip-text.ts";
 import { labelName, subdomainName } from "../metadata/names.ts";
 import { sameJson } from "../patch/json-value.ts";
 import type {
@@ -28,8 +28,6 @@ import {
   validateLease,
   validateNamespace,
   validateNamespaceStatus,
-  validateNode,
-  validateNodeUpdate,
   validateSecret,
   validateSecretUpdate,
 } from "../validation/core.ts";
@@ -43,6 +41,12 @@ import {
   refuseEphemeralContainers,
   validateEphemeralContainers,
 } from "../validation/ephemeral-containers.ts";
+import {
+  nodeWarnings,
+  validateNode,
+  validateNodeStatusUpdate,
+  validateNodeUpdate,
+} from "../validation/node.ts";
 import { validatePodSpec, validatePodStatus, validatePodUpdate } from "../validation/pod.ts";
 import { qualityOfService } from "./quality-of-service.ts";
 import type { KindRules } from "./rules.ts";
@@ -86,10 +90,11 @@ export const NODE: KindRules<Node> = {
   prepareForStatus(next, stored) {
     next.spec = stored.spec;
   },
-  validate: (node) => validateNode(node),
+  checksMetadataOnUpdate: true,
+  validate: validateNode,
   validateUpdate: validateNodeUpdate,
-  warnings: ({ spec }) =>
-    (spec.podCIDRs ?? []).flatMap((range, i) => cidrWarnings(`spec.podCIDRs[${i}]`, range)),
+  validateStatus: validateNodeStatusUpdate,
+  warnings: nodeWarnings,
 };
 
 /** pkg/registry/core/pod/strategy.go */
@@ -161,19 +166,43 @@ export const ENDPOINT_SLICE: KindRules<EndpointSlice> = {
     const { metadata: before, ...old } = stored;
     const labelled = sameJson(after.labels ?? {}, before.labels ?? {});
     bumpGeneration(next, stored, !labelled || !sameJson(content, old));
+    dropTopology(next, stored);
   },
   validate: validateEndpointSlice,
   validateUpdate: validateEndpointSliceUpdate,
   warnings: sliceWarnings,
 };
 
-function sliceWarnings({ addressType, endpoints }: EndpointSlice): string[] {
-  if (addressType === "FQDN") return ["addressType: FQDN endpoints are deprecated"];
-  return (endpoints ?? []).flatMap(({ addresses }, index) =>
-    (addresses ?? []).flatMap((address, at) =>
+/** The old map of labels is not taken; but a node that only it named stays known. */
+function dropTopology(next: EndpointSlice, stored: EndpointSlice): void {
+  const before = stored.endpoints ?? [];
+  if (!next.endpoints || sameJson(before, next.endpoints)) return;
+  const names = new Set(before.map(({ deprecatedTopology }) => deprecatedTopology?.[HOSTNAME]));
+  next.endpoints = next.endpoints.map(({ deprecatedTopology, ...endpoint }) => {
+    const name = deprecatedTopology?.[HOSTNAME];
+    const isKept = endpoint.nodeName === undefined && name !== undefined && names.has(name);
+    return isKept ? { ...endpoint, nodeName: name } : endpoint;
+  });
+}
+
+const HOSTNAME = "kubernetes.io/hostname";
+const CONTROLLERS = ["endpointslice-controller.k8s.io", "endpointslicemirroring-controller.k8s.io"];
+
+/** Slices of the controllers have their addresses from what was warned of. */
+function sliceWarnings(
+  { metadata, addressType, endpoints }: EndpointSlice,
+  stored?: EndpointSlice,
+): string[] {
+  const isFqdn = stored === undefined && addressType === "FQDN";
+  const type = isFqdn ? ["spec.addressType: FQDN endpoints are deprecated"] : [];
+  const manager = metadata.labels?.["endpointslice.kubernetes.io/managed-by"] ?? "";
+  if (CONTROLLERS.includes(manager)) return type;
+  const addresses = (endpoints ?? []).flatMap((endpoint, index) =>
+    (endpoint.addresses ?? []).flatMap((address, at) =>
       addressWarnings(`endpoints[${index}].addresses[${at}]`, address),
     ),
   );
+  return [...type, ...addresses];
 }
 
 /** pkg/registry/core/configmap/strategy.go */

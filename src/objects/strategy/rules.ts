@@ -24,6 +24,6 @@ export interface KindRules<T> {
   readonly validateUpdate?: (next: T, stored: T) => FieldError[];
   readonly validateStatus?: (next: T, stored: T) => FieldError[];
   readonly validatePart?: (next: T, stored: T) => FieldError[];
-  /** Warnings for the client about an object that is taken. */
-  readonly warnings?: (object: T) => string[];
+  /** Warnings for the client about an object that is taken; `stored` is what it replaces. */
+  readonly warnings?: (object: T, stored?: T) => string[];
 }

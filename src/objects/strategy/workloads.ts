@@ -5,19 +5,11 @@ import type { DaemonSet, Deployment, KubeObject, ReplicaSet } from "../types.ts"
 import { validateDaemonSet, validateDeployment, validateReplicaSet } from "../validation/workloads.ts";
 import { bumpGeneration, COMMON } from "./core.ts";
 import type { KindRules } from "./rules.ts";
+import { specAndStatus } from "./spec-and-status.ts";
 
 interface Workload extends KubeObject {
   spec: { selector: unknown };
   status?: object;
-}
-
-function takeStatus(next: Workload, stored: Workload): void {
-  next.status = stored.status ?? {};
-}
-
-function startFresh(object: Workload): void {
-  object.status = {};
-  object.metadata.generation = 1;
 }
 
 function selectorStays(next: Workload, stored: Workload) {
@@ -28,9 +20,12 @@ function selectorStays(next: Workload, stored: Workload) {
 export const DEPLOYMENT: KindRules<Deployment> = {
   ...COMMON,
   default: defaultDeployment,
-  prepareForCreate: startFresh,
+  prepareForCreate(deployment) {
+    deployment.status = {};
+    deployment.metadata.generation = 1;
+  },
   prepareForUpdate(next, stored) {
-    takeStatus(next, stored);
+    next.status = stored.status ?? {};
     const annotated = sameJson(next.metadata.annotations ?? {}, stored.metadata.annotations ?? {});
     bumpGeneration(next, stored, !annotated || !sameJson(next.spec, stored.spec));
   },
@@ -46,18 +41,8 @@ export const DEPLOYMENT: KindRules<Deployment> = {
 /** pkg/registry/apps/replicaset/strategy.go; the number of replicas is always written. */
 export const REPLICA_SET: KindRules<ReplicaSet> = {
   ...COMMON,
+  ...specAndStatus<ReplicaSet>(() => ({ replicas: 0 })),
   default: defaultReplicaSet,
-  prepareForCreate(set) {
-    set.status = { replicas: 0 };
-    set.metadata.generation = 1;
-  },
-  prepareForUpdate(next, stored) {
-    takeStatus(next, stored);
-    bumpGeneration(next, stored, !sameJson(next.spec, stored.spec));
-  },
-  prepareForStatus(next, stored) {
-    next.spec = stored.spec;
-  },
   validate: validateReplicaSet,
   validateUpdate: (next, stored) => [...validateReplicaSet(next), ...selectorStays(next, stored)],
 };
@@ -68,29 +53,27 @@ function setTemplateGeneration(set: DaemonSet, generation: number): void {
   set.metadata.annotations = { ...set.metadata.annotations, [TEMPLATE_GENERATION]: String(generation) };
 }
 
+const WRITTEN_DAEMON_SET = specAndStatus<DaemonSet>(() => ({
+  currentNumberScheduled: 0,
+  numberMisscheduled: 0,
+  desiredNumberScheduled: 0,
+  numberReady: 0,
+}));
+
 /** pkg/registry/apps/daemonset/strategy.go; in v1 the generation of the template is an annotation. */
 export const DAEMON_SET: KindRules<DaemonSet> = {
   ...COMMON,
+  ...WRITTEN_DAEMON_SET,
   default: defaultDaemonSet,
   prepareForCreate(set) {
-    set.status = {
-      currentNumberScheduled: 0,
-      numberMisscheduled: 0,
-      desiredNumberScheduled: 0,
-      numberReady: 0,
-    };
-    set.metadata.generation = 1;
+    WRITTEN_DAEMON_SET.prepareForCreate(set);
     setTemplateGeneration(set, 1);
   },
   prepareForUpdate(next, stored) {
-    takeStatus(next, stored);
     const before = Number(stored.metadata.annotations?.[TEMPLATE_GENERATION] ?? 0);
     const changed = !sameJson(next.spec.template, stored.spec.template);
     setTemplateGeneration(next, changed ? before + 1 : before);
-    bumpGeneration(next, stored, !sameJson(next.spec, stored.spec));
-  },
-  prepareForStatus(next, stored) {
-    next.spec = stored.spec;
+    WRITTEN_DAEMON_SET.prepareForUpdate(next, stored);
   },
   validate: validateDaemonSet,
   validateUpdate: (next, stored) => [...validateDaemonSet(next), ...selectorStays(next, stored)],

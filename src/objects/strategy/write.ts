@@ -30,7 +30,12 @@ function validateCreate(kind: Kind, object: AnyObject): FieldError[] {
  * The checks of metadata alone: for callers that do the rest by themselves, as the allocation of Services does.
  * @param stored the old object on updates
  */
-export function metadataErrors(kind: Kind, object: KubeObject, stored?: KubeObject): FieldError[] {
+export function metadataErrors(
+  kind: Kind,
+  object: KubeObject,
+  stored?: KubeObject,
+  subresource?: string,
+): FieldError[] {
   const { nameRule, checksMetadataOnUpdate } = rulesOf(kind);
   const own = () => validateMetadata(object.metadata, kind.namespaced, nameRule);
   if (stored === undefined) return own();
@@ -40,7 +45,7 @@ export function metadataErrors(kind: Kind, object: KubeObject, stored?: KubeObje
     ...validateMetadata(object.metadata, kind.namespaced, pathSegmentName),
     ...update,
     ...update,
-    ...(checksMetadataOnUpdate === true ? own() : []),
+    ...(checksMetadataOnUpdate === true && subresource !== "status" ? own() : []),
   ];
 }
 
@@ -79,7 +84,8 @@ export function prepareForUpdate(kind: Kind, next: AnyObject, stored: AnyObject,
 /** Checks an update of an object or of its status. */
 function validateUpdate(kind: Kind, next: AnyObject, stored: AnyObject, subresource?: string): FieldError[] {
   const rules = rulesOf(kind);
-  return [...metadataErrors(kind, next, stored), ...(checkOf(rules, subresource)?.(next, stored) ?? [])];
+  const own = checkOf(rules, subresource)?.(next, stored) ?? [];
+  return [...metadataErrors(kind, next, stored, subresource), ...own];
 }
 
 function checkOf(rules: KindRules<AnyObject>, subresource?: string): KindRules<AnyObject>["validateUpdate"] {
@@ -96,7 +102,7 @@ function checkOf(rules: KindRules<AnyObject>, subresource?: string): KindRules<A
 export function beforeUpdate(kind: Kind, next: AnyObject, stored: AnyObject, subresource?: string): string[] {
   prepareForUpdate(kind, next, stored, subresource);
   rejectIf(kind, next, validateUpdate(kind, next, stored, subresource));
-  return subresource === undefined ? (rulesOf(kind).warnings?.(next) ?? []) : [];
+  return subresource === undefined ? (rulesOf(kind).warnings?.(next, stored) ?? []) : [];
 }
 
 function rejectIf(kind: Kind, object: AnyObject, errors: readonly FieldError[]): void {

@@ -10,6 +10,7 @@ import type {
 } from "../types.ts";
 import { ABOUT } from "./about.ts";
 import { AGE, ageOf, column, type Layout, listed, NAME, NONE, since, wide } from "./table.ts";
+import { conditionOf } from "../conditions.ts";
 
 function keysOf(...maps: (object | undefined)[]): number {
   return maps.reduce((sum, map) => sum + Object.keys(map ?? {}).length, 0);
@@ -83,7 +84,7 @@ export const NODES: Layout<Node> = {
 };
 
 function nodeStatus({ spec, status }: Node): string {
-  const ready = status?.conditions?.find((condition) => condition.type === "Ready");
+  const ready = conditionOf(status?.conditions, "Ready");
   const words = [ready === undefined ? "Unknown" : ready.status === "True" ? "Ready" : "NotReady"];
   if (spec.unschedulable) words.push("SchedulingDisabled");
   return words.join(",");

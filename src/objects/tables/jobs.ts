@@ -1,4 +1,5 @@
-import { hasCondition, type Job } from "../job/types.ts";
+import { hasCondition } from "../conditions.ts";
+import type { Job } from "../job/types.ts";
 import { formatLabelSelector } from "../selectors/label-selector.ts";
 import { humanDuration } from "../time.ts";
 import { ABOUT } from "./about.ts";

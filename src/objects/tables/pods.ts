@@ -1,3 +1,4 @@
+import { hasCondition } from "../conditions.ts";
 import type { Container, ContainerStatus, Pod } from "../types.ts";
 import { ABOUT } from "./about.ts";
 import { AGE, ageOf, type Cell, column, type Layout, NAME, NONE, since, wide } from "./table.ts";
@@ -64,12 +65,10 @@ function restartsText({ restarts, lastRestart }: Summary, now: Date): string {
     : `${restarts} (${since(lastRestart, now)} ago)`;
 }
 
-function readinessGates({ spec, status }: Pod): string {
-  const gates = spec.readinessGates ?? [];
+function readinessGates(pod: Pod): string {
+  const gates = pod.spec.readinessGates ?? [];
   if (gates.length === 0) return NONE;
-  const isTrue = (type: string) =>
-    status?.conditions?.some((one) => one.type === type && one.status === "True");
-  return `${gates.filter((gate) => isTrue(gate.conditionType)).length}/${gates.length}`;
+  return `${gates.filter((gate) => hasCondition(pod, gate.conditionType)).length}/${gates.length}`;
 }
 
 function isSidecar(container: Container | undefined): boolean {
@@ -91,16 +90,12 @@ function summarize(pod: Pod): Summary {
   );
   if (gated !== undefined) summary.reason = "SchedulingGated";
   const initializing = readInitContainers(pod, summary);
-  if (!initializing || isInitialized(pod)) readContainers(pod, summary);
+  if (!initializing || hasCondition(pod, "Initialized")) readContainers(pod, summary);
   if (pod.metadata.deletionTimestamp !== undefined) {
     if (status.reason === "NodeLost") summary.reason = "Unknown";
     else if (status.phase !== "Succeeded" && status.phase !== "Failed") summary.reason = "Terminating";
   }
   return summary;
-}
-
-function isInitialized({ status }: Pod): boolean {
-  return status?.conditions?.some((one) => one.type === "Initialized" && one.status === "True") ?? false;
 }
 
 function countRestarts(summary: Summary, status: ContainerStatus): void {
@@ -161,9 +156,6 @@ function readContainers({ spec, status }: Pod, summary: Summary): void {
       summary.ready++;
     }
   }
-  if (summary.reason === "Completed" && running) summary.reason = isReady(status) ? "Running" : "NotReady";
-}
-
-function isReady(status: Pod["status"]): boolean {
-  return status?.conditions?.some((one) => one.type === "Ready" && one.status === "True") ?? false;
+  if (summary.reason === "Completed" && running)
+    summary.reason = hasCondition({ status }, "Ready") ? "Running" : "NotReady";
 }

@@ -1,17 +1,8 @@
-import {
-  duplicate,
-  type FieldError,
-  forbidden,
-  invalid,
-  notSupported,
-  required,
-  tooLong,
-} from "../field-errors.ts";
-import { checkLegacyCidr, parseCidrAsGo } from "../ip-text.ts";
+import { type FieldError, forbidden, invalid, required, tooLong } from "../field-errors.ts";
 import { immutable } from "../metadata/validate-metadata.ts";
 import { sameJson } from "../patch/json-value.ts";
 import { asErrors, qualifiedNameProblems } from "../service/formats.ts";
-import type { ConfigMap, Lease, Namespace, Node, Secret } from "../types.ts";
+import type { ConfigMap, Lease, Namespace, Secret } from "../types.ts";
 
 // Checks of the smaller kinds (pkg/apis/core/validation/validation.go, pkg/apis/coordination/validation).
 
@@ -36,68 +27,6 @@ export function validateNamespaceStatus({ metadata, status }: Namespace): FieldE
   if (phase === wanted) return [];
   const state = wanted === "Active" ? "empty" : "not empty";
   return [invalid("status.Phase", phase, `may only be '${wanted}' if \`deletionTimestamp\` is ${state}`)];
-}
-
-/** Checks a Node: one pod range per family at most. */
-export function validateNode({ spec }: Node, stored?: Node): FieldError[] {
-  const ranges = spec.podCIDRs ?? [];
-  const errors = ranges.flatMap((range, index) =>
-    checkLegacyCidr(`spec.podCIDRs[${index}]`, range, stored?.spec.podCIDRs),
-  );
-  if (errors.length === 0 && ranges.length > 1) {
-    const families = new Set(ranges.map((range) => parseCidrAsGo(range)?.cidr.family));
-    if (families.size !== 2 || ranges.length > 2) {
-      errors.push(invalid("spec.podCIDRs", ranges, "may specify no more than one CIDR for each IP family"));
-    }
-  }
-  return [...errors, ...checkTaints(spec.taints ?? [])];
-}
-
-function checkTaints(taints: NonNullable<Node["spec"]["taints"]>): FieldError[] {
-  const effects = ["NoExecute", "NoSchedule", "PreferNoSchedule"];
-  const seen = new Set<string>();
-  return taints.flatMap((taint, index) => {
-    const field = `spec.taints[${index}]`;
-    const errors = asErrors(`${field}.key`, taint.key, qualifiedNameProblems(taint.key));
-    if (!taint.effect) errors.push(required(`${field}.effect`));
-    else if (!effects.includes(taint.effect))
-      errors.push(notSupported(`${field}.effect`, taint.effect, effects));
-    const key = `${taint.key} ${taint.effect}`;
-    if (seen.has(key))
-      errors.push({
-        ...duplicate(field, taint),
-        message: `Duplicate value: ${JSON.stringify(taint)}: taints must be unique by key and effect pair`,
-      });
-    seen.add(key);
-    return errors;
-  });
-}
-
-/** Checks a Node that is to replace a stored one: only some of its spec may change. */
-export function validateNodeUpdate(next: Node, stored: Node): FieldError[] {
-  const errors = validateNode(next, stored);
-  const before = stored.spec.podCIDRs ?? [];
-  if (before.length > 0 && !sameJson(before, next.spec.podCIDRs ?? [])) {
-    errors.push(forbidden("spec.podCIDRs", 'node updates may not change podCIDR except from "" to valid'));
-  }
-  if (stored.spec.providerID && stored.spec.providerID !== next.spec.providerID) {
-    errors.push(
-      forbidden("spec.providerID", 'node updates may not change providerID except from "" to valid'),
-    );
-  }
-  if (!sameJson(fixedSpec(next), fixedSpec(stored))) {
-    const detail =
-      "node updates may only change labels, taints, or capacity (or configSource, if the DynamicKubeletConfig " +
-      "feature gate is enabled)";
-    errors.push(forbidden("spec", detail));
-  }
-  return errors;
-}
-
-function fixedSpec({ spec }: Node): object {
-  const { podCIDR: _, podCIDRs: __, providerID: ___, unschedulable: ____, taints: _____, ...rest } = spec;
-  const { configSource: ______, ...fixed } = rest as Record<string, unknown>;
-  return fixed;
 }
 
 /** Checks a ConfigMap: keys, and all of it not above 1 MiB. */

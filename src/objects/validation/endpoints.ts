@@ -1,11 +1,13 @@
 import { duplicate, type FieldError, invalid, notSupported, required, tooMany } from "../field-errors.ts";
 import { checkLegacyAddress, familyAsGo, strictAddressProblem } from "../ip-text.ts";
 import { immutable } from "../metadata/validate-metadata.ts";
+import { sameJson } from "../patch/json-value.ts";
 import {
   asErrors,
   dnsLabelProblems,
   dnsSubdomainProblems,
   labelErrors,
+  labelValueProblems,
   portNumberProblems,
   qualifiedNameProblems,
 } from "../service/formats.ts";
@@ -16,6 +18,7 @@ import type { Endpoint, EndpointPort, EndpointSlice, Endpoints } from "../types.
 
 const ADDRESS_TYPES = ["FQDN", "IPv4", "IPv6"];
 const PROTOCOLS = ["SCTP", "TCP", "UDP"];
+const ZONE = "topology.kubernetes.io/zone";
 const MAX = { endpoints: 1000, ports: 20_000, addresses: 100, topology: 16, hints: 8 };
 
 /** Checks an EndpointSlice. */
@@ -23,14 +26,21 @@ export function validateEndpointSlice(slice: EndpointSlice): FieldError[] {
   const type: string = slice.addressType ?? "";
   return [
     ...checkAddressType(type),
-    ...checkEndpoints(slice.endpoints ?? [], type),
     ...checkSlicePorts(slice.ports ?? []),
+    ...checkEndpoints(slice.endpoints ?? [], type),
   ];
 }
 
-/** Checks an EndpointSlice that is to replace a stored one: it keeps to its family. */
+/**
+ * Checks an EndpointSlice that is to replace a stored one: it keeps to its family. Endpoints that stay as they are were
+ * good once, and are not looked at.
+ */
 export function validateEndpointSliceUpdate(next: EndpointSlice, stored: EndpointSlice): FieldError[] {
-  return [...validateEndpointSlice(next), ...immutable("addressType", next.addressType, stored.addressType)];
+  const isSame = sameJson(next.endpoints ?? [], stored.endpoints ?? []);
+  return [
+    ...validateEndpointSlice(isSame ? { ...next, endpoints: [] } : next),
+    ...immutable("addressType", next.addressType, stored.addressType),
+  ];
 }
 
 function checkAddressType(type: string): FieldError[] {
@@ -56,6 +66,7 @@ function checkEndpoint(field: string, endpoint: Endpoint, type: string): FieldEr
   const size = Object.keys(topology).length;
   if (size > MAX.topology) errors.push(tooMany(`${field}.deprecatedTopology`, size, MAX.topology));
   errors.push(...labelErrors(`${field}.deprecatedTopology`, topology));
+  if (ZONE in topology) errors.push(reserved(`${field}.deprecatedTopology[${ZONE}]`));
   const { nodeName, hostname } = endpoint;
   if (nodeName !== undefined)
     errors.push(...asErrors(`${field}.nodeName`, nodeName, dnsSubdomainProblems(nodeName)));
@@ -64,10 +75,16 @@ function checkEndpoint(field: string, endpoint: Endpoint, type: string): FieldEr
   return [...errors, ...checkHints(`${field}.hints`, endpoint)];
 }
 
+/** The zone has a field of its own. */
+function reserved(field: string): FieldError {
+  const message = "Internal error: reserved key was not removed in conversion";
+  return { field, reason: "InternalError", message };
+}
+
 /** IPv4 addresses may have an old form, IPv6 addresses only the canonical one. */
 function checkAddress(list: string, index: number, address: string, type: string): FieldError[] {
   const field = `${list}[${index}]`;
-  if (type === "FQDN") return asErrors(field, address, domainProblems(address));
+  if (type === "FQDN") return checkDomain(field, address);
   if (type !== "IPv4" && type !== "IPv6") return [];
   if (type === "IPv4") {
     const errors = checkLegacyAddress(field, address);
@@ -81,28 +98,40 @@ function checkAddress(list: string, index: number, address: string, type: string
   return [...family, ...specialAddressErrors(field, address)];
 }
 
-function domainProblems(name: string): string[] {
-  const bare = name.endsWith(".") ? name.slice(0, -1) : name;
+/** Whether a text is a domain of two labels at least: one error, of the part that is wrong (IsFullyQualifiedDomainName). */
+function checkDomain(field: string, name: string): FieldError[] {
+  if (name === "") return [required(field)];
+  const bare = name.replace(/\.$/, "");
+  const one = (value: string, problems: readonly string[]) => invalid(field, value, problems.join(","));
   const problems = dnsSubdomainProblems(bare);
-  if (problems.length > 0) return problems;
-  if (bare.split(".").length < 2) return ["should be a domain with at least two segments separated by dots"];
-  return bare.split(".").flatMap(dnsLabelProblems);
+  if (problems.length > 0) return [one(bare, problems)];
+  const labels = bare.split(".");
+  if (labels.length < 2)
+    return [one(bare, ["should be a domain with at least two segments separated by dots"])];
+  const wrong = labels.find((label) => dnsLabelProblems(label).length > 0);
+  return wrong === undefined ? [] : [one(wrong, dnsLabelProblems(wrong))];
 }
 
+/** Where there are too many zones, nothing else of the hints is looked at. */
 function checkHints(field: string, { hints }: Endpoint): FieldError[] {
-  const errors: FieldError[] = [];
-  for (const [name, list] of Object.entries({
-    forZones: hints?.forZones ?? [],
-    forNodes: hints?.forNodes ?? [],
-  })) {
-    if (list.length > MAX.hints) errors.push(tooMany(`${field}.${name}`, list.length, MAX.hints));
-    const seen = new Set<string>();
-    list.forEach((hint, index) => {
-      if (seen.has(hint.name)) errors.push(duplicate(`${field}.${name}[${index}].name`, hint.name));
-      seen.add(hint.name);
-    });
-  }
-  return errors;
+  const zones = checkHintNames(`${field}.forZones`, hints?.forZones ?? [], labelValueProblems);
+  if ((hints?.forZones ?? []).length > MAX.hints) return zones;
+  return [...zones, ...checkHintNames(`${field}.forNodes`, hints?.forNodes ?? [], dnsSubdomainProblems)];
+}
+
+function checkHintNames(
+  field: string,
+  list: readonly { readonly name: string }[],
+  problems: (name: string) => string[],
+): FieldError[] {
+  if (list.length > MAX.hints) return [tooMany(field, list.length, MAX.hints)];
+  const seen = new Set<string>();
+  return list.flatMap(({ name }, index) => {
+    const path = `${field}[${index}].name`;
+    const errors = seen.has(name) ? [duplicate(path, name)] : [];
+    seen.add(name);
+    return [...errors, ...asErrors(path, name, problems(name))];
+  });
 }
 
 function checkSlicePorts(ports: readonly EndpointPort[]): FieldError[] {
@@ -164,11 +193,12 @@ interface EndpointAddress {
 
 function checkEndpointAddress(field: string, item: EndpointAddress, known: readonly string[]): FieldError[] {
   const { ip, hostname = "", nodeName } = item;
-  const errors = checkLegacyAddress(`${field}.ip`, ip, known);
+  const malformed = checkLegacyAddress(`${field}.ip`, ip, known);
+  const errors = [...malformed];
   if (hostname !== "") errors.push(...asErrors(`${field}.hostname`, hostname, dnsLabelProblems(hostname)));
   if (nodeName !== undefined)
     errors.push(...asErrors(`${field}.nodeName`, nodeName, dnsSubdomainProblems(nodeName)));
-  return errors.length > 0 ? errors : specialAddressErrors(`${field}.ip`, ip);
+  return malformed.length > 0 ? errors : [...errors, ...specialAddressErrors(`${field}.ip`, ip)];
 }
 
 function checkEndpointPort(field: string, port: EndpointPort, needsName: boolean): FieldError[] {

@@ -5,6 +5,7 @@ import { sameJson } from "../patch/json-value.ts";
 import { asErrors, dnsLabelProblems, dnsSubdomainProblems, labelErrors } from "../service/formats.ts";
 import type { AnyVolume, Pod, PodSpec, PodStatus, Toleration } from "../types.ts";
 import { oneOf, validateContainers } from "./containers.ts";
+import { validateSysctls } from "./sysctls.ts";
 
 // Checks of pods (pkg/apis/core/validation/validation.go).
 
@@ -26,6 +27,7 @@ export function validatePodSpec(field: string, spec: PodSpec): FieldError[] {
     ...checkHostAliases(`${field}.hostAliases`, spec),
     ...checkDns(field, spec),
     ...checkHostNetwork(field, spec),
+    ...validateSysctls(field, spec),
     ...checkPeriods(field, spec),
   ];
 }

@@ -4,6 +4,7 @@ import type { Translation } from "./context.ts";
 import { selectEndpoints } from "./endpoints.ts";
 import { healthCheckOf } from "./health.ts";
 import type { ForwardTarget, PortForward } from "./model.ts";
+import { targetAttributesOf } from "./proxy-protocol.ts";
 
 const MAX_WEIGHT = 999;
 
@@ -50,15 +51,25 @@ function readAction(
   const others = groups.map((group) => targetOf(translation, objectOf(group, "targetGroups"), targetType));
   if (others.length > 1 && others.some(({ weight }) => weight === undefined))
     throw new Refused("invalid ForwardConfig: weight must be set when routing to multiple target groups");
-  if (config["targetGroupStickinessConfig"] !== undefined)
-    translation.annotations.warn(
-      "actionsOf",
-      "stickiness between target groups is not set",
-      "take targetGroupStickinessConfig away",
-      listener,
-    );
-  return { ownWeight: weightOf(config["baseServiceWeight"]), others };
+  const sticky = stickinessOf(translation, config["targetGroupStickinessConfig"], listener);
+  return { ownWeight: weightOf(config["baseServiceWeight"]), sticky, others };
 }
+
+/** AWS has none for TLS, and wants it of the whole where one group of several has it. */
+function stickinessOf(translation: Translation, config: unknown, listener: string): boolean {
+  const { enabled = false } = config === undefined || config === null ? {} : objectOf(config, STICKINESS);
+  if (typeof enabled !== "boolean") throw new Refused(`${STICKINESS}.enabled is neither true nor false`);
+  if (enabled && listener.startsWith("TLS-"))
+    throw new Refused(
+      `${STICKINESS} cannot be enabled: AWS has no stickiness between groups for TLS listeners`,
+    );
+  const port = Number(listener.split("-").at(-1));
+  if (!enabled && targetAttributesOf(translation, port)["stickiness.enabled"] === "true")
+    throw new Refused(`${STICKINESS} must be enabled where target groups have stickiness.enabled=true`);
+  return enabled;
+}
+
+const STICKINESS = "targetGroupStickinessConfig";
 
 function targetOf(
   translation: Translation,

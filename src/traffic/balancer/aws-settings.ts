@@ -40,7 +40,7 @@ export function awsSettings(
     manageBackendSecurityGroupRules:
       annotations.get("manageBackendRules") ?? flags.manageBackendSecurityGroupRules,
     disableSecurityGroups: annotations.get("disableSecurityGroups") ?? false,
-    securityGroupPrefixLists: annotations.get("prefixLists") ?? [],
+    securityGroupPrefixLists: annotations.get("prefixLists"),
     inboundRulesOnPrivateLink: annotations.get("privateLinkRules") as "on" | "off" | undefined,
     icmpForPathMtuDiscovery: icmpOf(translation),
     additionalTags: tagsOf(translation),
@@ -267,9 +267,10 @@ function refuseQuic({ annotations, service }: Translation): void {
   }
 }
 
+/** 0 asks for none, as with the AWS controller: what was reserved is given back. */
 function capacityOf({ annotations }: Translation): number | undefined {
-  const units = annotations.get("capacity")?.["CapacityUnits"];
-  return units === undefined ? undefined : Number(units);
+  const units = Number(annotations.get("capacity")?.["CapacityUnits"] ?? 0);
+  return units === 0 ? undefined : units;
 }
 
 function actionsOf({ annotations }: Translation): Record<string, unknown> {

@@ -1,5 +1,5 @@
 /** What annotations say in vain, as another one wins or nobody reads them: neither AWS nor its controller says so. */
-import type { AnnotationName } from "./annotations/index.ts";
+import { ALL_ANNOTATIONS, type AnnotationName } from "./annotations/index.ts";
 import { note, type Translation } from "./context.ts";
 import type { BalancerModel } from "./model.ts";
 import { parseBool } from "./parse.ts";
@@ -12,8 +12,10 @@ export function checkContradictions(translation: Translation, model: BalancerMod
   checkProbeWords(translation, model);
   checkTlsWords(translation, model);
   checkAffinity(translation, model);
+  checkEmptyLists(translation);
   if (translation.provider !== "aws") return;
   checkSecurityGroups(translation, model);
+  checkNodesWithoutGroups(translation, model);
   if ((translation.service.spec.loadBalancerIP ?? "") !== "")
     note(
       translation,
@@ -22,6 +24,19 @@ export function checkContradictions(translation: Translation, model: BalancerMod
       "it has no effect on AWS",
       "use service.beta.kubernetes.io/aws-load-balancer-eip-allocations, -private-ipv4-addresses or -ipv6-addresses",
     );
+}
+
+/** Lists whose emptiness says something: no port, and nobody. */
+const TELLING_WHEN_EMPTY: readonly AnnotationName[] = ["proxyProtocolPerTargetGroup", "prefixLists"];
+
+/** A template that was filled with nothing; the AWS controller says of some that a count does not match. */
+function checkEmptyLists({ annotations, provider }: Translation): void {
+  for (const { id, type, concerns, suffix } of ALL_ANNOTATIONS) {
+    if (type !== "list" || suffix !== undefined || (concerns !== "both" && concerns !== provider)) continue;
+    const value = annotations.get(id);
+    if (Array.isArray(value) && value.length === 0 && !TELLING_WHEN_EMPTY.includes(id))
+      annotations.warn(id, "it is empty, which is as if it were not there", "fill it, or take it away");
+  }
 }
 
 function checkScheme({ annotations }: Translation): void {
@@ -98,6 +113,17 @@ function checkAffinity(
   );
 }
 
+/** Nodes let the shared group in, which such a load balancer has not; the AWS controller writes rules for CIDRs then. */
+function checkNodesWithoutGroups({ annotations }: Translation, { aws }: BalancerModel): void {
+  if (!aws.disableSecurityGroups || aws.manageBackendSecurityGroupRules === false) return;
+  annotations.warn(
+    "disableSecurityGroups",
+    "nodes' security groups get no rules for a load balancer without security groups: no target is reached unless they let it in",
+    "let clients and the load balancer's subnets in at the node ports (or pods' ports) there, then set " +
+      'service.beta.kubernetes.io/aws-load-balancer-manage-backend-security-group-rules to "false"',
+  );
+}
+
 const SECURITY_WISHES: readonly (readonly [AnnotationName, string])[] = [
   ["prefixLists", "prefix lists"],
   ["icmp", "ICMP"],
@@ -113,7 +139,12 @@ function checkSecurityGroups(translation: Translation, { aws, sourceRanges }: Ba
       "they have no effect: disable-nlb-sg makes the load balancer without security groups",
       "take one of the two away",
     );
-  if (!none && aws.securityGroups.length === 0) return;
+  const { securityGroupPrefixLists: lists } = aws;
+  if (!none && aws.securityGroups.length === 0) {
+    if (lists?.length === 0 && sourceRanges.length === 0)
+      annotations.warn("prefixLists", "it is empty: no client is let in", "fill it, or take it away");
+    return;
+  }
   const why = none
     ? "disable-nlb-sg makes the load balancer without security groups"
     : "the groups that the Service names let in whom their own rules say";

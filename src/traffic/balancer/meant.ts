@@ -36,6 +36,7 @@ const OTHERS_OF_OURS = new Set(
   [
     "replaced-load-balancers",
     "served-as",
+    "registered-targets",
     "hostname",
     "family-readiness",
     "prefer-family",

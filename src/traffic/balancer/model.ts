@@ -66,6 +66,8 @@ export interface BalancerPort {
 /** How a port's connections are shared out; weights from 0 to 999, undefined: AWS's default. */
 export interface PortForward {
   readonly ownWeight: number | undefined;
+  /** Further connections of an address go to the group that its first one went to. */
+  readonly sticky: boolean;
   readonly others: readonly ForwardTarget[];
 }
 
@@ -138,7 +140,8 @@ export interface AwsSettings {
   readonly securityGroups: readonly string[];
   readonly manageBackendSecurityGroupRules: boolean | undefined;
   readonly disableSecurityGroups: boolean;
-  readonly securityGroupPrefixLists: readonly string[];
+  /** Beside source ranges, or in their place; undefined where none are asked for: without ranges all may come then. */
+  readonly securityGroupPrefixLists: readonly string[] | undefined;
   readonly inboundRulesOnPrivateLink: "on" | "off" | undefined;
   readonly icmpForPathMtuDiscovery: boolean;
   readonly additionalTags: Readonly<Record<string, string>>;

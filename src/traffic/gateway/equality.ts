@@ -5,14 +5,21 @@ export function equal(one: unknown, other: unknown): boolean {
   if (one === other) return true;
   if (typeof one !== "object" || typeof other !== "object" || one === null || other === null) return false;
   if (Array.isArray(one) || Array.isArray(other)) return equalArrays(one, other);
-  const keys = Object.keys(one).filter((key) => field(one, key) !== undefined);
-  const others = Object.keys(other).filter((key) => field(other, key) !== undefined);
-  return keys.length === others.length && keys.every((key) => equal(field(one, key), field(other, key)));
+  if (one instanceof Map || other instanceof Map) return equalMaps(one, other);
+  for (const key in one) if (!equal(field(one, key), field(other, key))) return false;
+  for (const key in other) if (field(one, key) === undefined && field(other, key) !== undefined) return false;
+  return true;
 }
 
 function equalArrays(one: unknown, other: unknown): boolean {
   if (!Array.isArray(one) || !Array.isArray(other) || one.length !== other.length) return false;
   return one.every((item, index) => equal(item, other[index]));
+}
+
+function equalMaps(one: unknown, other: unknown): boolean {
+  if (!(one instanceof Map) || !(other instanceof Map) || one.size !== other.size) return false;
+  for (const [key, value] of one) if (!other.has(key) || !equal(value, other.get(key))) return false;
+  return true;
 }
 
 function field(object: object, key: string): unknown {

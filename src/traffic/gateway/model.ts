@@ -4,7 +4,7 @@
  * into xDS resources. Everything is plain data that never changes once made, so that parts can be compared by identity.
  */
 import type { Family, PerFamily } from "../../ip/family.ts";
-import type { ClientPolicy, DestinationPolicy, RoutePolicy } from "./policy-model.ts";
+import type { ClientPolicy, DestinationPolicy, RoutePolicy, TokenPolicy } from "./policy-model.ts";
 
 /** The object (and part of it) that something came from: where a rejection by the proxy is to be reported. */
 export interface Origin {
@@ -28,6 +28,8 @@ export interface ProxyModel {
   readonly destinations: ReadonlyMap<string, Destination>;
   readonly certificates: ReadonlyMap<string, Certificate>;
   readonly trust: ReadonlyMap<string, TrustBundle>;
+  /** What tokens routes ask for, by the names that they call it; undefined: none do. */
+  readonly tokens?: ReadonlyMap<string, TokenPolicy>;
 }
 
 /** One port of a proxy: both families, all hostnames. */

@@ -40,6 +40,88 @@ export interface RoutePolicy {
   /** Who may come in by name and password (RFC 7617): lines of htpasswd with SHA-1. */
   readonly basicUsers?: string;
   readonly authorizer?: Authorizer;
+  readonly apiKeys?: ApiKeys;
+  /** Name in ProxyModel.tokens: the tokens that are asked for. */
+  readonly tokens?: string;
+  readonly access?: Access;
+}
+
+/** Who may come in by a key. */
+export interface ApiKeys {
+  /** Neither names nor keys are there twice. */
+  readonly clients: readonly { readonly name: string; readonly key: string }[];
+  /** Where a key is looked for; the first place that has one counts. */
+  readonly from: readonly { readonly in: "header" | "query" | "cookie"; readonly name: string }[];
+  /** The header that tells backends the client's name. */
+  readonly clientHeader?: string;
+  /** Backends do not get the key. */
+  readonly hidden: boolean;
+}
+
+/** Tokens that requests must have (JWT, RFC 7519). */
+export interface TokenPolicy {
+  /** A token that one of them takes is enough. */
+  readonly providers: readonly TokenProvider[];
+  /** Lets in without a token as well, or even with one that is not good. */
+  readonly lenient?: "missing" | "failed";
+  readonly origins: readonly { readonly kind: string; readonly key: string }[];
+}
+
+/** Whose tokens are taken, by what keys, and what becomes of what they say. */
+export interface TokenProvider {
+  /** Unique among all of a proxy; {@link Access} names it. */
+  readonly name: string;
+  /** The claim `iss`; undefined: any. */
+  readonly issuer?: string;
+  /** One of them must be in the claim `aud`; empty: any. */
+  readonly audiences: readonly string[];
+  /** A key set (RFC 7517), or where it is fetched. */
+  readonly keys: { readonly inline: string } | RemoteKeys;
+  /** Claims that backends get as headers; those of clients with these names go. */
+  readonly claimHeaders: readonly { readonly header: string; readonly claim: string }[];
+  /** The route is chosen anew, by those headers. */
+  readonly recomputesRoute: boolean;
+  /** Undefined: the header `Authorization` with `Bearer`, and the parameter `access_token`. */
+  readonly from?: {
+    readonly headers: readonly { readonly name: string; readonly prefix: string }[];
+    readonly cookies: readonly string[];
+    readonly params: readonly string[];
+  };
+}
+
+/** A key set that proxies fetch. Times are in milliseconds. */
+export interface RemoteKeys {
+  readonly uri: string;
+  /** A name in ProxyModel.destinations. */
+  readonly destination: string;
+  readonly cachedFor: number;
+  /** How long after a failure it is fetched again. */
+  readonly retriedAfter?: number;
+}
+
+/** Who may come in by address and by what tokens say: the first rule that fits decides. */
+export interface Access {
+  readonly rules: readonly AccessRule[];
+  readonly otherwise: "allow" | "deny";
+}
+
+/** A rule fits where all that is there does. */
+export interface AccessRule {
+  readonly action: "allow" | "deny";
+  /** CIDRs of either family. */
+  readonly sources?: readonly string[];
+  readonly token?: {
+    /** Of a {@link TokenProvider}. */
+    readonly provider: string;
+    /** One of the values each; `list`: the claim is a list that has one of them. */
+    readonly claims: readonly {
+      readonly path: readonly string[];
+      readonly list: boolean;
+      readonly values: readonly string[];
+    }[];
+    /** All of them (`scope` or `scp`, RFC 8693). */
+    readonly scopes: readonly string[];
+  };
 }
 
 /** A service that is asked about each request; it goes on where the answer is 200, else the client has the answer. */

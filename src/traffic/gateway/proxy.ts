@@ -218,7 +218,15 @@ export class ProxyState {
 }
 
 const NO_HOSTNAMES: ReadonlySet<string> = new Set();
-const PARTS = ["families", "listeners", "routeTables", "destinations", "certificates", "trust"] as const;
+const PARTS = [
+  "families",
+  "listeners",
+  "routeTables",
+  "destinations",
+  "certificates",
+  "trust",
+  "tokens",
+] as const;
 
 /** The stream route of each hostname: the oldest. */
 function streamsOf(routes: Iterable<AttachedRoute>): Map<string, ProxyRoute> {

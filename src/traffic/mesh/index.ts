@@ -4,5 +4,6 @@ export * from "./model.ts";
 export { accountOfIdentity, workloadIdentity } from "./names.ts";
 export { createPeerModel, type PeerModel } from "./peers.ts";
 export { RefusedBy } from "./refused-by.ts";
+export type { Later } from "./turnover.ts";
 export * from "./types.ts";
 export { SIDECAR_CONTAINER } from "./workloads.ts";

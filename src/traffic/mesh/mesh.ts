@@ -13,6 +13,7 @@ import type { KubeObject, Pod } from "../../objects/types.ts";
 import { InboundPorts } from "./inbound.ts";
 import type { MeshService, Peer, Sidecar } from "./model.ts";
 import { workloadIdentity } from "./names.ts";
+import { peerOf } from "./peer.ts";
 import { PolicyBook } from "./policies.ts";
 import { PolicyStatuses } from "./policy-status.ts";
 import { NamedPool } from "./pool.ts";
@@ -26,6 +27,7 @@ import type {
   MeshIntakeKinds,
   MeshModelOptions,
 } from "./types.ts";
+import { type Modes, Turnover } from "./turnover.ts";
 import { portsPastSidecar, type Workload, workloadOf } from "./workloads.ts";
 import { Zones } from "./zones.ts";
 
@@ -60,6 +62,7 @@ class MeshState {
   readonly #dependents = new Dependents();
   readonly #dirt = new Dirt();
   readonly #policies = new PolicyBook();
+  readonly #turnover: Turnover;
   readonly #policyStatuses: PolicyStatuses;
   readonly #populations = new Populations();
   readonly #zones = new Zones();
@@ -78,6 +81,10 @@ class MeshState {
     this.#objects = new ObjectStore(options.clusterFamilies ?? FAMILIES);
     this.#policyStatuses = new PolicyStatuses(this.#policies, this.#populations, options.now);
     this.#routes = new RouteBook(options, this.#objects, this.#dependents);
+    this.#turnover = new Turnover(options.later, (pod) => {
+      this.#dirtyPods.add(pod);
+      this.#tell();
+    });
     this.#dirt.onDirty(() => this.#tell());
     for (const key of options.traffic.keys()) this.#dirtyFrontends.add(key);
     options.traffic.onChange((keys) => {
@@ -240,52 +247,47 @@ class MeshState {
   #updateSidecar(key: string, changes: Map<string, Sidecar | undefined>, peers: Set<string>): void {
     const workload = this.#workloads.get(namespaceOf(key))?.get(key);
     const before = this.sidecars.get(key);
-    const after = workload && keep(before, this.#sidecarOf(workload));
+    if (workload === undefined) this.#turnover.drop(key);
+    const { sidecar, spoken } = (workload && this.#sidecarOf(workload)) ?? {};
+    const after = sidecar && keep(before, sidecar);
     if (after !== before) {
       changes.set(key, after);
       if (after === undefined) this.sidecars.delete(key);
       else this.sidecars.set(key, after);
     }
     const peerBefore = this.peers.get(key);
-    const peer = after && keep(peerBefore, peerOf(after));
+    const peer = after && spoken && keep(peerBefore, peerOf(after, spoken));
     if (peer === peerBefore) return;
     peers.add(key);
     if (peer === undefined) this.peers.delete(key);
     else this.peers.set(key, peer);
   }
 
-  #sidecarOf(workload: Workload): Sidecar {
-    const { key, namespace, account, addresses, families, ports } = workload;
+  #sidecarOf(workload: Workload): { readonly sidecar: Sidecar; readonly spoken: Modes } {
+    const { key, namespace, account, addresses, families, node, ports } = workload;
     const settings = this.#policies.settingsOf(workload);
     const zone = this.#zones.of(key);
     const inbound = this.#inbound.of(key, ports);
     const uncaptured = portsPastSidecar(workload, inbound);
-    const past = uncaptured.map((port) => [port, "disabled"] as const);
-    return {
+    const past = Object.fromEntries(uncaptured.map((port) => [port, "disabled"] as const));
+    const withPast = ({ mutualTls, portMutualTls }: Modes): Modes => {
+      return { mutualTls, portMutualTls: this.#shared({ ...portMutualTls, ...past }) };
+    };
+    const { mutualTls, portMutualTls } = settings;
+    const { accepted, spoken } = this.#turnover.turn(key, { mutualTls, portMutualTls });
+    const sidecar = {
       key,
       identity: this.#shared(workloadIdentity(this.#options.trustDomain, namespace, account)),
       addresses,
       families,
       ...(zone !== undefined && { zone }),
+      ...(node !== undefined && { node }),
       ...(uncaptured.length > 0 && { uncapturedPorts: this.#shared(uncaptured) }),
       inbound,
       ...settings,
-      portMutualTls: this.#shared({ ...settings.portMutualTls, ...Object.fromEntries(past) }),
+      ...withPast(accepted),
       authorization: this.#shared(settings.authorization),
     };
+    return { sidecar, spoken: withPast(spoken) };
   }
-}
-
-/** What others need to know of a sidecar. */
-function peerOf({ identity, mutualTls, portMutualTls, uncapturedPorts }: Sidecar): Peer {
-  const all = mutualTls === "disabled";
-  const others = Object.entries(portMutualTls)
-    .filter(([, mode]) => (mode === "disabled") !== all)
-    .map(([port]) => Number(port));
-  return {
-    identity,
-    ...(all ? { plainPorts: "all" } : others.length > 0 && { plainPorts: others }),
-    ...(all && others.length > 0 && { mutualPorts: others }),
-    ...(uncapturedPorts && { uncapturedPorts }),
-  };
 }

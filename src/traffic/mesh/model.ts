@@ -48,6 +48,8 @@ export interface Sidecar {
   /** The pod's families, the primary one first. */
   readonly families: readonly Family[];
   readonly zone?: string;
+  /** The pod's node. */
+  readonly node?: string;
   /** Ports that Services send to this pod, or that its containers declare. Others are passed on as bytes. */
   readonly inbound: readonly InboundPort[];
   /** Which callers may come without mutual TLS: `permissive` all, `strict` none; `disabled` takes plain bytes only. */

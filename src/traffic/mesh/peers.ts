@@ -5,9 +5,9 @@ import type { Pod } from "../../objects/types.ts";
 import { keep } from "../gateway/equality.ts";
 import { keyOf, namespaceOf } from "../gateway/objects.ts";
 import type { ObjectChange } from "../tracker.ts";
-import type { Sidecar } from "./model.ts";
 import { workloadIdentity } from "./names.ts";
 import { PolicyBook } from "./policies.ts";
+import { type Later, type Modes, Turnover } from "./turnover.ts";
 import { type Workload, workloadOf } from "./workloads.ts";
 
 /** The kinds that the model takes in: pods with sidecars (others count for nothing), and policies of the mesh. */
@@ -30,16 +30,20 @@ export interface PeerModel {
   onDirty(listener: () => void): () => void;
 }
 
-/** Creates an empty model. A change of a policy costs work in proportion to the pods of its namespace. */
-export function createPeerModel(trustDomain: string): PeerModel {
-  return new Peers(trustDomain);
+/**
+ * Creates an empty model. A change of a policy costs work in proportion to the pods of its namespace.
+ *
+ * @param later for changes to and from `Disabled` in steps (turnover.ts); without it they happen at once
+ */
+export function createPeerModel(trustDomain: string, later?: Later): PeerModel {
+  return new Peers(trustDomain, later);
 }
 
 /** What is known of a pod with a sidecar. */
 interface Entry {
   readonly workload: Workload;
   readonly identity: string;
-  readonly modes: Pick<Sidecar, "mutualTls" | "portMutualTls">;
+  readonly modes: Modes;
 }
 
 class Peers implements PeerModel {
@@ -48,10 +52,12 @@ class Peers implements PeerModel {
   /** By namespace, then by `namespace/name`. */
   readonly #entries = new Map<string, Map<string, Entry>>();
   readonly #listeners = new Set<() => void>();
+  readonly #turnover: Turnover;
   #changes = new Set<string>();
 
-  constructor(trustDomain: string) {
+  constructor(trustDomain: string, later: Later | undefined) {
     this.#trustDomain = trustDomain;
+    this.#turnover = new Turnover(later, (pod) => this.#again(pod));
   }
 
   on<K extends keyof PeerIntakeKinds>(kind: K, change: ObjectChange<PeerIntakeKinds[K]>): void {
@@ -86,6 +92,7 @@ class Peers implements PeerModel {
   #drop(key: string): void {
     const namespace = namespaceOf(key);
     const known = this.#entries.get(namespace);
+    this.#turnover.drop(key);
     if (!known?.delete(key)) return;
     if (known.size === 0) this.#entries.delete(namespace);
     this.#soil(key);
@@ -100,6 +107,11 @@ class Peers implements PeerModel {
       for (const { workload } of [...(this.#entries.get(place)?.values() ?? [])]) this.#put(workload);
   }
 
+  #again(pod: string): void {
+    const entry = this.#entries.get(namespaceOf(pod))?.get(pod);
+    if (entry !== undefined) this.#put(entry.workload);
+  }
+
   #put(workload: Workload): void {
     const { key, namespace, account } = workload;
     const known = this.#entries.get(namespace) ?? new Map<string, Entry>();
@@ -107,15 +119,19 @@ class Peers implements PeerModel {
     const { mutualTls, portMutualTls } = this.#policies.settingsOf(workload);
     const identity = workloadIdentity(this.#trustDomain, namespace, account);
     const before = known.get(key);
-    const after = keep(before, { workload, identity, modes: { mutualTls, portMutualTls } });
+    // what nobody has asked for yet, as at the start, does not change for anybody
+    const untold = this.#changes.has(key);
+    const { spoken } = this.#turnover.turn(key, { mutualTls, portMutualTls }, untold);
+    const after = keep(before, { workload, identity, modes: spoken });
     if (after === before) return;
     known.set(key, after);
     this.#soil(key);
   }
 
   #soil(pod: string): void {
+    const wasClean = this.#changes.size === 0;
     this.#changes.add(pod);
-    if (this.#changes.size > 1) return;
+    if (!wasClean) return;
     for (const listener of this.#listeners) listener();
   }
 }

@@ -9,6 +9,7 @@ import type { BackendObject } from "../gateway/routes/types.ts";
 import type { ObjectChange, TrafficModel } from "../tracker.ts";
 import type { MeshModel, MeshService, Sidecar } from "./model.ts";
 import type { PolicyStatusWish } from "./policy-status.ts";
+import type { Later } from "./turnover.ts";
 
 /** How the model is made. */
 export interface MeshModelOptions {
@@ -23,6 +24,8 @@ export interface MeshModelOptions {
   readonly controllerName: string;
   /** The time for conditions, RFC 3339 in seconds. */
   readonly now: () => string;
+  /** For changes to and from `Disabled` in steps (turnover.ts); without it they happen at once. */
+  readonly later?: Later;
 }
 
 /** The kinds that the model takes in. */

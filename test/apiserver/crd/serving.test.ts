@@ -132,8 +132,8 @@ test("objects are pruned, defaulted, validated and counted in generations", asyn
   const refused = await client.patch(path("gears", "a"), { spec: { owner: "z", size: -1 } });
   assert.equal(refused.status, 422);
   assert.deepEqual(refused.body.details.causes.map((each: { message: string }) => each.message).sort(), [
+    'Invalid value: "z": owner is immutable',
     "Invalid value: -1: spec.size in body should be greater than or equal to 0",
-    "Invalid value: owner is immutable",
   ]);
   const unconditional = await client.put(path("gears", "a"), widget("Gear", "a", {}));
   assert.equal(unconditional.status, 422, "a PUT must name the version that it changes");

@@ -38,3 +38,28 @@ for (const [name, before, after, ports] of CASES)
       [],
     );
   });
+
+test("the source NAT prefix goes with its annotation, after the UDP port that needed it", async () => {
+  const w = world({ annotations: PREFIX, spec: SIX, ports: [HTTP, DNS] });
+  const prefixes = () =>
+    [...w.aws.world.loadBalancers.values()].map((it) => it.prefixForIpv6SourceNat ?? "off");
+  await settle(w.provider, w.live, w.clock);
+  assert.deepEqual(prefixes(), ["on"]);
+  w.live.apply({ annotations: { ...DUAL, ...PODS }, spec: SIX, ports: [HTTP] });
+  await settle(w.provider, w.live, w.clock);
+  assert.deepEqual(prefixes(), ["off"]);
+  assert.deepEqual(
+    w.live.events.filter(({ reason }) => reason.startsWith("Failed")),
+    [],
+  );
+});
+
+test("capacity of 0 gives back what was reserved", async () => {
+  const w = world({ annotations: { "minimum-load-balancer-capacity": "CapacityUnits=3000" } });
+  const units = () => [...w.aws.world.loadBalancers.values()].map((it) => it.capacityUnits);
+  await settle(w.provider, w.live, w.clock);
+  assert.deepEqual(units(), [3000]);
+  w.live.apply({ annotations: { "minimum-load-balancer-capacity": "CapacityUnits=0" } });
+  await settle(w.provider, w.live, w.clock);
+  assert.deepEqual(units(), [undefined]);
+});

@@ -2,7 +2,7 @@
  * A Service and its controller in miniature, for tests of the AWS provider: what the real controller keeps in the
  * cluster (annotations, status) is kept here, what it does at each outcome is done here, and time is a fake clock.
  */
-import { createAwsProvider } from "../../../src/balancer/aws/provider.ts";
+import { type AwsProviderOptions, createAwsProvider } from "../../../src/balancer/aws/provider.ts";
 import type { EndpointSlice, Node, Service } from "../../../src/objects/types.ts";
 import { translateBalancer } from "../../../src/traffic/balancer/index.ts";
 import type { BalancerModel } from "../../../src/traffic/balancer/model.ts";
@@ -16,6 +16,7 @@ import type {
 import type { AwsApi } from "../../../src/balancer/aws/api.ts";
 import { type FakeAws, type FakeClock, usualAws } from "../fake-aws/fake.ts";
 
+/** The name of the cluster in tags. */
 export const CLUSTER = "shoot--dev--one";
 const PREFIX = "service.beta.kubernetes.io/aws-load-balancer-";
 const NO_RATE = { perSecond: 1e9, burst: 1e9 };
@@ -28,7 +29,9 @@ export interface TestPort {
   readonly protocol?: "TCP" | "UDP";
 }
 
+/** A port of a Service. */
 export const HTTP: TestPort = { name: "http", port: 80, nodePort: 30_080 };
+/** Another port of it. */
 export const HTTPS: TestPort = { name: "https", port: 443, nodePort: 30_443 };
 
 /** A Service as a test wants it. */
@@ -97,6 +100,7 @@ function serviceOf(test: TestService): Service {
 /** The nodes of `usualAws`. */
 export const NODES: readonly Node[] = ["1", "2"].map((number) => nodeOf(`i-0aaaaaaaaaaaaaaa${number}`));
 
+/** A node on an instance. */
 export function nodeOf(instance: string): Node {
   return {
     apiVersion: "v1",
@@ -119,11 +123,16 @@ export function modelOf(service: Service, nodes: readonly Node[] = NODES): Balan
 }
 
 /** A provider as a process has it: started anew, it knows nothing but AWS. */
-export function providerOf(aws: FakeAws, api: AwsApi): BalancerProvider {
+export function providerOf(
+  aws: FakeAws,
+  api: AwsApi,
+  cluster: Pick<AwsProviderOptions, "clusterUid" | "formerUids"> = {},
+): BalancerProvider {
   const clock = { now: aws.clock.now, pause: aws.clock.sleep };
   return createAwsProvider({
     api,
     clusterName: CLUSTER,
+    ...cluster,
     vpcId: "vpc-1",
     clock,
     random: () => 0.5,
@@ -166,7 +175,7 @@ export class LiveService {
   /** The user applies another version; what the controller wrote stays. */
   apply(test: TestService): void {
     const kept = Object.entries(this.annotations).filter(
-      ([key]) => key === "tandem.dev/replaced-load-balancers",
+      ([key]) => key === "tandem.dev/replaced-load-balancers" || key === "tandem.dev/registered-targets",
     );
     this.service = serviceOf({ uid: this.uid, name: this.service.metadata.name, ...test });
     Object.assign(this.annotations, Object.fromEntries(kept));

@@ -207,6 +207,8 @@ describe("addresses in subnets", () => {
       { subnetId: "subnet-a", ipv6Address: "2001:db8:0:1::9" },
       { subnetId: "subnet-b", ipv6Address: "2001:db8:0:2::9" },
     ]);
+    const shouted = { ...DUAL, "ipv6-addresses": "2001:DB8:0:2:0::9, 2001:0DB8::1:0:0:0:9" };
+    assert.deepEqual(stackOf(shouted).loadBalancer.subnets, stackOf(short).loadBalancer.subnets);
     const both = { ...DUAL, "ipv6-addresses": "2001:db8:0:2::9, 2001:db8:0:2::8" };
     assert.equal(refused(both), "expect one IPv6 address configured for subnet: subnet-a");
     const around = { subnets: [subnet("subnet-a", { public: false })] };
@@ -275,6 +277,7 @@ describe("security groups", () => {
     assert.deepEqual(rules(DUAL), ["tcp 80-80 0.0.0.0/0", "tcp 80-80 ::/0"]);
     assert.deepEqual(rules({}, { loadBalancerSourceRanges: ["10.0.0.0/8"] }), ["tcp 80-80 10.0.0.0/8"]);
     assert.deepEqual(rules({ "security-group-prefix-lists": "pl-1" }), ["tcp 80-80 pl-1"]);
+    assert.deepEqual(rules({ "security-group-prefix-lists": "" }), []);
     const both = { "security-group-prefix-lists": "pl-1", "/load-balancer-source-ranges": "10.0.0.0/8" };
     assert.deepEqual(rules(both), ["tcp 80-80 10.0.0.0/8", "tcp 80-80 pl-1"]);
     assert.deepEqual(rules({ ...DUAL, "enable-icmp-for-path-mtu-discovery": "on" }), [

@@ -67,6 +67,7 @@ function check(kind: string, grammar: Grammar, attributes: Readonly<Record<strin
   }
 }
 
+/** Refuses attributes of load balancers that AWS refuses. */
 export function checkLoadBalancerAttributes(
   it: Pick<FakeLoadBalancer, "attributes">,
   attributes: Readonly<Record<string, string>>,
@@ -106,6 +107,7 @@ export function targetGroupDefaults(
   };
 }
 
+/** Refuses attributes of target groups that AWS refuses. */
 export function checkTargetGroupAttributes(
   group: Pick<FakeTargetGroup, "protocol" | "attributes">,
   attributes: Readonly<Record<string, string>>,
@@ -120,6 +122,7 @@ export function checkTargetGroupAttributes(
   insist(attributes[TERMINATES] !== "true", CONFLICT, `${TERMINATES} ${udp} cannot be enabled`);
 }
 
+/** The attributes of a new listener. */
 export function listenerDefaults(protocol: string): Record<string, string> {
   return protocol === "TCP" ? { "tcp.idle_timeout.seconds": "350" } : {};
 }

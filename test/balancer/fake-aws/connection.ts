@@ -21,6 +21,7 @@ export type Fault =
   | { readonly kind: "throttle" }
   | { readonly kind: "kill"; readonly when: "before" | "after" };
 
+/** What one connection is like. */
 export interface ConnectOptions {
   /** Asked before every call. */
   readonly fault?: (call: FakeCall) => Fault | undefined;

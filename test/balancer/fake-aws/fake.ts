@@ -46,12 +46,14 @@ export type SyncApi = {
   [K in keyof AwsApi]: (...args: Parameters<AwsApi[K]>) => Awaited<ReturnType<AwsApi[K]>>;
 };
 
+/** What the fake account is like. */
 export type FakeAwsOptions = Partial<Omit<WorldOptions, "quotas">> & {
   readonly quotas?: Partial<Quotas>;
   /** Where time comes from; a {@link FakeClock} of its own unless told. */
   readonly clock?: { readonly now: () => number };
 };
 
+/** The fake account: connections to it, its faults, and what is in it. */
 export class FakeAws {
   /** All that exists; tests may look at it and change it. */
   readonly world: World;

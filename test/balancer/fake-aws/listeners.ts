@@ -22,12 +22,14 @@ const FORWARDS: Readonly<Record<string, readonly string[]>> = {
   TCP_QUIC: ["TCP_QUIC"],
 };
 
+/** A listener by its ARN. @throws as AWS does where there is none */
 export function listenerOf(world: World, arn: string): FakeListener {
   const found = world.listeners.get(arn);
   insist(found, "ListenerNotFound", `Listener '${arn}' not found`);
   return found;
 }
 
+/** The listeners of a load balancer. */
 export function listenersOf(world: World, loadBalancer: string): FakeListener[] {
   return [...world.listeners.values()].filter((it) => it.loadBalancer === loadBalancer);
 }
@@ -38,6 +40,7 @@ function bareListener(it: FakeListener): BareListener {
     port: it.port,
     protocol: it.protocol,
     forward: it.forward.map((to) => ({ ...to })),
+    ...(it.sticky && { sticky: true }),
     sslPolicy: it.sslPolicy,
     alpnPolicy: it.alpnPolicy,
     defaultCertificates: it.defaultCertificate === undefined ? [] : [it.defaultCertificate],
@@ -103,6 +106,7 @@ function checkTls(world: World, spec: DesiredListener): void {
 }
 
 function checkForward(world: World, balancer: FakeLoadBalancer, spec: DesiredListener): void {
+  insist(!spec.sticky || spec.protocol !== "TLS", "ValidationError", "TLS has no stickiness between groups");
   insist(spec.forward.length >= 1 && spec.forward.length <= 5, "ValidationError", "forward to 1 to 5 groups");
   const arns = spec.forward.map((to) => to.targetGroup);
   insist(new Set(arns).size === arns.length, "ValidationError", "a target group is named twice");
@@ -160,6 +164,7 @@ function sameSettings(it: FakeListener, spec: DesiredListener): boolean {
   return (
     it.protocol === spec.protocol &&
     JSON.stringify(it.forward) === JSON.stringify(spec.forward) &&
+    it.sticky === (spec.sticky ?? false) &&
     it.defaultCertificate === spec.certificates[0] &&
     it.alpnPolicy === spec.alpnPolicy &&
     sameRecord(it.tags, spec.tags)
@@ -179,6 +184,7 @@ function addListener(world: World, balancer: FakeLoadBalancer, spec: DesiredList
     port: spec.port,
     protocol: spec.protocol,
     forward: spec.forward.map((to) => ({ ...to })),
+    sticky: spec.sticky ?? false,
     defaultCertificate: spec.certificates[0],
     otherCertificates: [],
     sslPolicy: policyOf(spec),
@@ -191,6 +197,7 @@ function addListener(world: World, balancer: FakeLoadBalancer, spec: DesiredList
   return it;
 }
 
+/** The calls about listeners. */
 export const listenerCalls = {
   describeListeners: (world, loadBalancer) =>
     listenersOf(world, loadBalancerOf(world, loadBalancer).arn).map(bareListener),
@@ -232,6 +239,7 @@ export const listenerCalls = {
     it.port = spec.port;
     it.protocol = spec.protocol;
     it.forward = spec.forward.map((to) => ({ ...to }));
+    it.sticky = spec.sticky ?? false;
     it.defaultCertificate = spec.certificates[0];
     it.sslPolicy = policyOf(spec);
     it.alpnPolicy = spec.alpnPolicy;

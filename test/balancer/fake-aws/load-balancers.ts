@@ -9,12 +9,14 @@ import { arnOf, checkTags, nextId, insist, sameRecord } from "./world.ts";
 
 const CONFLICT = "InvalidConfigurationRequest";
 
+/** A load balancer by its ARN. @throws as AWS does where there is none */
 export function loadBalancerOf(world: World, arn: string): FakeLoadBalancer {
   const found = world.loadBalancers.get(arn);
   insist(found, "LoadBalancerNotFound", `Load balancer '${arn}' not found`);
   return found;
 }
 
+/** A load balancer as describing it shows it. */
 export function bareLoadBalancer(world: World, it: FakeLoadBalancer): BareLoadBalancer {
   const active = world.now() - it.createdAt >= world.options.provisioningMs;
   return {
@@ -105,6 +107,7 @@ export function dropLoadBalancer(world: World, it: FakeLoadBalancer): void {
   world.loadBalancers.delete(it.arn);
 }
 
+/** The calls about load balancers. */
 export const loadBalancerCalls = {
   describeLoadBalancers(world, by) {
     const all = [...world.loadBalancers.values()];
@@ -219,6 +222,9 @@ export const loadBalancerCalls = {
       insist(kept, CONFLICT, `The addresses of the enabled subnet '${subnet.subnetId}' cannot be changed`);
       if (subnet.allocationId) world.allocations.set(subnet.allocationId, arn);
     }
+    for (const listener of world.listeners.values())
+      if (listener.loadBalancer === arn && !early)
+        checkListenerOnFamily(world, listener, { type: it.ipAddressType, prefix: wanted });
     it.subnets = subnets.map((subnet) => ({ ...subnet }));
     it.prefixForIpv6SourceNat = wanted;
   },

@@ -119,6 +119,7 @@ function checkEc2Tags(
     );
 }
 
+/** The calls about VPCs, subnets, instances and their interfaces. */
 export const networkCalls = {
   describeVpc(world, vpcId) {
     const vpc = world.vpcs.get(vpcId);

@@ -7,6 +7,7 @@ import { insist } from "./world.ts";
 
 const CONFLICT = "InvalidConfigurationRequest";
 
+/** A subnet by its identity. @throws as AWS does where there is none */
 export function subnetOf(world: World, id: string): Subnet {
   const found = world.subnets.get(id);
   insist(found, "SubnetNotFound", `The subnet ID '${id}' does not exist`);
@@ -24,6 +25,7 @@ function inside(cidrs: readonly (string | undefined)[], text: string): boolean {
   );
 }
 
+/** What a load balancer is to be put into. */
 export interface Placement {
   readonly scheme: string;
   readonly ipAddressType: IpAddressType;
@@ -79,6 +81,7 @@ function checkMapping(world: World, mapping: SubnetMapping, subnet: Subnet, plac
   }
 }
 
+/** The subnets of a load balancer. @throws for those that AWS refuses */
 export function checkSubnets(
   world: World,
   mappings: readonly SubnetMapping[],
@@ -120,6 +123,7 @@ export function checkSubnets(
   return subnets;
 }
 
+/** Refuses both families where a subnet has one alone. */
 export function checkIpv6(subnets: readonly Subnet[], placement: Placement): void {
   const bare = subnets.some((subnet) => subnet.ipv6Cidrs.length === 0);
   const dualstack = placement.ipAddressType === "dualstack";
@@ -135,6 +139,7 @@ export function checkIpv6(subnets: readonly Subnet[], placement: Placement): voi
   );
 }
 
+/** Refuses security groups that are not of the VPC. */
 export function checkGroups(world: World, ids: readonly string[], vpcId: string): void {
   insist(
     ids.length <= world.options.quotas.securityGroupsPerLoadBalancer,

@@ -10,6 +10,7 @@ function taggedOf(world: World, arn: string): { tags: Record<string, string> } {
   return arn.includes(":listener/") ? listenerOf(world, arn) : loadBalancerOf(world, arn);
 }
 
+/** The calls about tags. */
 export const tagCalls = {
   describeTags: (world, arns) => new Map(arns.map((arn) => [arn, { ...taggedOf(world, arn).tags }])),
 

@@ -10,6 +10,7 @@ import { arnOf, checkTags, nextId, insist, sameRecord } from "./world.ts";
 
 type Spec = Parameters<Calls["createTargetGroup"]>[1];
 
+/** A target group by its ARN. @throws as AWS does where there is none */
 export function targetGroupOf(world: World, arn: string): FakeTargetGroup {
   const found = world.targetGroups.get(arn);
   insist(found, "TargetGroupNotFound", `Target groups '${arn}' not found`);
@@ -145,6 +146,7 @@ function add(world: World, spec: Spec): FakeTargetGroup {
   return it;
 }
 
+/** The calls about target groups and their targets. */
 export const targetGroupCalls = {
   describeTargetGroups(world, by) {
     const all = [...world.targetGroups.values()];

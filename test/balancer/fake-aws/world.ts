@@ -62,6 +62,7 @@ export interface Quotas {
   readonly certificatesPerListener: number;
 }
 
+/** A VPC. */
 export interface FakeVpc {
   readonly id: string;
   ipv4Cidrs: string[];
@@ -69,6 +70,7 @@ export interface FakeVpc {
   internetGateway: boolean;
 }
 
+/** An instance. */
 export interface FakeInstance {
   readonly id: string;
   readonly vpcId: string;
@@ -77,6 +79,7 @@ export interface FakeInstance {
   groups: string[];
 }
 
+/** A security group. */
 export interface FakeGroup {
   readonly id: string;
   readonly name: string;
@@ -88,6 +91,7 @@ export interface FakeGroup {
   tags: Record<string, string>;
 }
 
+/** A load balancer. */
 export interface FakeLoadBalancer {
   readonly arn: string;
   readonly name: string;
@@ -110,12 +114,14 @@ export interface FakeLoadBalancer {
   tags: Record<string, string>;
 }
 
+/** A listener. */
 export interface FakeListener {
   readonly arn: string;
   readonly loadBalancer: string;
   port: number;
   protocol: DesiredListener["protocol"];
   forward: DesiredListener["forward"];
+  sticky: boolean;
   defaultCertificate: string | undefined;
   otherCertificates: string[];
   sslPolicy: string | undefined;
@@ -124,6 +130,7 @@ export interface FakeListener {
   tags: Record<string, string>;
 }
 
+/** A target group. */
 export interface FakeTargetGroup {
   readonly arn: string;
   readonly name: string;
@@ -141,6 +148,7 @@ export interface FakeTargetGroup {
   tags: Record<string, string>;
 }
 
+/** A registered target, with its health. */
 export interface FakeTarget extends Target {
   registeredAt: number;
   /** When it is gone; undefined unless it is draining. */
@@ -175,6 +183,7 @@ export function nextId(world: World, digits: number): string {
   return createHash("sha256").update(`id ${world.counter}`).digest("hex").slice(0, digits);
 }
 
+/** An ARN of the account and region. */
 export function arnOf(world: World, rest: string): string {
   return `arn:aws:elasticloadbalancing:${world.options.region}:${world.options.account}:${rest}`;
 }

@@ -50,6 +50,7 @@ function targetOf(path: string): Target {
   return { kind, namespace, name, query: url.searchParams };
 }
 
+/** One collection of objects behind a map, which PATCH works on. */
 export class Registry {
   private readonly objects = new Map<string, AnyObject>();
   private readonly ledger = new MemoryLedger([serviceCidr("kubernetes", ...RANGES)]);

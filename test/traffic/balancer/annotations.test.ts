@@ -26,6 +26,8 @@ const range = (key: string, text: string, from: number, to: number) => ({
 });
 const action = (json: string, why: string) => ({ given: { "/actions.TCP-80": json }, errors: [why] });
 const tuple = (fields: string) => `{"type":"forward","forwardConfig":{"targetGroups":[${fields}]}}`;
+const sticky = (enabled: string) =>
+  `{"type":"forward","forwardConfig":{"targetGroups":[],"targetGroupStickinessConfig":{"enabled":${enabled}}}}`;
 
 /** The words are those of the AWS Load Balancer Controller v3.5 where it has any. */
 const CASES: readonly Case[] = [
@@ -279,6 +281,10 @@ const CASES: readonly Case[] = [
     given: { "minimum-load-balancer-capacity": "CapacityUnits=many" },
     errors: ['invalid value to set the capacity: many: strconv.ParseInt: parsing "many": invalid syntax'],
   },
+  {
+    given: { "minimum-load-balancer-capacity": "CapacityUnits=-1" },
+    errors: ["invalid value to set the capacity: -1 is below 0"],
+  },
   { given: { "access-log-enabled": "maybe" }, errors: [bool("access-log-enabled")] },
   {
     given: { "cross-zone-load-balancing-enabled": "maybe" },
@@ -307,6 +313,24 @@ const CASES: readonly Case[] = [
     "invalid ForwardConfig: weight must be set when routing to multiple target groups",
   ),
   action(tuple('{"serviceName":"b","servicePort":80}'), 'services "b" not found'),
+  action(sticky('"yes"'), "targetGroupStickinessConfig.enabled is neither true nor false"),
+  {
+    given: {
+      "/actions.TCP-80": sticky("false"),
+      "target-group-attributes.80": "stickiness.enabled=true",
+    },
+    errors: ["targetGroupStickinessConfig must be enabled where target groups have stickiness.enabled=true"],
+  },
+  {
+    given: { "/actions.TCP-80": sticky("true"), "target-group-attributes": "stickiness.enabled=true" },
+    errors: [],
+  },
+  {
+    given: { "/actions.TLS-80": sticky("true"), "ssl-cert": "arn:aws:acm:eu-west-1:1:certificate/x" },
+    errors: [
+      "targetGroupStickinessConfig cannot be enabled: AWS has no stickiness between groups for TLS listeners",
+    ],
+  },
   { given: { "tandem.dev/target-family": "ipv6" }, errors: ["unknown family: ipv6"] },
   {
     given: { "tandem.dev/target-family": "IPv6" },

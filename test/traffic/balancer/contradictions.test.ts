@@ -15,6 +15,9 @@ interface Case {
 const ARN = "arn:aws:acm:eu-west-1:123456789012:certificate/x";
 const NO_GROUPS = "disable-nlb-sg makes the load balancer without security groups";
 const NAMED = "the groups that the Service names let in whom their own rules say";
+const CLOSED =
+  "warning: nodes' security groups get no rules for a load balancer without security groups: no target is reached unless they let it in";
+const EMPTY = "warning: it is empty, which is as if it were not there";
 const ONE_POD = (families: string) =>
   `warning: to nodes all ${families} clients come from the load balancer's own address: each node sends them all to one pod`;
 const DUAL = { "ip-address-type": "dualstack" };
@@ -76,9 +79,16 @@ const CASES: readonly Case[] = [
   {
     given: { "disable-nlb-sg": "true" },
     spec: RANGES,
-    aws: [`warning: nobody is kept out by source ranges: ${NO_GROUPS}`],
+    aws: [CLOSED, `warning: nobody is kept out by source ranges: ${NO_GROUPS}`],
     local: [],
   },
+  { given: { "disable-nlb-sg": "true", "manage-backend-security-group-rules": "false" }, aws: [] },
+  {
+    given: { "disable-nlb-sg": "true", "manage-backend-security-group-rules": "true" },
+    aws: [CLOSED],
+    local: [],
+  },
+  { given: { "disable-nlb-sg": "false" }, aws: [] },
   {
     given: { "security-groups": "sg-1", "/load-balancer-source-ranges": "192.0.2.0/24" },
     aws: [`warning: nobody is kept out by source ranges: ${NAMED}`],
@@ -86,7 +96,7 @@ const CASES: readonly Case[] = [
   },
   {
     given: { "security-groups": "sg-1", "disable-nlb-sg": "true" },
-    aws: [`warning: they have no effect: ${NO_GROUPS}`],
+    aws: [`warning: they have no effect: ${NO_GROUPS}`, CLOSED],
     local: [],
   },
   {
@@ -94,6 +104,16 @@ const CASES: readonly Case[] = [
     aws: [`warning: prefix lists have no effect: ${NAMED}`],
     local: [],
   },
+  {
+    given: { "security-group-prefix-lists": " , " },
+    aws: ["warning: it is empty: no client is let in"],
+    local: [],
+  },
+  { given: { "security-group-prefix-lists": "", "/load-balancer-source-ranges": "192.0.2.0/24" }, aws: [] },
+  { given: { subnets: "" }, aws: [EMPTY], local: [] },
+  { given: { "ssl-cert": "," }, aws: [EMPTY] },
+  { given: { "tandem.dev/load-balancer-ips": "" }, aws: [], local: [EMPTY] },
+  { given: { "proxy-protocol-per-target-group": "" }, aws: [] },
   {
     given: { "target-group-attributes": "proxy_protocol_v2.enable=true" },
     aws: ["warning: no attribute proxy_protocol_v2.enable is known"],

@@ -2,6 +2,7 @@ import type { Node, Service, ServiceSpec } from "../../../src/objects/types.ts";
 import { type BalancerWorld, translateBalancer } from "../../../src/traffic/balancer/index.ts";
 import type { BalancerModel, HealthCheck, TranslatedBalancer } from "../../../src/traffic/balancer/model.ts";
 
+/** What annotations of the AWS Load Balancer Controller begin with. */
 export const AWS = "service.beta.kubernetes.io/aws-load-balancer-";
 const PREFIX = "service.beta.kubernetes.io/";
 

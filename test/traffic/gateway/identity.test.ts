@@ -103,6 +103,33 @@ test("a route that goes takes its hosts and destinations along", () => {
   assert.equal(proxy().destinations.size, 0);
 });
 
+test("another name expected of a stream's backend is expected from then on, though the route is as it was", () => {
+  const { model, proxy } = modelWith(0);
+  const policy = (hostname: string) => `
+kind: BackendTLSPolicy
+metadata: {name: secure}
+spec:
+  targetRefs: [{group: "", kind: Service, name: web}]
+  validation: {hostname: ${hostname}, wellKnownCACertificates: System}
+`;
+  const stream = `
+kind: TCPRoute
+metadata: {name: stream}
+spec: {parentRefs: [{name: gw, sectionName: tcp}], rules: [{backendRefs: [{name: web, port: 80}]}]}
+`;
+  const takeText = (text: string, type: "added" | "updated") => {
+    const named = text.trim().split("\n")[0]?.replace("kind: ", "");
+    for (const object of objectsOf(text)) if (object.kind === named) take(model, object as KubeObject, type);
+    model.flush();
+  };
+  takeText(policy("one.test"), "added");
+  takeText(stream, "added");
+  const expected = () => [...proxy().destinations.values()].map(({ tls }) => tls?.serverName);
+  assert.deepEqual(expected(), ["one.test"]);
+  takeText(policy("other.test"), "updated");
+  assert.deepEqual(expected(), ["other.test"]);
+});
+
 test("a Gateway that goes takes its proxy along, and so does its class", () => {
   for (const kind of ["Gateway", "GatewayClass"]) {
     const { model } = modelWith(1);

@@ -313,3 +313,19 @@ metadata: { name: node-1, labels: { topology.kubernetes.io/zone: ${zone} } }
     assert.equal(models.mesh.flush().sidecars.get("demo/cart")?.zone, "there");
   }
 });
+
+test("a policy that is made anew has its status anew, without what sidecars refused of the one before", () => {
+  const text = policy("MeshPolicy", "all", 1, "mutualTls: Strict");
+  const models = modelsOf(POD + text);
+  const first = said(models.mesh.flush().statuses);
+  assert.match(String(first["MeshPolicy/demo/all"]), /Accepted=True/);
+  models.mesh.setRefused("demo/cart", new Map([["MeshPolicy/demo/all", "no such field"]]));
+  assert.match(String(said(models.mesh.flush().statuses)["MeshPolicy/demo/all"]), /no such field/);
+  const [object] = objectsOf(text);
+  take(models, object!, "updated");
+  assert.deepEqual(said(models.mesh.flush().statuses), {}, "a change of a policy forgets nothing");
+  take(models, object!, "deleted");
+  assert.deepEqual(said(models.mesh.flush().statuses), {});
+  take(models, object!);
+  assert.deepEqual(said(models.mesh.flush().statuses), first);
+});

@@ -19,7 +19,7 @@ export function entryChanges(
 }
 
 /** Keys of tags that are written apart from what a Service asks for, and so are never taken away. */
-const KEPT_TAGS: readonly string[] = [TAG.created, TAG.capacity, TAG.privateLink];
+const KEPT_TAGS: readonly string[] = [TAG.created, TAG.capacity, TAG.privateLink, TAG.clusterUid];
 
 /** The step that makes tags so, if any is needed: others' tags go, except AWS's own and those of `external` keys. */
 export function tagSteps(

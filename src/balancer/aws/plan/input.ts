@@ -26,7 +26,8 @@ export interface PlanInput {
   readonly now: number;
   readonly graceMs: number;
   readonly externalTags: ReadonlySet<string>;
-  readonly sharedTargets: boolean;
+  /** Where others register targets in the same groups: those of this cluster, which alone are taken away. */
+  readonly registered: ReadonlySet<string> | undefined;
 }
 
 /** A load balancer that another controller made for the Service. */

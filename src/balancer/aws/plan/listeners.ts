@@ -143,10 +143,15 @@ function settingChanges(spec: DesiredListener, current: Listener, forward: Forwa
   };
   note("protocol", current.protocol, spec.protocol);
   if (!sameForward(current.forward, forward)) changes.push(...forwardChange(current.forward, forward));
+  note("stickiness", stickiness(current), stickiness(spec));
   note("certificate", current.certificates[0], spec.certificates[0]);
   if (spec.sslPolicy !== undefined) note("sslPolicy", current.sslPolicy, spec.sslPolicy);
   if (spec.alpnPolicy !== undefined) note("alpnPolicy", current.alpnPolicy, spec.alpnPolicy);
   return changes;
+}
+
+function stickiness({ sticky }: Pick<DesiredListener, "sticky">): string {
+  return sticky === true ? "on" : "off";
 }
 
 function forwardChange(from: Forward, to: Forward): Change[] {

@@ -57,7 +57,7 @@ export function changes(
   const subnets = subnetSteps(wanted, current);
   const type = typeSteps(wanted, current);
   const network = narrowing ? [...type, ...subnets] : [...subnets, ...type];
-  const late = typeAfterListeners && type.length > 0;
+  const late = (typeAfterListeners && type.length > 0) || prefixOf(wanted, current) === "off";
   if (!late) early.push(...network);
   if (Object.keys(attributes).length > 0)
     early.push({
@@ -99,16 +99,25 @@ function privateLink(
 }
 
 function subnetSteps(wanted: DesiredLoadBalancer, current: LoadBalancer): Step[] {
-  const prefix = wanted.prefixForIpv6SourceNat;
+  const prefix = prefixOf(wanted, current);
   const prefixBefore = current.prefixForIpv6SourceNat ?? "off";
   const changes: Change[] = [];
   if (!sameSubnets(wanted.subnets, current.subnets))
     changes.push({ field: "subnets", from: subnetsText(current.subnets), to: subnetsText(wanted.subnets) });
-  if (prefix !== undefined && prefix !== prefixBefore)
+  if (prefix !== undefined)
     changes.push({ field: "enablePrefixForIpv6SourceNat", from: prefixBefore, to: prefix });
   if (changes.length === 0) return [];
   const on = { name: current.name, target: current.arn };
   return [{ do: "setSubnets", ...on, subnets: wanted.subnets, prefix, changes }];
+}
+
+/**
+ * What the source NAT prefix is to be changed to, if at all: it goes with its annotation, as with the AWS controller, and
+ * with dualstack by itself. UDP listeners need it, so that it goes after them.
+ */
+function prefixOf(wanted: DesiredLoadBalancer, current: LoadBalancer): "on" | "off" | undefined {
+  const asked = wanted.prefixForIpv6SourceNat ?? (wanted.ipAddressType === "dualstack" ? "off" : undefined);
+  return asked === (current.prefixForIpv6SourceNat ?? "off") ? undefined : asked;
 }
 
 /** Whether the subnets are the same, and what is asked for in each is so. */

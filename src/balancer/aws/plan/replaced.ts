@@ -111,7 +111,7 @@ export function targetsOfLeaving(
   leaving: readonly Leaving[],
   wanted: readonly DesiredTargetGroup[],
   existing: readonly TargetGroup[],
-  sharedTargets: boolean,
+  registered: ReadonlySet<string> | undefined,
 ): Step[] {
   const arns = new Set(leaving.flatMap(({ targetGroups }) => targetGroups.map(({ arn }) => arn)));
   return existing
@@ -123,6 +123,6 @@ export function targetsOfLeaving(
           targetType === group.targetType &&
           ipAddressType === group.ipAddressType,
       );
-      return twin === undefined ? [] : targetSteps(twin.targets, group, { sharedTargets });
+      return twin === undefined ? [] : targetSteps(twin.targets, group, { registered });
     });
 }

@@ -7,8 +7,8 @@ import { entryChanges, missingEntries, tagSteps } from "./differences.ts";
 /** What beside the groups themselves says how they are brought about. */
 export interface TargetGroupOptions {
   readonly externalTags: ReadonlySet<string>;
-  /** Other clusters register targets, too: those that we do not know stay. */
-  readonly sharedTargets: boolean;
+  /** Other clusters register targets, too: of those that are not wanted only these go. Undefined: all. */
+  readonly registered: ReadonlySet<string> | undefined;
 }
 
 /** Makes each wanted group exist, with its targets. */
@@ -76,21 +76,23 @@ function healthCheckChanges(wanted: HealthCheck, current: HealthCheck): Change[]
 export function targetSteps(
   wanted: readonly Target[],
   current: TargetGroup,
-  { sharedTargets }: Pick<TargetGroupOptions, "sharedTargets">,
+  { registered }: Pick<TargetGroupOptions, "registered">,
 ): Step[] {
   const on = { name: current.name, target: current.arn };
   const present = current.targets.filter(({ health }) => health !== "draining");
   const had = new Set(present.map(targetKey));
   const want = new Set(wanted.map(targetKey));
   const missing = wanted.filter((target) => !had.has(targetKey(target)));
-  const extra = sharedTargets ? [] : present.filter((target) => !want.has(targetKey(target)));
+  const unwanted = present.filter((target) => !want.has(targetKey(target)));
+  const extra = unwanted.filter((target) => registered?.has(targetKey(target)) ?? true);
   const steps: Step[] = [];
   if (missing.length > 0) steps.push({ do: "registerTargets", ...on, targets: missing });
   if (extra.length > 0) steps.push({ do: "deregisterTargets", ...on, targets: extra.map(bare) });
   return steps;
 }
 
-function targetKey({ id, port }: Target): string {
+/** What tells targets of a group apart. */
+export function targetKey({ id, port }: Pick<Target, "id" | "port">): string {
   return `${id} ${port}`;
 }
 

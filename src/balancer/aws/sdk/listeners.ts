@@ -22,19 +22,27 @@ function bare(it: Listener): BareListener {
     port: it.Port ?? 0,
     protocol: (it.Protocol ?? "TCP") as ListenerProtocol,
     forward: forwardOf(it.DefaultActions),
+    ...(isSticky(it.DefaultActions) && { sticky: true }),
     defaultCertificates: (it.Certificates ?? []).map((one) => one.CertificateArn ?? ""),
     sslPolicy: it.SslPolicy || undefined,
     alpnPolicy: it.AlpnPolicy?.[0],
   };
 }
 
+function isSticky(actions: readonly Action[] | undefined): boolean {
+  return (actions ?? []).some(
+    (action) => action.ForwardConfig?.TargetGroupStickinessConfig?.Enabled === true,
+  );
+}
+
 /** One group without a weight is written in the short form, which every version of the service took. */
-function actionOf(forward: DesiredListener["forward"]): Action {
+function actionOf({ forward, sticky }: Pick<DesiredListener, "forward" | "sticky">): Action {
   const [first, ...rest] = forward;
-  if (first !== undefined && rest.length === 0 && first.weight === 1)
+  if (first !== undefined && rest.length === 0 && first.weight === 1 && sticky !== true)
     return { Type: "forward", TargetGroupArn: first.targetGroup };
   const groups = forward.map((it) => ({ TargetGroupArn: it.targetGroup, Weight: it.weight }));
-  return { Type: "forward", ForwardConfig: { TargetGroups: groups } };
+  const stickiness = sticky === true && { TargetGroupStickinessConfig: { Enabled: true } };
+  return { Type: "forward", ForwardConfig: { TargetGroups: groups, ...stickiness } };
 }
 
 /** What creating and changing have in common; only the default certificate is taken here. */
@@ -43,7 +51,7 @@ function settings(spec: DesiredListener): Omit<CreateListenerCommandInput, "Load
   return {
     Port: spec.port,
     Protocol: spec.protocol,
-    DefaultActions: [actionOf(spec.forward)],
+    DefaultActions: [actionOf(spec)],
     Certificates: certificate === undefined ? undefined : [{ CertificateArn: certificate }],
     SslPolicy: spec.sslPolicy,
     AlpnPolicy: spec.alpnPolicy === undefined ? undefined : [spec.alpnPolicy],

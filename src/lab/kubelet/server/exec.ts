@@ -3,10 +3,9 @@ import type { RunningContainer } from "../running-container.ts";
 import { checkProgram } from "../process.ts";
 import { killTree } from "../processes.ts";
 import { resizeTerminal, terminalCommand, terminalEnvironment } from "../terminal.ts";
-import { type CommandChannel, exitStatus, failureStatus, type OutputName } from "./command-channel.ts";
+import { type CommandChannel, exitStatus, failureStatus } from "./command-channel.ts";
+import { CommandOutput } from "./command-output.ts";
 import type { ChildProcess } from "node:child_process";
-
-const DRAIN_MS = 1_000;
 
 /** Runs a command in a container for a client, from its input to its exit code; it ends with its client. */
 export function runCommand(
@@ -27,22 +26,14 @@ export function runCommand(
   const stdin = channel.stdin !== undefined || tty ? "pipe" : "ignore";
   const child = startInContainer({ ...running, env }, words, [stdin, "pipe", "pipe"]);
   joinInput(channel, child);
-  const outputs = (["stdout", "stderr"] as const).map((name) => passOn(channel, name, child));
+  const output = new CommandOutput(channel, child);
   if (tty) channel.onResize((size) => resizeTerminal(child.pid ?? 0, size, () => hasEnded(child)));
   channel.onClose(() => {
     if (!hasEnded(child)) killTree(child.pid ?? 0);
   });
   child.once("error", (error) => channel.finish(failureStatus(error.message)));
   child.once("exit", (code, signal) => {
-    // a helper that the command left behind may hold the output open: wait for what is on its way only
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise((resolve) => {
-      timer = setTimeout(resolve, DRAIN_MS);
-    });
-    void Promise.race([Promise.all(outputs), late]).then(() => {
-      clearTimeout(timer);
-      channel.finish(exitStatus(signal === null ? (code ?? 0) : 137));
-    });
+    void output.drained().then(() => channel.finish(exitStatus(signal === null ? (code ?? 0) : 137)));
   });
 }
 
@@ -55,27 +46,4 @@ function joinInput({ stdin }: CommandChannel, child: ChildProcess): void {
   // the command does not read, or has ended: its end tells
   child.stdin.on("error", () => stdin.resume());
   stdin.pipe(child.stdin);
-}
-
-/** Sends a stream's bytes on, no faster than the client takes them; resolves at the end. */
-function passOn(channel: CommandChannel, name: OutputName, child: ChildProcess): Promise<void> {
-  return new Promise((resolve) => {
-    const stream = child[name];
-    if (stream === null) return resolve();
-    let pending = 0;
-    let closed = false;
-    stream.on("data", (chunk: Buffer) => {
-      pending++;
-      stream.pause();
-      channel.write(name, chunk, () => {
-        pending--;
-        stream.resume();
-        if (closed && pending === 0) resolve();
-      });
-    });
-    stream.once("close", () => {
-      closed = true;
-      if (pending === 0) resolve();
-    });
-  });
 }

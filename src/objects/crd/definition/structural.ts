@@ -1,17 +1,11 @@
-import {
-  duplicate,
-  type FieldError,
-  forbidden,
-  invalid,
-  notSupported,
-  required,
-} from "../../field-errors.ts";
-import { ruleSyntaxError } from "../cel.ts";
-import { isValidPattern } from "../pattern.ts";
+import { type FieldError, forbidden, invalid, notSupported, required } from "../../field-errors.ts";
 import { admitCustomResource } from "../custom-resource.ts";
-import { shapeErrors } from "./shape.ts";
-import { type CelRule, isObject, type Schema } from "../schema.ts";
+import { isObject, type Schema } from "../schema.ts";
 import { validateSchema } from "../validate.ts";
+import { shapeErrors } from "./shape.ts";
+import { extensionErrors } from "./structural-extensions.ts";
+import { combinationErrors, isSet, patternErrors } from "./structural-nested.ts";
+import { ruleErrors } from "./structural-rules.ts";
 
 type Level = "root" | "item" | "field";
 
@@ -91,158 +85,6 @@ function typeErrors(schema: Schema, level: Level, path: string): FieldError[] {
   return TYPES.includes(type) ? [] : [notSupported(at, type, TYPES)];
 }
 
-function extensionErrors(schema: Schema, path: string): FieldError[] {
-  const errors: FieldError[] = [];
-  const intOrString = schema["x-kubernetes-int-or-string"] === true;
-  const preserves = schema["x-kubernetes-preserve-unknown-fields"] === true;
-  const embedded = schema["x-kubernetes-embedded-resource"] === true;
-  const impossible = "must be false if x-kubernetes-int-or-string is true";
-  if (intOrString && preserves) {
-    errors.push(invalid(`${path}.x-kubernetes-preserve-unknown-fields`, true, impossible));
-  }
-  if (intOrString && embedded)
-    errors.push(invalid(`${path}.x-kubernetes-embedded-resource`, true, impossible));
-  if (schema["x-kubernetes-preserve-unknown-fields"] === false) {
-    errors.push(invalid(`${path}.x-kubernetes-preserve-unknown-fields`, false, "must be true or undefined"));
-  }
-  if (embedded && !preserves && Object.keys(schema.properties ?? {}).length === 0) {
-    const why =
-      "must not be empty if x-kubernetes-embedded-resource is true without x-kubernetes-preserve-unknown-fields";
-    errors.push(required(`${path}.properties`, why));
-  }
-  return [...errors, ...listTypeErrors(schema, path), ...mapTypeErrors(schema, path)];
-}
-
-function mapTypeErrors(schema: Schema, path: string): FieldError[] {
-  const mapType = schema["x-kubernetes-map-type"];
-  if (mapType === undefined) return [];
-  const at = `${path}.x-kubernetes-map-type`;
-  if (mapType !== "atomic" && mapType !== "granular")
-    return [notSupported(at, mapType, ["atomic", "granular"])];
-  if (schema.type === "object") return [];
-  const why = "must be object if x-kubernetes-map-type is specified";
-  return [invalid(`${path}.type`, schema.type ?? "", why)];
-}
-
-function listTypeErrors(schema: Schema, path: string): FieldError[] {
-  const listType = schema["x-kubernetes-list-type"];
-  const keys = schema["x-kubernetes-list-map-keys"] ?? [];
-  const keysAt = `${path}.x-kubernetes-list-map-keys`;
-  if (listType === undefined) {
-    if (keys.length === 0) return [];
-    const why = "must be map if x-kubernetes-list-map-keys is non-empty";
-    return [required(`${path}.x-kubernetes-list-type`, why)];
-  }
-  const errors: FieldError[] = [];
-  if (schema.type !== "array") {
-    const why = "must be array if x-kubernetes-list-type is specified";
-    errors.push(schema.type ? invalid(`${path}.type`, schema.type, why) : required(`${path}.type`, why));
-  }
-  const known = ["atomic", "map", "set"];
-  if (!known.includes(listType)) {
-    errors.push(notSupported(`${path}.x-kubernetes-list-type`, listType, known));
-  } else if (listType === "map") {
-    errors.push(...mapKeyErrors(schema, keys, keysAt, path));
-  } else if (keys.length > 0) {
-    const why = `must be map if x-kubernetes-list-map-keys is non-empty`;
-    errors.push(invalid(`${path}.x-kubernetes-list-type`, listType, why));
-  }
-  return errors;
-}
-
-function mapKeyErrors(schema: Schema, keys: readonly string[], keysAt: string, path: string): FieldError[] {
-  const { items } = schema;
-  const errors: FieldError[] = [];
-  if (keys.length === 0) {
-    errors.push(required(keysAt, "must not be empty if x-kubernetes-list-type is map"));
-  }
-  if (items === undefined) return errors;
-  if (items.type !== "object") {
-    const why = "must be object if parent array's x-kubernetes-list-type is map";
-    errors.push(invalid(`${path}.items.type`, items.type ?? "", why));
-  }
-  const required_ = new Set(items.required ?? []);
-  const seen = new Set<string>();
-  for (const [index, key] of keys.entries()) {
-    const property = items.properties?.[key];
-    if (seen.has(key)) errors.push(duplicate(`${keysAt}[${index}]`, key));
-    seen.add(key);
-    if (property === undefined) {
-      errors.push(invalid(`${keysAt}[${index}]`, key, `must be a property of items`));
-    } else if (!required_.has(key) && property.default === undefined) {
-      const why =
-        "this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property";
-      errors.push(required(`${path}.items.properties[${key}].default`, why));
-    }
-  }
-  return errors;
-}
-
-const INT_OR_STRING = JSON.stringify([{ type: "integer" }, { type: "string" }]);
-
-function combinationErrors(schema: Schema, path: string): FieldError[] {
-  const { allOf = [], anyOf = [], oneOf = [], not } = schema;
-  const isIntOrString = schema["x-kubernetes-int-or-string"] === true;
-  const skipAnyOf = isIntOrString && JSON.stringify(anyOf) === INT_OR_STRING;
-  const skipFirst = isIntOrString && JSON.stringify(allOf[0]?.anyOf ?? []) === INT_OR_STRING;
-  const each = (list: readonly Schema[], name: string): FieldError[] =>
-    list.flatMap((part, index) =>
-      nested(part, `${path}.${name}[${index}]`, name === "allOf" && index === 0 && skipFirst),
-    );
-  return [
-    ...(skipAnyOf ? [] : each(anyOf, "anyOf")),
-    ...each(allOf, "allOf"),
-    ...each(oneOf, "oneOf"),
-    ...(not === undefined ? [] : nested(not, `${path}.not`, false)),
-  ];
-}
-
-/** What may not stand below allOf, anyOf, oneOf and not; with the words about it. */
-const NOT_NESTED: readonly (readonly [keyof Schema | "title" | "externalDocs", string])[] = [
-  ["type", "must be empty to be structural"],
-  ["additionalProperties", "must be undefined to be structural"],
-  ["default", "must be undefined to be structural"],
-  ["title", "must be empty to be structural"],
-  ["description", "must be empty to be structural"],
-  ["nullable", "must be false to be structural"],
-  ["externalDocs", "must be undefined to be structural"],
-  ["x-kubernetes-preserve-unknown-fields", "must be false to be structural"],
-  ["x-kubernetes-embedded-resource", "must be false to be structural"],
-  ["x-kubernetes-int-or-string", "must be false to be structural"],
-  ["x-kubernetes-list-map-keys", "must be empty to be structural"],
-  ["x-kubernetes-list-type", "must be undefined to be structural"],
-  ["x-kubernetes-map-type", "must be undefined to be structural"],
-  ["x-kubernetes-validations", "must be empty to be structural"],
-];
-
-function nested(part: Schema, path: string, skipAnyOf: boolean): FieldError[] {
-  const schema: Schema = part;
-  const wrong = shapeErrors(part, path);
-  if (wrong.length > 0) return wrong;
-  const errors: FieldError[] = NOT_NESTED.filter(([name]) =>
-    isSet((schema as Record<string, unknown>)[name]),
-  ).map(([name, why]) => forbidden(`${path}.${name}`, why));
-  if (schema.items !== undefined) errors.push(...nested(schema.items, `${path}.items`, false));
-  for (const [name, property] of Object.entries(schema.properties ?? {})) {
-    const at = `${path}.properties[${name}]`;
-    if (name === "metadata") errors.push(forbidden(at, "must not be specified in a nested context"));
-    errors.push(...nested(property, at, false));
-  }
-  const inner = skipAnyOf ? { ...schema, anyOf: [] } : schema;
-  return [...errors, ...combinationErrors(inner, path), ...patternErrors(schema, path)];
-}
-
-function isSet(value: unknown): boolean {
-  if (value === undefined || value === null || value === "" || value === false) return false;
-  return !Array.isArray(value) || value.length > 0;
-}
-
-function patternErrors({ pattern }: Schema, path: string): FieldError[] {
-  if (pattern === undefined || isValidPattern(pattern)) return [];
-  const why = "must be a valid regular expression, but isn't: error parsing regexp";
-  return [invalid(`${path}.pattern`, pattern, why)];
-}
-
 const UNSUPPORTED = ["id", "additionalItems", "patternProperties", "definitions", "dependencies", "$ref"];
 
 function unsupportedErrors(schema: Schema, path: string): FieldError[] {
@@ -277,44 +119,6 @@ function metadataErrors(schema: Schema, level: Level, path: string): FieldError[
     const why =
       "must not specify anything other than name and generateName, but metadata is implicitly specified";
     errors.push(forbidden(at("metadata"), why));
-  }
-  return errors;
-}
-
-const REASONS = ["FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired"];
-
-function ruleErrors(schema: Schema, path: string): FieldError[] {
-  const rules = schema["x-kubernetes-validations"] ?? [];
-  return rules.flatMap((rule, index) => oneRuleErrors(rule, `${path}.x-kubernetes-validations[${index}]`));
-}
-
-function oneRuleErrors(rule: CelRule, path: string): FieldError[] {
-  const errors: FieldError[] = [];
-  const { message, messageExpression, reason, fieldPath } = rule;
-  if (rule.rule.trim() === "") errors.push(required(`${path}.rule`, "rule is not specified"));
-  else {
-    const wrong = ruleSyntaxError(rule.rule);
-    if (wrong !== undefined) errors.push(invalid(`${path}.rule`, rule, `compilation failed: ${wrong}`));
-  }
-  if (message !== undefined && message !== "" && message.trim() === "") {
-    errors.push(invalid(`${path}.message`, message, "message must be non-empty if specified"));
-  } else if (message?.trim().includes("\n") === true) {
-    errors.push(invalid(`${path}.message`, message, "message must not contain line breaks"));
-  } else if (rule.rule.trim().includes("\n") && (message ?? "").trim() === "") {
-    errors.push(required(`${path}.message`, "message must be specified if rule contains line breaks"));
-  }
-  if (messageExpression !== undefined && messageExpression !== "") {
-    const wrong = ruleSyntaxError(messageExpression);
-    if (wrong !== undefined) {
-      const why = `messageExpression compilation failed: ${wrong}`;
-      errors.push(invalid(`${path}.messageExpression`, rule, why));
-    }
-  }
-  if (reason !== undefined && !REASONS.includes(reason)) {
-    errors.push(notSupported(`${path}.reason`, reason, REASONS));
-  }
-  if (fieldPath !== undefined && fieldPath.trim() === "") {
-    errors.push(invalid(`${path}.fieldPath`, fieldPath, "fieldPath must be non-empty if specified"));
   }
   return errors;
 }

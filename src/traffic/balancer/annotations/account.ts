@@ -16,6 +16,7 @@ function refuseCapacity(_: string, parsed: unknown): string | undefined {
       return `invalid key to set the capacity: ${key}, Expected key: CapacityUnits`;
     if (!/^[+-]?[0-9]{1,9}$/.test(value))
       return `invalid value to set the capacity: ${value}: strconv.ParseInt: parsing "${value}": invalid syntax`;
+    if (Number(value) < 0) return `invalid value to set the capacity: ${value} is below 0`;
   }
   return undefined;
 }
@@ -160,7 +161,7 @@ export const ACCOUNT = {
     default: "none",
     concerns: "aws",
     refuses: refuseCapacity,
-    meaning: "Reserved capacity: `CapacityUnits=N`",
+    meaning: "Reserved capacity: `CapacityUnits=N`; 0 gives it back",
   },
   accessLog: {
     key: aws("access-log-enabled"),

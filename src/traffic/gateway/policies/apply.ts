@@ -1,6 +1,6 @@
 /** Puts policies into a translated route, for one listener. */
 import type { Destination, Forward, RouteAction, RouteRule } from "../model.ts";
-import type { DestinationPolicy, RoutePolicy } from "../policy-model.ts";
+import type { DestinationPolicy, RoutePolicy, TokenPolicy } from "../policy-model.ts";
 import type { Needs, StreamForward, TranslatedRoute, TranslatedRule } from "../routes/types.ts";
 import {
   type Level,
@@ -146,9 +146,11 @@ function assemble(
     parts.id === "" ? parts.rule : remembered(parts.rule, parts.id, () => policied(parts)),
   );
   const trust = new Map(route.needs.trust);
+  const tokens = new Map<string, TokenPolicy>();
   for (const { security } of rules) {
     for (const [key, destination] of security?.needs?.destinations ?? []) destinations.set(key, destination);
     for (const [key, bundle] of security?.needs?.trust ?? []) trust.set(key, bundle);
+    for (const [key, policy] of security?.needs?.tokens ?? []) tokens.set(key, policy);
   }
   for (const [index, { rule }] of done.entries())
     for (const key of keysOf(rule.action)) {
@@ -158,7 +160,7 @@ function assemble(
   return {
     ...route,
     rules: done,
-    needs: { ...route.needs, destinations, trust },
+    needs: { ...route.needs, destinations, trust, ...(tokens.size > 0 && { tokens }) },
     ...(stream && {
       stream: { passthrough: streamed(stream.passthrough), terminated: streamed(stream.terminated) },
     }),

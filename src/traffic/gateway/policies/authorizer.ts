@@ -2,9 +2,9 @@
 import type { BackendRef } from "../../../objects/gateway/index.ts";
 import type { Authorizer } from "../policy-model.ts";
 import { resolveBackendRef } from "../routes/backend-ref.ts";
-import { newNeeds, type RouteContext } from "../routes/context.ts";
 import type { Needs, RecordingReferences } from "../routes/types.ts";
 import type { CompiledPolicy } from "./compile.ts";
+import { referrer } from "./referrer.ts";
 import type { PolicyObject } from "./types.ts";
 
 const FIELD = "spec.extAuth.http.backendRefs[0]";
@@ -24,26 +24,14 @@ export interface WithAuthorizer {
 
 /** The policy with its authorizer's destination; a reference that leads nowhere is a problem of the policy. */
 export function withAuthorizer(
-  { metadata }: PolicyObject,
+  policy: PolicyObject,
   compiled: CompiledPolicy,
   references: RecordingReferences,
 ): WithAuthorizer {
   if (compiled.authorizer === undefined) return { compiled, id: "" };
   const { backend, ...settings } = compiled.authorizer;
-  const { name, namespace = "" } = metadata;
-  const route: RouteContext = {
-    kind: "HTTPRoute",
-    namespace,
-    name,
-    key: `${namespace}/${name}`,
-    createdAt: "",
-    references,
-    needs: newNeeds(),
-    badReferences: [],
-    notes: [],
-    backendTlsPolicies: new Set(),
-  };
-  if (backend.namespace !== undefined && backend.namespace !== namespace)
+  const route = referrer(policy, references);
+  if (backend.namespace !== undefined && backend.namespace !== route.namespace)
     return refused([`${FIELD}.namespace: it is not the policy's own`]);
   const use = { route, field: FIELD, speak: "http", needs: route.needs } as const;
   const destination = resolveBackendRef(backend, use);

@@ -3,11 +3,14 @@ import type { Family } from "../../../ip/family.ts";
 import type { ClientPolicy, DestinationPolicy, RoutePolicy } from "../policy-model.ts";
 import { compileBackendTraffic } from "./backend-traffic.ts";
 import { compileClientTraffic } from "./client-traffic.ts";
+import type { ApiKeySettings } from "./api-keys.ts";
 import type { AuthorizerSettings } from "./authorizer.ts";
 import type { BackendTrafficPolicy, ClientTrafficPolicy, SecurityPolicy } from "./objects.ts";
 import type { PolicyReader } from "./reader.ts";
 import { compileSecurity } from "./security.ts";
 import { isKnownTarget, kindOfTarget } from "./targets.ts";
+
+import type { TokenSettings } from "./token-settings.ts";
 import type { ClientSettings, PolicyKind, PolicyObject } from "./types.ts";
 
 /** A policy, read. */
@@ -25,6 +28,8 @@ export interface CompiledPolicy {
   /** The Secret, in the policy's namespace, with the users that may come in. */
   readonly usersFrom?: string | undefined;
   readonly authorizer?: AuthorizerSettings | undefined;
+  readonly apiKeys?: ApiKeySettings | undefined;
+  readonly tokens?: TokenSettings | undefined;
 }
 
 /** What one kind of policy compiles to. */
@@ -51,8 +56,12 @@ function partsOf(policy: PolicyObject, reader: PolicyReader): CompiledParts {
     case "BackendTrafficPolicy":
       return compileBackendTraffic((policy as BackendTrafficPolicy).spec, reader);
     case "SecurityPolicy":
-      return compileSecurity((policy as SecurityPolicy).spec, reader);
+      return compileSecurity((policy as SecurityPolicy).spec, keyOf(policy), reader);
   }
+}
+
+function keyOf({ metadata }: PolicyObject): string {
+  return `${metadata.namespace ?? ""}/${metadata.name}`;
 }
 
 function checkTargets(policy: PolicyObject, reader: PolicyReader): void {

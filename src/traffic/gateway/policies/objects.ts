@@ -126,7 +126,7 @@ export interface SecurityPolicy extends PolicyObject {
     /** The first rule that fits decides. */
     authorization?: {
       defaultAction?: "Allow" | "Deny";
-      rules?: { name?: string; action: "Allow" | "Deny"; principal: { clientCIDRs: string[] } }[];
+      rules?: { name?: string; action: "Allow" | "Deny"; principal: Principal }[];
     };
     /** A Secret of the policy's namespace with the key `.htpasswd`. */
     basicAuth?: { users: { group?: string; kind?: string; name: string } };
@@ -135,5 +135,47 @@ export interface SecurityPolicy extends PolicyObject {
       timeout?: string;
       http: { backendRefs: BackendRef[]; path?: string; headersToBackend?: string[] };
     };
+    /** Tokens (RFC 7519) that requests must have, of one of the providers. */
+    jwt?: { optional?: boolean; failOpen?: boolean; providers: JwtProvider[] };
+    /** Secrets whose keys are clients' names, and whose values are the clients' keys. */
+    apiKeyAuth?: {
+      credentialRefs: { group?: string; kind?: string; name: string; namespace?: string }[];
+      extractFrom: { headers?: string[]; params?: string[]; cookies?: string[] }[];
+      forwardClientIDHeader?: string;
+      sanitize?: boolean;
+    };
   };
+}
+
+/** All that is there must fit. */
+export interface Principal {
+  clientCIDRs?: string[];
+  jwt?: {
+    provider: string;
+    claims?: { name: string; valueType?: "String" | "StringArray"; values: string[] }[];
+    scopes?: string[];
+  };
+}
+
+/** Whose tokens are taken. */
+export interface JwtProvider {
+  name: string;
+  issuer?: string;
+  audiences?: string[];
+  remoteJWKS?: {
+    uri: string;
+    /** Where it is asked instead of at the host of the URI. */
+    backendRefs?: BackendRef[];
+    cacheDuration?: string;
+    failedRefetchDuration?: string;
+  };
+  localJWKS?: {
+    type?: "Inline" | "ValueRef";
+    inline?: string;
+    /** A ConfigMap or Secret of the policy's namespace: its key `jwks`, or its first. */
+    valueRef?: { group?: string; kind: string; name: string };
+  };
+  claimToHeaders?: { header: string; claim: string }[];
+  recomputeRoute?: boolean;
+  extractFrom?: { headers?: { name: string; valuePrefix?: string }[]; cookies?: string[]; params?: string[] };
 }

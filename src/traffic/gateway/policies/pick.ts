@@ -3,8 +3,7 @@ import { oldest } from "../oldest.ts";
 import { recordingReferences } from "../routes/recording.ts";
 import type { Needs, RecordingReferences } from "../routes/types.ts";
 import { type CompiledPolicy, compilePolicy } from "./compile.ts";
-import { withAuthorizer, type WithAuthorizer } from "./authorizer.ts";
-import { withUsers } from "./users.ts";
+import { type Resolved, withReferences } from "./resolved.ts";
 import { targetsAt } from "./targets.ts";
 import type {
   PolicyKind,
@@ -93,10 +92,8 @@ export function pick(
 }
 
 /** A policy, read, with what it names in it. */
-export function resolved(policy: PolicyObject, references: RecordingPolicies): WithAuthorizer {
-  const users = withUsers(policy, compilePolicy(policy), references.objects);
-  const { id, ...rest } = withAuthorizer(policy, users.compiled, references.objects);
-  return { ...rest, id: `${users.id}${id}` };
+export function resolved(policy: PolicyObject, references: RecordingPolicies): Resolved {
+  return withReferences(policy, compilePolicy(policy), references.objects);
 }
 
 function idOf({ kind, metadata, spec }: PolicyObject): string {

@@ -1,11 +1,12 @@
 /** SecurityPolicy. */
 import type { CorsPolicy, RoutePolicy } from "../policy-model.ts";
+import { accessSettings } from "./access.ts";
+import { apiKeySettings } from "./api-keys.ts";
 import type { CompiledParts } from "./compile.ts";
 import type { AuthorizerSettings } from "./authorizer.ts";
 import type { SecurityPolicy } from "./objects.ts";
 import { isOrigin } from "../routes/filters.ts";
 import {
-  cidrs,
   defined,
   definedOrNone,
   milliseconds,
@@ -13,23 +14,36 @@ import {
   type PolicyReader,
   refuse,
 } from "./reader.ts";
+import { tokenSettings } from "./token-settings.ts";
 
 type Spec = SecurityPolicy["spec"];
 
-const PARTS = ["cors", "authorization", "basicAuth", "extAuth"] as const satisfies readonly (keyof Spec)[];
+const PARTS = [
+  "cors",
+  "authorization",
+  "basicAuth",
+  "extAuth",
+  "jwt",
+  "apiKeyAuth",
+] as const satisfies readonly (keyof Spec)[];
 
 /** Fields that the definition does not have are gone before anybody sees them: what was meant as a lock would be none. */
 const SAYS_NOTHING =
-  "says nothing: fields that are not known (jwt, apiKeyAuth, …) are not kept; " +
+  "says nothing: fields that are not known (oidc, wasm, …) are not kept; " +
   "to let everybody in, authorization: {defaultAction: Allow}";
 
-/** Reads the spec of a SecurityPolicy; one that says nothing is not valid. */
-export function compileSecurity(spec: Spec, reader: PolicyReader): CompiledParts {
+/**
+ * Reads the spec of a SecurityPolicy; one that says nothing is not valid.
+ * @param policy its key, `namespace/name`
+ */
+export function compileSecurity(spec: Spec, policy: string, reader: PolicyReader): CompiledParts {
   if (PARTS.every((part) => spec[part] === undefined)) refuse(reader, "spec", SAYS_NOTHING);
   return {
-    route: definedOrNone<RoutePolicy>({ cors: cors(spec, reader), ...sources(spec, reader) }),
+    route: definedOrNone<RoutePolicy>({ cors: cors(spec, reader), ...accessSettings(spec, policy, reader) }),
     usersFrom: users(spec, reader),
     authorizer: authorizer(spec, reader),
+    apiKeys: spec.apiKeyAuth && apiKeySettings(spec.apiKeyAuth, reader),
+    tokens: spec.jwt && tokenSettings(spec.jwt, policy, reader),
   };
 }
 
@@ -85,38 +99,3 @@ const CORS_TEXTS = [
   ["allowHeaders", isToken, "name of a header"],
   ["exposeHeaders", isToken, "name of a header"],
 ] as const;
-
-type Sources = Pick<RoutePolicy, "allowedSources" | "deniedSources">;
-
-/** Nobody: networks of no use to anyone (RFC 5737, RFC 3849), as an empty list would mean everybody. */
-const NOBODY = ["192.0.2.0/32", "2001:db8::/128"];
-
-/**
- * Rules in order come to "these, but not those" as long as no Deny comes after an Allow that it would have to make room
- * for.
- */
-function sources({ authorization }: Spec, reader: PolicyReader): Sources {
-  if (authorization === undefined) return {};
-  const { defaultAction = "Deny", rules = [] } = authorization;
-  const field = "spec.authorization.rules";
-  const allowed: string[] = [];
-  const denied: string[] = [];
-  for (const [index, { action, principal }] of rules.entries()) {
-    if (action === "Deny" && allowed.length > 0)
-      refuse(reader, `${field}[${index}]`, "a Deny after an Allow is not supported; put Deny rules first");
-    const place = `${field}[${index}].principal.clientCIDRs`;
-    const matters = action === "Allow" && defaultAction === "Deny";
-    const list = cidrs(
-      principal.clientCIDRs,
-      place,
-      reader,
-      matters ? "it lets no client in over" : undefined,
-    );
-    (action === "Allow" ? allowed : denied).push(...list);
-  }
-  const isOpen = defaultAction === "Allow";
-  return {
-    ...(!isOpen && { allowedSources: allowed.length > 0 ? allowed : NOBODY }),
-    ...(denied.length > 0 && { deniedSources: denied }),
-  };
-}

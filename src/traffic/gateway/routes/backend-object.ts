@@ -65,7 +65,7 @@ function hostsOf(backend: BackendObject, key: string, { route }: RefUse): HostTa
   for (const [index, { addresses, fqdn, port, zone }] of backend.spec.endpoints.entries()) {
     const bad = (addresses ?? []).find((text) => !isReachable(text));
     if (bad !== undefined) return unsupported(key, index, `${bad} is no address that may be a backend`);
-    if (fqdn !== undefined && /(^|\.)localhost\.?$/i.test(fqdn))
+    if (fqdn !== undefined && proxyItself(fqdn))
       return unsupported(key, index, `${fqdn} is the proxy itself`);
     if (fqdn === undefined && !addresses?.length)
       return unsupported(key, index, "has neither addresses nor fqdn");
@@ -96,6 +96,12 @@ function unsupported(key: string, index: number, why: string): Problem {
 function isOfFamily(text: string, families: readonly Family[]): boolean {
   const family = familyOfText(text);
   return family !== undefined && families.includes(family);
+}
+
+/** Whether a host, by name or address, is one that is the proxy itself, or on its link: nobody may have it asked. */
+export function proxyItself(host: string): boolean {
+  const isAddress = parseAddress(host) !== undefined;
+  return isAddress ? !isReachable(host) : /(^|\.)localhost\.?$/i.test(host);
 }
 
 function isReachable(text: string): boolean {

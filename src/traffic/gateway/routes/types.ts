@@ -6,6 +6,7 @@ import type { Family } from "../../../ip/family.ts";
 import type { BackendTLSPolicy, ReferenceGrant } from "../../../objects/gateway/index.ts";
 import type { ConfigMap, KubeObject, Secret, Service } from "../../../objects/types.ts";
 import type { Certificate, Destination, Forward, RouteRule, TrustBundle } from "../model.ts";
+import type { TokenPolicy } from "../policy-model.ts";
 
 /** One route, translated. Parts are plain data that never change once made. */
 export interface TranslatedRoute {
@@ -58,6 +59,8 @@ export interface Needs {
   readonly destinations: ReadonlyMap<string, Destination>;
   readonly certificates: ReadonlyMap<string, Certificate>;
   readonly trust: ReadonlyMap<string, TrustBundle>;
+  /** Undefined: none. Only policies bring some. */
+  readonly tokens?: ReadonlyMap<string, TokenPolicy>;
 }
 
 /**

@@ -220,4 +220,5 @@ const GROUPS: Actions = {
   },
 };
 
+/** The actions of EC2's query API. */
 export const EC2_ACTIONS: Actions = { ...NETWORK, ...GROUPS };

@@ -77,7 +77,10 @@ function listener(loadBalancerArn: string | undefined, it: BareListener): Answer
       {
         Type: "forward",
         TargetGroupArn: rest.length === 0 ? first?.targetGroup : undefined,
-        ForwardConfig: { TargetGroups: groups },
+        ForwardConfig: {
+          TargetGroups: groups,
+          TargetGroupStickinessConfig: { Enabled: it.sticky === true },
+        },
       },
     ],
   };
@@ -137,6 +140,7 @@ function listenerSpec(params: Params): DesiredListener {
             targetGroup: it.text("TargetGroupArn"),
             weight: it.number("Weight"),
           })),
+    sticky: action.one("ForwardConfig").one("TargetGroupStickinessConfig").text("Enabled") === "true",
     certificates,
     sslPolicy: params.maybe("SslPolicy"),
     alpnPolicy: params.texts("AlpnPolicy")[0],
@@ -317,4 +321,5 @@ const TARGET_GROUPS: Actions = {
   DeleteTargetGroup: (aws, params) => aws.now.deleteTargetGroup(params.text("TargetGroupArn")),
 };
 
+/** The actions of ELB's query API. */
 export const ELB_ACTIONS: Actions = { ...BALANCERS, ...LISTENERS, ...TARGET_GROUPS };

@@ -18,6 +18,7 @@ import { type Answer, Params, parseForm, toXml } from "./form.ts";
  */
 export type HttpFault = "lost" | "hang" | "stall" | "page" | "throttle" | "deny";
 
+/** What the server is started with. */
 export interface ServerOptions {
   readonly pageSize?: number;
   /** How long each request takes at least, in milliseconds. */
@@ -25,6 +26,7 @@ export interface ServerOptions {
   readonly fault?: (action: string) => HttpFault | undefined;
 }
 
+/** The fake account behind HTTP. */
 export interface FakeAwsServer {
   readonly url: string;
   /** The action of each request, in order. */
