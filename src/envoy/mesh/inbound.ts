@@ -162,12 +162,12 @@ function chains(to: Toward, speaks: Speaks, mode: Sidecar["mutualTls"], sidecar:
   return made;
 }
 
-function httpFilter({ cluster }: Toward, { authorization, telemetry }: Sidecar): JsonObject[] {
+function httpFilter({ cluster }: Toward, { telemetry }: Sidecar): JsonObject[] {
   return [
     meshHttp({
       statPrefix: "inbound",
       routes: { config: everythingTo(cluster) },
-      filters: [...httpAuthorization(authorization), ROUTER],
+      filters: [...httpAuthorization(), ROUTER],
       more: {
         normalize_path: true,
         ...httpTelemetry(telemetry, "destination"),
