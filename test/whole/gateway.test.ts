@@ -122,14 +122,17 @@ describe("a Gateway over both families", () => {
     });
     await eventually(
       () => gateway("secure"),
-      (now) => conditionOf(now, "Programmed")?.status === "True",
+      (now) => conditionOf(now, "Programmed")?.status === "True" && now.status?.addresses?.length === 2,
     );
     const trust = join(home.path, "ca.crt");
     writeFileSync(trust, authority.certificate);
     for (const address of await addressesOf("secure")) {
       const resolve = `secure.test:443:${address}`;
-      const result = outside(...CURL, "--cacert", trust, "--resolve", resolve, "https://secure.test/");
-      assert.equal(result.stdout, "catalogue\n", result.stderr);
+      // it is said to be reached a moment after nodes heard of it: a busy one may refuse connections still
+      await eventually(
+        async () => outside(...CURL, "--cacert", trust, "--resolve", resolve, "https://secure.test/"),
+        ({ stdout }) => stdout === "catalogue\n",
+      );
     }
   });
 
@@ -179,6 +182,11 @@ describe("a Gateway over both families", () => {
   test("its proxy comes back when it is killed, with the same configuration", async () => {
     const { metadata } = await proxyPod();
     home.run(["lab", "exec", "-n", "shop", metadata.name, "--", "sh", "-c", "kill -9 $(pidof envoy)"]);
+    // until it is seen to have come back, it may yet be taken out of its Service, with the next test's connections
+    await eventually(proxyPod, ({ status }) => {
+      const [proxy] = status?.containerStatuses ?? [];
+      return (proxy?.restartCount ?? 0) > 0 && proxy?.ready === true;
+    });
     for (const address of await addressesOf("edge")) {
       await eventually(
         async () => outside(...CURL, "-H", "Host: shop.example.com", `http://${address}/cart`).stdout,
