@@ -21,7 +21,7 @@ spec:
   template:
     metadata: { labels: { app: web } }
     spec:
-      containers: [{ name: web, image: agnhost, args: [netexec, --http-port=8080], readinessProbe: { tcpSocket: { port: 8080 } } }]
+      containers: [{ name: web, image: agnhost, args: [netexec, --http-port=8080], readinessProbe: { tcpSocket: { port: 8080 }, timeoutSeconds: 10 } }]
 ---
 apiVersion: v1
 kind: Service
