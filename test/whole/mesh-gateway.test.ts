@@ -220,10 +220,10 @@ function quoted(word: string): string {
 
 /** A line about a request that the pod answered, none where it is about anything else. */
 function answered(line: string): Record<string, unknown>[] {
-  const start = line.indexOf("{");
-  if (start < 0) return [];
-  const fields = JSON.parse(line.slice(start)) as Record<string, unknown>;
-  return fields["reporter"] === "destination" && fields["response_code"] === 200 ? [fields] : [];
+  // what Envoy says of itself may have braces, too
+  if (!line.includes('"reporter":"destination"')) return [];
+  const fields = JSON.parse(line.slice(line.indexOf("{"))) as Record<string, unknown>;
+  return fields["response_code"] === 200 ? [fields] : [];
 }
 
 /** The proxy's own certificate for the mesh, in a listing of its secrets. */

@@ -153,11 +153,14 @@ describe("traffic policies over both families", () => {
     }
   });
 
-  test("a circuit breaker refuses what is over its limit, and lets all through afterwards", () => {
+  test("a circuit breaker refuses what is over its limit, and lets all through afterwards", async () => {
     for (const address of edge) {
       const one = `curl -g -sS -o /dev/null -w '%{http_code}\\n' -H 'Host: narrow.test' 'http://${address}/shell?cmd=sleep%203'`;
-      const together = run("outside", `for i in 1 2 3 4 5 6; do ${one} & done; wait`).trim().split("\n");
-      assert.ok(together.includes("200") && together.includes("503"), together.join(" "));
+      // on a busy machine they may come one after the other
+      await eventually(
+        async () => run("outside", `for i in 1 2 3 4 5 6; do ${one} & done; wait`).trim().split("\n"),
+        (together) => together.includes("200") && together.includes("503"),
+      );
       assert.deepEqual(statuses(ask(5, "narrow", `${address}/hostname`)), all(5, 200));
     }
   });
