@@ -146,13 +146,12 @@ for (const order of ["IPv4,IPv6", "IPv6,IPv4"] as const) {
     }
 
     test("tandem proxy-status has all sidecars in step", async () => {
-      const { stdout } = await eventually(
-        async () => home.run(["proxy-status"]),
-        ({ stdout }) => !/STALE|NOT SENT/.test(stdout),
+      const sidecars = 1 + APPS.filter(({ naked }) => !naked).length;
+      const inStep = (lines: readonly string[]) => lines.every((line) => /( +SYNCED){5}$/.test(line));
+      await eventually(
+        async () => home.run(["proxy-status"]).stdout.trim().split("\n").slice(1),
+        (lines) => lines.length === sidecars && inStep(lines),
       );
-      const lines = stdout.trim().split("\n").slice(1);
-      assert.equal(lines.length, 1 + APPS.filter(({ naked }) => !naked).length, stdout);
-      for (const line of lines) assert.match(line, /( +SYNCED){5}$/);
     });
   });
 }

@@ -8,7 +8,8 @@ import { KINDS } from "../../src/objects/kinds.ts";
 import { MESH_KINDS } from "../../src/objects/mesh/index.ts";
 import type { Service } from "../../src/objects/types.ts";
 import { eventually } from "../controllers/cluster.ts";
-import { OUTSIDE, type Place, startLoad, startProgram, targetsOf } from "./load.ts";
+import type { LoadReport } from "./http-load.ts";
+import { OUTSIDE, type Place, type Running, startLoad, startProgram, targetsOf } from "./load.ts";
 import { DEMO, deployment, echo, service } from "./mesh-demo.ts";
 import type { Phase } from "./tcp-load.ts";
 import { downAfterTest, type Home, manifestIn, upForTest } from "./tandem.ts";
@@ -84,14 +85,29 @@ describe("a policy that changes how sidecars are spoken to", () => {
     const { status } = await client.get<Gateway>(GATEWAY_KINDS.Gateway, "edge", "demo");
     const edge = (status?.addresses ?? []).map(({ value = "" }) => value);
     assert.equal(edge.length, 2);
-    const loads = await Promise.all([
-      startLoad(home, CLIENT, "25/8", targetsOf("web.demo", await addressesOf("web"))),
-      startLoad(home, OUTSIDE, "25/8", targetsOf("web.test", edge)),
-    ]);
-    const streams = await Promise.all([
-      connections(CLIENT, await addressesOf("bytes")),
-      connections(OUTSIDE, edge),
-    ]);
+    const web = await addressesOf("web");
+    const bytes = await addressesOf("bytes");
+    const startLoads = () =>
+      Promise.all([
+        startLoad(home, CLIENT, "25/8", targetsOf("web.demo", web)),
+        startLoad(home, OUTSIDE, "25/8", targetsOf("web.test", edge)),
+      ]);
+    const startStreams = () => Promise.all([connections(CLIENT, bytes), connections(OUTSIDE, edge)]);
+    // whoever is called has to be known to all of its callers first
+    await eventually(
+      async () => {
+        const calm: readonly Running<LoadReport | Phase[]>[] = [
+          ...(await startLoads()),
+          ...(await startStreams()),
+        ];
+        await sleep(SPAN);
+        return (await Promise.all(calm.map((one) => one.end()))).flat();
+      },
+      (seen) => seen.every(({ failed }) => Object.keys(failed).length === 0),
+    );
+    const loads = await startLoads();
+    const streams = await startStreams();
+    await sleep(SPAN);
     const metadata = { name: "all", namespace: "demo" };
     await client.create(MESH_KINDS.MeshPolicy, { metadata, spec: {} });
     for (const [mutualTls, mtls, plain] of [
