@@ -5,13 +5,12 @@ import { type Resource, type ResourceKind, TYPE_URLS } from "../../src/envoy/res
 
 const BOOTSTRAP = "envoy.config.bootstrap.v3.Bootstrap";
 
-/** A bootstrap, binary (`.pb`), with what would come over ADS; clusters hold their endpoints, listeners their routes and rules. */
+/** A bootstrap, binary (`.pb`), with what would come over ADS; clusters hold their endpoints, listeners their routes. */
 export function staticBootstrap(base: JsonObject, resources: readonly Resource[]): Uint8Array {
   const of = (kind: ResourceKind) =>
     resources.filter((one) => one.kind === kind).map((one) => decode(TYPE_URLS[kind], one.bytes));
   const endpoints = new Map(of("endpoint").map((one) => [one["cluster_name"], one]));
   const tables = new Map(of("route").map((one) => [one["name"], one]));
-  const filters = new Map(of("filter").map((one) => [one["name"], one]));
   const { dynamic_resources: _, ...rest } = base;
   const own = base["static_resources"] as { listeners: JsonObject[]; clusters: JsonObject[] };
   const clusters = of("cluster").map(({ eds_cluster_config: eds, ...cluster }) =>
@@ -26,7 +25,7 @@ export function staticBootstrap(base: JsonObject, resources: readonly Resource[]
   const config = {
     ...rest,
     static_resources: {
-      listeners: [...own.listeners, ...of("listener").map((one) => withParts(one, tables, filters))],
+      listeners: [...own.listeners, ...of("listener").map((one) => withTables(one, tables))],
       clusters: [...own.clusters, ...clusters],
       secrets: of("secret"),
     },
@@ -34,12 +33,9 @@ export function staticBootstrap(base: JsonObject, resources: readonly Resource[]
   return encode(BOOTSTRAP, withoutSds(config) as JsonObject);
 }
 
-type ByName = ReadonlyMap<unknown, JsonObject>;
-
-/** The tables and filters that a listener names, in it. */
-function withParts(listener: JsonObject, tables: ByName, filters: ByName): JsonObject {
+/** The tables that a listener names, in it. */
+function withTables(listener: JsonObject, tables: ReadonlyMap<unknown, JsonObject>): JsonObject {
   return JSON.parse(JSON.stringify(listener), (_, value) => {
-    if (value?.config_discovery) return filters.get(value.name);
     const name = value?.rds?.route_config_name;
     if (name === undefined) return value;
     const { rds: _rds, ...manager } = value;

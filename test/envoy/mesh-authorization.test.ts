@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { type AdsServer, startAdsServer } from "../../src/envoy/ads/index.ts";
-import { authorizationFilters } from "../../src/envoy/mesh/authorization.ts";
+import { httpAuthorization } from "../../src/envoy/mesh/authorization.ts";
 import { meshHttp, ROUTER } from "../../src/envoy/mesh/http.ts";
 import { emptyModels, objectsOf, take } from "../traffic/mesh/text.ts";
 import { ENVOY, eventually, startEnvoy, type TestEnvoy } from "./ads-envoy.ts";
@@ -26,7 +26,7 @@ metadata: { name: rules, namespace: demo }
 spec: { ${spec} }`;
   for (const object of objectsOf(text)) take(models, object);
   const sidecar = models.mesh.flush().sidecars.get("demo/cart");
-  return authorizationFilters(sidecar?.authorization ?? []);
+  return httpAuthorization(sidecar?.authorization ?? []);
 }
 
 describe("requests that a real Envoy lets through", { skip: ENVOY === undefined && "no Envoy" }, () => {

@@ -39,11 +39,11 @@ for (const file of INPUTS) {
   });
 }
 
-/** A bootstrap that holds what came over ADS; route tables, endpoints and rules come from files. */
+/** A bootstrap that holds what came over ADS; route tables and endpoints come from files. */
 function staticConfig(resources: readonly Resource[], folder: string): string {
   const of = (kind: ResourceKind) =>
     resources.filter((one) => one.kind === kind).map((one) => decode(TYPE_URLS[kind], one.bytes));
-  for (const kind of ["route", "endpoint", "filter"] as const) {
+  for (const kind of ["route", "endpoint"] as const) {
     const those = of(kind).map((one) => ({ "@type": TYPE_URLS[kind], ...one }));
     writeFileSync(join(folder, `${kind}.json`), JSON.stringify({ version_info: "1", resources: those }));
   }
@@ -55,7 +55,6 @@ function staticConfig(resources: readonly Resource[], folder: string): string {
     JSON.stringify({ path_config_source: { path: join(folder, `${kind}.json`) } });
   return JSON.stringify(config)
     .replaceAll(`"eds_config":${ads}`, `"eds_config":${file("endpoint")}`)
-    .replaceAll(`"config_source":${ads},"type_urls"`, `"config_source":${file("filter")},"type_urls"`)
     .replaceAll(`"config_source":${ads}`, `"config_source":${file("route")}`)
     .replaceAll(`,"sds_config":${ads}`, "");
 }

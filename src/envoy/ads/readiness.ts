@@ -89,7 +89,7 @@ export interface InUse {
 export function findInUse(view: View, now: number): InUse {
   const { cluster, filter, listener, route, virtualHost } = view.kinds;
   const users = [
-    // gRPC clients never ask for any
+    // sidecars never ask for any
     ...(filter.subscribed ? [filter] : []),
     listener,
     route,

@@ -1,63 +1,39 @@
 /** Who may do what, as Envoy's RBAC: rules that deny, and then those that allow, of which one must hold if there are any. */
 import { isIPv6 } from "node:net";
 import type { AuthorizationRule, Caller, RequestMatch } from "../../traffic/mesh/model.ts";
-import { cidrRange, extension, OVER_ADS } from "../desired/names.ts";
+import { cidrRange, extension } from "../desired/names.ts";
 import type { JsonObject } from "../proto/index.ts";
 
-const HTTP_RBAC = "envoy.extensions.filters.http.rbac.v3.RBAC";
-
-/** What rules do, in the order in which they count. */
-const ACTIONS = ["deny", "allow"] as const;
-type Action = (typeof ACTIONS)[number];
-
-/**
- * The places of rules among the HTTP filters of what comes in. The rules are resources of their own (ECDS) and so count
- * for each request from the moment they come: said here, they would change the listener, and connections that began
- * under other rules would keep these until they have drained. Before they have come requests get 500.
- */
-export function httpAuthorization(): JsonObject[] {
-  return ACTIONS.map((action) => ({
-    name: filterName(action),
-    config_discovery: { config_source: OVER_ADS, type_urls: [HTTP_RBAC] },
-  }));
-}
-
-/** What stands in those places, all of them: without rules a filter lets everything through. */
-export function authorizationFilters(rules: readonly AuthorizationRule[]): JsonObject[] {
-  return ACTIONS.map((action) => {
-    const made = rulesOf(action, rules, true);
-    return extension(filterName(action), HTTP_RBAC, made && { rules: made });
-  });
-}
-
-function filterName(action: Action): string {
-  return `authorization-${action}`;
+/** The HTTP filters of rules; none without rules. */
+export function httpAuthorization(rules: readonly AuthorizationRule[]): JsonObject[] {
+  const config = "envoy.extensions.filters.http.rbac.v3.RBAC";
+  return policies(rules, true).map((policy) =>
+    extension("envoy.filters.http.rbac", config, { rules: policy }),
+  );
 }
 
 /**
- * The network filters of rules; none without rules. A stream has no methods, paths and hosts: a rule that allows by them
- * allows no stream, and one that denies by them denies it whatever they are (the side that is safe, as in Istio).
+ * The network filters of rules. A stream has no methods, paths and hosts: a rule that allows by them allows no stream,
+ * and one that denies by them denies it whatever they are (the side that is safe, as in Istio).
  */
 export function streamAuthorization(rules: readonly AuthorizationRule[]): JsonObject[] {
   const config = "envoy.extensions.filters.network.rbac.v3.RBAC";
-  return ACTIONS.flatMap((action) => {
-    const made = rulesOf(action, rules, false);
-    return made
-      ? [extension("envoy.filters.network.rbac", config, { rules: made, stat_prefix: "inbound." })]
-      : [];
-  });
+  return policies(rules, false).map((policy) =>
+    extension("envoy.filters.network.rbac", config, { rules: policy, stat_prefix: "inbound." }),
+  );
 }
 
-/** What rules of an action come to; undefined where there are none. */
-function rulesOf(action: Action, rules: readonly AuthorizationRule[], http: boolean): JsonObject | undefined {
-  const those = rules.filter((rule) => rule.action === action);
-  if (those.length === 0) return undefined;
-  const made = those.flatMap((rule) => {
-    const permissions = permissionsOf(rule, http);
-    return permissions.length === 0 ? [] : [[rule.name, { permissions, principals: principalsOf(rule) }]];
+function policies(rules: readonly AuthorizationRule[], http: boolean): JsonObject[] {
+  return (["deny", "allow"] as const).flatMap((action) => {
+    const those = rules.filter((rule) => rule.action === action);
+    if (those.length === 0) return [];
+    const made = those.flatMap((rule) => {
+      const permissions = permissionsOf(rule, http);
+      return permissions.length === 0 ? [] : [[rule.name, { permissions, principals: principalsOf(rule) }]];
+    });
+    // Without any policy `ALLOW` lets nobody in: that is what is left of rules that allow no stream.
+    return [{ action: action.toUpperCase(), policies: Object.fromEntries(made) as JsonObject }];
   });
-  // Without any policy `ALLOW` lets nobody in: that is what is left of rules that allow no stream.
-  return { action: action.toUpperCase(), policies: Object.fromEntries(made) as JsonObject };
 }
 
 const ANY: JsonObject = { any: true };

@@ -162,12 +162,12 @@ function chains(to: Toward, speaks: Speaks, mode: Sidecar["mutualTls"], sidecar:
   return made;
 }
 
-function httpFilter({ cluster }: Toward, { telemetry }: Sidecar): JsonObject[] {
+function httpFilter({ cluster }: Toward, { authorization, telemetry }: Sidecar): JsonObject[] {
   return [
     meshHttp({
       statPrefix: "inbound",
       routes: { config: everythingTo(cluster) },
-      filters: [...httpAuthorization(), ROUTER],
+      filters: [...httpAuthorization(authorization), ROUTER],
       more: {
         normalize_path: true,
         ...httpTelemetry(telemetry, "destination"),

@@ -2,7 +2,6 @@
 import { type Family, familiesOf } from "../../ip/family.ts";
 import type { Sidecar } from "../../traffic/mesh/model.ts";
 import type { Wanted } from "../desired/resource-set.ts";
-import { authorizationFilters } from "./authorization.ts";
 import { identitySecrets, type WorkloadIdentity } from "./identity.ts";
 import { inboundClusters, virtualInbound } from "./inbound.ts";
 import { type Layer, made } from "./layer.ts";
@@ -42,21 +41,11 @@ export function putSidecar(
         }),
     },
   ]);
-  layer.replace("filter", ruleFilters(sidecar));
   layer.replace("secret", identity === undefined ? [] : identitySecrets(identity));
 }
 
 function takesMutualTls({ mutualTls, portMutualTls }: Sidecar): boolean {
   return [mutualTls, ...Object.values(portMutualTls)].some((mode) => mode !== "disabled");
-}
-
-/** Rules of requests, which count at once for connections that are under way as well. */
-function ruleFilters(sidecar: Sidecar): Wanted[] {
-  return authorizationFilters(sidecar.authorization).map((filter) => ({
-    name: String(filter["name"]),
-    from: [sidecar],
-    make: () => made("filter", filter, { origins: originsOf(sidecar) }),
-  }));
 }
 
 /** The pod, and the policies that say how it is to be. */
