@@ -138,6 +138,13 @@ describe("a Gateway in the mesh", () => {
       );
     }
     await client.delete(kind, metadata.name, metadata.namespace);
+    // connections that began under the rules before keep these until they have drained
+    const { status } = await podOf("shop", "app=web");
+    const stats = `http://${urlHost(status?.podIP ?? "")}:15090/stats/prometheus?filter=filter_chains_draining`;
+    await settled(
+      () => inPlain(...CURL, stats).stdout,
+      (said) => /^envoy_listener_manager_total_filter_chains_draining\S* 0$/m.test(said),
+    );
   });
 
   test("the log of the pod that answers names the Gateway", async () => {
