@@ -14,6 +14,7 @@ import {
   UPDATE,
   type V1Service,
 } from "@kubernetes/client-node";
+import { freePort } from "../envoy/ads-envoy.ts";
 import { startProcess } from "./process.ts";
 
 /** The official Kubernetes client for JavaScript, used as its documentation says, across a restart of the server. */
@@ -21,6 +22,9 @@ describe("the informer of the official JavaScript client", () => {
   test("sees every Service, goes on after a restart, and after its version expired", async () => {
     const directory = mkdtempSync(join(tmpdir(), "tandem-official-"));
     const args = ["--service-cluster-ip-range=10.96.0.0/16,fd00:10:96::/112"];
+    // not one that the system gives to others while the server is away
+    const port = await freePort();
+    args.push(`--secure-port=${port}`);
     let server = await startProcess(directory, args);
     const config = new KubeConfig();
     config.loadFromFile(join(directory, "kubeconfig"));
@@ -47,7 +51,7 @@ describe("the informer of the official JavaScript client", () => {
       await until(() => seen.has("before"));
       // a restarted server has no history from before: the client's version has expired
       await stop(server.child);
-      server = await startProcess(directory, [...args, `--secure-port=${new URL(server.url).port}`]);
+      server = await startProcess(directory, args);
       await create("after");
       await until(() => seen.has("after"));
       await api.deleteNamespacedService({ namespace, name: "before" });

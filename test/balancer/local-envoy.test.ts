@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { connect as connectTls, createServer as createTlsServer } from "node:tls";
+import { promisify } from "node:util";
 import { type LocalFacts, partsOf, proxyModelOf } from "../../src/balancer/local/desired.ts";
 import { type AdsServer, startAdsServer } from "../../src/envoy/ads/index.ts";
 import { createEnvoyOutput } from "../../src/envoy/desired/index.ts";
@@ -40,9 +41,10 @@ class Target {
   }
 }
 
+/** At a port of its own over both families, which nobody is given while it is closed. */
 async function startTarget(): Promise<Target> {
   const target = new Target();
-  target.server.listen(0, "127.0.0.1");
+  target.server.listen(await freePort(), "127.0.0.1");
   await once(target.server, "listening");
   return target;
 }
@@ -181,18 +183,30 @@ describe("the local balancer's Envoy", { skip: ENVOY === undefined && "no Envoy 
     assert.deepEqual((decodeHeader(spoken as Buffer, { version: 2 }) as Decoded).header.proxied, {
       kind: "local",
     });
-    target.first.length = 0;
     const elsewhere = {
       ...one.healthCheck,
       protocol: "HTTP" as const,
       port: (health.address() as AddressInfo).port,
       path: "/healthz",
+      intervalSeconds: 1,
     };
     await serve(
       balancerModel({ nodes, ports: [{ ...one, healthCheck: elsewhere }], externalTrafficPolicy: "Local" }),
     );
     assert.match((await healthOf(`default/web/TCP-${port}`)).join(), /health_flags::healthy/);
     assert.deepEqual([...new Set(asked)], ["/healthz"]);
+    // what the earlier checks sent may still be on its way: nothing of it comes once their connections are gone
+    await eventually(
+      () => promisify(target.server.getConnections.bind(target.server))(),
+      (connections) => connections === 0,
+    );
+    target.first.length = 0;
+    const before = asked.length;
+    await eventually(
+      async () => asked.length,
+      (count) => count > before,
+    );
+    assert.ok(asked.length > before, "checked again");
     assert.deepEqual(target.first, []);
     health.close();
     health.closeAllConnections();

@@ -104,6 +104,8 @@ function bootstrap(nodeId: string, management: Management): JsonObject {
 /** An HTTP server on the loopback that answers with its name. */
 export async function startBackend(name: string): Promise<{ port: number; close(): void }> {
   const server: Server = createServer((_request, response) => response.end(name));
+  // Envoy keeps connections: one that is closed for its idleness as it is used again is a request that fails
+  server.keepAliveTimeout = 0;
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const close = () => {

@@ -23,7 +23,7 @@ interface Answer {
 const broken: string[] = [];
 
 /** An HTTP server on one loopback address that says what it sees. */
-async function startEcho(host: string, port = 0): Promise<{ port: number; close(): void }> {
+async function startEcho(host: string, port: number): Promise<{ port: number; close(): void }> {
   const server = createServer((asked, response) => {
     const { url = "", method = "" } = asked;
     if (url.includes("breaks")) {
@@ -36,6 +36,7 @@ async function startEcho(host: string, port = 0): Promise<{ port: number; close(
     response.setHeader("x-family", host.includes(":") ? "IPv6" : "IPv4");
     response.end(JSON.stringify({ path: asked.url, headers: asked.headers }));
   });
+  server.keepAliveTimeout = 0; // Envoy may use a connection again whenever it likes
   server.listen(port, host);
   await once(server, "listening");
   const close = () => {
@@ -209,9 +210,10 @@ describe("what Envoy does with what it has", { skip: ENVOY === undefined && "no 
   const closers: (() => void)[] = [];
 
   before(async () => {
-    const v4 = await startEcho("127.0.0.1");
+    // of ports that nobody has over either family: one answers over both, one over IPv4 alone
+    const v4 = await startEcho("127.0.0.1", await freePort());
     const v6 = await startEcho("::1", v4.port);
-    const dead = await startEcho("127.0.0.1");
+    const dead = await startEcho("127.0.0.1", await freePort());
     const dns = createSocket("udp4", (message, peer) =>
       dns.send(message.length > 1 ? message : "!", peer.port, peer.address),
     );

@@ -32,7 +32,7 @@ const resets = new Set<string>();
 const agents = new Map<string, Agent>();
 
 for (const address of addresses) {
-  createHttpServer((asked, response) => {
+  const server = createHttpServer((asked, response) => {
     const { remoteAddress, localAddress } = asked.socket;
     const path = asked.url ?? "";
     if (path.startsWith("/reset-once") && !resets.has(path)) {
@@ -43,7 +43,10 @@ for (const address of addresses) {
     response.end(
       JSON.stringify({ name, path: asked.url, headers: asked.headers, remoteAddress, localAddress }),
     );
-  }).listen({ port: 8081, host: address, ipv6Only: true });
+  });
+  // sidecars keep connections: one that is closed for its idleness as it is used again is a request that fails
+  server.keepAliveTimeout = 0;
+  server.listen({ port: 8081, host: address, ipv6Only: true });
   createServer((socket) => {
     socket.on("error", () => {});
     socket.on("data", (data) =>

@@ -10,6 +10,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type AdsServer, startAdsServer } from "../../src/envoy/ads/index.ts";
 import { createMeshOutput, type MeshOutput, missingTarget } from "../../src/envoy/mesh/index.ts";
+import { freePort } from "./ads-envoy.ts";
 import { serveEcho } from "./grpc-echo-service.ts";
 import { emptyModels, type Models, objectsOf, take } from "../traffic/mesh/text.ts";
 
@@ -81,7 +82,7 @@ for (const { name, skip, nobody, prepare } of CLIENTS) {
     const refused: string[] = [];
 
     before(async () => {
-      v4 = await startEcho("127.0.0.1", 0);
+      v4 = await startEcho("127.0.0.1", await freePort());
       v6 = await startEcho("::1", v4.port);
       folder = await mkdtemp(join(tmpdir(), "tandem-grpc-"));
       ads = await startAdsServer({

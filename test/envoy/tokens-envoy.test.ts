@@ -144,6 +144,7 @@ const LOOPBACKS = ["127.0.0.1", "::1"] as const;
 
 async function startServer(host: string, answer: (asked: IncomingMessage) => string) {
   const server = createServer((asked, response) => response.end(answer(asked)));
+  server.keepAliveTimeout = 0; // Envoy may use a connection again whenever it likes
   server.listen(0, host);
   await once(server, "listening");
   const close = () => {

@@ -137,7 +137,11 @@ test("containers are held back by the kernel when they reach their limits of CPU
 
 test("a container, its probes and `exec` are in the container's group, from inside of namespaces", async (context) => {
   if (folders(cgroups).length === 0) return context.skip(cgroups.lacking[0]?.why);
-  const readinessProbe = { exec: { command: ["sh", "-c", "cat /proc/self/cgroup > /tmp/probe"] } };
+  // it is ready once the application has told of itself, and no later probe takes away what one has told
+  const tell = "test -s /tmp/main && cat /proc/self/cgroup > /tmp/new && mv /tmp/new /tmp/probe";
+  const exec = { command: ["sh", "-c", tell] };
+  // a busy machine may take longer than the default second for the command
+  const readinessProbe = { exec, periodSeconds: 1, timeoutSeconds: 60 };
   const command = ["sh", "-c", "cat /proc/self/cgroup > /tmp/main; exec sleep infinity"];
   const volumeMounts = [{ name: "empty", mountPath: "/empty" }];
   const volumes = [{ name: "empty", emptyDir: {} }];

@@ -260,7 +260,8 @@ describe("headers from HAProxy", () => {
     const server = `server s 127.0.0.1:${receiver.port} check inter 50ms check-send-proxy send-proxy-v2`;
     running.push(
       await startHaproxy(
-        `listen checked\n  bind :::${probe} v4v6\n  option tcp-check\n  tcp-check expect string ok\n  ${server}\n`,
+        // without a time of its own, a check is reset after 50 ms: maybe before this process has taken the connection
+        `listen checked\n  bind :::${probe} v4v6\n  timeout check 60s\n  option tcp-check\n  tcp-check expect string ok\n  ${server}\n`,
         [],
       ),
     );
