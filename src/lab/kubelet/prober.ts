@@ -35,8 +35,10 @@ export async function runProber(
   let streak = { ok: true, length: 0 };
   let nextCounted = performance.now() + (eager ? periodMs : 0);
   let wait = EAGER_FIRST_MS;
+  let early = eager;
   while (!signal.aborted) {
-    const counted = performance.now() >= nextCounted;
+    // not told by the clock: timers may come a part of a millisecond before it, and a failure would be lost
+    const counted = !early;
     if (counted) nextCounted += periodMs;
     const result = await tryProbe(probe, target);
     if (signal.aborted) return;
@@ -51,7 +53,7 @@ export async function runProber(
     }
     if (kind === "Startup" && verdict !== undefined) return;
     const untilCounted = Math.max(0, nextCounted - performance.now());
-    const early = eager && verdict === undefined && wait < untilCounted;
+    early = eager && verdict === undefined && wait < untilCounted;
     await pause(early ? wait : untilCounted, signal);
     wait *= EAGER_FACTOR;
   }
